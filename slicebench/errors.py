@@ -1,0 +1,46 @@
+"""The errors a user can cause, each with a message that says what, where, what was expected and what to do.
+
+The command line prints the message of any `SlicebenchError` and exits with code 2; a traceback is a bug of ours.
+"""
+
+
+class SlicebenchError(Exception):
+    """Base of every error that slicebench raises on purpose."""
+
+
+class DataError(SlicebenchError, ValueError):
+    """Arrays or tables that do not fit together, or hold values that cannot be used."""
+
+
+class MethodError(SlicebenchError):
+    """A method broke its contract: wrong shape, wrong type, not-a-number, scored before it was fitted."""
+
+
+class PluginError(SlicebenchError, LookupError):
+    """A name that is not registered, registered twice, or whose plugin cannot be imported."""
+
+
+class ConfigError(SlicebenchError, ValueError):
+    """A suite file, parameter or option that cannot be used."""
+
+
+class StorageError(SlicebenchError, OSError):
+    """A file or folder that is missing, truncated, changed or of another version."""
+
+
+class SlicebenchWarning(UserWarning):
+    """Something a careful user wants to know, though the result stands."""
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Sentence that offers names near `name`, or lists what there is.
+
+    >>> did_you_mean("dominoe", ["domino", "lff"])
+    "did you mean 'domino'?"
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=3, cutoff=0.6)
+    if near:
+        return "did you mean " + " or ".join(repr(n) for n in near) + "?"
+    return "known: " + (", ".join(sorted(known)) or "none")

@@ -1,0 +1,73 @@
+"""The record of a cell: what was run, on what, how it ended, what it measured and what it cost.
+
+One JSON file per cell; the schema is versioned, so that files written today can be read by later versions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+Status = Literal["ok", "skipped", "failed"]
+
+
+class Cost(BaseModel):
+    """What a cell cost. Seconds are wall time except `cpu_s`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fit_s: float
+    score_s: float
+    cpu_s: float
+    peak_rss_mb: float
+    training_s: float = 0.0
+    """Seconds of model training inside `fit_s`, as measured when the model was trained, also if it came from the cache."""
+
+
+class BaseModelSummary(BaseModel):
+    """The audited model on the test split: what there was to find."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accuracy: float | None
+    minority_accuracy: float | None
+    majority_accuracy: float | None
+    minority_rate: float | None
+    n_test: int
+    n_classes: int
+
+
+class Record(BaseModel):
+    """Outcome of one cell (problem × method).
+
+    `metrics` and `chance` have the same keys, the names of `slicebench.metrics.METRICS`; a value is None where the metric is
+    undefined (a class smaller than K, no flag raised, nothing planted). `per_class` holds the same metrics class by class.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    problem: str
+    family: str
+    dataset: str
+    dataset_version: str
+    dataset_params: dict[str, Any]
+    encoder: str
+    seed: int
+    method: str
+    method_version: str
+    method_params: dict[str, Any]
+    status: Status
+    reason: str | None = None
+    metrics: dict[str, float | None] = {}
+    chance: dict[str, float | None] = {}
+    per_class: dict[str, dict[str, float | None]] = {}
+    strength: dict[str, float | None] | None = None
+    base_model: BaseModelSummary | None = None
+    cost: Cost | None = None
+    code_version: str
+    hardware: str
+    date: str
