@@ -31,7 +31,9 @@ def content_key(*parts: object) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).data if part.dtype.kind != "U" else "\0".join(part.tolist()).encode())
+            digest.update(
+                np.ascontiguousarray(part).data if part.dtype.kind != "U" else "\0".join(part.tolist()).encode()
+            )
         else:
             digest.update(json.dumps(part, sort_keys=True, allow_nan=False).encode())
         digest.update(b"\x1f")

@@ -28,6 +28,10 @@ class StorageError(SlicebenchError, OSError):
     """A file or folder that is missing, truncated, changed or of another version."""
 
 
+class TrainingError(SlicebenchError):
+    """A model whose training did not come to an end that can be used, a diverged one for example."""
+
+
 class SlicebenchWarning(UserWarning):
     """Something a careful user wants to know, though the result stands."""
 

@@ -113,7 +113,7 @@ class SliceMethod:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params().items())})"
 
-    def _fitted(self, attribute: str) -> Any:  # noqa: ANN401
+    def _fitted(self, attribute: str) -> Any:
         """Learnt attribute, or a `MethodError` that says to call fit first."""
         try:
             return getattr(self, attribute)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+    from pydantic import BaseModel
 
 SPLITS = ("train", "val", "test", "pool")
 
@@ -32,7 +33,7 @@ class Inputs(Protocol):
         """Count the examples."""
         ...
 
-    def __getitem__(self, index: Any, /) -> Any:  # noqa: ANN401
+    def __getitem__(self, index: Any, /) -> Any:
         """Give the examples at an integer, slice or index array."""
         ...
 
@@ -49,8 +50,23 @@ class Trainer(Protocol):
     """Trains models with the base model's own recipe on the train split; every second spent is counted as cost."""
 
     @property
+    def recipe(self) -> BaseModel:
+        """How the base model was trained; stored with a frozen problem."""
+        ...
+
+    @property
     def epochs(self) -> int:
         """Length of the base model's training, in epochs."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training asked for so far, whether done here or found in the cache."""
+        ...
+
+    @property
+    def seconds_saved(self) -> float:
+        """Those of `seconds` that the cache saved."""
         ...
 
     def fit(
@@ -68,6 +84,11 @@ class Trainer(Protocol):
         `stop_epoch` ends the run after that many epochs of the unchanged learning-rate schedule.
         """
         ...
+
+
+def _put(frozen: object, name: str, value: object) -> None:
+    """Set a field of a frozen dataclass, from its own constructor."""
+    object.__setattr__(frozen, name, value)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,22 +130,21 @@ class Split:
     metadata: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        put("ids", ids_of("ids", self.ids))
+        _put(self, "ids", ids_of("ids", self.ids))
         n = len(self.ids)
-        put("embeddings", array_of("embeddings", self.embeddings, np.float32, 2, n))
+        _put(self, "embeddings", array_of("embeddings", self.embeddings, np.float32, 2, n))
         if self.embeddings.shape[1] == 0:
             raise DataError("embeddings has no columns; expected shape (n, d) with d >= 1")
-        put("losses", array_of("losses", self.losses, np.float32, 1, n))
+        _put(self, "losses", array_of("losses", self.losses, np.float32, 1, n))
         if self.labels is not None:
-            put("labels", labels_of("labels", self.labels, n))
+            _put(self, "labels", labels_of("labels", self.labels, n))
         if self.probs is not None:
-            put("probs", probs_of("probs", self.probs, n))
+            _put(self, "probs", probs_of("probs", self.probs, n))
         self._check_labels_against_probs()
         if self.correct is not None:
-            put("correct", array_of("correct", self.correct, np.bool_, 1, n))
+            _put(self, "correct", array_of("correct", self.correct, np.bool_, 1, n))
         elif self.labels is not None and self.probs is not None:
-            put("correct", array_of("correct", self.probs.argmax(axis=1) == self.labels, np.bool_, 1, n))
+            _put(self, "correct", array_of("correct", self.probs.argmax(axis=1) == self.labels, np.bool_, 1, n))
         for name in ("inputs", "metadata"):
             value = getattr(self, name)
             if value is not None and len(value) != n:
@@ -136,7 +156,9 @@ class Split:
         C = self.probs.shape[1]
         if self.labels.max() >= C:
             row = int(np.argmax(self.labels >= C))
-            raise DataError(f"labels is {self.labels[row]} at row {row}, but probs has {C} columns; expected classes 0..{C - 1}")
+            raise DataError(
+                f"labels is {self.labels[row]} at row {row}, but probs has {C} columns; expected classes 0..{C - 1}"
+            )
 
     @classmethod
     def from_probs(
@@ -157,7 +179,13 @@ class Split:
             raise DataError(f"labels is {y[row]} at row {row}, but probs has {p.shape[1]} columns")
         losses = -np.log(np.maximum(p[np.arange(n), y], 1e-12))
         return cls(
-            ids=ids_of("ids", ids), embeddings=embeddings, losses=losses, labels=y, probs=p, inputs=inputs, metadata=metadata
+            ids=ids_of("ids", ids),
+            embeddings=embeddings,
+            losses=losses,
+            labels=y,
+            probs=p,
+            inputs=inputs,
+            metadata=metadata,
         )
 
     @property
@@ -180,7 +208,10 @@ class Split:
 
     def take(self, rows: NDArray[np.intp]) -> Split:
         """Split of the examples at `rows`, in that order; metadata keeps its columns."""
-        pick = lambda value: None if value is None else value[rows]  # noqa: E731
+
+        def pick(value: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if value is None else value[rows]
+
         return Split(
             ids=self.ids[rows],
             embeddings=self.embeddings[rows],
@@ -219,12 +250,14 @@ class Captions:
     reference: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "texts", tuple(self.texts))
+        _put(self, "texts", tuple(self.texts))
         object.__setattr__(
-            self, "embeddings", array_of("captions.embeddings", self.embeddings, np.float32, 2, len(self.texts))
+            self,
+            "embeddings",
+            array_of("captions.embeddings", self.embeddings, np.float32, 2, len(self.texts)),
         )
         reference = array_of("captions.reference", self.reference, np.float32, 1, self.embeddings.shape[1])
-        object.__setattr__(self, "reference", reference)
+        _put(self, "reference", reference)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -239,7 +272,7 @@ class AuditData:
     trainer: Trainer | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "class_names", tuple(self.class_names))
+        _put(self, "class_names", tuple(self.class_names))
         check_splits({k: s for k, s in self.splits() if s is not None}, len(self.class_names))
         if self.captions is not None and self.captions.embeddings.shape[1] != self.train.d:
             raise DataError(
@@ -257,7 +290,9 @@ def check_splits(splits: Mapping[str, Split], n_classes: int) -> None:
     first, owner = next(iter(splits.values())), dict[str, str]()
     for name, split in splits.items():
         if split.d != first.d:
-            raise DataError(f"{name}.embeddings has {split.d} columns, {next(iter(splits))}.embeddings {first.d}; expected equal")
+            raise DataError(
+                f"{name}.embeddings has {split.d} columns, {next(iter(splits))}.embeddings {first.d}; expected equal"
+            )
         if split.labels is not None and split.labels.max() >= n_classes:
             raise DataError(f"{name}.labels reaches {split.labels.max()}, but class_names has {n_classes} names")
         if split.probs is not None and split.probs.shape[1] != n_classes:
@@ -290,21 +325,24 @@ class PlantedTruth:
     how: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "group_names", tuple(self.group_names))
+        _put(self, "group_names", tuple(self.group_names))
         if set(self.ids) != set(self.groups):
             raise DataError(f"truth has ids for {sorted(self.ids)} but groups for {sorted(self.groups)}")
         ids = {name: ids_of(f"truth.ids[{name!r}]", value) for name, value in self.ids.items()}
         groups = {
-            name: array_of(f"truth.groups[{name!r}]", value, np.bool_, 2, len(ids[name])) for name, value in self.groups.items()
+            name: array_of(f"truth.groups[{name!r}]", value, np.bool_, 2, len(ids[name]))
+            for name, value in self.groups.items()
         }
         for name, value in groups.items():
             if value.shape[1] != len(self.group_names):
-                raise DataError(f"truth.groups[{name!r}] has {value.shape[1]} columns for {len(self.group_names)} group names")
+                raise DataError(
+                    f"truth.groups[{name!r}] has {value.shape[1]} columns for {len(self.group_names)} group names"
+                )
         unknown = set(self.captions) - set(self.group_names)
         if unknown:
             raise DataError(f"truth.captions names the groups {sorted(unknown)}, which are not in group_names")
-        object.__setattr__(self, "ids", ids)
-        object.__setattr__(self, "groups", groups)
+        _put(self, "ids", ids)
+        _put(self, "groups", groups)
 
     def minority(self, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Whether each example is in any planted group, looked up by id; shape (n,).
@@ -315,9 +353,9 @@ class PlantedTruth:
             for an id that the truth does not know.
 
         """
-        known = {
-            key: flag for name, keys in self.ids.items() for key, flag in zip(keys.tolist(), self.groups[name].any(axis=1), strict=True)
-        }
+        known: dict[str, bool] = {}
+        for name, keys in self.ids.items():
+            known.update(zip(keys.tolist(), np.any(self.groups[name], axis=1).tolist(), strict=True))
         try:
             return np.array([known[key] for key in ids.tolist()], dtype=bool)
         except KeyError as missing:

@@ -61,7 +61,9 @@ def _finite(where: str, raw: NDArray[Any], dtype: type[np.generic]) -> NDArray[A
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
         raise DataError(
-            f"{where} is {raw[at]} at row {at[0]}" + (f", column {at[1]}" if len(at) > 1 else "") + f" ({int(bad.sum())} such "
+            f"{where} is {raw[at]} at row {at[0]}"
+            + (f", column {at[1]}" if len(at) > 1 else "")
+            + f" ({int(bad.sum())} such "
             f"values); expected finite numbers within {np.dtype(dtype).name}. Drop or impute these rows first."
         )
     return out

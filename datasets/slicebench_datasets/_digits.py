@@ -1,0 +1,198 @@
+"""Handwritten digits: scikit-learn's 1,797 of 8 x 8 pixels, or MNIST from a folder; drawn into disjoint splits."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import ConfigError, StorageError
+from slicebench_datasets._parameters import check_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from slicebench.dataset import DatasetAdapter
+    from slicebench.problem import Provenance
+    from slicebench.training import Recipe
+
+LAYOUT = (
+    "either Hugging Face's parquet files train-*.parquet and test-*.parquet (columns image, label) or the IDX files "
+    "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each also as .gz"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """Images (n, side, side) of bytes with their digits (n,): what splits may be drawn from."""
+
+    images: NDArray[Any]
+    digits: NDArray[np.int64]
+
+
+def draw_digits(
+    root: str | None,
+    sizes: Mapping[str, int],
+    rng: np.random.Generator,
+    keep: Mapping[str, NDArray[np.float64]] | None = None,
+) -> dict[str, Digits]:
+    """Disjoint random splits of the sizes asked for, by name.
+
+    With a `root`, train and val come from MNIST's train files, test from its test files, whose images no model has seen
+    (PROTOCOLS trap 2). `keep` gives, for some splits, the share of each digit's images that stays; what is dropped is
+    dropped from the split's candidates, so the sizes hold as long as there are enough images.
+
+    Raises
+    ------
+    ConfigError
+        if the splits want more images than there are.
+    StorageError
+        if `root` lacks a file.
+
+    """
+    if root is None:
+        source = _sklearn_digits()
+        return _cut(source, sizes, rng, keep or {}, "scikit-learn's digits")
+    from_train = {name: n for name, n in sizes.items() if name != "test"}
+    out = _cut(_mnist(Path(root), "train"), from_train, rng, keep or {}, "MNIST's train files")
+    if "test" in sizes:
+        out |= _cut(_mnist(Path(root), "test"), {"test": sizes["test"]}, rng, keep or {}, "MNIST's test files")
+    return out
+
+
+def _cut(
+    source: Digits,
+    sizes: Mapping[str, int],
+    rng: np.random.Generator,
+    keep: Mapping[str, NDArray[np.float64]],
+    of: str,
+) -> dict[str, Digits]:
+    """Cut one random order into splits; a split with `keep` passes over some images, which no split gets."""
+    order = rng.permutation(len(source.digits))
+    out = {}
+    for name in sorted(sizes, key=lambda name: name in keep):  # thinned splits last: they eat what is left
+        stays = np.ones(len(order), dtype=bool)
+        if name in keep:
+            stays = rng.random(len(order)) < keep[name][source.digits[order]]
+        rows = np.flatnonzero(stays)[: sizes[name]]
+        if len(rows) < sizes[name]:
+            raise ConfigError(
+                f"n_{name} is {sizes[name]}, but only {len(rows)} images of {of} are left for it; lower n_train, n_val or "
+                "n_test, or give a root with MNIST's files"
+            )
+        out[name] = Digits(_decoded(source.images[order[rows]]), source.digits[order[rows]])
+        order = order[rows[-1] + 1 :] if len(rows) else order
+    return out
+
+
+def provenance_of(root: str | None) -> Provenance:
+    """Where the images come from."""
+    from slicebench.problem import Provenance
+
+    if root is None:
+        from sklearn import __version__
+
+        return Provenance(
+            source="sklearn.datasets.load_digits: UCI Optical Recognition of Handwritten Digits (Alpaydin, Kaynak 1998)",
+            licence="CC BY 4.0",
+            revision=f"scikit-learn {__version__}",
+        )
+    return Provenance(source="MNIST (LeCun, Cortes, Burges), local files", licence="CC BY-SA 3.0")
+
+
+def recipe_of(adapter: Any) -> Recipe:
+    """How the base model of a digit problem is trained: `width` channels, `epochs` epochs."""
+    from slicebench.training import Recipe
+
+    epochs, width = adapter.epochs, adapter.width
+    return Recipe(arch="small_cnn", width=width, epochs=epochs, batch_size=50, peak_lr=0.1, peak_epoch=min(2, epochs))
+
+
+def check_digits(adapter: DatasetAdapter, **highest: float) -> None:
+    """Raise `ConfigError` unless each named parameter lies in 0..highest, and sizes and width are 1 or more."""
+    sizes = dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000))
+    check_ranges(adapter, {name: (0, high) for name, high in highest.items()} | sizes | {"width": (1, 4096)})
+
+
+def with_pixel_noise(
+    images: NDArray[np.uint8], sigma: float | NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Add Gaussian noise of standard deviation `sigma` (1 = the full range; one value, or one per image), clipped."""
+    spread = np.broadcast_to(np.asarray(sigma, dtype=np.float64), len(images)).reshape(-1, *(1,) * (images.ndim - 1))
+    noisy = images + 255 * spread * rng.standard_normal(images.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def _sklearn_digits() -> Digits:
+    from sklearn.datasets import load_digits
+
+    loaded = load_digits()
+    return Digits(np.rint(loaded.images * (255 / 16)).astype(np.uint8), loaded.target.astype(np.int64))
+
+
+def _mnist(root: Path, part: str) -> Digits:
+    """All images of one part, "train" or "test", of the MNIST files in `root`."""
+    if not root.is_dir():
+        raise StorageError(f"root {root} is not a folder; expected {LAYOUT}")
+    tables = sorted(root.glob(f"{part}-*.parquet"))
+    if tables:
+        return _from_parquet(tables)
+    prefix = {"train": "train", "test": "t10k"}[part]
+    wanted = {"images": f"{prefix}-images-idx3-ubyte", "labels": f"{prefix}-labels-idx1-ubyte"}
+    found = {key: _find(root, name) for key, name in wanted.items()}
+    missing = [wanted[key] for key, path in found.items() if path is None]
+    if missing:
+        raise StorageError(f"{root} has no {part}-*.parquet and lacks {' and '.join(missing)}; expected {LAYOUT}")
+    images, digits = (_read_idx(path, ndim) for path, ndim in zip(found.values(), (3, 1), strict=True) if path)
+    if len(images) != len(digits):
+        raise StorageError(f"{root} holds {len(images)} {part} images but {len(digits)} labels; fetch the files again")
+    return Digits(images, digits.astype(np.int64))
+
+
+def _find(root: Path, name: str) -> Path | None:
+    return next((path for path in (root / name, root / f"{name}.gz") if path.is_file()), None)
+
+
+def _read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
+    """Array in an IDX file: magic 0 0 8 ndim, big-endian sizes, bytes."""
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
+    if raw[:4] != bytes((0, 0, 8, ndim)):
+        raise StorageError(f"{path} begins with {raw[:4].hex()}; expected an IDX file of bytes with {ndim} axes")
+    shape = np.frombuffer(raw, dtype=">u4", count=ndim, offset=4)
+    if len(raw) != 4 + 4 * ndim + int(np.prod(shape)):
+        raise StorageError(
+            f"{path} has {len(raw)} bytes, its header says {4 + 4 * ndim + int(np.prod(shape))}; fetch it again"
+        )
+    return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
+
+
+def _from_parquet(paths: list[Path]) -> Digits:
+    """Encoded images (an array of byte strings) with their digits: only those that a split takes are decoded."""
+    import pandas as pd
+
+    try:
+        table = pd.concat([pd.read_parquet(path, columns=["image", "label"]) for path in paths])
+        encoded = np.array([cell["bytes"] for cell in table["image"]], dtype=object)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"cannot read {paths[0]}: {error}; expected {LAYOUT}") from error
+    return Digits(encoded, table["label"].to_numpy(dtype=np.int64))
+
+
+def _decoded(images: NDArray[Any]) -> NDArray[np.uint8]:
+    if images.dtype != object:
+        return images
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return np.stack([np.asarray(Image.open(io.BytesIO(data)).convert("L")) for data in images])
+    except (UnidentifiedImageError, OSError) as error:
+        raise StorageError(f"an image in the parquet files cannot be decoded: {error}; fetch them again") from error

@@ -1,0 +1,32 @@
+"""Checks of adapter parameters: each names the dataset, the parameter, its value and what was expected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slicebench.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from slicebench.dataset import DatasetAdapter
+
+COUNTS = ("n_train", "n_val", "n_test", "classes", "side", "d", "subtypes", "width", "epochs")
+
+
+def check_choices(adapter: DatasetAdapter, choices: Mapping[str, Collection[str]]) -> None:
+    """Raise `ConfigError` unless each parameter is one of the strings given for it."""
+    for name, known in choices.items():
+        value = getattr(adapter, name)
+        if not isinstance(value, str) or value not in known:
+            raise ConfigError(f"{adapter.family}: {name} is {value!r}; {did_you_mean(str(value), sorted(known))}")
+
+
+def check_ranges(adapter: DatasetAdapter, bounds: Mapping[str, tuple[float, float]]) -> None:
+    """Raise `ConfigError` unless each parameter is a number within its bounds; those in `COUNTS` must be whole."""
+    for name, (low, high) in ({"epochs": (1, 10_000)} | dict(bounds)).items():
+        value = getattr(adapter, name)
+        whole = name in COUNTS
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
+            kind = "a whole number" if whole else "a number"
+            raise ConfigError(f"{adapter.family}: {name} is {value!r}; expected {kind} from {low:g} to {high:g}")

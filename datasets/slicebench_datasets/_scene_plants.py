@@ -1,0 +1,148 @@
+"""What can be planted in rendered scenes: each plant draws tables of attributes with labels and groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from slicebench_datasets._render import VALUES, caption, draw_attributes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench_datasets.scenes import Scenes
+
+    Drawn = tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]
+
+NATURAL_RATIO = 2.0  # CelebA's untouched test split has 33.6 % minority (Jain et al. 2022)
+
+
+class Plant:
+    """Base: nothing planted; the class is the value of the attribute `scenes.label`.
+
+    `hidden` are the attributes that the metadata must not show: the planted one, and what tells it.
+    """
+
+    how: ClassVar[str] = "nothing is planted"
+
+    def __init__(self, scenes: Scenes) -> None:
+        self.scenes = scenes
+        self.label = scenes.label
+        self.classes = scenes.classes
+        self.hidden: tuple[str, ...] = ()
+
+    def class_names(self) -> list[str]:
+        """One name per class."""
+        return list(VALUES[self.label][: self.classes])
+
+    def captions(self) -> dict[str, tuple[str, ...]]:
+        """Group names, in the order of the group columns, with the captions that name them."""
+        return {}
+
+    def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
+        """Table of n scenes, labels (n,) and groups (n, g)."""
+        labels = rng.integers(self.classes, size=n)
+        return self._table(labels, rng), labels, np.zeros((n, 0), dtype=bool)
+
+    def _table(self, labels: NDArray[np.int64], rng: np.random.Generator, **fixed: object) -> pd.DataFrame:
+        """Scenes of the classes `labels`, other attributes fixed or at random."""
+        chosen: dict[str, object] = {self.label: np.array(self.class_names())[labels], "noise": self.scenes.noise}
+        return draw_attributes(len(labels), rng, **chosen | fixed)
+
+    def _per_class(self, minority: NDArray[np.bool_], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """One group column per class."""
+        columns: NDArray[np.bool_] = minority[:, None] & (labels[:, None] == np.arange(self.classes))
+        return columns
+
+
+class Correlation(Plant):
+    """An attribute has the class's usual value `ratio` times as often as its unusual one, in train."""
+
+    how = "an attribute agrees with the class in train; each class's group has the unusual value"
+
+    def __init__(self, scenes: Scenes) -> None:
+        super().__init__(scenes)
+        self.hidden = (scenes.planted,)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Usual and unusual value of the planted attribute, class by class: the values in turn, and the next in turn."""
+        known = VALUES[self.scenes.planted]
+        m = max(2, min(self.classes, len(known)))
+        return [(known[c % m], known[(c + 1) % m]) for c in range(self.classes)]
+
+    def captions(self) -> dict[str, tuple[str, ...]]:
+        """Captions with and without the class."""
+        out: dict[str, tuple[str, ...]] = {}
+        for name, (_, odd) in zip(self.class_names(), self.pairs(), strict=True):
+            group: dict[str, Any] = {self.scenes.planted: odd}
+            out[f"{name}, {odd}"] = (caption(**{self.label: name} | group), caption(**group))
+        return out
+
+    def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
+        """Draw class, then usual or unusual value."""
+        labels = rng.integers(self.classes, size=n)
+        kind = {"train": "train", "val": self.scenes.val, "test": self.scenes.test}[split]
+        ratio = {"train": self.scenes.ratio, "balanced": 1.0, "natural": NATURAL_RATIO}[kind]
+        unusual = rng.random(n) < 1 / (1 + ratio)
+        values = np.array(self.pairs())[labels, unusual.astype(int)]
+        return self._table(labels, rng, **{self.scenes.planted: values}), labels, self._per_class(unusual, labels)
+
+
+class Rare(Plant):
+    """A class is a family of (shape, colour) pairs: pair j of class c is shape j in colour c + j; one pair is rare."""
+
+    how = "one pair of shape and colour per class keeps a fraction of its train images"
+
+    def __init__(self, scenes: Scenes) -> None:
+        super().__init__(scenes)
+        self.hidden = ("shape", "colour")
+
+    def class_names(self) -> list[str]:
+        """Families have letters for names."""
+        return [f"family {chr(ord('A') + c)}" for c in range(self.classes)]
+
+    def captions(self) -> dict[str, tuple[str, ...]]:
+        """Name the rare pair of each class."""
+        c = np.arange(self.classes)
+        shape, colour = self._pair(c, c % self.scenes.subtypes)
+        return {f"{k} {s}": (caption(shape=s, colour=k),) for s, k in zip(shape.tolist(), colour.tolist(), strict=True)}
+
+    def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
+        """Draw class, then pair; in train the rare one weighs `keep` against 1 of every other."""
+        labels, k = rng.integers(self.classes, size=n), self.scenes.subtypes
+        weight = self.scenes.keep if split == "train" else 1.0
+        rare = rng.random(n) < weight / (weight + k - 1)
+        subtype = (labels + np.where(rare, 0, rng.integers(1, k, size=n))) % k
+        shape, colour = self._pair(labels, subtype)
+        table = draw_attributes(n, rng, shape=shape, colour=colour, noise=self.scenes.noise)
+        return table, labels, self._per_class(rare, labels)
+
+    def _pair(self, labels: NDArray[Any], subtype: NDArray[Any]) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        colour = (labels + subtype) % max(self.classes, self.scenes.subtypes)
+        return np.array(VALUES["shape"])[subtype], np.array(VALUES["colour"])[colour]
+
+
+class Corruption(Plant):
+    """Strong pixel noise on 10 % of train and 50 % of val and test."""
+
+    how = "pixel noise on 10 % of train and 50 % of val and test"
+
+    def __init__(self, scenes: Scenes) -> None:
+        super().__init__(scenes)
+        self.hidden = ("noise",)
+
+    def captions(self) -> dict[str, tuple[str, ...]]:
+        """Name the noise."""
+        return {"noisy": (caption(noise=1.0),)}
+
+    def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
+        """Draw class, then clean or noisy."""
+        labels = rng.integers(self.classes, size=n)
+        noisy = rng.random(n) < (0.1 if split == "train" else 0.5)
+        noise = np.where(noisy, self.scenes.corruption, self.scenes.noise)
+        return self._table(labels, rng, noise=noise), labels, noisy[:, None]
+
+
+PLANTS: dict[str, type[Plant]] = {"correlation": Correlation, "rare": Rare, "corruption": Corruption, "none": Plant}

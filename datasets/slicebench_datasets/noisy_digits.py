@@ -1,0 +1,102 @@
+"""Digits, some of them noisy: few in train, half of them in val and test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from slicebench.dataset import DatasetAdapter
+
+if TYPE_CHECKING:
+    from slicebench.problem import Problem
+
+
+class NoisyDigits(DatasetAdapter):
+    """Ten classes, one per digit; a model that saw few noisy images in training reads them badly.
+
+    Parameters
+    ----------
+    root : str, optional
+        Folder of MNIST files; None for scikit-learn's digits.
+    n_train, n_val, n_test : int
+    corruption : float
+        Standard deviation of the group's Gaussian noise, 1 = the full range.
+    train_share, eval_share : float
+        Share of noisy images in train, and in val and test.
+    pixel_noise : float
+        Standard deviation of the noise of all other images.
+    width, epochs : int
+        Of the base model and of its training.
+    encoder : str
+
+    Reference: Jain, Lawrence, Moitra, Madry (2022), the ImageNet-C experiment: noise on 10 % of train and 50 % of val and
+    test.
+
+    >>> NoisyDigits().get_params()["train_share"]
+    0.1
+
+    """
+
+    family: ClassVar[str] = "noisy_digits"
+    modality: ClassVar[str] = "image"
+
+    def __init__(
+        self,
+        root: str | None = None,
+        n_train: int = 700,
+        n_val: int = 500,
+        n_test: int = 597,
+        corruption: float = 0.4,
+        train_share: float = 0.1,
+        eval_share: float = 0.5,
+        pixel_noise: float = 0.0,
+        width: int = 8,
+        epochs: int = 15,
+        encoder: str = "pixels-pca",
+    ) -> None:
+        self.root = root
+        self.n_train = n_train
+        self.n_val = n_val
+        self.n_test = n_test
+        self.corruption = corruption
+        self.train_share = train_share
+        self.eval_share = eval_share
+        self.pixel_noise = pixel_noise
+        self.width = width
+        self.epochs = epochs
+        self.encoder = encoder
+
+    def build(self, seed: int) -> Problem:
+        """Draw, add noise, train the base model, embed.
+
+        Raises
+        ------
+        ConfigError, StorageError
+            for a parameter or a `root` that cannot be used.
+
+        """
+        from slicebench.building import RawSplit, build_problem
+        from slicebench_datasets._digits import check_digits, draw_digits, provenance_of, recipe_of, with_pixel_noise
+
+        check_digits(self, corruption=2, train_share=1, eval_share=1, pixel_noise=2)
+        rng = np.random.default_rng(seed)
+        splits = {}
+        sizes = {name: getattr(self, f"n_{name}") for name in ("train", "val", "test")}
+        for name, part in draw_digits(self.root, sizes, rng).items():
+            noisy = rng.random(len(part.digits)) < (self.train_share if name == "train" else self.eval_share)
+            images = with_pixel_noise(part.images, np.where(noisy, self.corruption, self.pixel_noise), rng)
+            splits[name] = RawSplit.shuffled(name, rng, inputs=images, labels=part.digits, groups=noisy[:, None])
+        return build_problem(
+            self,
+            name="noisy-digits",
+            seed=seed,
+            splits=splits,
+            recipe=recipe_of(self),
+            encoder=self.encoder,
+            class_names=[f"digit {digit}" for digit in range(10)],
+            group_names=("noisy",),
+            how=f"Gaussian noise on {self.train_share:.0%} of train and {self.eval_share:.0%} of val and test",
+            provenance=provenance_of(self.root),
+            captions_for_groups={"noisy": ("a noisy digit",)},
+        )

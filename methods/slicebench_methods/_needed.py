@@ -1,0 +1,27 @@
+"""What a method cannot score without, or an error that says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.problem import Split
+
+
+def needed(split: Split, field: str, method: str) -> NDArray[Any]:
+    """Array `split.field`, which `method` cannot do without.
+
+    Raises
+    ------
+    DataError
+        where the split does not have it.
+
+    """
+    value: NDArray[Any] | None = getattr(split, field)
+    if value is None:
+        raise DataError(f"this split has no {field}, which {method} needs; give Split(..., {field}=...) or use another method")
+    return value

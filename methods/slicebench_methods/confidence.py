@@ -1,0 +1,56 @@
+"""The baseline every slice-discovery method has to beat: how little the model believed in the true class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+
+if TYPE_CHECKING:
+    from slicebench.problem import AuditData, Split
+
+
+class Confidence(SliceMethod):
+    """Rank by the base model's own confidence in the true class.
+
+    An example is hard when the model gave its true class a low probability: hardness is 1 − p_true, and the flagged examples
+    are the misclassified ones. Nothing is learnt, so whatever another method gains over this one it gains from looking at
+    more than one example at a time. A task without labels or probabilities is declined.
+
+    Complexity: O(n).
+
+    Reference: baseline "confidences" of Jain, Lawrence, Moitra, Madry, "Distilling Model Failures as Directions in Latent
+    Space", 2022, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench.problem import Split
+    >>> split = Split.from_probs(ids=["a", "b"], embeddings=np.eye(2), labels=[0, 0], probs=[[0.75, 0.25], [0.25, 0.75]])
+    >>> scores = Confidence().score(split)
+    >>> scores.hardness.tolist(), scores.flagged.tolist()
+    ([0.25, 0.75], [False, True])
+
+    """
+
+    requires = frozenset({"labels", "probs"})
+
+    def fit(self, data: AuditData) -> Self:  # noqa: ARG002 - nothing to learn
+        """Return self: there is nothing to learn."""
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness 1 − p_true, shape (n,); flagged = misclassified.
+
+        Raises
+        ------
+        DataError
+            if `split` has no labels or no probabilities.
+
+        """
+        labels, probs = needed(split, "labels", "confidence"), needed(split, "probs", "confidence")
+        p_true = probs[np.arange(split.n), labels].astype(np.float64)
+        return SliceScores(hardness=1 - p_true, flagged=~needed(split, "correct", "confidence"))

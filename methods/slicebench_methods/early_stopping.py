@@ -1,0 +1,102 @@
+"""What a model that was stopped early gets wrong: the first stage of JTT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from slicebench.errors import ConfigError, DataError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+
+if TYPE_CHECKING:
+    from slicebench.problem import AuditData, Split
+
+
+class EarlyStopping(SliceMethod):
+    """JTT's identification model: early in training a network knows the easy majority and not yet the rest.
+
+    The base model's own recipe is followed for a fraction of its epochs, the schedule unchanged. An example is as hard as that
+    model's loss on it, and flagged if the model gets it wrong (the error set that JTT upweights in its second stage).
+
+    Parameters
+    ----------
+    fraction : float in (0, 1], default 1/3 (T)
+        Share of the base model's epochs after which to stop; at least one epoch. Jain et al. stop after 10 of 30.
+    seed : int, optional
+        Of initialisation and order; the base model's if not given, so that the model is the base model as it was then.
+
+    Attributes
+    ----------
+    stop_epoch_ : int
+    model_ : TrainedModel
+
+    Notes
+    -----
+    Costs `fraction` of one training of the base model; O(n) forward passes to score. It has no slices and no strength.
+
+    References
+    ----------
+    Liu, Haghgoo, Chen, Raghunathan, Koh, Sagawa, Liang, Finn (2021), "Just Train Twice", ICML, Algorithm 1 and eq. 3; as a
+    baseline of slice discovery: Jain, Lawrence, Moitra, Madry (2022), "Distilling Model Failures as Directions in Latent Space".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench.problem import AuditData, Split
+    >>> from slicebench.training import ModelTrainer, Recipe
+    >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    >>> y = (x[:, 0] > 0).astype(np.int64)
+    >>> train, val = (
+    ...     Split(ids=ids, embeddings=x[ids], losses=np.zeros(100), labels=y[ids], inputs=x[ids])
+    ...     for ids in (np.arange(100), np.arange(100, 200))
+    ... )
+    >>> recipe = Recipe(arch="linear", epochs=6, batch_size=20, peak_lr=0.1, peak_epoch=1)
+    >>> trainer = ModelTrainer(recipe, train.inputs, train.labels, 2)
+    >>> data = AuditData(train=train, val=val, class_names=("left", "right"), trainer=trainer)
+    >>> scores = EarlyStopping().fit(data).score(val)
+    >>> nearest, farthest = np.argsort(np.abs(val.inputs[:, 0]))[[0, -1]]
+    >>> bool(scores.hardness[nearest] > scores.hardness[farthest])
+    True
+
+    """
+
+    requires: ClassVar[frozenset[str]] = frozenset({"inputs", "labels", "trainer"})
+
+    def __init__(self, *, fraction: float = 1 / 3, seed: int | None = None) -> None:
+        self.fraction = fraction
+        self.seed = seed
+
+    def fit(self, data: AuditData) -> Self:
+        """Train the base model again, up to the chosen epoch.
+
+        Raises
+        ------
+        ConfigError
+            if `fraction` is outside (0, 1].
+        DataError
+            if the data offer no trainer.
+
+        """
+        if not 0 < self.fraction <= 1:
+            raise ConfigError(f"early_stopping: fraction is {self.fraction}; expected more than 0 and at most 1")
+        if data.trainer is None:
+            raise DataError("early_stopping trains a model, and data.trainer is None; give AuditData a trainer")
+        self.stop_epoch_ = max(1, round(self.fraction * data.trainer.epochs))
+        self.model_ = data.trainer.fit(stop_epoch=self.stop_epoch_, seed=self.seed)
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Loss of the early model on each example, and whether it gets the example wrong.
+
+        Raises
+        ------
+        DataError
+            for a split without inputs or labels.
+
+        """
+        from slicebench.training import true_class_loss
+
+        model = self._fitted("model_")
+        inputs, labels = needed(split, "inputs", "early_stopping"), needed(split, "labels", "early_stopping")
+        probs = model.predict(inputs)
+        return SliceScores(hardness=true_class_loss(probs, labels), flagged=probs.argmax(axis=1) != labels)

@@ -1,0 +1,146 @@
+"""What a model that was biased on purpose finds hard: learning from failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
+
+from slicebench.errors import ConfigError, DataError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+from slicebench_methods._relative_difficulty import LearningFromFailure, relative_difficulty
+
+if TYPE_CHECKING:
+    from slicebench.problem import AuditData, Split, TrainedModel
+    from slicebench.training import Objective
+
+
+class LfF(SliceMethod):
+    """A network trained with generalised cross-entropy trusts what it already gets right, and so amplifies its bias.
+
+    GCE, (1 - p^q) / q, weighs the gradient of each example by p^q: examples that agree with the easy (spurious) rule rule the
+    training, the others stay wrong. An example is as hard as that biased model's cross-entropy on it, and flagged if
+    the model gets it wrong; this is the form that Jain et al. compare with, on the base model's own recipe.
+
+    With `relative_difficulty`, both networks of the paper are trained side by side: the biased one with GCE and a debiased one
+    with cross-entropy weighted by W(x) = CE_b / (CE_b + CE_d). Hardness is then W of the two trained networks; flagged
+    are the examples with W > 1/2, harder for the biased network than for the debiased one.
+
+    Parameters
+    ----------
+    q : float in (0, 1], default 0.7 (q)
+    relative_difficulty : bool, default False
+    ema : float in [0, 1), default 0.7 (α)
+        Weight of the past in the running losses from which W is computed during training; used with `relative_difficulty` only.
+    seed : int, optional
+        Of initialisation and order; the base model's if not given.
+
+    Attributes
+    ----------
+    biased_ : TrainedModel
+    debiased_ : TrainedModel or None
+        None without `relative_difficulty`.
+
+    Notes
+    -----
+    Costs one training of the base model, two with `relative_difficulty`, and O(n) forward passes to score.
+    W compares raw losses when scoring: dividing each by its class maximum, as in training, would not change the order
+    within a class, and would make an example's score depend on the rest of the split.
+
+    References
+    ----------
+    Nam, Cha, Ahn, Lee, Shin (2020), "Learning from Failure: De-biasing Classifier from Biased Classifier", NeurIPS, eqs. 1-3 and
+    Algorithm 1; GCE: Zhang, Sabuncu (2018), NeurIPS, eq. 6; as a baseline: Jain, Lawrence, Moitra, Madry (2022).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench.problem import AuditData, Split
+    >>> from slicebench.training import ModelTrainer, Recipe
+    >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    >>> y = (x[:, 0] > 0).astype(np.int64)
+    >>> train, val = (
+    ...     Split(ids=ids, embeddings=x[ids], losses=np.zeros(100), labels=y[ids], inputs=x[ids])
+    ...     for ids in (np.arange(100), np.arange(100, 200))
+    ... )
+    >>> recipe = Recipe(arch="linear", epochs=6, batch_size=20, peak_lr=0.1, peak_epoch=1)
+    >>> trainer = ModelTrainer(recipe, train.inputs, train.labels, 2)
+    >>> data = AuditData(train=train, val=val, class_names=("left", "right"), trainer=trainer)
+    >>> LfF(relative_difficulty=True).fit(data).score(val).hardness.shape
+    (100,)
+
+    """
+
+    requires: ClassVar[frozenset[str]] = frozenset({"inputs", "labels", "trainer"})
+
+    def __init__(
+        self, *, q: float = 0.7, relative_difficulty: bool = False, ema: float = 0.7, seed: int | None = None
+    ) -> None:
+        self.q = q
+        self.relative_difficulty = relative_difficulty
+        self.ema = ema
+        self.seed = seed
+
+    def supports(self, data: AuditData) -> str | None:
+        """As every method; the two networks also need a trainer that can train side by side."""
+        if self.relative_difficulty and data.trainer is not None and not isinstance(data.trainer, JointTrainer):
+            return "relative_difficulty needs a trainer with fit_together"
+        return super().supports(data)
+
+    def fit(self, data: AuditData) -> Self:
+        """Train the biased network, with `relative_difficulty` the debiased one beside it.
+
+        Raises
+        ------
+        ConfigError
+            if `q` is outside (0, 1] or `ema` outside [0, 1).
+        DataError
+            if the data offer no trainer, or none that can train two networks side by side where that is asked.
+
+        """
+        if not (0 < self.q <= 1 and 0 <= self.ema < 1):
+            raise ConfigError(f"lff: q is {self.q} and ema {self.ema}; expected q in (0, 1] and ema in [0, 1)")
+        trainer = data.trainer
+        if trainer is None:
+            raise DataError("lff trains a model, and data.trainer is None; give AuditData a trainer")
+        self.debiased_: TrainedModel | None = None
+        if not self.relative_difficulty:
+            self.biased_ = trainer.fit(loss="gce", q=self.q, seed=self.seed)
+        elif isinstance(trainer, JointTrainer):
+            rule = LearningFromFailure(q=self.q, ema=self.ema)
+            self.biased_, self.debiased_ = trainer.fit_together(rule, models=2, seed=self.seed)
+        else:
+            raise DataError(
+                f"lff: relative_difficulty needs a trainer with fit_together; {type(trainer).__name__} has none"
+            )
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Biased loss and errors, or relative difficulty.
+
+        Raises
+        ------
+        DataError
+            for a split without inputs or labels.
+
+        """
+        from slicebench.training import true_class_loss
+
+        biased = self._fitted("biased_")
+        inputs, labels = needed(split, "inputs", "lff"), needed(split, "labels", "lff")
+        probs = biased.predict(inputs)
+        loss = true_class_loss(probs, labels)
+        if self.debiased_ is None:
+            return SliceScores(hardness=loss, flagged=probs.argmax(axis=1) != labels)
+        difficulty = relative_difficulty(loss, true_class_loss(self.debiased_.predict(inputs), labels))
+        return SliceScores(hardness=difficulty, flagged=difficulty > 0.5)
+
+
+@runtime_checkable
+class JointTrainer(Protocol):
+    """A trainer that can train several networks side by side, as `slicebench.training.ModelTrainer` can."""
+
+    def fit_together(
+        self, objective: Objective, *, models: int = 2, seed: int | None = None
+    ) -> tuple[TrainedModel, ...]:
+        """Train `models` networks on one objective."""
+        ...

@@ -1,0 +1,44 @@
+"""The upper reference: a method that is handed the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from slicebench.method import SliceMethod, SliceScores
+
+if TYPE_CHECKING:
+    from slicebench.problem import AuditData, PlantedTruth, Split
+
+
+class Oracle(SliceMethod):
+    """Ranks the planted subgroup first: nAMF is 1 on every problem, whatever the data.
+
+    The evaluator calls `reveal` on the method registered under the name "oracle", and on no other; nothing that a method is
+    given leads to the truth.
+
+    Attributes
+    ----------
+    truth_ : PlantedTruth
+        What the evaluator revealed.
+
+    Notes
+    -----
+    O(n) to score.
+
+    """
+
+    requires: ClassVar[frozenset[str]] = frozenset({"truth"})
+
+    def reveal(self, truth: PlantedTruth) -> None:
+        """Take the truth; called by the evaluator before `fit`."""
+        self.truth_ = truth
+
+    def fit(self, data: AuditData) -> Self:  # noqa: ARG002
+        """Nothing to learn."""
+        self._fitted("truth_")
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness and flag are the minority itself; one slice per planted group."""
+        minority = self._fitted("truth_").minority(split.ids)
+        return SliceScores(hardness=minority.astype(float), flagged=minority)

@@ -1,0 +1,210 @@
+"""Failure modes as directions: one linear SVM per class between what the model gets right and what it gets wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from slicebench.errors import DataError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.problem import AuditData, Captions, Split
+
+PAPER_CS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)
+
+
+class SVMDirections(SliceMethod):
+    """Per class, the direction in embedding space along which the base model fails.
+
+    Embeddings are whitened per dimension by the mean and unbiased standard deviation of train and L2-normalised, once. Within
+    each true class a linear SVM with balanced class weights then separates the right from the wrong examples of val; the side
+    of its hyperplane is the flag, the signed distance the hardness. How well it does so in cross-validation is the strength of
+    the failure mode.
+
+    A class that offers nothing to learn from (not in val, fewer than `cv` errors, or fewer than `cv` right answers) falls back
+    to the base model's confidence, and `fallbacks_` says why.
+
+    Hardness is comparable *within a class only*: each class has its own SVM with its own C, and small C means small decision
+    values. Zero divides flagged from unflagged in all of them. Row order does not change scores, but it does decide which
+    examples share a cross-validation fold (stratified, unshuffled, as in the paper's code), and so may change C.
+
+    Parameters
+    ----------
+    Cs : sequence of float, default 1e-6 to 1 in seven steps
+        Inverse regularisations to choose from, by cross-validated balanced accuracy; the first strictly best wins. The paper's
+        grid tends to choose its edge, C = 1, where flags are sharpest but the ranking is not always best.
+    cv : int, default 2
+        Number of folds.
+
+    Attributes
+    ----------
+    directions_ : (C, d) float64
+        Weight vector per class in whitened, normalised space; it points towards "right". NaN where the class fell back.
+    intercepts_, best_C_ : (C,) float64
+        NaN where the class fell back.
+    cv_scores_ : (C, len(Cs)) float64
+        Cross-validated balanced accuracy. NaN where the class fell back.
+    whiten_mean_, whiten_std_ : (d,) float64
+        Statistics of train; a feature that is constant there is only centred (std 1).
+    fallbacks_ : dict of int to str
+        The classes that fell back to confidences, with the reason.
+
+    Complexity: O(n_c² d) for the Gram matrix of a class of n_c val examples, which all C and folds share (8 n_c² bytes), then
+    `len(Cs) · cv + 1` kernel SVMs that never touch the d features again; scoring O(n d).
+
+    References
+    ----------
+    Jain, Lawrence, Moitra, Madry, "Distilling Model Failures as Directions in Latent Space", 2022, section 2 and appendix A.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench.problem import AuditData, Split
+    >>> rng = np.random.default_rng(0)
+    >>> def split(name, n=200):
+    ...     x, y = rng.normal(size=(n, 4)), rng.integers(0, 2, n)
+    ...     right = np.where(x[:, 0] > 1, 0.2, 0.9)  # hard where feature 0 is large
+    ...     probs = np.where(np.eye(2)[y] == 1, right[:, None], 1 - right[:, None])
+    ...     return Split.from_probs(ids=[f"{name}{i}" for i in range(n)], embeddings=x, labels=y, probs=probs)
+    >>> data = AuditData(train=split("train"), val=split("val"), class_names=("a", "b"))
+    >>> method = SVMDirections().fit(data)
+    >>> test = split("test")
+    >>> hardest = np.argsort(-method.score(test).hardness)[:20]
+    >>> bool((test.embeddings[hardest, 0] > 0.5).all())
+    True
+
+    """
+
+    requires = frozenset({"embeddings", "labels", "correct"})
+
+    def __init__(self, Cs: Sequence[float] = PAPER_CS, cv: int = 2) -> None:
+        self.Cs = Cs
+        self.cv = cv
+
+    def fit(self, data: AuditData) -> Self:
+        """Learn whitening from train and one SVM per class from val."""
+        val, C = data.val, len(data.class_names)
+        labels, correct = needed(val, "labels", "svm_directions"), needed(val, "correct", "svm_directions")
+        self.whiten_mean_, self.whiten_std_ = _whitening(data.train.embeddings)
+        self.directions_ = np.full((C, val.d), np.nan)
+        self.intercepts_, self.best_C_ = np.full(C, np.nan), np.full(C, np.nan)
+        self.cv_scores_ = np.full((C, len(self.Cs)), np.nan)
+        self.fallbacks_: dict[int, str] = {}
+        Z = self._preprocess(val.embeddings)
+        for c in range(C):
+            rows = np.flatnonzero(labels == c)
+            reason = self._nothing_to_learn(c, correct[rows])
+            if reason is None:
+                self._fit_class(c, Z[rows], correct[rows])
+            else:
+                self.fallbacks_[c] = reason
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness (minus the decision value of the true class's SVM, shape (n,)) and flags (predicted wrong).
+
+        In a class that fell back, hardness is ½ − p_true, or the loss where the split has no probabilities, and the flagged are
+        the misclassified.
+
+        Raises
+        ------
+        DataError
+            if `split` lacks labels or correctness, or holds a class that fit did not know of.
+
+        """
+        directions: NDArray[np.float64] = self._fitted("directions_")
+        labels, correct = needed(split, "labels", "svm_directions"), needed(split, "correct", "svm_directions")
+        if labels.max() >= len(directions):
+            row = int(np.argmax(labels >= len(directions)))
+            raise DataError(f"labels is {labels[row]} at row {row}; this method was fitted on classes 0..{len(directions) - 1}")
+        Z = self._preprocess(split.embeddings)
+        # einsum works row by row: equal examples get equal scores, wherever they stand
+        hardness = -(np.einsum("ij,ij->i", Z, directions[labels]) + self.intercepts_[labels])
+        flagged = hardness > 0
+        fell = np.isin(labels, list(self.fallbacks_))
+        hardness[fell], flagged[fell] = _doubt(split)[fell], ~correct[fell]
+        return SliceScores(hardness=hardness, flagged=flagged)
+
+    def strength(self) -> NDArray[np.float64]:
+        """Best cross-validated balanced accuracy per class, shape (C,); NaN where there was nothing to learn."""
+        scores: NDArray[np.float64] = self._fitted("cv_scores_")
+        return scores.max(axis=1)
+
+    def caption_scores(self, captions: Captions) -> NDArray[np.float64]:
+        """Decision value of each caption in each class, shape (C, m); most negative = hardest, NaN where the class fell back.
+
+        What is judged is the difference to the reference caption, sent through the same preprocessing as an image. The mean
+        that is subtracted there shifts all candidates alike: the order is sound, a threshold would not be.
+        """
+        directions: NDArray[np.float64] = self._fitted("directions_")
+        Z = self._preprocess(captions.embeddings - captions.reference)
+        scores: NDArray[np.float64] = directions @ Z.T + self.intercepts_[:, None]
+        return scores
+
+    def _nothing_to_learn(self, c: int, correct: NDArray[np.bool_]) -> str | None:
+        right, wrong = int(correct.sum()), int((~correct).sum())
+        if right + wrong == 0:
+            return f"class {c} has no validation examples"
+        for count, what in ((wrong, "errors"), (right, "right answers")):
+            if count < self.cv:
+                return f"class {c} has {f'only {count}' if count else 'no'} {what} to learn from ({self.cv} needed)"
+        return None
+
+    def _fit_class(self, c: int, Z: NDArray[np.float64], correct: NDArray[np.bool_]) -> None:
+        gram, target = Z @ Z.T, correct.astype(np.int64)
+        scores = _cross_validate(gram, target, self.Cs, self.cv)
+        best = int(np.argmax(scores))  # the first of equals
+        svm = _svc(self.Cs[best]).fit(gram, target)
+        self.cv_scores_[c], self.best_C_[c] = scores, self.Cs[best]
+        self.directions_[c] = svm.dual_coef_[0] @ Z[svm.support_]
+        self.intercepts_[c] = svm.intercept_[0]
+
+    def _preprocess(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Whiten, then L2-normalise; a row at the mean of train stays zero."""
+        Z: NDArray[np.float64] = (X.astype(np.float64) - self.whiten_mean_) / self.whiten_std_
+        norms = np.linalg.norm(Z, axis=1, keepdims=True)
+        Z /= np.where(norms > 0, norms, 1.0)
+        return Z
+
+
+def _whitening(X: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    X64 = X.astype(np.float64)
+    std = X64.std(axis=0, ddof=min(1, len(X64) - 1))
+    return X64.mean(axis=0), np.where(np.ptp(X64, axis=0) > 0, std, 1.0)
+
+
+def _svc(C: float) -> Any:  # noqa: ANN401 - scikit-learn is untyped
+    from sklearn.svm import SVC
+
+    return SVC(kernel="precomputed", C=C, class_weight="balanced")
+
+
+def _cross_validate(
+    gram: NDArray[np.float64], target: NDArray[np.int64], Cs: Sequence[float], cv: int
+) -> NDArray[np.float64]:
+    """Mean balanced accuracy over stratified folds for each C, shape (len(Cs),), from one Gram matrix."""
+    from sklearn.model_selection import StratifiedKFold
+
+    scores = np.empty((len(Cs), cv))
+    for fold, (train, held_out) in enumerate(StratifiedKFold(cv).split(gram, target)):
+        fit_gram, test_gram = gram[np.ix_(train, train)], gram[np.ix_(held_out, train)]
+        for i, C in enumerate(Cs):
+            predicted = _svc(C).fit(fit_gram, target[train]).predict(test_gram)
+            scores[i, fold] = np.mean([(predicted[target[held_out] == side] == side).mean() for side in (0, 1)])
+    mean: NDArray[np.float64] = scores.mean(axis=1)
+    return mean
+
+
+def _doubt(split: Split) -> NDArray[np.float64]:
+    """What the base model itself says against the true class: ½ − p_true, else its loss."""
+    if split.probs is None or split.labels is None:
+        return split.losses.astype(np.float64)
+    doubt: NDArray[np.float64] = 0.5 - split.probs[np.arange(split.n), split.labels].astype(np.float64)
+    return doubt

@@ -1,0 +1,153 @@
+"""Choose the plant strengths of the quick suite by a fixed rule, and record everything that was tried.
+
+A saturated problem measures nothing, so each problem of the suite has a small grid of strengths (`GRIDS`). The bounds of the
+grids were found by trying single builds with the seeds and the figures below, and by looking at nothing else; the point within a
+grid is chosen by the rule. Every grid point is built with the seeds 100, 101 and 102, never those of the benchmark. Three figures
+of the test split, averaged over the seeds, decide:
+
+    minority accuracy       .35 to .75    of the base model, on the planted groups
+    majority accuracy       .85 to .97    of the base model, on all else
+    confidences' nAMF       .15 to .75    hardness 1 - p(true class), within each class, averaged over classes
+
+Rule: the distance of a grid point is the largest of |mean - middle of the range| / half the range; the point with the smallest
+distance is chosen, the earlier one on a tie. If the smallest distance exceeds 1 the script fails: the grid has to change. No
+other method is run or looked at.
+
+The chosen points go, by hand, into slicebench/suites/quick.toml; tests/test_calibration.py holds the two together. After the
+choice, and without influence on it, the chosen points are built with the benchmark's seeds 0, 1, 2 and their figures recorded.
+
+    python scripts/calibrate.py [PROBLEM ...]      writes datasets/slicebench_datasets/calibration.json (a few minutes)
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.metrics import Ranking, namf
+
+if TYPE_CHECKING:
+    from slicebench.problem import Problem
+
+OUT = Path(__file__).parents[1] / "datasets" / "slicebench_datasets" / "calibration.json"
+SEEDS = (100, 101, 102)
+BENCHMARK_SEEDS = (0, 1, 2)
+RANGES = {"minority_accuracy": (0.35, 0.75), "majority_accuracy": (0.85, 0.97), "confidence_namf": (0.15, 0.75)}
+ADAPTERS = {
+    "scenes": "slicebench_datasets.scenes:Scenes",
+    "gaussian": "slicebench_datasets.gaussian:Gaussian",
+    "colored_digits": "slicebench_datasets.colored_digits:ColoredDigits",
+    "digit_subtypes": "slicebench_datasets.digit_subtypes:DigitSubtypes",
+    "noisy_digits": "slicebench_datasets.noisy_digits:NoisyDigits",
+}
+SCENES = {"side": 16, "n_train": 2000, "n_val": 1000, "n_test": 2000}
+Grid = tuple[str, dict[str, Any], dict[str, tuple[float, ...]]]
+# problem: dataset, fixed parameters, strengths to try
+GRIDS: dict[str, Grid] = {
+    "scenes-correlation": (
+        "scenes",
+        {"plant": "correlation", "classes": 4, "test": "natural", **SCENES},
+        {"ratio": (2.0, 3.0, 4.0), "noise": (0.05, 0.075, 0.1)},
+    ),
+    "scenes-rare": (
+        "scenes",
+        {"plant": "rare", "subtypes": 4, "keep": 0.25, **SCENES},
+        {"classes": (3, 4), "noise": (0.025, 0.04, 0.055, 0.07)},
+    ),
+    "scenes-corruption": (
+        "scenes",
+        {"plant": "corruption", "classes": 4, **SCENES},
+        {"noise": (0.0, 0.03), "corruption": (0.1, 0.15, 0.2)},
+    ),
+    "colored-digits": (
+        "colored_digits",
+        {"label_noise": 0.25},
+        {"p": (0.2, 0.3, 0.4), "pixel_noise": (0.0, 0.1, 0.2)},
+    ),
+    "digit-subtypes": (
+        "digit_subtypes",
+        {"keep": 0.25, "n_train": 430},
+        {"classes": (2, 5), "pixel_noise": (0.2, 0.25, 0.275, 0.3, 0.35)},
+    ),
+    "noisy-digits": ("noisy_digits", {}, {"pixel_noise": (0.15, 0.2, 0.25), "corruption": (0.4, 0.45, 0.5)}),
+    "gaussian-linear": (
+        "gaussian",
+        {"plant": "linear", "minority": 0.2},
+        {"signal": (1.5, 2.0, 2.5), "attenuation": (0.0, 0.15, 0.3)},
+    ),
+    "gaussian-correlation": (
+        "gaussian",
+        {"plant": "correlation", "minority": 0.2, "train_minority": 0.05},
+        {"signal": (1.0, 1.5, 2.0), "strength": (1.0, 1.5, 2.0)},
+    ),
+}
+
+
+def figures(problem: Problem) -> dict[str, float]:
+    """Give the three figures of `RANGES` on the test split."""
+    test = problem.test
+    assert test.labels is not None and test.probs is not None and test.correct is not None  # noqa: PT018
+    minority = problem.truth.minority(test.ids)
+    hardness = 1 - test.probs[np.arange(test.n), test.labels].astype(np.float64)
+    classes = [rows for _, rows in test.by_class() if 0 < minority[rows].sum() < len(rows)]
+    by_class = [namf(Ranking.of(hardness[rows], minority[rows])) for rows in classes]
+    return {
+        "minority_accuracy": float(test.correct[minority].mean()),
+        "majority_accuracy": float(test.correct[~minority].mean()),
+        "confidence_namf": float(np.mean(np.array(by_class, dtype=np.float64))),
+    }
+
+
+def measure(dataset: str, params: dict[str, Any], seeds: tuple[int, ...]) -> dict[str, Any]:
+    """Mean of each figure over `seeds`, with the single values, and the distance that the rule compares."""
+    module, _, name = ADAPTERS[dataset].partition(":")
+    adapter = getattr(import_module(module), name)(**params)
+    runs = [figures(adapter.build(seed)) for seed in seeds]
+    means = {key: float(np.mean([run[key] for run in runs])) for key in RANGES}
+    single = {key: [round(run[key], 4) for run in runs] for key in RANGES}
+    return {
+        **{key: round(value, 4) for key, value in means.items()},
+        "distance": round(distance(means), 4),
+        "seeds": single,
+    }
+
+
+def distance(means: dict[str, float]) -> float:
+    """Largest distance from the middle of a range, in half ranges: 1 is the edge."""
+    return max(abs(means[key] - (low + high) / 2) / ((high - low) / 2) for key, (low, high) in RANGES.items())
+
+
+def calibrate(name: str) -> dict[str, Any]:
+    """Run the grid of one problem and choose."""
+    dataset, fixed, strengths = GRIDS[name]
+    grid = []
+    for values in product(*strengths.values()):
+        point = dict(zip(strengths, values, strict=True))
+        grid.append({"params": point, **measure(dataset, fixed | point, SEEDS)})
+        print(name, json.dumps(grid[-1]), flush=True)
+    best = min(grid, key=lambda tried: tried["distance"])
+    if best["distance"] > 1:
+        raise SystemExit(f"{name}: no grid point lies in all three ranges; the nearest is {best}")
+    chosen = fixed | best["params"]
+    checked = measure(dataset, chosen, BENCHMARK_SEEDS)
+    print(name, "chosen", json.dumps(chosen), json.dumps(checked), flush=True)
+    return {"dataset": dataset, "fixed": fixed, "grid": grid, "chosen": chosen, "benchmark": checked}
+
+
+def main(names: list[str]) -> None:
+    """Calibrate the named problems, all by default; of the others the file keeps what it says."""
+    rule = "smallest largest |mean - middle| / half range over the three figures; the earlier grid point on a tie"
+    problems = json.loads(OUT.read_text(encoding="utf-8"))["problems"] if names else {}
+    problems |= {name: calibrate(name) for name in names or GRIDS}
+    out = {"rule": rule, "ranges": RANGES, "seeds": SEEDS, "benchmark_seeds": BENCHMARK_SEEDS, "problems": problems}
+    OUT.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

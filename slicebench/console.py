@@ -1,0 +1,166 @@
+"""What a person sees in a terminal: tables on stdout, progress on stderr. The only module that imports rich."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from slicebench.runner import PlannedCell, Progress
+    from slicebench.summary import ProblemColumn, Row, Score, Summary
+
+PIPED_WIDTH = 170
+"""Columns of a table that does not go to a terminal."""
+
+_FIRST, _COLUMN = 44, 15
+"""Widths of method, mean and rank together, and of a problem's column, for splitting the table."""
+
+
+def results_console() -> Console:
+    """Console on stdout: no colour and a fixed width when piped."""
+    piped = not sys.stdout.isatty()
+    return Console(file=sys.stdout, width=PIPED_WIDTH if piped else None, no_color=piped or None, highlight=False)
+
+
+def print_summary(summary: Summary, console: Console | None = None) -> None:
+    """Print the result table, split where the terminal is too narrow, then the methods left out, then costs."""
+    console = console or results_console()
+    per_table = max(1, (console.width - _FIRST) // _COLUMN)
+    for start in range(0, len(summary.problems), per_table):
+        console.print(_scores_table(summary, summary.problems[start : start + per_table]))
+    console.print(_legend(summary))
+    for row in summary.rows:
+        if row.incomplete:
+            console.print(Text(f"{row.method} is not ranked: {row.incomplete}"))
+    if summary.costs:
+        console.print(_cost_table(summary))
+
+
+def _scores_table(summary: Summary, problems: Sequence[ProblemColumn]) -> Table:
+    table = Table(title="nAMF by problem, methods sorted by mean", title_justify="left", show_lines=False)
+    table.add_column("method", no_wrap=True)
+    table.add_column("mean", justify="center", no_wrap=True)
+    table.add_column("rank", justify="right")
+    for problem in problems:
+        name = problem.name.replace("-", "-\n")
+        table.add_column(name, justify="center", min_width=10, max_width=_COLUMN - 3, overflow="fold")
+    for label, fields in _HEADER_ROWS:
+        values = ["–" if (v := getattr(p, fields)) is None else _plain(label, v) for p in problems]
+        table.add_row(Text(label, style="dim"), "", "", *values)
+    table.add_section()
+    for row in summary.rows:
+        cells = [_cell(row.problems[p.name]) for p in problems]
+        table.add_row(_label(row), _cell(row.mean), "–" if row.rank is None else f"{row.rank:.1f}", *cells)
+    return table
+
+
+_HEADER_ROWS = (
+    ("test examples", "n_test"),
+    ("minority share", "minority_rate"),
+    ("minority accuracy", "minority_accuracy"),
+    ("majority accuracy", "majority_accuracy"),
+)
+
+
+def _plain(label: str, value: float) -> str:
+    return f"{value:.0f}" if label == "test examples" else _short(value)
+
+
+def _label(row: Row) -> str:
+    return f"{row.method} (ref)" if row.reference else row.method
+
+
+def _cell(score: Score | None) -> str:
+    if score is None:
+        return "–"
+    interval = "" if score.low is None or score.high is None else f"\n[{_short(score.low)}, {_short(score.high)}]"
+    return f"{score.mean:.2f}{'=' if score.tied else ''}".replace("-0.00", "0.00") + interval.replace("[", "\\[")
+
+
+def _short(value: float) -> str:
+    """Two decimals without the leading zero.
+
+    >>> _short(0.52), _short(-0.04), _short(1.0), _short(-0.001)
+    ('.52', '-.04', '1.00', '.00')
+    """
+    text = f"{value:.2f}"
+    return (".00" if text == "-0.00" else text).replace("0.", ".", 1) if abs(value) < 0.995 else text
+
+
+def _legend(summary: Summary) -> Text:
+    seeds = sorted({len(p.seeds) for p in summary.problems})
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]}–{seeds[-1]}" if seeds else "0"
+    return Text(
+        f"Mean over {count} seeds, 95 % interval below (bootstrap of seeds, then test examples). Chance 0, ideal 1. "
+        "= within the interval of the column's best. (ref): ends of the scale, not ranked. Accuracies are the base model's.",
+        style="dim",
+    )
+
+
+def _cost_table(summary: Summary) -> Table:
+    table = Table(title="Cost, median over cells, sorted by fit time", title_justify="left")
+    table.add_column("method")
+    for name in ("cells", "fit s", "of it training s", "score s", "peak MB"):
+        table.add_column(name, justify="right")
+    for row in summary.costs:
+        numbers = (f"{row.fit_s:.3f}", f"{row.training_s:.2f}", f"{row.score_s:.3f}", f"{row.peak_rss_mb:.0f}")
+        table.add_row(row.method, str(row.cells), *numbers)
+    return table
+
+
+def print_plan(planned: Sequence[PlannedCell], console: Console | None = None) -> None:
+    """Print one line per cell: whether it would run, and why."""
+    console = console or results_console()
+    for item in planned:
+        line = f"{item.action:<5}{item.cell.problem.name} s{item.cell.problem.seed} {item.cell.method}: {item.why}"
+        console.print(Text(line), soft_wrap=True)
+    running = sum(item.action == "run" for item in planned)
+    console.print(Text(f"{running} to run, {len(planned) - running} done"))
+
+
+class ProgressReport:
+    """Progress on stderr: a bar on a terminal, one plain line per cell when piped. A context manager and a callback."""
+
+    def __init__(self, *, terminal: bool | None = None) -> None:
+        self.terminal = sys.stderr.isatty() if terminal is None else terminal
+        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
+        self._bar = Bar(*columns, console=self._console, transient=True)
+        self._task = self._bar.add_task("starting", total=None)
+
+    def __enter__(self) -> Self:
+        if self.terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.terminal:
+            self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show one event of a run."""
+        where = f"{progress.problem.name} s{progress.problem.seed}"
+        if progress.cell is None or progress.record is None:
+            self._bar.update(self._task, total=progress.total, description=f"building {where}")
+            return
+        record, what = progress.record, f"{where} {progress.cell.method}"
+        self._bar.update(self._task, total=progress.total, completed=progress.done, description=what)
+        if not self.terminal or record.status == "failed":
+            namf = record.metrics.get("namf")
+            said = record.reason or ("" if namf is None else f"nAMF {namf:.3f}")
+            line = f"[{progress.done}/{progress.total}] {what}: {record.status}" + (f" {said}" if said else "")
+            self._console.print(Text(line), soft_wrap=True)

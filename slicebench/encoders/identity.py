@@ -1,0 +1,34 @@
+"""The inputs themselves: for problems whose inputs are vectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.problem import Inputs
+    from slicebench.training.fitted import FittedModel
+
+
+class Identity:
+    """Leave vectors as they are.
+
+    >>> Identity().encode(np.eye(2)).dtype
+    dtype('float32')
+    """
+
+    def fit(self, inputs: Inputs, model: FittedModel) -> Self:  # noqa: ARG002
+        """Learn nothing."""
+        return self
+
+    def encode(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Return the vectors, shape (n, d), as float32; `DataError` if the inputs are not vectors."""
+        vectors = np.asarray(inputs[:])
+        if vectors.ndim != 2:
+            raise DataError(f"encoder 'identity' got inputs of shape {vectors.shape}; expected vectors, shape (n, d)")
+        return vectors.astype(np.float32)

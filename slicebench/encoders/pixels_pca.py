@@ -1,0 +1,64 @@
+"""Principal components of the raw pixels or vectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.problem import Inputs
+    from slicebench.training.fitted import FittedModel
+
+
+class PixelsPCA:
+    """Project flattened inputs on the leading principal components of the train split.
+
+    The plainest embedding there is: it knows neither the labels nor the model, and needs no weights from anywhere.
+
+    Parameters
+    ----------
+    components : int
+        Upper bound; fewer where the train split has fewer rows or columns.
+    seed : int
+        Of the randomised solver that scikit-learn chooses for large inputs.
+
+    Attributes
+    ----------
+    pca_ : sklearn.decomposition.PCA
+
+    Fitting takes O(n p k) for n images of p values and k components.
+
+    >>> images = np.random.default_rng(0).integers(0, 256, size=(30, 4, 4, 3), dtype=np.uint8)
+    >>> PixelsPCA(components=5).fit(images, model=None).encode(images).shape
+    (30, 5)
+
+    """
+
+    pca_: Any
+
+    def __init__(self, components: int = 64, seed: int = 0) -> None:
+        self.components = components
+        self.seed = seed
+
+    def fit(self, inputs: Inputs, model: FittedModel | None) -> Self:  # noqa: ARG002
+        """Find the components of the train inputs."""
+        from sklearn.decomposition import PCA
+
+        flat = _flat(inputs)
+        self.pca_ = PCA(min(self.components, *flat.shape), random_state=self.seed).fit(flat)
+        return self
+
+    def encode(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Coordinates along the components, shape (n, k)."""
+        coordinates: NDArray[np.float32] = self.pca_.transform(_flat(inputs)).astype(np.float32)
+        return coordinates
+
+
+def _flat(inputs: Inputs) -> NDArray[np.float32]:
+    """One row per input; bytes become 0..1."""
+    array = np.asarray(inputs[:])
+    scale = 1 / 255 if array.dtype == np.uint8 else 1.0
+    return array.reshape(len(array), -1).astype(np.float32) * np.float32(scale)

@@ -1,0 +1,244 @@
+"""Where work runs: anything shaped like `concurrent.futures.Executor`; here, worker processes with limits, or Dask.
+
+This module must stay free of NumPy: workers import it before their thread count is settled.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import Executor, Future, TimeoutError  # noqa: A004 - pebble's own on every Python
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
+
+from slicebench.errors import ConfigError, SlicebenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MEMORY_EXIT = 77
+"""Exit code of a worker that its own memory watchdog ended."""
+
+SILENT_EXIT = 78
+"""Exit code that stands for 0: pebble waits for the result of a worker that left with 0 until the time limit."""
+
+GIB = 2**30
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+class CellTimeout(SlicebenchError):  # noqa: N818 - an outcome of a cell
+    """A task ran past its time limit and was ended."""
+
+
+class CellMemory(SlicebenchError):  # noqa: N818
+    """A task asked for more memory than its limit."""
+
+
+class CellCrashed(SlicebenchError):  # noqa: N818
+    """The worker process died under a task."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(f"the worker process died ({_exit_text(exit_code)})")
+        self.exit_code = exit_code
+
+
+def _exit_text(code: int | None) -> str:
+    if code is None:
+        return "exit code unknown"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+class LocalExecutor(Executor):
+    """Worker processes that outlive their tasks, with a time and a memory limit for each task.
+
+    A task that crashes, hangs or eats the memory ends with `CellCrashed`, `CellTimeout` or `CellMemory` and costs no other
+    task anything; its worker is replaced. Workers ignore Ctrl-C and die with the parent.
+
+    Parameters
+    ----------
+    jobs : int
+        Number of worker processes; each gets cores // jobs threads.
+    timeout : float, optional
+        Seconds per task.
+    memory_gb : float, optional
+        GiB that a task may add to what its worker holds already. Processes that a task starts itself are not counted.
+
+    """
+
+    def __init__(self, jobs: int, timeout: float | None = None, memory_gb: float | None = None) -> None:
+        from pebble import ProcessPool
+
+        self.jobs, self.timeout, self.memory_gb = jobs, timeout, memory_gb
+        threads = str(max(1, (os.cpu_count() or 1) // jobs))
+        self._environment = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, threads))
+        self._pool: Any = ProcessPool(
+            max_workers=jobs, initializer=_start_worker, context=multiprocessing.get_context("spawn")
+        )
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue `fn(*args, **kwargs)`; a future that was not started can be cancelled."""
+        outcome: Future[T] = Future()
+        limited = fn if self.memory_gb is None else partial(call_with_memory_limit, self.memory_gb, fn)
+        task = self._pool.schedule(limited, args=args, kwargs=kwargs, timeout=self.timeout)
+        task.add_done_callback(partial(self._relay, outcome))
+        return outcome
+
+    def _relay(self, outcome: Future[T], task: Future[T]) -> None:
+        """Hand the result of pebble's future on, its errors in our types."""
+        if task.cancelled() or not outcome.set_running_or_notify_cancel():
+            outcome.cancel()
+            return
+        error = task.exception()
+        if error is None:
+            outcome.set_result(task.result())
+        else:
+            outcome.set_exception(self._translated(error))
+
+    def _translated(self, error: BaseException) -> BaseException:
+        from concurrent.futures.process import BrokenProcessPool
+
+        from pebble import ProcessExpired
+
+        if isinstance(error, ProcessExpired):
+            if error.exitcode == MEMORY_EXIT:
+                return self._out_of_memory()
+            return CellCrashed(0 if error.exitcode == SILENT_EXIT else error.exitcode)
+        if isinstance(error, BrokenProcessPool):
+            return CellCrashed(None)
+        if isinstance(error, MemoryError) and self.memory_gb is not None:
+            return self._out_of_memory()
+        if isinstance(error, TimeoutError) and len(error.args) == 2 and error.args[0] == "Task timeout":
+            return CellTimeout(f"stopped after {self.timeout:g} s, the time limit")
+        return error
+
+    def _out_of_memory(self) -> CellMemory:
+        return CellMemory(f"needs more than the memory limit of {self.memory_gb:.3g} GiB")
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
+        """End the workers: after the queued tasks, or with `cancel_futures` at once."""
+        if cancel_futures:
+            self._pool.stop()
+        else:
+            self._pool.close()
+        if wait:
+            self._pool.join()
+        for name, value in self._environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.shutdown(cancel_futures=kind is not None)
+
+
+def default_memory_gb(jobs: int) -> float:
+    """GiB per task: its share of 80 % of the memory that is free now."""
+    import psutil
+
+    return float(0.8 * psutil.virtual_memory().available / jobs / GIB)
+
+
+def dask_executor(address: str) -> tuple[Executor, int]:
+    """Executor of the Dask cluster at `address`, and its number of threads.
+
+    Raises
+    ------
+    ConfigError
+        if `distributed` is not installed or nobody answers at `address`.
+
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ConfigError("--scheduler needs Dask: pip install 'slicebench[dask]'") from error
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"no Dask scheduler answers at {address!r} ({error}); start one with `dask scheduler`"
+        ) from error
+    executor: Executor = client.get_executor(pure=False)
+    return executor, max(1, sum(client.ncores().values()))
+
+
+def _start_worker() -> None:
+    """Worker initialiser."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's handler waits for Python code; a C loop would not end
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    worker, leave = os.getpid(), os._exit
+
+    def leave_noticed(status: int) -> NoReturn:
+        leave(SILENT_EXIT if status == 0 and os.getpid() == worker else status)
+
+    os._exit = leave_noticed
+
+
+def _die_with_parent() -> None:
+    """End this process as soon as the parent is gone, whatever it is doing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def call_with_memory_limit(memory_gb: float, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Run `fn` in this process, allowed `memory_gb` GiB more than it holds now.
+
+    On Linux the kernel refuses the allocation and `fn` sees a `MemoryError`, which also stops a loop in C that never gives
+    way to another thread. Elsewhere a watchdog ends the process with `MEMORY_EXIT`.
+    """
+    limit = _data_limit if sys.platform == "linux" else _watchdog
+    with limit(memory_gb):
+        return fn(*args, **kwargs)
+
+
+@contextmanager
+def _data_limit(memory_gb: float) -> Iterator[None]:
+    import resource
+
+    import psutil
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = psutil.Process().memory_info().data + int(memory_gb * GIB)
+    ceilings = [x for x in (soft, hard, allowed) if x != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(ceilings), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+@contextmanager
+def _watchdog(memory_gb: float, period_s: float = 0.05) -> Iterator[None]:
+    import psutil
+
+    process, done = psutil.Process(), threading.Event()
+    allowed = process.memory_info().rss + memory_gb * GIB
+
+    def watch() -> None:
+        while not done.wait(period_s):
+            if process.memory_info().rss > allowed:
+                os._exit(MEMORY_EXIT)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()

@@ -1,0 +1,298 @@
+"""Frozen problems: one folder of JSON, safetensors and Parquet, built once and run anywhere.
+
+    problem.json                      what it is, and how the base model was trained
+    data/<split>.safetensors          embeddings, losses, labels, probs, correct
+    data/<split>.parquet              ids (the index) and metadata
+    data/<split>.inputs.safetensors   raw arrays; texts stand in data/<split>.texts.parquet
+    data/captions.safetensors
+    truth/                            the planted groups, read by the evaluator only
+
+`load_audit` never opens `truth/`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from slicebench.cache import cache_dir
+from slicebench.errors import DataError, StorageError
+from slicebench.problem import SPLITS, AuditData, Captions, PlantedTruth, Problem, Provenance, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from slicebench.problem import Inputs, Trainer
+
+FORMAT_VERSION = 1
+_ARRAYS = ("embeddings", "losses", "labels", "probs", "correct")
+
+
+class Header(BaseModel):
+    """`problem.json`: everything of a problem but its arrays and its truth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int
+    name: str
+    family: str
+    dataset: str
+    dataset_version: str
+    params: dict[str, Any]
+    seed: int
+    modality: str
+    encoder: str
+    class_names: tuple[str, ...]
+    provenance: dict[str, Any]
+    splits: tuple[str, ...]
+    with_metadata: bool
+    captions: tuple[str, ...] | None
+    reference_text: str | None
+    recipe: dict[str, Any] | None
+
+
+class StoredArray:
+    """Raw inputs in a safetensors file, read whole when first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._array: NDArray[Any] | None = None
+        self._length = _shape(path, "inputs")[0]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.asarray(self)[index]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001
+        if self._array is None:
+            self._array = _read_arrays(self._path)["inputs"]
+        return self._array if dtype is None else self._array.astype(dtype)
+
+
+def save_problem(problem: Problem, folder: Path) -> None:
+    """Write `problem` to `folder`, which appears complete or not at all; an existing one is left as it is."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        (building / "data").mkdir()
+        (building / "truth").mkdir()
+        for name, split in _splits(problem).items():
+            _save_split(split, building / "data", name)
+        _save_captions(problem.data.captions, building / "data")
+        _save_truth(problem.truth, building / "truth")
+        (building / "problem.json").write_text(_header(problem).model_dump_json(indent=1), encoding="utf-8")
+        building.chmod(0o755)
+        _move(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def load_header(folder: Path) -> Header:
+    """What the frozen problem in `folder` is.
+
+    Raises
+    ------
+    StorageError
+        if the folder is missing, unreadable or of another format version.
+
+    """
+    text = _read_text(folder / "problem.json")
+    try:
+        header = Header.model_validate_json(text)
+    except ValidationError as error:
+        raise StorageError(f"{folder / 'problem.json'} is not a problem description: {error}") from error
+    if header.format_version != FORMAT_VERSION:
+        raise StorageError(
+            f"{folder} has format {header.format_version}, this version reads {FORMAT_VERSION}; rebuild it"
+        )
+    return header
+
+
+def load_audit(folder: Path) -> tuple[AuditData, Split]:
+    """What a method may see, and the test split; the truth stays on disk."""
+    header = load_header(folder)
+    try:
+        splits = {name: _load_split(folder / "data", name, header) for name in header.splits}
+        data = AuditData(
+            train=splits["train"],
+            val=splits["val"],
+            pool=splits.get("pool"),
+            class_names=header.class_names,
+            captions=_load_captions(folder / "data", header),
+            trainer=_trainer(header, splits["train"]),
+        )
+    except (DataError, KeyError) as error:
+        raise StorageError(f"{folder} is damaged: {error}; delete it and build it again") from error
+    return data, splits["test"]
+
+
+def load_truth(folder: Path) -> PlantedTruth:
+    """Load the planted truth; for the evaluator."""
+    described = json.loads(_read_text(folder / "truth" / "truth.json"))
+    arrays = _read_arrays(folder / "truth" / "truth.safetensors")
+    return PlantedTruth(
+        ids={name: _read_table(folder / "data" / f"{name}.parquet").index.to_numpy() for name in arrays},
+        groups=arrays,
+        group_names=tuple(described["group_names"]),
+        captions={name: tuple(texts) for name, texts in described["captions"].items()},
+        how=described["how"],
+    )
+
+
+def load_problem(folder: Path) -> Problem:
+    """Load the whole problem, truth included."""
+    header, (data, test) = load_header(folder), load_audit(folder)
+    shared = {k: getattr(header, k) for k in _IDENTITY}
+    return Problem(**shared, data=data, test=test, truth=load_truth(folder), provenance=Provenance(**header.provenance))
+
+
+_IDENTITY = ("name", "family", "dataset", "dataset_version", "params", "seed", "modality", "encoder")
+
+
+def _splits(problem: Problem) -> dict[str, Split]:
+    found = {**dict(problem.data.splits()), "test": problem.test}
+    return {name: split for name in SPLITS if (split := found[name]) is not None}
+
+
+def _header(problem: Problem) -> Header:
+    captions, trainer = problem.data.captions, problem.data.trainer
+    return Header(
+        format_version=FORMAT_VERSION,
+        **{k: getattr(problem, k) for k in _IDENTITY},
+        class_names=problem.data.class_names,
+        provenance=vars(problem.provenance),
+        splits=tuple(_splits(problem)),
+        with_metadata=problem.test.metadata is not None,
+        captions=captions.texts if captions else None,
+        reference_text=captions.reference_text if captions else None,
+        recipe=trainer.recipe.model_dump(mode="json") if trainer is not None else None,
+    )
+
+
+def _save_split(split: Split, folder: Path, name: str) -> None:
+    import pandas as pd
+
+    arrays = {key: value for key in _ARRAYS if (value := getattr(split, key)) is not None}
+    _write_arrays(folder / f"{name}.safetensors", arrays)
+    table = pd.DataFrame() if split.metadata is None else split.metadata
+    table.set_axis(pd.Index(split.ids.tolist(), name="id"), axis=0).to_parquet(folder / f"{name}.parquet")
+    if split.inputs is None:
+        return
+    if isinstance(split.inputs[0], str):
+        texts = [split.inputs[i] for i in range(split.n)]
+        pd.DataFrame({"text": texts}).to_parquet(folder / f"{name}.texts.parquet")
+    else:
+        _write_arrays(folder / f"{name}.inputs.safetensors", {"inputs": np.asarray(split.inputs[:])})
+
+
+def _load_split(folder: Path, name: str, header: Header) -> Split:
+    table = _read_table(folder / f"{name}.parquet")
+    arrays = _read_arrays(folder / f"{name}.safetensors")
+    unknown = set(arrays) - set(_ARRAYS)
+    if unknown:
+        raise DataError(f"{name}.safetensors holds unknown arrays {sorted(unknown)}")
+    return Split(
+        ids=table.index.to_numpy(),
+        inputs=_load_inputs(folder, name),
+        metadata=table.reset_index(drop=True) if header.with_metadata else None,
+        **arrays,
+    )
+
+
+def _load_inputs(folder: Path, name: str) -> Inputs | None:
+    if (texts := folder / f"{name}.texts.parquet").exists():
+        listed: list[str] = _read_table(texts)["text"].tolist()
+        return listed
+    arrays = folder / f"{name}.inputs.safetensors"
+    return StoredArray(arrays) if arrays.exists() else None
+
+
+def _save_captions(captions: Captions | None, folder: Path) -> None:
+    if captions is not None:
+        arrays = {"embeddings": captions.embeddings, "reference": captions.reference}
+        _write_arrays(folder / "captions.safetensors", arrays)
+
+
+def _load_captions(folder: Path, header: Header) -> Captions | None:
+    if header.captions is None or header.reference_text is None:
+        return None
+    arrays = _read_arrays(folder / "captions.safetensors")
+    return Captions(texts=header.captions, reference_text=header.reference_text, **arrays)
+
+
+def _save_truth(truth: PlantedTruth, folder: Path) -> None:
+    _write_arrays(folder / "truth.safetensors", truth.groups)
+    described = {"group_names": truth.group_names, "captions": dict(truth.captions), "how": truth.how}
+    (folder / "truth.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+
+
+def _trainer(header: Header, train: Split) -> Trainer | None:
+    """Trainer of the base model's recipe on the stored train split."""
+    if header.recipe is None or train.inputs is None or train.labels is None:
+        return None
+    from slicebench.training import ModelTrainer, Recipe
+
+    recipe = Recipe.model_validate(header.recipe)
+    return ModelTrainer(recipe, train.inputs, train.labels, len(header.class_names), cache=cache_dir() / "models")
+
+
+def _move(building: Path, folder: Path) -> None:
+    """Rename into place; who finds the folder there already keeps that one (two builders make the same problem)."""
+    try:
+        building.replace(folder)
+    except OSError:
+        if not (folder / "problem.json").exists():
+            raise
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise StorageError(f"cannot read {path}: {error}; delete the folder and build it again") from error
+    return arrays
+
+
+def _shape(path: Path, name: str) -> tuple[int, ...]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return tuple(file.get_slice(name).get_shape())
+    except (SafetensorError, OSError) as error:
+        raise StorageError(f"cannot read {path}: {error}; delete the folder and build it again") from error
+
+
+def _read_table(path: Path) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {path}: {error}; delete the folder and build it again") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"cannot read {path}: {error}") from error

@@ -1,0 +1,98 @@
+"""Methods and datasets by name, found through entry points; the built-in ones register exactly as a stranger's do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from slicebench.errors import PluginError, did_you_mean
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """One line of `slicebench list`; `status` is "ok", or "broken: " and the reason."""
+
+    name: str
+    distribution: str
+    requires: list[str]
+    status: str
+    value: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as a JSON-ready dictionary."""
+        return asdict(self)
+
+
+class Registry:
+    """The plugins of one entry-point group. Nothing is imported before `load` or `describe`."""
+
+    def __init__(self, group: str, base: str) -> None:
+        self.group = group
+        self.base = base
+        """Class that every plugin must extend, as "module:Class"."""
+
+    def _found(self) -> list[EntryPoint]:
+        """Entry points of the group, the same one seen twice on the path counted once."""
+        unique = {(e.name, e.value, _distribution(e)): e for e in entry_points(group=self.group)}
+        return sorted(unique.values(), key=lambda e: (e.name, _distribution(e)))
+
+    def names(self) -> list[str]:
+        """Registered names, sorted."""
+        return sorted({e.name for e in self._found()})
+
+    def load(self, name: str) -> type[Any]:
+        """Import and return the class registered as `name`.
+
+        Raises
+        ------
+        PluginError
+            for an unknown name (with near ones), one that two distributions claim, and one that cannot be imported.
+
+        """
+        claims = [e for e in self._found() if e.name == name]
+        if not claims:
+            raise PluginError(f"no {self.group} named {name!r}; {did_you_mean(name, self.names())}")
+        if len(claims) > 1:
+            raise PluginError(f"{name!r} is registered by {_owners(claims)}; uninstall one of them")
+        status, loaded = self._try(claims[0])
+        if loaded is None:
+            raise PluginError(f"{name!r} of {_distribution(claims[0])} is {status}")
+        return loaded
+
+    def describe(self) -> list[PluginInfo]:
+        """Every plugin with its state; a broken one is told of here and harms nobody."""
+        found = self._found()
+        counts = Counter(e.name for e in found)
+        out = []
+        for entry in found:
+            status, loaded = self._try(entry)
+            if counts[entry.name] > 1:
+                status = f"broken: registered by {_owners([e for e in found if e.name == entry.name])}"
+            requires = sorted(getattr(loaded, "requires", ()))
+            out.append(PluginInfo(entry.name, _distribution(entry), requires, status, entry.value))
+        return out
+
+    def _try(self, entry: EntryPoint) -> tuple[str, type[Any] | None]:
+        """Status line and class of an entry point; a plugin may fail in any way while it is imported."""
+        try:
+            loaded = entry.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module does on import
+            return f"broken: {type(error).__name__}: {error}", None
+        base: type[Any] = EntryPoint("", self.base, "").load()
+        if not (isinstance(loaded, type) and issubclass(loaded, base)):
+            return f"broken: {entry.value} is not a subclass of {self.base.replace(':', '.')}", None
+        return "ok", loaded
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else "unknown"
+
+
+def _owners(entries: list[EntryPoint]) -> str:
+    return " and ".join(f"{_distribution(e)} ({e.value})" for e in entries)
+
+
+METHODS = Registry("slicebench.methods", "slicebench.method:SliceMethod")
+DATASETS = Registry("slicebench.datasets", "slicebench.dataset:DatasetAdapter")

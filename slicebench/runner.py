@@ -1,0 +1,272 @@
+"""Runs a suite: builds the missing problems, evaluates the missing cells, and stores each record the moment it is there."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from slicebench.cache import cache_dir
+from slicebench.errors import ConfigError, SlicebenchError
+from slicebench.executor import LocalExecutor, dask_executor, default_memory_gb
+from slicebench.store import Entry, RunStore, TestTruth, entry_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from slicebench.evaluation import CellResult
+    from slicebench.record import Record
+    from slicebench.suite import Cell, PlannedProblem, Suite
+
+DEFAULT_TIMEOUT_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use: `jobs` worker processes; seconds and GiB for each cell and each build."""
+
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    memory_gb: float | None = None
+    """None: an even share of 80 % of the free memory."""
+
+    def __post_init__(self) -> None:
+        for name in ("jobs", "timeout_s", "memory_gb"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} is {value}; expected more than 0")
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A line of the plan: a cell, where it is stored, whether it will run, and why."""
+
+    cell: Cell
+    entry: Entry
+    action: Literal["run", "done"]
+    why: str
+    record: Record | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress callback is told: a cell has ended (`record` is set), or a problem is being built."""
+
+    done: int
+    total: int
+    problem: PlannedProblem
+    cell: Cell | None = None
+    record: Record | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RunOutcome:
+    """Records of the cells asked for, in plan order, how many of them were computed now, and whether Ctrl-C came first."""
+
+    store: RunStore
+    records: list[tuple[Cell, Record]]
+    computed: int
+    missing: int
+    interrupted: bool
+
+    @property
+    def failed(self) -> list[tuple[Cell, Record]]:
+        """Failed cells with their records."""
+        return [(cell, record) for cell, record in self.records if record.status == "failed"]
+
+
+def plan_run(cells: Iterable[Cell], store: RunStore, *, force: bool = False) -> list[PlannedCell]:
+    """Compare `cells` with what the run folder holds. Failed cells run again; so do skipped ones, which cost nothing.
+
+    Raises
+    ------
+    StorageError
+        for a record that cannot be read, naming the file; with `force` it is replaced instead.
+
+    """
+    return [_planned(cell, store, force=force) for cell in cells]
+
+
+def _planned(cell: Cell, store: RunStore, *, force: bool) -> PlannedCell:
+    entry = entry_of(cell)
+    if force:
+        return PlannedCell(cell, entry, "run", "--force", None)
+    record = store.record(entry)
+    if record is None:
+        return PlannedCell(cell, entry, "run", "no record yet", None)
+    if record.status != "ok":
+        return PlannedCell(cell, entry, "run", f"{record.status} last time: {record.reason}", record)
+    return PlannedCell(cell, entry, "done", f"recorded {record.date}", record)
+
+
+def run(
+    suite: Suite,
+    cells: list[Cell],
+    *,
+    out: Path,
+    limits: Limits | None = None,
+    force: bool = False,
+    scheduler: str | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> RunOutcome:
+    """Run what is missing of `cells` (from `slicebench.suite.plan`) into the folder `out`.
+
+    A cell that raises, hangs, crashes or runs out of memory is recorded as failed and stops nothing else. Ctrl-C ends the
+    workers and returns what is finished.
+
+    What the run folder `out` holds already is not run again, unless `force`. `scheduler` is the address of a Dask scheduler
+    whose workers see the same cache folder; without it, local worker processes keep to `limits`. `on_progress` is told of
+    every build that starts and every cell that ends.
+    """
+    limits = limits or Limits()
+    store = RunStore(out)
+    planned = plan_run(cells, store, force=force)
+    store.open(suite, cells)
+    missing = [p for p in planned if p.action == "run"]
+    ended: dict[Entry, Record] = {}
+    interrupted = False
+    if missing:
+        try:
+            executor, width = _open(limits, scheduler, len(missing))
+            with executor:
+                _Execution(executor, width, store, missing, ended, on_progress).run()
+        except KeyboardInterrupt:
+            interrupted = True
+    found = [(p.cell, ended.get(p.entry, p.record)) for p in planned]
+    records = [(cell, record) for cell, record in found if record is not None]
+    return RunOutcome(store, records, len(ended), len(planned) - len(records), interrupted)
+
+
+def _open(limits: Limits, scheduler: str | None, tasks: int) -> tuple[Executor, int]:
+    """Executor, and how many builds to have under way."""
+    if scheduler is not None:
+        return dask_executor(scheduler)
+    jobs = min(limits.jobs, tasks)
+    memory_gb = limits.memory_gb or default_memory_gb(jobs)
+    return LocalExecutor(jobs, limits.timeout_s, memory_gb), jobs
+
+
+class _Execution:
+    """The loop of one run: at most `width` builds under way, each problem's cells queued as soon as it is built."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        width: int,
+        store: RunStore,
+        missing: list[PlannedCell],
+        ended: dict[Entry, Record],
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.executor, self.width, self.store = executor, width, store
+        self.ended, self.on_progress, self.total = ended, on_progress, len(missing)
+        groups: dict[tuple[str, int], list[PlannedCell]] = {}
+        for item in missing:
+            groups.setdefault((item.cell.problem.name, item.cell.problem.seed), []).append(item)
+        self.waiting = deque(groups.values())
+        self.builds: dict[Future[TestTruth], list[PlannedCell]] = {}
+        self.cells: dict[Future[CellResult], PlannedCell] = {}
+
+    def run(self) -> None:
+        """Until every cell has a record; on Ctrl-C, keep what has come back and is not yet stored."""
+        try:
+            while self._fill() or self.cells:
+                under_way: list[Future[Any]] = [*self.builds, *self.cells]
+                # the timeout lets Ctrl-C through where it does not wake a waiting thread
+                self._collect(wait(under_way, timeout=0.5, return_when=FIRST_COMPLETED).done)
+        except KeyboardInterrupt:
+            self._collect(f for f in list(self.cells) if f.done() and f.exception() is None)
+            raise
+
+    def _collect(self, done: Iterable[Future[Any]]) -> None:
+        for future in done:
+            if future in self.builds:
+                self._built(future, self.builds.pop(future))
+            else:
+                item = self.cells[future]
+                self._finished(future, item)
+                del self.cells[future]
+
+    def _fill(self) -> bool:
+        """Start builds up to the width; whether any is under way."""
+        while self.waiting and len(self.builds) < self.width:
+            items = self.waiting.popleft()
+            problem = items[0].cell.problem
+            self.on_progress(Progress(len(self.ended), self.total, problem))
+            self.builds[self.executor.submit(prepare_problem, problem, frozen_folder(problem))] = items
+        return bool(self.builds)
+
+    def _built(self, future: Future[TestTruth], items: list[PlannedCell]) -> None:
+        """Queue the cells of a problem, or record the error of its build for all of them."""
+        error = future.exception()
+        if error is not None:
+            for item in items:
+                self._store(item, failed_record(item.cell, f"the problem could not be built: {_text(error)}"), None)
+            return
+        self.store.save_truth(items[0].entry, future.result())
+        for item in items:
+            cell = item.cell
+            task = self.executor.submit(
+                run_cell, frozen_folder(cell.problem), cell.problem.name, cell.method, cell.method_params
+            )
+            self.cells[task] = item
+
+    def _finished(self, future: Future[CellResult], item: PlannedCell) -> None:
+        error = future.exception()
+        if error is not None:
+            self._store(item, failed_record(item.cell, _text(error)), None)
+        else:
+            result = future.result()
+            self._store(item, result.record, result.scores)
+
+    def _store(self, item: PlannedCell, record: Record, scores: Any) -> None:
+        self.store.save(item.entry, record, scores)
+        self.ended[item.entry] = record
+        self.on_progress(Progress(len(self.ended), self.total, item.cell.problem, item.cell, record))
+
+
+def frozen_folder(problem: PlannedProblem) -> Path:
+    """Where a built problem is kept, by its identity."""
+    return cache_dir() / "problems" / problem.identity
+
+
+def prepare_problem(problem: PlannedProblem, folder: Path) -> TestTruth:
+    """Build `problem` into `folder` unless it is there; what a worker process does first."""
+    from slicebench.frozen import load_audit, load_truth, save_problem
+    from slicebench.registry import DATASETS
+
+    if not folder.exists():
+        save_problem(DATASETS.load(problem.dataset)(**problem.params).build(problem.seed), folder)
+    import numpy as np
+
+    _, test = load_audit(folder)
+    labels = np.zeros(test.n, dtype=np.int64) if test.labels is None else np.asarray(test.labels)
+    return TestTruth(np.asarray(test.ids), labels, load_truth(folder).minority(test.ids))
+
+
+def run_cell(folder: Path, problem: str, method: str, params: dict[str, Any]) -> CellResult:
+    """Evaluate a cell in a worker process; the record bears the suite's name for the problem."""
+    from dataclasses import replace
+
+    from slicebench.evaluation import evaluate_cell
+
+    result = evaluate_cell(folder, method, params)
+    return replace(result, record=result.record.model_copy(update={"problem": problem}))
+
+
+def failed_record(cell: Cell, reason: str) -> Record:
+    """Record of a cell whose worker could not return one."""
+    from slicebench.evaluation import blank_record
+
+    return blank_record(
+        cell.problem, cell.method, cell.method_version, cell.method_params, status="failed", reason=reason
+    )
+
+
+def _text(error: BaseException) -> str:
+    message = str(error) or type(error).__name__
+    return message if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {message}"

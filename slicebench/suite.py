@@ -1,0 +1,256 @@
+"""Suites: TOML files that name problems and methods, and the plan of cells that follows from them.
+
+    name = "mine"
+    seeds = [0, 1, 2]
+    methods = ["random", "confidence"]
+
+    [[problems]]
+    name = "two-blobs"
+    dataset = "gaussian"
+    params = { plant = "linear" }
+
+    [method_params.random]
+    seed = 7
+
+Every name and parameter is checked while planning, before any work.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from slicebench.cache import content_key
+from slicebench.errors import ConfigError, PluginError, did_you_mean
+from slicebench.registry import DATASETS, METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from slicebench.registry import Registry
+
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def _folder_name(value: object) -> object:
+    """Problems and suites name folders."""
+    if isinstance(value, str) and not _FOLDER_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} names a folder; use letters, digits, '.', '_' and '-', a letter or digit first")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_folder_name)]
+Seed = Annotated[int, Field(ge=0, strict=True)]
+
+
+class ProblemSpec(BaseModel):
+    """One dataset configuration of a suite; `params` go to the dataset adapter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    dataset: str
+    params: dict[str, Any] = {}
+
+
+class Suite(BaseModel):
+    """A named list of problems, methods and seeds; `method_params` holds constructor parameters by method."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    description: str = ""
+    seeds: tuple[Seed, ...] = Field(min_length=1)
+    methods: tuple[str, ...] = Field(min_length=1)
+    problems: tuple[ProblemSpec, ...] = Field(min_length=1)
+    method_params: dict[str, dict[str, Any]] = {}
+
+    @field_validator("seeds", "methods", "problems")
+    @classmethod
+    def _no_duplicates(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        keys = [v.name if isinstance(v, ProblemSpec) else v for v in values]
+        twice = sorted({str(k) for k in keys if keys.count(k) > 1})
+        if twice:
+            raise ValueError(f"named more than once: {', '.join(twice)}")
+        return values
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What to run of a suite; an empty tuple means all of it. Methods and seeds may also lie outside the suite."""
+
+    methods: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedProblem:
+    """A problem to build: dataset, version, all constructor parameters and seed. `name` is the suite's."""
+
+    name: str
+    dataset: str
+    dataset_version: str
+    family: str
+    params: dict[str, Any]
+    seed: int
+
+    @cached_property
+    def identity(self) -> str:
+        """32 hex digits; the name is not part of it, so suites share what they build."""
+        return content_key(self.dataset, self.dataset_version, self.params, self.seed)
+
+    @property
+    def encoder(self) -> str:
+        """Encoder asked for, as far as the parameters tell before the problem is built."""
+        return str(self.params.get("encoder", "unknown"))
+
+    def __str__(self) -> str:
+        return f"{self.name} s{self.seed}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A problem and a method with its version and all constructor parameters."""
+
+    problem: PlannedProblem
+    method: str
+    method_version: str
+    method_params: dict[str, Any]
+
+    @cached_property
+    def identity(self) -> str:
+        """32 hex digits; a change of problem, method version or any parameter changes it."""
+        return content_key(self.problem.identity, self.method, self.method_version, self.method_params)
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.method}"
+
+
+def suite_names() -> list[str]:
+    """Names of the packaged suites."""
+    folder = files("slicebench") / "suites"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_suite(name_or_path: str) -> Suite:
+    """Read a packaged suite by name, or a file if the text ends in ".toml".
+
+    Raises
+    ------
+    ConfigError
+        naming file, key and expectation.
+
+    """
+    if name_or_path.endswith(".toml"):
+        path = Path(name_or_path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read the suite {path}: {error}") from error
+        return parse_suite(text, str(path))
+    if name_or_path not in suite_names():
+        hint = did_you_mean(name_or_path, suite_names())
+        raise ConfigError(f"no suite named {name_or_path!r}; {hint} A suite of your own is a path ending in .toml")
+    text = (files("slicebench") / "suites" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    return parse_suite(text, f"suite {name_or_path}")
+
+
+def parse_suite(text: str, where: str) -> Suite:
+    """Suite from TOML text; `where` names the file in errors."""
+    try:
+        return Suite.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        lines = [f"  {_key(e['loc'])}: {_expectation(e)}" for e in error.errors()]
+        raise ConfigError(f"{where} is not a suite:\n" + "\n".join(lines)) from error
+
+
+def _key(loc: Sequence[str | int]) -> str:
+    """Dotted key with positions in brackets.
+
+    >>> _key(("problems", 0, "name"))
+    'problems[0].name'
+    """
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+
+
+def _expectation(error: Any) -> str:
+    key, kind = str(error["loc"][-1]), error["type"]
+    if kind == "extra_forbidden":
+        known = ProblemSpec if error["loc"][0] == "problems" else Suite
+        return f"unknown key; {did_you_mean(key, list(known.model_fields))}"
+    if kind == "missing":
+        return "missing; every suite needs it"
+    return f"{error['msg'].removeprefix('Value error, ')} (found {error['input']!r})"
+
+
+def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
+    """Cells of `suite`, problem by problem, with every name and parameter checked.
+
+    A method whose constructor takes a `seed` gets the problem's, unless the suite sets one: seeds then vary the method too.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        for a name or parameter that does not exist, with near ones.
+
+    """
+    filters = filters or Filters()
+    specs = {spec.name: spec for spec in suite.problems}
+    for name in filters.problems:
+        if name not in specs:
+            raise ConfigError(f"suite {suite.name!r} has no problem {name!r}; {did_you_mean(name, list(specs))}")
+    for name in suite.method_params:
+        if name not in METHODS.names():
+            raise PluginError(f"method_params names the method {name!r}; {did_you_mean(name, METHODS.names())}")
+    methods = [(name, METHODS.load(name)) for name in dict.fromkeys(filters.methods or suite.methods)]
+    chosen = [specs[name] for name in dict.fromkeys(filters.problems)] or list(suite.problems)
+    seeds = dict.fromkeys(filters.seeds or suite.seeds)
+    problems = [_planned_problem(spec, seed) for spec in chosen for seed in seeds]
+    return [_cell(p, name, cls, suite.method_params.get(name, {})) for p in problems for name, cls in methods]
+
+
+def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
+    adapter = _constructed(DATASETS, spec.dataset, spec.params, f"problem {spec.name!r}")
+    return PlannedProblem(
+        spec.name, spec.dataset, adapter.version, adapter.family, _json(adapter.get_params(), spec.dataset), seed
+    )
+
+
+def _cell(problem: PlannedProblem, name: str, cls: type[Any], given: dict[str, Any]) -> Cell:
+    method = _constructed(METHODS, name, given, f"method {name!r}")
+    params = _json(method.get_params(), name)
+    if "seed" in params and "seed" not in given:
+        params["seed"] = problem.seed
+    return Cell(problem, name, cls.version, params)
+
+
+def _constructed(registry: Registry, name: str, params: dict[str, Any], where: str) -> Any:
+    """Plugin with `params`, or a `ConfigError` that names the parameter at fault."""
+    cls = registry.load(name)
+    known = cls.__init__.__code__.co_varnames if hasattr(cls.__init__, "__code__") else ()
+    try:
+        return cls(**params)
+    except TypeError as error:
+        wrong = [p for p in params if p not in known]
+        hint = "; " + did_you_mean(wrong[0], [k for k in known if k != "self"]) if wrong else ""
+        raise ConfigError(f"{where}: {error}{hint}") from error
+
+
+def _json(params: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the parameters as JSON gives them back (tuples become lists), so that a record compares equal to its plan."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(params, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the parameters of {name!r} are not JSON values: {error}") from error
+    return plain

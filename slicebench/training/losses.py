@@ -1,0 +1,51 @@
+"""The losses, one value per example, as functions of logits; their gradients are autograd's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import cross_entropy as _cross_entropy
+
+from slicebench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log p_y for logits (n, C) and class numbers (n,); shape (n,)."""
+    return _cross_entropy(logits, labels, reduction="none")
+
+
+def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float) -> Tensor:
+    """(1 - p_y^q) / q of Zhang & Sabuncu (2018), eq. 6, for logits (n, C) and class numbers (n,); shape (n,).
+
+    The gradient is p_y^q ∇(-log p_y). LfF's released loss multiplies that by q once more. Written with log p_y, so that
+    neither the value nor the gradient overflows as p_y goes to 0.
+    """
+    return -torch.expm1(-q * cross_entropy(logits, labels)) / q
+
+
+def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log p of the true label for one logit of class 1 per example, (n, 1), and labels 0 or 1, (n,); shape (n,)."""
+    return binary_cross_entropy_with_logits(logits.squeeze(1), labels.to(logits.dtype), reduction="none")
+
+
+def per_example(loss: str, logits: Tensor, labels: Tensor, q: float) -> Tensor:
+    """Loss named "ce", "gce" or "bce", per example.
+
+    Raises
+    ------
+    ConfigError
+        for another name.
+
+    """
+    if loss == "ce":
+        return cross_entropy(logits, labels)
+    if loss == "gce":
+        return generalised_cross_entropy(logits, labels, q)
+    if loss == "bce":
+        return binary_cross_entropy(logits, labels)
+    raise ConfigError(f"loss is {loss!r}; expected 'ce', 'gce' or 'bce'")

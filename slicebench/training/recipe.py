@@ -1,0 +1,86 @@
+"""How a base model is trained: architecture, schedule and loss, in one frozen value that survives JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from slicebench.errors import ConfigError
+
+Arch = Literal["linear", "mlp", "small_cnn", "resnet18_cifar", "resnet18"]
+Loss = Literal["ce", "gce", "bce"]
+
+
+class Recipe(BaseModel):
+    """Stochastic gradient descent with a triangular learning rate, as in Jain et al. (2022).
+
+    Parameters
+    ----------
+    arch : "linear", "mlp", "small_cnn", "resnet18_cifar" or "resnet18"
+        "small_cnn" is meant for images of 8 to 32 px, "resnet18_cifar" has a 3×3 stem and no max-pooling.
+    width : int
+        Hidden units of "mlp"; channels of the first block of "small_cnn". The others ignore it.
+    epochs, batch_size : int
+        Batches of one epoch have equal sizes up to one, at most `batch_size`.
+    peak_lr, peak_epoch : float
+        The learning rate rises linearly from 0 to `peak_lr` at `peak_epoch`, then falls to 0 at the end, step by step.
+    momentum, weight_decay : float
+    loss : "ce", "gce" or "bce"
+        Cross-entropy, generalised cross-entropy with exponent `q`, or binary cross-entropy on one logit (two classes).
+    q : float in (0, 1]
+    seed : int
+        The base model's: initialisation and order of the examples.
+
+    Raises
+    ------
+    ConfigError
+        naming each parameter that cannot be used, its value and what was expected. Pydantic's own `model_validate` and
+        `model_validate_json` wrap the same words in a `ValidationError`.
+
+    Examples
+    --------
+    >>> recipe = Recipe(arch="small_cnn", epochs=10, batch_size=128, peak_lr=0.1, peak_epoch=2)
+    >>> Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    True
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    arch: Arch
+    width: int = Field(default=16, ge=1)
+    epochs: int = Field(ge=1)
+    # Batches are of equal size up to one, so from 4 on none holds a single example, for which batch norm is undefined.
+    batch_size: int = Field(ge=4)
+    peak_lr: float = Field(gt=0, allow_inf_nan=False)
+    peak_epoch: float = Field(ge=0, allow_inf_nan=False)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0, allow_inf_nan=False)
+    loss: Loss = "ce"
+    q: float = Field(default=0.7, gt=0, le=1)
+    seed: int = Field(default=0, ge=0)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError("recipe: " + "; ".join(_sentence(dict(e)) for e in error.errors())) from error
+        if self.peak_epoch > self.epochs:
+            raise ConfigError(
+                f"recipe: peak_epoch is {self.peak_epoch}, after the last of {self.epochs} epochs; lower it"
+            )
+
+    def but(self, **changes: Any) -> Self:
+        """Recipe with the given parameters changed, those that are None left as they are, checked anew."""
+        return type(self)(**self.model_dump() | {name: value for name, value in changes.items() if value is not None})
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    """Say what is wrong with one parameter; `error` is an entry of `ValidationError.errors()`."""
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"{name} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"{name} is no parameter; the parameters are {', '.join(Recipe.model_fields)}"
+    return f"{name} is {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"

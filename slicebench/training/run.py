@@ -1,0 +1,89 @@
+"""One training run, from arrays to fitted models."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from slicebench.training.descent import descend
+from slicebench.training.examples import tensor_of
+from slicebench.training.fitted import FittedModel, n_outputs
+from slicebench.training.losses import per_example
+from slicebench.training.models import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from slicebench.training.objective import Objective
+    from slicebench.training.recipe import Recipe
+
+
+def device() -> str:
+    """Device that models are trained on: a GPU if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Supervised:
+    """The recipe's loss, averaged over the batch, with a factor (n,) per train example if given."""
+
+    def __init__(self, recipe: Recipe, factors: NDArray[np.float32] | None) -> None:
+        self.recipe, self.factors = recipe, factors
+
+    def describe(self) -> dict[str, Any]:
+        """Say what the recipe and the weights do not: nothing."""
+        return {}
+
+    def start(self, labels: Tensor, n_classes: int) -> None:  # noqa: ARG002
+        """Put labels and factors on the device."""
+        self.labels = labels
+        self.weights = None if self.factors is None else torch.tensor(self.factors, device=labels.device)
+
+    def __call__(self, rows: Tensor, logits: list[Tensor]) -> Tensor:
+        """Mean of the factored losses."""
+        losses = per_example(self.recipe.loss, logits[0], self.labels[rows], self.recipe.q)
+        return (losses if self.weights is None else losses * self.weights[rows]).mean()
+
+
+def train(
+    recipe: Recipe,
+    examples: NDArray[Any],
+    labels: NDArray[np.int64],
+    n_classes: int,
+    objective: Objective,
+    *,
+    epochs: int,
+    models: int = 1,
+    keep: Callable[[int, tuple[FittedModel, ...]], None] = lambda _epoch, _models: None,
+) -> tuple[FittedModel, ...]:
+    """Train `models` networks side by side; `keep` sees them, as they then are, after every epoch.
+
+    Raises
+    ------
+    TrainingError
+        if the run diverges.
+
+    """
+    start, x = perf_counter(), tensor_of(examples)
+    shape = tuple(x.shape[1:])
+    networks = [build(recipe.but(seed=recipe.seed + i), shape, n_outputs(recipe, n_classes)) for i in range(models)]
+    for network in networks:
+        network.normalise.learn(x)
+        network.to(device())
+    objective.start(torch.tensor(labels, device=device()), n_classes)
+
+    def fitted() -> tuple[FittedModel, ...]:
+        share = (perf_counter() - start) / models
+        return tuple(
+            FittedModel(recipe=recipe, shape=shape, n_classes=n_classes, network=network, seconds=share)
+            for network in networks
+        )
+
+    with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        descend(networks, recipe, x.to(device()), objective, epochs=epochs, after_epoch=lambda k: keep(k, fitted()))
+    return fitted()

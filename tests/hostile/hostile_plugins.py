@@ -1,0 +1,114 @@
+"""Methods that misbehave, one that does not, and tiny datasets: installed for a test by putting this folder on the path."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+
+from slicebench.dataset import DatasetAdapter
+from slicebench.method import SliceMethod, SliceScores
+from slicebench.problem import AuditData, PlantedTruth, Problem, Provenance, Split
+
+
+class Gentle(SliceMethod):
+    def __init__(self, scale: float = 1.0, seed: int = 0) -> None:
+        self.scale, self.seed = scale, seed
+
+    def fit(self, data):
+        return self
+
+    def score(self, split):
+        noise = np.random.default_rng(self.seed).normal(size=split.n)
+        return SliceScores(hardness=split.losses + self.scale * noise, flagged=~split.correct)
+
+
+class Slow(Gentle):
+    def fit(self, data):
+        time.sleep(0.1)
+        return self
+
+
+class Raises(Gentle):
+    def fit(self, data):
+        raise RuntimeError("no such luck")
+
+
+class Hangs(Gentle):
+    def fit(self, data):
+        time.sleep(3600)
+
+
+class Eats(Gentle):
+    def fit(self, data):
+        self.held_ = [np.ones(10**6) for _ in range(10**6)]
+        return self
+
+
+class Exits(Gentle):
+    def __init__(self, code: int = 1) -> None:
+        self.code = code
+
+    def fit(self, data):
+        os._exit(self.code)
+
+
+class WrongShape(Gentle):
+    def score(self, split):
+        return SliceScores(hardness=np.zeros(split.n - 1))
+
+
+class NotANumber(Gentle):
+    def score(self, split):
+        return SliceScores(hardness=np.full(split.n, np.nan))
+
+
+class Declines(Gentle):
+    def supports(self, data):
+        return "needs a quieter place"
+
+
+class Tiny(DatasetAdapter):
+    family = "tiny"
+    modality = "vector"
+
+    def __init__(self, n: int = 80, delay: float = 0.0) -> None:
+        self.n, self.delay = n, delay
+
+    def build(self, seed):
+        time.sleep(self.delay)
+        rng = np.random.default_rng(seed)
+        made = {name: _split(rng, name, self.n) for name in ("train", "val", "test")}
+        return Problem(
+            name="tiny",
+            family="tiny",
+            dataset="tiny",
+            dataset_version="1",
+            params=self.get_params(),
+            seed=seed,
+            modality="vector",
+            encoder="identity",
+            data=AuditData(train=made["train"][0], val=made["val"][0], class_names=("a", "b")),
+            test=made["test"][0],
+            truth=PlantedTruth(
+                ids={k: s.ids for k, (s, _) in made.items()},
+                groups={k: g[:, None] for k, (_, g) in made.items()},
+                group_names=("planted",),
+            ),
+            provenance=Provenance(source="rendered here", licence="CC0"),
+        )
+
+
+def _split(rng, name, n):
+    labels, group = rng.integers(2, size=n), rng.random(n) < 0.3
+    p_true = np.clip(rng.normal(np.where(group, 0.55, 0.8), 0.15), 0.01, 0.99)
+    probs = np.empty((n, 2))
+    probs[np.arange(n), labels], probs[np.arange(n), 1 - labels] = p_true, 1 - p_true
+    ids = [f"{name}-{i:05d}" for i in range(n)]
+    return Split.from_probs(ids=ids, embeddings=rng.normal(size=(n, 4)), labels=labels, probs=probs), group
+
+
+class Unbuildable(Tiny):
+    def build(self, seed):
+        raise OSError("the disk of the data went away")

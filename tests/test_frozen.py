@@ -1,0 +1,116 @@
+"""Frozen problems come back as they went, truth apart; damage is told, not guessed around."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slicebench.errors import StorageError
+from slicebench.frozen import load_audit, load_header, load_problem, load_truth, save_problem
+from slicebench.problem import Split
+from slicebench.testing import without_labels
+
+
+@pytest.fixture
+def folder(problem, tmp_path):
+    save_problem(problem, tmp_path / "frozen")
+    return tmp_path / "frozen"
+
+
+def assert_same_split(a: Split, b: Split) -> None:
+    for name in ("ids", "embeddings", "losses", "labels", "probs", "correct"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    if a.metadata is not None:
+        pd.testing.assert_frame_equal(a.metadata, b.metadata)
+    if a.inputs is not None:
+        np.testing.assert_array_equal(np.asarray(a.inputs[:]), np.asarray(b.inputs[:]))
+
+
+def test_round_trip(problem, folder):
+    back = load_problem(folder)
+    for name in ("name", "family", "params", "seed", "encoder", "provenance"):
+        assert getattr(back, name) == getattr(problem, name)
+    for (_, a), (_, b) in zip(problem.data.splits(), back.data.splits(), strict=True):
+        assert_same_split(a, b)
+    assert_same_split(problem.test, back.test)
+    np.testing.assert_array_equal(back.data.captions.embeddings, problem.data.captions.embeddings)
+    assert back.data.captions.texts == problem.data.captions.texts
+    assert back.truth.how == problem.truth.how
+    for name, groups in problem.truth.groups.items():
+        np.testing.assert_array_equal(back.truth.groups[name], groups)
+
+
+def test_the_trainer_comes_back_and_trains_the_same(problem, folder):
+    data, test = load_audit(folder)
+    again = data.trainer.fit(seed=5).predict(test.inputs)
+    np.testing.assert_array_equal(again, problem.data.trainer.fit(seed=5).predict(problem.test.inputs))
+
+
+def test_the_audit_is_read_without_the_truth(folder):
+    for file in (folder / "truth").iterdir():
+        file.unlink()
+    data, test = load_audit(folder)
+    assert test.n == 150
+    assert data.class_names == ("cat", "dog", "owl")
+    with pytest.raises(StorageError, match=r"truth.json"):
+        load_truth(folder)
+
+
+def test_losses_only_and_texts(problem, tmp_path):
+    texts = [f"sentence {i} ☃" for i in range(problem.test.n)]
+    test = replace(problem.test, labels=None, probs=None, correct=None, inputs=texts, metadata=None)
+    strip = lambda s: replace(s, metadata=None)
+    data = without_labels(problem.data)
+    data = replace(data, train=strip(data.train), val=strip(data.val), pool=strip(data.pool))
+    bare = replace(problem, data=data, test=test)
+    save_problem(bare, tmp_path / "bare")
+    back = load_problem(tmp_path / "bare")
+    assert list(back.test.inputs) == texts
+    assert back.test.labels is None
+    assert back.test.metadata is None
+    assert back.data.trainer is None
+
+
+def test_saving_twice_keeps_the_first_and_leaves_nothing_behind(problem, folder):
+    before = (folder / "problem.json").stat().st_mtime_ns
+    save_problem(problem, folder)
+    assert (folder / "problem.json").stat().st_mtime_ns == before
+    assert [p.name for p in folder.parent.iterdir()] == ["frozen"]
+
+
+@pytest.mark.parametrize(
+    "name", ["problem.json", "data/val.safetensors", "data/val.parquet", "data/train.inputs.safetensors"]
+)
+def test_a_truncated_file_is_named(folder, name):
+    file = folder / name
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(StorageError, match=name.replace(".", r"\.")):
+        load_audit(folder)
+
+
+def test_a_missing_folder_and_a_later_format_are_told(tmp_path, folder):
+    with pytest.raises(StorageError, match=r"problem\.json"):
+        load_header(tmp_path / "nowhere")
+    described = json.loads((folder / "problem.json").read_text())
+    (folder / "problem.json").write_text(json.dumps({**described, "format_version": 99}))
+    with pytest.raises(StorageError, match="format 99, this version reads 1"):
+        load_header(folder)
+
+
+def test_damaged_values_are_told(folder):
+    from safetensors.numpy import load_file, save_file
+
+    arrays = load_file(folder / "data" / "val.safetensors")
+    arrays["losses"][3] = np.nan
+    save_file(arrays, folder / "data" / "val.safetensors")
+    with pytest.raises(StorageError, match=r"damaged: losses is nan at row 3"):
+        load_audit(folder)
+
+
+def test_nothing_is_pickled(folder):
+    """Every file is JSON, safetensors or Parquet."""
+    assert {p.suffix for p in folder.rglob("*") if p.is_file()} == {".json", ".safetensors", ".parquet"}

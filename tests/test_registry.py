@@ -1,0 +1,144 @@
+"""Plugins are found through entry points; broken and doubled ones harm nobody."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slicebench.errors import PluginError
+from slicebench.registry import DATASETS, METHODS
+
+METHOD = "from slicebench import SliceMethod\nclass {name}(SliceMethod):\n    requires = frozenset({{'losses'}})\n"
+
+
+def fake_distribution(folder: Path, dist: str, entries: dict[str, str], modules: dict[str, str]) -> None:
+    """What pip leaves behind of an installed package: metadata and modules."""
+    info = folder / f"{dist}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.0\n")
+    lines = "\n".join(f"{name} = {value}" for name, value in entries.items())
+    (info / "entry_points.txt").write_text(f"[slicebench.methods]\n{lines}\n")
+    for name, source in modules.items():
+        (folder / f"{name}.py").write_text(source)
+
+
+@pytest.fixture
+def strangers(tmp_path, monkeypatch):
+    fake_distribution(tmp_path, "kind", {"kind_method": "kind_mod:Kind"}, {"kind_mod": METHOD.format(name="Kind")})
+    fake_distribution(
+        tmp_path,
+        "sad",
+        {
+            "raises": "sad_mod:X",
+            "absent": "no_such_module:X",
+            "not_a_method": "json:JSONDecoder",
+            "exits": "exit_mod:X",
+            "syntax": "syntax_mod:X",
+        },
+        {"sad_mod": "raise RuntimeError('no licence')", "exit_mod": "import sys; sys.exit(3)", "syntax_mod": "def"},
+    )
+    fake_distribution(tmp_path, "thief", {"oracle": "kind_mod:Kind"}, {})
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def test_names_are_those_of_the_project():
+    assert {"svm_directions", "domino", "oracle", "random"} <= set(METHODS.names())
+    assert {"scenes", "gaussian"} <= set(DATASETS.names())
+
+
+def test_a_typo_gets_near_names():
+    with pytest.raises(PluginError, match=r"no slicebench.methods named 'dominoe'; did you mean 'domino'\?"):
+        METHODS.load("dominoe")
+
+
+def test_strangers_register_as_we_do(strangers):
+    assert METHODS.load("kind_method").__name__ == "Kind"
+    (info,) = [p for p in METHODS.describe() if p.name == "kind_method"]
+    assert (info.distribution, info.requires, info.status) == ("kind", ["losses"], "ok")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("raises", "RuntimeError: no licence"),
+        ("absent", "ModuleNotFoundError"),
+        ("not_a_method", "not a subclass of slicebench.method.SliceMethod"),
+        ("exits", "SystemExit: 3"),
+        ("syntax", "SyntaxError"),
+    ],
+)
+def test_a_broken_plugin_is_shown_and_harms_nobody(strangers, name, reason):
+    states = {p.name: p.status for p in METHODS.describe()}
+    assert states[name].startswith("broken: ")
+    assert reason in states[name]
+    assert states["svm_directions"] == "ok"
+    with pytest.raises(PluginError, match="is broken"):
+        METHODS.load(name)
+
+
+def test_nobody_can_take_the_oracles_name(strangers):
+    with pytest.raises(PluginError, match="'oracle' is registered by slicebench .* and thief"):
+        METHODS.load("oracle")
+    assert [p.status for p in METHODS.describe() if p.name == "oracle"] == [
+        "broken: registered by slicebench (slicebench_methods.oracle:Oracle) and thief (kind_mod:Kind)"
+    ] * 2
+
+
+def test_every_file_is_registered_and_every_entry_point_has_its_file():
+    """Entry points are written at install time: after editing pyproject.toml, install again."""
+    import tomllib
+
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    for registry, folder in ((METHODS, "methods/slicebench_methods"), (DATASETS, "datasets/slicebench_datasets")):
+        files = {p.stem for p in (root / folder).glob("*.py") if not p.stem.startswith("_")}
+        declared = project["entry-points"][registry.group]
+        installed = {p.name: p.value for p in registry.describe() if p.distribution == "slicebench"}
+        assert files == set(declared), "a method or dataset is one file, named as it is registered in pyproject.toml"
+        assert declared == installed, "pyproject.toml and the installed metadata differ: run pip install -e . again"
+
+
+def test_listing_imports_nothing_heavy():
+    code = (
+        "import json, sys; from slicebench.registry import METHODS, DATASETS\n"
+        "states = [p.status for r in (METHODS, DATASETS) for p in r.describe() if p.distribution == 'slicebench']\n"
+        "print(json.dumps([states, sorted({'torch', 'sklearn', 'pandas', 'scipy', 'rich'} & set(sys.modules))]))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    states, heavy = json.loads(out.stdout)
+    assert set(states) == {"ok"}
+    assert heavy == []
+
+
+@pytest.fixture(scope="session")
+def installed_plugin(tmp_path_factory):
+    """The example plugin of tests/plugin, built and installed by pip into a folder of its own."""
+    target = tmp_path_factory.mktemp("site")
+    source = Path(__file__).parent / "plugin"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    done = subprocess.run([*command, "--target", str(target), str(source)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def test_the_example_plugin_installs_lists_and_keeps_the_contract(installed_plugin, monkeypatch):
+    from slicebench.testing import assert_contract
+
+    monkeypatch.syspath_prepend(installed_plugin)
+    (info,) = [p for p in METHODS.describe() if p.name == "nearest_error"]
+    assert (info.distribution, info.status) == ("slicebench-nearest-error", "ok")
+    assert_contract(METHODS.load("nearest_error"))
+
+
+def test_the_example_plugin_finds_something(installed_plugin, monkeypatch, problem):
+    from slicebench.evaluation import evaluate
+
+    monkeypatch.syspath_prepend(installed_plugin)
+    record = evaluate(METHODS.load("nearest_error")(), problem).record
+    assert record.status == "ok"
+    assert record.metrics["namf"] > 0.1
