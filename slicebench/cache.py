@@ -48,6 +48,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     temporary = Path(name)
     try:
         write(temporary)
+        temporary.chmod(0o644)  # mkstemp's own mode would lock colleagues out
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -35,7 +37,7 @@ class Registry:
 
     def _found(self) -> list[EntryPoint]:
         """Entry points of the group, the same one seen twice on the path counted once."""
-        unique = {(e.name, e.value, _distribution(e)): e for e in entry_points(group=self.group)}
+        unique = {(e.name, e.value, _distribution(e)): e for e in _installed(self.group, tuple(sys.path))}
         return sorted(unique.values(), key=lambda e: (e.name, _distribution(e)))
 
     def names(self) -> list[str]:
@@ -86,6 +88,13 @@ class Registry:
         return "ok", loaded
 
 
+@lru_cache(maxsize=8)
+def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001 - the path is the cache key
+    """Entry points on `path`; reading all metadata takes 15 ms, and a worker asks for every cell."""
+    return tuple(entry_points(group=group))
+
+
+@lru_cache(maxsize=256)
 def _distribution(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist is not None else "unknown"
 

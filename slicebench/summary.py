@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
@@ -99,10 +101,11 @@ def summarise(store: RunStore, cells: Sequence[tuple[Entry, Record | None]]) -> 
     methods = list(dict.fromkeys(entry.method for entry, _ in cells))
     scores: dict[str, dict[str, Score]] = {}
     draws: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for name in names:
-        of_problem = [(entry, record) for entry, record in cells if entry.problem == name]
-        intervals = problem_intervals(store, of_problem)
-        scores[name] = _scores(of_problem, intervals)
+    by_problem = {name: [(entry, record) for entry, record in cells if entry.problem == name] for name in names}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy lets go of the interpreter while it resamples
+        found = list(pool.map(lambda name: problem_intervals(store, by_problem[name]), names))
+    for name, intervals in zip(names, found, strict=True):
+        scores[name] = _scores(by_problem[name], intervals)
         draws[name] = {method: interval.draws for method, interval in intervals.items()}
     gaps = {method: _incomplete([(e, r) for e, r in cells if e.method == method]) for method in methods}
     ranks = _mean_ranks([m for m in methods if m not in REFERENCES], gaps, scores)
@@ -186,8 +189,6 @@ def _mean_ranks(
     field: Sequence[str], gaps: Mapping[str, str | None], scores: Mapping[str, Mapping[str, Score]]
 ) -> dict[str, float]:
     """Mean rank of each method over problems; a method with missing cells takes the worst rank throughout."""
-    from scipy.stats import rankdata
-
     table = [
         [-s[m].mean if m in s and not gaps[m] else np.inf for m in field]
         for s in scores.values()
@@ -195,7 +196,12 @@ def _mean_ranks(
     ]
     if not table:
         return {}
-    ranks = np.mean([rankdata(line) for line in table], axis=0)
+    values = np.array(table)
+    below = (values[:, :, None] > values[:, None, :]).sum(axis=2)
+    equal = (values[:, :, None] == values[:, None, :]).sum(axis=2)  # itself among them
+    ranks = (below + (equal + 1) / 2).mean(
+        axis=0
+    )  # ties share their mean rank, as scipy.stats.rankdata, without its import
     return dict(zip(field, ranks.tolist(), strict=True))
 
 

@@ -149,7 +149,7 @@ def test_idx_files_zipped_or_not(idx_root):
 
 
 def test_damaged_and_missing_mnist_files_are_explained(idx_root, tmp_path):
-    draw = lambda root: draw_digits(str(root), {"train": 10, "val": 10, "test": 10}, rng())  # noqa: E731
+    draw = lambda root: draw_digits(str(root), {"train": 10, "val": 10, "test": 10}, rng())
     with pytest.raises(StorageError, match="is not a folder; expected either"):
         draw(tmp_path / "nowhere")
     (idx_root / "t10k-labels-idx1-ubyte.gz").unlink()

@@ -40,17 +40,19 @@ def test_add_a_method_works_as_written(tmp_path):
     for _, name, body in blocks:
         if name:
             (package / name).write_text(body)
-    shell(f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target {site} .", package, "")
+    shell(
+        f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target {site} .", package, ""
+    )
     assert "loss_neighbours" in shell("slicebench list methods", tmp_path, site)
     assert "failed" not in shell("slicebench check-method loss_neighbours", tmp_path, site)
     shell(f"{sys.executable} -m pytest -q -p no:cacheprovider test_contract.py", package, site)
     (loose,) = [body for language, name, body in blocks if language == "python" and not name]
-    status, value = shell(f"{sys.executable} -c '{loose}'".replace("\n", "\n"), tmp_path, site).split()
+    status, value = shell(f"{sys.executable} -c '{loose}'", tmp_path, site).split()
     assert status == "ok"
     assert float(value) > 0.1
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_docstring_examples_run(name):
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert result.failed == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,10 @@ import pytest
 
 from slicebench.errors import StorageError
 from slicebench.frozen import load_audit, load_header, load_problem, load_truth, save_problem
-from slicebench.problem import Split
 from slicebench.testing import without_labels
+
+if TYPE_CHECKING:
+    from slicebench.problem import Split
 
 
 @pytest.fixture

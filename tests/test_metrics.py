@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ from slicebench.metrics import (
 
 def mean_over_orders(h, g, statistic):
     """Mean of a statistic of the ordered group vector over every order that agrees with `h`."""
-    orders = [p for p in permutations(range(len(h))) if all(h[a] >= h[b] for a, b in zip(p, p[1:], strict=False))]
+    orders = [p for p in permutations(range(len(h))) if all(h[a] >= h[b] for a, b in pairwise(p))]
     return np.mean([statistic(g[list(p)]) for p in orders])
 
 

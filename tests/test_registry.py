@@ -82,7 +82,7 @@ def test_a_broken_plugin_is_shown_and_harms_nobody(strangers, name, reason):
 
 
 def test_nobody_can_take_the_oracles_name(strangers):
-    with pytest.raises(PluginError, match="'oracle' is registered by slicebench .* and thief"):
+    with pytest.raises(PluginError, match=r"'oracle' is registered by slicebench .* and thief"):
         METHODS.load("oracle")
     assert [p.status for p in METHODS.describe() if p.name == "oracle"] == [
         "broken: registered by slicebench (slicebench_methods.oracle:Oracle) and thief (kind_mod:Kind)"

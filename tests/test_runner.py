@@ -214,14 +214,21 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path):
     assert len(files(tmp_path)) == outcome.computed >= 2
 
 
-def killed_run(folder, after_s):
+def killed_run(folder, after_s, **environment):
     """Run the whole suite in a process group of its own and kill that group after some time; whether it was still alive."""
+    folder.mkdir(exist_ok=True)
     suite = folder / "suite.toml"
     methods = '"gentle", "slow", "random", "declines"'
     text = SUITE.replace('"gentle", "random"', methods).replace("[0, 1]", "[0, 1, 2]")
     suite.write_text(text.replace('dataset = "tiny"', 'dataset = "tiny"\nparams = { delay = 0.1 }', 1))
     command = [sys.executable, "-m", "slicebench.cli", "run", "--suite", str(suite), "--out", str(folder / "run")]
-    started = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    started = subprocess.Popen(
+        command,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
     try:
         started.wait(after_s)
     except subprocess.TimeoutExpired:
@@ -251,14 +258,18 @@ def _stamp(path):
 
 
 def kill_at_random_moments(folder, kills, seed):
+    """Kill at moments spread over what an undisturbed run takes here and now; how many kills met a living run."""
     rng = random.Random(seed)
-    known, killed, moment = {}, 0, 0
+    start = time.monotonic()
+    assert not killed_run(folder / "rehearsal", 300, SLICEBENCH_CACHE=str(folder / "rehearsal" / "cache"))
+    whole = time.monotonic() - start
+    known, killed = {}, 0
     for _ in range(kills):
-        moment += killed_run(folder, rng.uniform(0.3, 3.5))
+        killed += killed_run(folder, rng.uniform(0.1, 0.9) * whole)
         now = finished(folder)
         assert {slot: now.get(slot) for slot in known} == known, "a finished cell was recomputed or lost"
-        known, killed = now, moment
-    killed_run(folder, 120)
+        known = now
+    killed_run(folder, 300)
     now = finished(folder)
     assert {slot: now[slot] for slot in known} == known
     assert len(now) == 18
@@ -275,3 +286,15 @@ def test_kill_nine_loses_no_finished_cell(tmp_path):
 @pytest.mark.parametrize("seed", range(4))
 def test_kill_nine_at_twenty_moments(tmp_path, seed):
     assert kill_at_random_moments(tmp_path, kills=5, seed=seed + 1) >= 2
+
+
+def test_dask_runs_the_same_cells(tmp_path):
+    """Past one machine: the same seam, with a scheduler's address."""
+    distributed = pytest.importorskip("distributed", reason="pip install 'slicebench[dask]'")
+    suite, _ = small()
+    cells = plan(suite, Filters(seeds=(0,)))
+    local = run(suite, cells, out=tmp_path / "local", limits=Limits(jobs=1))
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        remote = run(suite, cells, out=tmp_path / "dask", scheduler=cluster.scheduler_address)
+    assert remote.computed == len(cells)
+    assert [r.metrics for _, r in remote.records] == [r.metrics for _, r in local.records]

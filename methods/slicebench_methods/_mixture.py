@@ -1,8 +1,8 @@
 """Error-aware mixture model: Gaussian embeddings, categorical labels and predictions, fitted by EM.
 
-The observation model of Eyuboglu et al. 2022, equation 3: given its component, an example's embedding is Gaussian, its label
-and its predicted class categorical, and the three are independent. Weights on the last two log-likelihoods say how much the
-components should follow the model's errors rather than the geometry. Predictions are soft, so an example with probabilities p
+The observation model of Eyuboglu et al. 2022, section 5: given its component, an example's embedding is Gaussian, its label and
+its predicted class are categorical, and the three are independent. Weights on the last two log-likelihoods say how far the
+components should follow the model's errors rather than the geometry. Predictions are soft: an example with probabilities p
 has prediction likelihood p · P(ŷ | component).
 
 Everything is float64: squared distances are expanded into matrix products, which cancel badly in float32.
@@ -10,7 +10,7 @@ Everything is float64: squared distances are expanded into matrix products, whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,8 +30,8 @@ EPS = float(np.finfo(np.float64).eps)
 class Mixture:
     """k components over d-dimensional embeddings and C classes.
 
-    `covariances` is (k, d) for "diag", (k,) for "spherical", (d, d) for "tied" and (k, d, d) for "full"; `lower_bounds` holds
-    the mean log-likelihood of every EM iteration, taken before that iteration's M-step.
+    `covariances` is (k, d) for "diag", (k,) for "spherical", (d, d) for "tied" and (k, d, d) for "full"; `y_probs` and
+    `y_hat_probs` are (k, C). `lower_bounds` holds the mean log-likelihood of every EM iteration, as its E-step found it.
     """
 
     weights: Array
@@ -42,16 +42,16 @@ class Mixture:
     covariance: str
     y_weight: float
     y_hat_weight: float
-    lower_bounds: Array
-    converged: bool
+    lower_bounds: tuple[float, ...] = ()
+    converged: bool = False
 
     def responsibilities(self, X: Array, Y: Array, P: Array) -> Array:
         """Posterior probability of each component for each example, shape (n, k).
 
         `X` is (n, d), `Y` (n, C) one-hot labels, `P` (n, C) predicted probabilities; any n, any subset of the classes.
         """
-        shift = self.weights @ self.means  # densities are taken near the origin, where squares do not cancel
-        resp, _ = _normalise(_log_joint(self, X - shift, Y, P, self.means - shift))
+        shift = self.weights @ self.means  # squares cancel less near the origin
+        resp, _ = _expect(replace(self, means=self.means - shift), X - shift, Y, P)
         return resp
 
 
@@ -75,19 +75,100 @@ def fit_mixture(
     Raises
     ------
     ConfigError
-        if `covariance` is not one of `COVARIANCES` or `max_iter` < 1.
+        if `covariance` is not one of `COVARIANCES`.
     MethodError
         if a full or tied covariance is singular in spite of `reg_covar`.
 
     """
     if covariance not in COVARIANCES:
         raise ConfigError(f"covariance is {covariance!r}; expected one of {', '.join(COVARIANCES)}")
-    if max_iter < 1:
-        raise ConfigError(f"max_iter is {max_iter}; expected at least 1")
     shift = X.mean(axis=0)
     X = X - shift
-    resp, bounds, converged = responsibilities, list[float](), False
-    while len(bounds) < max_iter and not converged:
-        if bounds or resp is not responsibilities:
-            raise AssertionError
-    raise NotImplementedError
+
+    def maximise(resp: Array) -> Mixture:
+        mass = resp.sum(axis=0) + 10 * EPS
+        means = resp.T @ X / mass[:, None]
+        return Mixture(
+            weights=mass / mass.sum(),
+            means=means,
+            covariances=_covariances(covariance, resp, mass, X, means, reg_covar),
+            y_probs=resp.T @ Y / mass[:, None],
+            y_hat_probs=resp.T @ P / mass[:, None],
+            covariance=covariance,
+            y_weight=y_weight,
+            y_hat_weight=y_hat_weight,
+        )
+
+    mixture, bounds, change = maximise(responsibilities), list[float](), np.inf
+    while len(bounds) < max_iter and change >= tol:
+        resp, bound = _expect(mixture, X, Y, P)
+        mixture = maximise(resp)
+        change = abs(bound - bounds[-1]) if bounds else np.inf
+        bounds.append(bound)
+    return replace(mixture, means=mixture.means + shift, lower_bounds=tuple(bounds), converged=change < tol)
+
+
+def _expect(mixture: Mixture, X: Array, Y: Array, P: Array) -> tuple[Array, float]:
+    """E-step: responsibilities (n, k) and the mean log-likelihood."""
+    log_joint = _log_gaussian(mixture, X)
+    log_joint += np.log(mixture.weights)
+    log_joint += mixture.y_weight * np.log(Y @ mixture.y_probs.T + EPS)
+    log_joint += mixture.y_hat_weight * np.log(P @ mixture.y_hat_probs.T + EPS)
+    peak = log_joint.max(axis=1, keepdims=True)
+    resp = np.exp(log_joint - peak)
+    total = resp.sum(axis=1, keepdims=True)
+    resp /= total
+    return resp, float(np.mean(np.log(total) + peak))
+
+
+def _log_gaussian(mixture: Mixture, X: Array) -> Array:
+    """Log-density of each row of `X` under each component, shape (n, k)."""
+    d, means, cov = X.shape[1], mixture.means, mixture.covariances
+    if mixture.covariance in ("full", "tied"):
+        square, log_det = _mahalanobis(X, means, cov)
+    else:
+        precision = 1 / (cov if mixture.covariance == "diag" else np.repeat(cov[:, None], d, axis=1))
+        # ‖(x − μ)/σ‖² expanded, so that all n × k distances are two matrix products
+        square = np.square(X) @ precision.T
+        square -= 2 * (X @ (means * precision).T)
+        square += np.sum(np.square(means) * precision, axis=1)
+        log_det = -np.log(precision).sum(axis=1)
+    log_density: Array = -0.5 * (d * np.log(2 * np.pi) + log_det + square)
+    return log_density
+
+
+def _mahalanobis(X: Array, means: Array, cov: Array) -> tuple[Array, Array]:
+    """Squared distances (n, k) and log-determinants (k,) by Cholesky factors of one shared (d, d) or k own covariances."""
+    from scipy.linalg import solve_triangular
+
+    try:
+        factors = np.linalg.cholesky(cov)
+    except np.linalg.LinAlgError as error:
+        raise MethodError(
+            "a component's covariance is singular; raise reg_covar, scale the embeddings, or use covariance='diag'"
+        ) from error
+    log_det = 2 * np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
+    factors = np.broadcast_to(factors, (len(means), *cov.shape[-2:]))
+    square = np.empty((len(X), len(means)))
+    for j, (mean, factor) in enumerate(zip(means, factors, strict=True)):
+        square[:, j] = np.square(solve_triangular(factor, (X - mean).T, lower=True)).sum(axis=0)
+    return square, np.broadcast_to(log_det, len(means))
+
+
+def _covariances(kind: str, resp: Array, mass: Array, X: Array, means: Array, reg_covar: float) -> Array:
+    """M-step of the covariances; variances that rounding made negative count as 0 before `reg_covar` is added."""
+    d = X.shape[1]
+    if kind == "full":
+        return np.stack([_scatter(resp[:, j], X - means[j]) / mass[j] for j in range(len(mass))]) + reg_covar * np.eye(
+            d
+        )
+    if kind == "tied":
+        tied: Array = (X.T @ X - (mass * means.T) @ means) / mass.sum() + reg_covar * np.eye(d)
+        return tied
+    variances: Array = np.maximum(resp.T @ np.square(X) / mass[:, None] - np.square(means), 0) + reg_covar
+    return variances if kind == "diag" else variances.mean(axis=1)
+
+
+def _scatter(weights: Array, deviations: Array) -> Array:
+    scatter: Array = (weights * deviations.T) @ deviations
+    return scatter

@@ -23,5 +23,7 @@ def needed(split: Split, field: str, method: str) -> NDArray[Any]:
     """
     value: NDArray[Any] | None = getattr(split, field)
     if value is None:
-        raise DataError(f"this split has no {field}, which {method} needs; give Split(..., {field}=...) or use another method")
+        raise DataError(
+            f"this split has no {field}, which {method} needs; give Split(..., {field}=...) or use another method"
+        )
     return value

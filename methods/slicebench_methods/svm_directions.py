@@ -51,7 +51,7 @@ class SVMDirections(SliceMethod):
         NaN where the class fell back.
     cv_scores_ : (C, len(Cs)) float64
         Cross-validated balanced accuracy. NaN where the class fell back.
-    whiten_mean_, whiten_std_ : (d,) float64
+    whiten_mean_, whiten_std_ : (d,) float32
         Statistics of train; a feature that is constant there is only centred (std 1).
     fallbacks_ : dict of int to str
         The classes that fell back to confidences, with the reason.
@@ -123,7 +123,9 @@ class SVMDirections(SliceMethod):
         labels, correct = needed(split, "labels", "svm_directions"), needed(split, "correct", "svm_directions")
         if labels.max() >= len(directions):
             row = int(np.argmax(labels >= len(directions)))
-            raise DataError(f"labels is {labels[row]} at row {row}; this method was fitted on classes 0..{len(directions) - 1}")
+            raise DataError(
+                f"labels is {labels[row]} at row {row}; this method was fitted on classes 0..{len(directions) - 1}"
+            )
         Z = self._preprocess(split.embeddings)
         # einsum works row by row: equal examples get equal scores, wherever they stand
         hardness = -(np.einsum("ij,ij->i", Z, directions[labels]) + self.intercepts_[labels])
@@ -135,7 +137,8 @@ class SVMDirections(SliceMethod):
     def strength(self) -> NDArray[np.float64]:
         """Best cross-validated balanced accuracy per class, shape (C,); NaN where there was nothing to learn."""
         scores: NDArray[np.float64] = self._fitted("cv_scores_")
-        return scores.max(axis=1)
+        best: NDArray[np.float64] = scores.max(axis=1)
+        return best
 
     def caption_scores(self, captions: Captions) -> NDArray[np.float64]:
         """Decision value of each caption in each class, shape (C, m); most negative = hardest, NaN where the class fell back.
@@ -154,36 +157,46 @@ class SVMDirections(SliceMethod):
             return f"class {c} has no validation examples"
         for count, what in ((wrong, "errors"), (right, "right answers")):
             if count < self.cv:
-                return f"class {c} has {f'only {count}' if count else 'no'} {what} to learn from ({self.cv} needed)"
+                few = f"too few {what} to learn from: {count}, needs {self.cv}"
+                return f"class {c} has {few if count else f'no {what} to learn from'}"
         return None
 
     def _fit_class(self, c: int, Z: NDArray[np.float64], correct: NDArray[np.bool_]) -> None:
         gram, target = Z @ Z.T, correct.astype(np.int64)
         scores = _cross_validate(gram, target, self.Cs, self.cv)
         best = int(np.argmax(scores))  # the first of equals
-        svm = _svc(self.Cs[best]).fit(gram, target)
+        svm = _fitted_svc(self.Cs[best], gram, target)
         self.cv_scores_[c], self.best_C_[c] = scores, self.Cs[best]
         self.directions_[c] = svm.dual_coef_[0] @ Z[svm.support_]
         self.intercepts_[c] = svm.intercept_[0]
 
     def _preprocess(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Whiten, then L2-normalise; a row at the mean of train stays zero."""
-        Z: NDArray[np.float64] = (X.astype(np.float64) - self.whiten_mean_) / self.whiten_std_
+        Z: NDArray[np.float32] = (X - self.whiten_mean_) / self.whiten_std_
         norms = np.linalg.norm(Z, axis=1, keepdims=True)
-        Z /= np.where(norms > 0, norms, 1.0)
-        return Z
+        Z /= np.where(norms > 0, norms, 1)
+        return Z.astype(np.float64)
 
 
-def _whitening(X: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _whitening(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and unbiased standard deviation per dimension, accumulated in float64 and kept, as in the paper's code, in float32."""
     X64 = X.astype(np.float64)
     std = X64.std(axis=0, ddof=min(1, len(X64) - 1))
-    return X64.mean(axis=0), np.where(np.ptp(X64, axis=0) > 0, std, 1.0)
+    return X64.mean(axis=0).astype(np.float32), np.where(np.ptp(X64, axis=0) > 0, std, 1.0).astype(np.float32)
 
 
-def _svc(C: float) -> Any:  # noqa: ANN401 - scikit-learn is untyped
+def _fitted_svc(C: float, gram: NDArray[np.float64], target: NDArray[np.int64]) -> Any:
+    """Return the SVM of right (1) against wrong (0), both sides weighing the same.
+
+    Arrays and parameters are known to be sound here; checking them again, and asking scikit-learn for the balanced weights,
+    would take longer than a fit of a few hundred examples.
+    """
+    from sklearn import config_context
     from sklearn.svm import SVC
 
-    return SVC(kernel="precomputed", C=C, class_weight="balanced")
+    balance = len(target) / (2 * np.bincount(target, minlength=2))
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return SVC(kernel="precomputed", C=C).fit(gram, target, sample_weight=balance[target])
 
 
 def _cross_validate(
@@ -196,7 +209,7 @@ def _cross_validate(
     for fold, (train, held_out) in enumerate(StratifiedKFold(cv).split(gram, target)):
         fit_gram, test_gram = gram[np.ix_(train, train)], gram[np.ix_(held_out, train)]
         for i, C in enumerate(Cs):
-            predicted = _svc(C).fit(fit_gram, target[train]).predict(test_gram)
+            predicted = _fitted_svc(C, fit_gram, target[train]).predict(test_gram)
             scores[i, fold] = np.mean([(predicted[target[held_out] == side] == side).mean() for side in (0, 1)])
     mean: NDArray[np.float64] = scores.mean(axis=1)
     return mean

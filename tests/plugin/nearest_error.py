@@ -1,4 +1,4 @@
-"""Hardness by distance: an example is hard if an error of its own class lies near it."""
+"""Hardness by company: an example is hard if the model errs on the validation examples of its class around it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ if TYPE_CHECKING:
 
 
 class NearestError(SliceMethod):
-    """Rank examples by the mean distance to the `k` nearest validation errors of their class, nearest first."""
+    """Rank examples by the error rate among their `k` nearest validation examples of the same class."""
 
     requires: ClassVar[frozenset[str]] = frozenset({"embeddings", "labels", "correct"})
 
-    def __init__(self, k: int = 3) -> None:
+    def __init__(self, k: int = 15) -> None:
         self.k = k
 
     def fit(self, data: AuditData) -> Self:
-        """Keep the wrong validation examples of each class."""
+        """Keep embeddings and errors of each class."""
         val = data.val
-        self.errors_ = {c: val.embeddings[rows[~val.correct[rows]]] for c, rows in val.by_class()}
+        self.known_ = {c: (val.embeddings[rows], ~val.correct[rows]) for c, rows in val.by_class()}
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Minus the mean distance; a class without errors gets one constant."""
+        """Error rate of the neighbourhood; 0 for a class that validation does not have."""
         from sklearn.neighbors import NearestNeighbors
 
-        errors = self._fitted("errors_")
+        known = self._fitted("known_")
         hardness = np.zeros(split.n)
         for c, rows in split.by_class():
-            known = errors.get(c, ())
-            if len(known):
-                nearest = NearestNeighbors(n_neighbors=min(self.k, len(known))).fit(known)
-                hardness[rows] = -nearest.kneighbors(split.embeddings[rows])[0].mean(axis=1)
+            if c in known:
+                embeddings, wrong = known[c]
+                nearest = NearestNeighbors(n_neighbors=min(self.k, len(wrong))).fit(embeddings)
+                neighbours = nearest.kneighbors(split.embeddings[rows], return_distance=False)
+                hardness[rows] = wrong[neighbours].mean(axis=1)
         return SliceScores(hardness=hardness)

@@ -1,0 +1,227 @@
+"""Slices as components of a mixture that sees embedding, label and prediction together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.errors import ConfigError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._mixture import fit_mixture
+from slicebench_methods._needed import needed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.problem import AuditData, Split
+
+CONFUSION_NOISE = 1e-3
+
+
+class Domino(SliceMethod):
+    """Clusters that are alike in the embedding and alike in how the model errs.
+
+    An error-aware mixture model is fitted to val: each component has a Gaussian over embeddings, a distribution over labels and
+    one over (soft) predictions. A component whose members share a look and a mistake is a candidate slice; the `n_slices`
+    with the highest membership-weighted error rate are returned, the worst first.
+
+    Hardness is the error rate to be expected of an example, Σ_s membership_s · error_rate_s over *all* components; flagged are
+    the examples whose most probable component is one of the slices returned.
+
+    Parameters
+    ----------
+    n_slices : int, default 5
+        Slices returned.
+    n_components : int, default 25
+        Components of the mixture (the paper's k̂); a val split with fewer examples is declined.
+    y_weight, y_hat_weight : float, default 10
+        Weights of the label's and the prediction's log-likelihood (the paper's γ).
+    init : {"confusion", "kmeans"}, default "confusion"
+        Where EM starts; "confusion" is the documented default of the paper's package. The cells (true class, predicted class) of
+        the soft confusion matrix are dealt components, first one to each cell that holds at least one example's worth of
+        mass, in order of mass, then more where mass is highest per component (Huntington–Hill apportionment). So classes may
+        outnumber the square root of the components; the lightest cells then go without. Components of one cell start as
+        copies told apart by seeded noise (1e-3). "kmeans" starts from seeded k-means on the embeddings.
+    covariance : {"diag", "full", "tied", "spherical"}, default "diag"
+    n_pca : int or None, default 128
+        Project embeddings of more dimensions on that many principal components of val (seeded), or on as many as val has
+        examples if that is fewer; embeddings of no more dimensions are used as they are, as are all with None.
+    tol, max_iter, reg_covar : float 1e-3, int 100, float 1e-6
+        Stop at this change of the mean log-likelihood, or after so many iterations; added to all variances.
+    seed : int, default 0
+
+    Attributes
+    ----------
+    mixture_ : Mixture
+        Parameters, `lower_bounds` per iteration, and whether it `converged`.
+    error_rate_, mass_ : (n_components,) float64
+        Membership-weighted val error rate (0 for a component without members) and sum of memberships.
+    slices_ : (n_slices,) int64
+        Components returned, by falling error rate, then falling mass.
+    pca_ : sklearn.decomposition.PCA or None
+        The projection, where there is one.
+
+    Complexity: O(n k d) per EM iteration for k components with "diag" and "spherical", O(n k d²) with "full" and "tied";
+    O(n (k + d)) memory.
+
+    References
+    ----------
+    Eyuboglu, Varma, Saab, Delbrouck, Lee-Messer, Dunnmon, Zou, Ré, "Domino: Discovering Systematic Errors with Cross-Modal
+    Embeddings", ICLR 2022, section 5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench.problem import AuditData, Split
+    >>> rng = np.random.default_rng(0)
+    >>> def split(name, n=200):
+    ...     x, y, hard = rng.normal(size=(n, 4)), rng.integers(0, 2, n), rng.random(n) < 0.2
+    ...     x[hard, 0] += 4
+    ...     right = np.where(hard, 0.3, 0.9)
+    ...     probs = np.where(np.eye(2)[y] == 1, right[:, None], 1 - right[:, None])
+    ...     return Split.from_probs(ids=[f"{name}{i}" for i in range(n)], embeddings=x, labels=y, probs=probs), hard
+    >>> (train, _), (val, _), (test, hard) = split("train"), split("val"), split("test")
+    >>> data = AuditData(train=train, val=val, class_names=("a", "b"))
+    >>> scores = Domino(n_slices=2, n_components=4).fit(data).score(test)
+    >>> scores.membership.shape, bool((scores.flagged == hard).all())
+    ((200, 2), True)
+
+    """
+
+    requires = frozenset({"embeddings", "labels", "probs"})
+
+    def __init__(
+        self,
+        n_slices: int = 5,
+        n_components: int = 25,
+        y_weight: float = 10.0,
+        y_hat_weight: float = 10.0,
+        init: str = "confusion",
+        covariance: str = "diag",
+        n_pca: int | None = 128,
+        tol: float = 1e-3,
+        max_iter: int = 100,
+        reg_covar: float = 1e-6,
+        seed: int = 0,
+    ) -> None:
+        self.n_slices = n_slices
+        self.n_components = n_components
+        self.y_weight = y_weight
+        self.y_hat_weight = y_hat_weight
+        self.init = init
+        self.covariance = covariance
+        self.n_pca = n_pca
+        self.tol = tol
+        self.max_iter = max_iter
+        self.reg_covar = reg_covar
+        self.seed = seed
+
+    def supports(self, data: AuditData) -> str | None:
+        """Decline what every method declines, and a val split with fewer examples than components."""
+        reason = super().supports(data)
+        if reason is None and data.val.n < self.n_components:
+            return f"needs at least as many val examples as components: {data.val.n} for {self.n_components}"
+        return reason
+
+    def fit(self, data: AuditData) -> Self:
+        """Fit the mixture to val and order its components by error rate.
+
+        Raises
+        ------
+        ConfigError
+            for parameters that cannot be used.
+
+        """
+        if not 1 <= self.n_slices <= self.n_components:
+            raise ConfigError(f"n_slices is {self.n_slices}; expected 1 to n_components = {self.n_components}")
+        if self.init not in ("confusion", "kmeans"):
+            raise ConfigError(f"init is {self.init!r}; expected 'confusion' or 'kmeans'")
+        self._fit_projection(data.val.embeddings)
+        X, Y, P = self._arrays(data.val)
+        self.mixture_ = fit_mixture(
+            X,
+            Y,
+            P,
+            self._start(X, Y, P),
+            y_weight=self.y_weight,
+            y_hat_weight=self.y_hat_weight,
+            covariance=self.covariance,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            reg_covar=self.reg_covar,
+        )
+        wrong = ~needed(data.val, "correct", "domino")
+        resp = self.mixture_.responsibilities(X, Y, P)
+        self.mass_ = resp.sum(axis=0)
+        self.error_rate_ = wrong @ resp / np.where(self.mass_ > 0, self.mass_, 1.0)
+        self.slices_ = np.lexsort((-self.mass_, -self.error_rate_))[: self.n_slices]
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness (n,), flags (n,) and membership (n, n_slices) of any number of examples of any of the classes.
+
+        Raises
+        ------
+        DataError
+            if `split` has no labels or no probabilities.
+
+        """
+        slices: NDArray[np.int64] = self._fitted("slices_")
+        resp = self.mixture_.responsibilities(*self._arrays(split))
+        return SliceScores(
+            hardness=resp @ self.error_rate_,
+            flagged=np.isin(resp.argmax(axis=1), slices),
+            membership=np.clip(resp[:, slices], 0, 1).astype(np.float32),
+        )
+
+    def _fit_projection(self, embeddings: NDArray[np.float32]) -> None:
+        n, d = embeddings.shape
+        self.pca_ = None
+        if self.n_pca is not None and self.n_pca < d:
+            from sklearn.decomposition import PCA
+
+            with np.errstate(
+                invalid="ignore"
+            ):  # the share of variance explained, 0/0 for constant embeddings, is not used
+                self.pca_ = PCA(min(self.n_pca, n), random_state=self.seed).fit(embeddings.astype(np.float64))
+
+    def _arrays(self, split: Split) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Projected embeddings (n, d'), one-hot labels (n, C) and probabilities (n, C), all float64."""
+        labels, probs = needed(split, "labels", "domino"), needed(split, "probs", "domino")
+        X = split.embeddings.astype(np.float64)
+        if self.pca_ is not None:
+            X = self.pca_.transform(X)
+        # probabilities may be negative by rounding; their logarithm may not
+        return X, np.eye(probs.shape[1])[labels], np.maximum(probs, 0).astype(np.float64)
+
+    def _start(self, X: NDArray[np.float64], Y: NDArray[np.float64], P: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Initial responsibilities, shape (n, n_components)."""
+        if self.init == "kmeans":
+            from sklearn.cluster import KMeans
+
+            clusters = KMeans(self.n_components, n_init=1, random_state=self.seed).fit_predict(X)
+            one_hot: NDArray[np.float64] = np.eye(self.n_components)[clusters]
+            return one_hot
+        true, predicted = np.divmod(_deal((Y.T @ P).ravel(), self.n_components), Y.shape[1])
+        resp = Y[:, true] * P[:, predicted]
+        resp /= np.maximum(resp.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        resp += CONFUSION_NOISE * np.random.default_rng(self.seed).random(resp.shape)
+        resp /= resp.sum(axis=1, keepdims=True)
+        return resp
+
+
+def _deal(mass: NDArray[np.float64], seats: int) -> NDArray[np.int64]:
+    """Cell of each of `seats` components: one for every cell of mass ≥ 1, heaviest first, then by Huntington–Hill.
+
+    >>> _deal(np.array([90.0, 4.0, 0.2, 6.0]), 6).tolist()
+    [0, 3, 1, 0, 0, 0]
+    """
+    held = np.zeros(len(mass))
+    cells = np.empty(seats, dtype=np.int64)
+    for seat in range(seats):
+        first = np.where((held == 0) & (mass >= 1), mass, 0)
+        again = np.where(held > 0, mass / np.sqrt(np.maximum(held * (held + 1), 1)), 0)
+        cells[seat] = np.argmax(first if first.any() else again)
+        held[cells[seat]] += 1
+    return cells

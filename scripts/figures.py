@@ -1,0 +1,119 @@
+"""Figures and table of a run, for the README and the leaderboard: python scripts/figures.py runs/quick
+
+Writes leaderboard/<suite>.md (the table with intervals), leaderboard/<suite>.json (the numbers behind it) and
+docs/images/<suite>.png (minority fraction at top K). Needs matplotlib: pip install 'slicebench[figures]'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from slicebench.metrics import Ranking
+from slicebench.store import Run, load_run
+from slicebench.summary import Score, Summary, summarise
+
+ROOT = Path(__file__).parents[1]
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")  # Okabe and Ito
+SHARES = np.linspace(0.01, 1, 100)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    run = load_run(parser.parse_args().run)
+    summary = summarise(run.store, [(entry, run.records.get(entry.slot)) for entry in run.entries])
+    name = run.suite["name"]
+    (ROOT / "leaderboard" / f"{name}.md").write_text(table(run, summary), encoding="utf-8")
+    numbers = {"suite": run.suite, "summary": summary.as_dicts()}
+    (ROOT / "leaderboard" / f"{name}.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    plot(run, summary, ROOT / "docs" / "images" / f"{name}.png")
+
+
+def table(run: Run, summary: Summary) -> str:
+    """Markdown: methods by mean nAMF, one column per problem, the base model above."""
+    names = [problem.name for problem in summary.problems]
+    head = ["method", "mean", "rank", *names]
+    lines = [head, ["---", *[":-:"] * (len(head) - 1)]]
+    for field in ("n_test", "minority_accuracy", "majority_accuracy"):
+        values = [getattr(problem, field) for problem in summary.problems]
+        said = (f"{v:.0f}" if field == "n_test" else f"{v:.2f}" for v in values)
+        lines.append([f"*{field.replace('_', ' ')}*", "", "", *said])
+    for row in summary.rows:
+        label = f"{row.method} (ref)" if row.reference else row.method
+        rank = "–" if row.rank is None else f"{row.rank:.1f}"
+        lines.append([label, cell(row.mean), rank, *(cell(row.problems[n]) for n in names)])
+    record = next(iter(run.records.values()))
+    seeds = ", ".join(map(str, run.suite["seeds"]))
+    return (
+        f"# Suite `{run.suite['name']}`\n\nnAMF, mean over the seeds {seeds} with its 95 % interval. Chance 0, ideal 1; "
+        f"= within the interval of the column's best.\nslicebench {record.code_version}, {record.date[:10]}, {record.hardware}. "
+        "Made by `python scripts/figures.py`; numbers in the JSON file beside it.\n\n"
+        + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        + "\n"
+    )
+
+
+def cell(score: Score | None) -> str:
+    if score is None:
+        return "–"
+    interval = "" if score.low is None else f"<br>[{score.low:.2f}, {score.high:.2f}]"
+    return f"{score.mean:.2f}{'=' if score.tied else ''}{interval}".replace("-0.00", "0.00")
+
+
+def curves(run: Run, problem: str) -> dict[str, np.ndarray]:
+    """Minority fraction among the hardest share of each class, averaged over classes and seeds; by method."""
+    found: dict[str, list[np.ndarray]] = {}
+    for entry in run.entries:
+        record = run.records.get(entry.slot)
+        if entry.problem != problem or record is None or record.status != "ok":
+            continue
+        truth, (_, scores) = run.store.truth(entry), run.store.scores(entry)
+        for c in np.unique(truth.labels):
+            rows = truth.labels == c
+            g = truth.minority[rows]
+            if 0 < g.sum() < len(g):
+                ranking = Ranking.of(scores.hardness[rows], g)
+                ks = np.maximum(1, np.round(SHARES * len(g))).astype(int)
+                found.setdefault(entry.method, []).append(np.array([ranking.hits_at(k) / k for k in ks]))
+    return {method: np.mean(lines, axis=0) for method, lines in found.items()}
+
+
+def plot(run: Run, summary: Summary, path: Path) -> None:
+    """Small multiples of the curves, one per problem."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    columns = 4
+    rows = -(-len(summary.problems) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(12, 3.1 * rows + 0.6), sharex=True, sharey=True, squeeze=False)
+    order = [row.method for row in summary.rows if row.method not in ("random", "oracle")]
+    for axis, problem in zip(axes.flat, summary.problems, strict=False):
+        lines = curves(run, problem.name)
+        for colour, method in zip(COLOURS, order, strict=False):
+            axis.plot(100 * SHARES, lines[method], color=colour, lw=1.6, label=method)
+        axis.plot(100 * SHARES, lines["oracle"], color="black", lw=0.8, ls="--", label="oracle")
+        axis.plot(100 * SHARES, lines["random"], color="grey", lw=0.8, ls=":", label="random")
+        axis.set_title(problem.name, fontsize=10)
+        axis.set_ylim(0, 1.02)
+        axis.set_xlim(0, 100)
+        axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[-1]:
+        axis.set_xlabel("hardest share of the class, %")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("minority fraction")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncol=len(labels), frameon=False, fontsize=9)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The default benchmark from nothing, as a user runs it, and what its table must show to be trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from slicebench.metrics import METRICS
+
+BINARY = Path(sys.executable).with_name("slicebench")
+RANGES = {"minority_accuracy": (0.35, 0.75), "majority_accuracy": (0.85, 0.97)}
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """`slicebench run --json` with an empty cache and an empty run folder."""
+    folder = tmp_path_factory.mktemp("quick")
+    environment = {**os.environ, "SLICEBENCH_CACHE": str(folder / "cache")}
+    command = [str(BINARY), "run", "--json", "--out", str(folder / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert sorted(p.name for p in folder.iterdir()) == ["cache", "run"], "files outside the cache and the run folder"
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def records(quick):
+    return quick["records"]
+
+
+def test_every_cell_is_there(records):
+    problems, families = {r["problem"] for r in records}, {r["family"] for r in records}
+    assert len(problems) >= 6
+    assert len(families) >= 4
+    assert len({r["method"] for r in records}) == 8
+    assert len(records) == len(problems) * 8 * 3
+    assert {r["status"] for r in records} == {"ok"}
+
+
+def test_the_machine_interface(records):
+    for record in records:
+        assert record["schema_version"] == 1
+        assert set(record["metrics"]) == set(record["chance"]) == set(METRICS)
+        assert {"fit_s", "score_s", "cpu_s", "peak_rss_mb", "training_s"} <= set(record["cost"])
+        assert record["cost"]["fit_s"] >= record["cost"]["training_s"] >= 0
+    trained = {r["method"] for r in records if r["cost"]["training_s"] > 0}
+    assert trained == {"early_stopping", "lff"}
+
+
+def test_the_ends_of_the_scale(quick, records):
+    assert {r["metrics"]["namf"] for r in records if r["method"] == "oracle"} == {1.0}
+    (row,) = [row for row in quick["summary"] if row["method"] == "random"]
+    covered = [s["low"] <= 0 <= s["high"] for s in row["problems"].values()]
+    assert fmean(covered) >= 0.9
+    assert abs(row["mean"]["mean"]) <= 0.05
+
+
+def test_every_number_has_an_interval(quick):
+    for row in quick["summary"]:
+        for score in (row["mean"], *row["problems"].values()):
+            assert score["low"] <= score["mean"] + 1e-9
+            assert score["mean"] <= score["high"] + 1e-9
+
+
+def test_the_problems_discriminate(records):
+    """The calibrated ranges hold on the benchmark's own seeds; no method but the confidences is looked at."""
+    for problem in sorted({r["problem"] for r in records}):
+        of_problem = [r for r in records if r["problem"] == problem and r["method"] == "confidence"]
+        for field, (low, high) in RANGES.items():
+            assert low <= fmean(r["base_model"][field] for r in of_problem) <= high, (problem, field)
+        assert 0.15 <= fmean(r["metrics"]["namf"] for r in of_problem) <= 0.75, problem

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import doctest
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import slicebench_methods.svm_directions as module
+from slicebench.errors import DataError, MethodError
+from slicebench.problem import AuditData, Captions
+from slicebench.testing import assert_contract, without_labels
+from slicebench_methods.svm_directions import SVMDirections
+
+
+def with_val(problem, **changes):
+    return AuditData(
+        train=problem.data.train, val=replace(problem.data.val, **changes), class_names=problem.data.class_names
+    )
+
+
+def errors_in_class(problem, c, keep):
+    """Rightness of val with only `keep` errors left in class `c`."""
+    val = problem.data.val
+    correct = val.correct.copy()
+    wrong = np.flatnonzero((val.labels == c) & ~val.correct)
+    correct[wrong[keep:]] = True
+    return correct
+
+
+def test_contract_and_example():
+    assert_contract(SVMDirections())
+    assert doctest.testmod(module).failed == 0
+
+
+def test_equals_scikit_learns_loop(problem):
+    from sklearn.model_selection import cross_val_score
+    from sklearn.svm import SVC
+
+    method, val = SVMDirections(Cs=(0.01, 0.1, 1.0, 10.0), cv=3).fit(problem.data), problem.data.val
+    Z = (val.embeddings - problem.data.train.embeddings.mean(0)) / problem.data.train.embeddings.std(0, ddof=1)
+    Z /= np.linalg.norm(Z, axis=1, keepdims=True)
+    for c in range(3):
+        rows = val.labels == c
+        svms = [SVC(kernel="linear", C=C, class_weight="balanced") for C in method.Cs]
+        cv = [cross_val_score(s, Z[rows], val.correct[rows], cv=3, scoring="balanced_accuracy").mean() for s in svms]
+        np.testing.assert_allclose(method.cv_scores_[c], cv, atol=1e-12)
+        best = svms[int(np.argmax(cv))].fit(Z[rows], val.correct[rows])
+        assert method.best_C_[c] == best.C
+        np.testing.assert_allclose(-method.score(val).hardness[rows], best.decision_function(Z[rows]), atol=2e-3)
+
+
+def test_ties_choose_the_smallest_C(problem):
+    assert (SVMDirections(Cs=(1e-7, 1e-6)).fit(problem.data).best_C_ == 1e-7).all()
+
+
+def test_rows_are_normalised_once(problem):
+    """Trap 3: whitened and normalised rows have norm 1, and their train mean is not shifted again."""
+    method = SVMDirections().fit(problem.data)
+    X = problem.test.embeddings
+    expected = (X - method.whiten_mean_) / method.whiten_std_
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(method._preprocess(X), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("keep", "reason"),
+    [(0, "class 1 has no errors to learn from"), (1, "class 1 has too few errors to learn from: 1, needs 2")],
+)
+def test_class_with_too_few_errors_falls_back(problem, keep, reason):
+    method = SVMDirections().fit(with_val(problem, correct=errors_in_class(problem, 1, keep)))
+    whole, scores, test = SVMDirections().fit(problem.data), method.score(problem.test), problem.test
+    assert list(method.fallbacks_) == [1]
+    assert method.fallbacks_[1].startswith(reason)
+    rows = test.labels == 1
+    np.testing.assert_array_equal(scores.hardness[rows], 0.5 - test.probs[rows, 1].astype(float))
+    np.testing.assert_array_equal(scores.flagged[rows], ~test.correct[rows])
+    np.testing.assert_array_equal(scores.hardness[~rows], whole.score(test).hardness[~rows])
+    np.testing.assert_array_equal(np.isnan(method.strength()), [False, True, False])
+
+
+def test_all_wrong_and_absent_classes_fall_back(problem):
+    val = problem.data.val
+    correct = np.where(val.labels == 0, False, val.correct)
+    data = AuditData(
+        train=problem.data.train,
+        val=replace(val, correct=correct).take(np.flatnonzero(val.labels != 2)),
+        class_names=problem.data.class_names,
+    )
+    method = SVMDirections().fit(data)
+    assert set(method.fallbacks_) == {0, 2}
+    assert "no right answers" in method.fallbacks_[0]
+    assert "no validation examples" in method.fallbacks_[2]
+    assert np.isfinite(method.score(problem.test).hardness).all()
+
+
+def test_fallback_ranks_by_loss_without_probabilities(problem):
+    method = SVMDirections().fit(with_val(problem, correct=errors_in_class(problem, 1, 0), probs=None))
+    test = replace(problem.test, probs=None)
+    rows = test.labels == 1
+    np.testing.assert_array_equal(method.score(test).hardness[rows], test.losses[rows])
+
+
+def test_constant_feature_and_single_train_row(problem):
+    def flat(split):
+        X = split.embeddings.copy()
+        X[:, 3] = 0.1
+        return replace(split, embeddings=X)
+
+    method = SVMDirections().fit(
+        AuditData(train=flat(problem.data.train), val=flat(problem.data.val), class_names=("a", "b", "c"))
+    )
+    assert method.whiten_std_[3] == 1
+    assert np.abs(method.directions_[:, 3]).max() < 1e-6
+    one = AuditData(train=problem.data.train.take(np.array([0])), val=problem.data.val, class_names=("a", "b", "c"))
+    assert np.isfinite(SVMDirections().fit(one).score(problem.test).hardness).all()
+
+
+def test_fewer_examples_than_dimensions(problem):
+    def wide(split, seed):
+        return replace(split, embeddings=np.random.default_rng(seed).normal(size=(split.n, 400)))
+
+    data = AuditData(train=wide(problem.data.train, 0), val=wide(problem.data.val, 1), class_names=("a", "b", "c"))
+    assert np.isfinite(SVMDirections().fit(data).score(wide(problem.test, 2)).hardness).all()
+
+
+def test_captions_follow_the_direction(problem):
+    method = SVMDirections().fit(problem.data)
+    w = method.directions_[0] * method.whiten_std_  # a step along w, in the units of the embeddings
+    captions = Captions(
+        texts=("easy", "hard"), embeddings=np.stack([50 * w, -50 * w]), reference_text="it", reference=np.zeros(len(w))
+    )
+    scores = method.caption_scores(captions)
+    assert scores.shape == (3, 2)
+    assert scores[0, 1] < 0 < scores[0, 0]
+
+
+def test_caption_scores_are_nan_in_a_class_that_fell_back(problem):
+    method = SVMDirections().fit(with_val(problem, correct=errors_in_class(problem, 1, 0)))
+    np.testing.assert_array_equal(
+        np.isnan(method.caption_scores(problem.data.captions)).all(axis=1), [False, True, False]
+    )
+
+
+def test_errors_say_what_is_missing(problem):
+    with pytest.raises(MethodError, match="call fit"):
+        SVMDirections().score(problem.test)
+    method = SVMDirections().fit(problem.data)
+    with pytest.raises(DataError, match="no labels, which svm_directions needs"):
+        method.score(without_labels(problem.data).val)
+    with pytest.raises(DataError, match=r"labels is 3 at row 0.*classes 0\.\.2"):
+        method.score(replace(problem.test, labels=problem.test.labels + 3, probs=None))
+    assert "whether the model is right" in SVMDirections().supports(without_labels(problem.data))
