@@ -145,8 +145,8 @@ def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellRes
 
     method = METHODS.load(name)(**params)
     data, test = load_audit(folder)
-    run = _attempt(method, data, test, load_truth(folder) if _is_oracle(method) else None)
-    return _finish(run, method, name, load_header(folder), data, test, load_truth(folder))
+    run = _attempt(method, data, test, load_truth(folder, "test") if _is_oracle(method) else None)
+    return _finish(run, method, name, load_header(folder), data, test, load_truth(folder, "test"))
 
 
 def blank_record(

@@ -245,7 +245,7 @@ def prepare_problem(problem: PlannedProblem, folder: Path) -> TestTruth:
 
     _, test = load_audit(folder)
     labels = np.zeros(test.n, dtype=np.int64) if test.labels is None else np.asarray(test.labels)
-    return TestTruth(np.asarray(test.ids), labels, load_truth(folder).minority(test.ids))
+    return TestTruth(np.asarray(test.ids), labels, load_truth(folder, "test").minority(test.ids))
 
 
 def run_cell(folder: Path, problem: str, method: str, params: dict[str, Any]) -> CellResult:

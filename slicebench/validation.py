@@ -80,13 +80,19 @@ def ids_of(where: str, value: Sequence[object] | NDArray[Any]) -> NDArray[np.str
     if raw.dtype.kind not in "UOiu":
         raise DataError(f"{where} has dtype {raw.dtype}; expected strings or integers")
     ids = raw.astype(np.str_)
+    if len(set(ids.tolist()) - {""}) < len(ids):
+        _raise_bad_id(where, ids)
+    return read_only(ids)
+
+
+def _raise_bad_id(where: str, ids: NDArray[np.str_]) -> None:
+    """Name the first id that is empty or was there before."""
     first_seen: dict[str, int] = {}
     for row, name in enumerate(ids.tolist()):
         if not name:
             raise DataError(f"{where} is empty at row {row}; every example needs an id")
         if first_seen.setdefault(name, row) != row:
             raise DataError(f"{where} {name!r} stands at rows {first_seen[name]} and {row}; ids must be distinct")
-    return read_only(ids)
 
 
 def labels_of(where: str, value: object, n: int) -> NDArray[np.int64]:

@@ -95,6 +95,26 @@ def test_a_truncated_file_is_named(folder, name):
         load_audit(folder)
 
 
+def test_damaged_truth_is_told(folder):
+    (folder / "truth" / "truth.json").write_text("{}")
+    with pytest.raises(StorageError, match="truth is damaged: 'group_names'"):
+        load_truth(folder)
+
+
+def test_any_text_can_be_an_id_and_nothing_can_be_planted(problem, tmp_path):
+    ids = np.array([f"número {i} 雪 " + "x" * (i % 7) for i in range(problem.test.n)])
+    truth = replace(
+        problem.truth,
+        ids={**problem.truth.ids, "test": ids},
+        groups={name: np.zeros((len(keys), 0), bool) for name, keys in problem.truth.ids.items()},
+        group_names=(),
+    )
+    save_problem(replace(problem, test=replace(problem.test, ids=ids), truth=truth), tmp_path / "odd")
+    back = load_problem(tmp_path / "odd")
+    assert back.test.ids.tolist() == ids.tolist()
+    assert back.truth.groups["test"].shape == (problem.test.n, 0)
+
+
 def test_a_missing_folder_and_a_later_format_are_told(tmp_path, folder):
     with pytest.raises(StorageError, match=r"problem\.json"):
         load_header(tmp_path / "nowhere")

@@ -209,7 +209,8 @@ def _cross_validate(
     for fold, (train, held_out) in enumerate(StratifiedKFold(cv).split(gram, target)):
         fit_gram, test_gram = gram[np.ix_(train, train)], gram[np.ix_(held_out, train)]
         for i, C in enumerate(Cs):
-            predicted = _fitted_svc(C, fit_gram, target[train]).predict(test_gram)
+            svm = _fitted_svc(C, fit_gram, target[train])
+            predicted = test_gram[:, svm.support_] @ svm.dual_coef_[0] + svm.intercept_[0] > 0
             scores[i, fold] = np.mean([(predicted[target[held_out] == side] == side).mean() for side in (0, 1)])
     mean: NDArray[np.float64] = scores.mean(axis=1)
     return mean
