@@ -1,7 +1,7 @@
 """Figures and table of a run, for the README and the leaderboard: python scripts/figures.py runs/quick
 
-Writes leaderboard/<suite>.md (the table with intervals), leaderboard/<suite>.json (the numbers behind it) and
-docs/images/<suite>.png (minority fraction at top K). Needs matplotlib: pip install 'slicebench[figures]'.
+Writes leaderboard/<suite>.md (the table with intervals), leaderboard/<suite>.json (the numbers behind it),
+docs/images/<suite>.png (minority fraction at top K) and, for the suite "quick", the table in README.md. Needs matplotlib: pip install 'slicebench[figures]'.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ def main() -> None:
     run = load_run(parser.parse_args().run)
     summary = summarise(run.store, [(entry, run.records.get(entry.slot)) for entry in run.entries])
     name = run.suite["name"]
-    (ROOT / "leaderboard" / f"{name}.md").write_text(table(run, summary), encoding="utf-8")
+    text = table(run, summary)
+    (ROOT / "leaderboard" / f"{name}.md").write_text(f"# Suite `{name}`\n\n{text}", encoding="utf-8")
+    if name == "quick":
+        readme = ROOT / "README.md"
+        readme.write_text(with_table(readme.read_text(encoding="utf-8"), text), encoding="utf-8")
     numbers = {"suite": run.suite, "summary": summary.as_dicts()}
     (ROOT / "leaderboard" / f"{name}.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     plot(run, summary, ROOT / "docs" / "images" / f"{name}.png")
@@ -49,12 +53,18 @@ def table(run: Run, summary: Summary) -> str:
     record = next(iter(run.records.values()))
     seeds = ", ".join(map(str, run.suite["seeds"]))
     return (
-        f"# Suite `{run.suite['name']}`\n\nnAMF, mean over the seeds {seeds} with its 95 % interval. Chance 0, ideal 1; "
+        f"nAMF, mean over the seeds {seeds} with its 95 % interval. Chance 0, ideal 1; "
         f"= within the interval of the column's best.\nslicebench {record.code_version}, {record.date[:10]}, {record.hardware}. "
         "Made by `python scripts/figures.py`; numbers in the JSON file beside it.\n\n"
         + "\n".join("| " + " | ".join(line) + " |" for line in lines)
         + "\n"
     )
+
+
+def with_table(readme: str, text: str) -> str:
+    """README with the table between its two marks replaced."""
+    before, rest = readme.split("<!-- table -->\n")
+    return f"{before}<!-- table -->\n{text}{rest[rest.index('<!-- /table -->') :]}"
 
 
 def cell(score: Score | None) -> str:
