@@ -1,7 +1,8 @@
-"""Why svm_directions is, or is not, ahead of confidence on a suite: python scripts/explain_svm.py [--suite quick]
+"""Why svm_directions is, or is not, ahead of confidence in a run: python scripts/explain_svm.py runs/quick
 
-Reads the problems that `slicebench run` has cached and prints, per problem and as means over seeds and classes:
+Reads the run folder and the problems that the run has cached and prints, per problem and as means over seeds and classes:
 
+- difference: nAMF of svm_directions minus confidence, with the 95 % interval of the paired bootstrap
 - probe: nAMF of a logistic regression *trained on the truth* (5-fold, same whitened embeddings): what a line can find at most
 - strength: the SVM's cross-validated balanced accuracy (0.5 = the errors point nowhere)
 - rho: rank correlation of the SVM's hardness with 1 - confidence (1 = it says the same)
@@ -11,28 +12,43 @@ Reads the problems that `slicebench run` has cached and prints, per problem and 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slicebench.frozen import load_problem
 from slicebench.metrics import Ranking, namf
-from slicebench.problem import Problem
 from slicebench.registry import METHODS
 from slicebench.runner import frozen_folder
-from slicebench.suite import Filters, load_suite, plan
+from slicebench.store import Run, load_run
+from slicebench.suite import Filters, Suite, plan
+from slicebench.summary import problem_intervals
+
+if TYPE_CHECKING:
+    from slicebench.problem import Problem
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", default="quick")
-    cells = plan(load_suite(parser.parse_args().suite), Filters(methods=("svm_directions",)))
+    parser.add_argument("run", type=Path)
+    run = load_run(parser.parse_args().run)
+    cells = plan(Suite.model_validate(run.suite), Filters(methods=("svm_directions",)))
     found: dict[str, list[list[float]]] = {}
     for cell in cells:
         found.setdefault(cell.problem.name, []).append(explain(load_problem(frozen_folder(cell.problem))))
-    print(f"{'problem':24}{'probe':>8}{'strength':>10}{'rho':>8}{'errors':>8}")
+    print(f"{'problem':24}{'difference':>20}{'probe':>8}{'strength':>10}{'rho':>8}{'errors':>8}")
     for name, rows in found.items():
         probe, strength, rho, errors = np.mean(rows, axis=0)
-        print(f"{name:24}{probe:8.2f}{strength:10.2f}{rho:8.2f}{errors:8.0f}")
+        print(f"{name:24}{difference(run, name):>20}{probe:8.2f}{strength:10.2f}{rho:8.2f}{errors:8.0f}")
+
+
+def difference(run: Run, problem: str) -> str:
+    cells = [(entry, run.records.get(entry.slot)) for entry in run.entries if entry.problem == problem]
+    intervals = problem_intervals(run.store, cells)
+    svm, doubt = intervals["svm_directions"], intervals["confidence"]
+    low, high = np.quantile(svm.draws - doubt.draws, [0.025, 0.975])
+    return f"{svm.mean - doubt.mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def explain(problem: Problem) -> list[float]:

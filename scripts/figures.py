@@ -1,7 +1,8 @@
 """Figures and table of a run, for the README and the leaderboard: python scripts/figures.py runs/quick
 
 Writes leaderboard/<suite>.md (the table with intervals), leaderboard/<suite>.json (the numbers behind it),
-docs/images/<suite>.png (minority fraction at top K) and, for the suite "quick", the table in README.md. Needs matplotlib: pip install 'slicebench[figures]'.
+docs/images/<suite>.png (minority fraction at top K) and, for the suite "quick", the table in README.md.
+Needs matplotlib: pip install 'slicebench[figures]'.
 """
 
 from __future__ import annotations

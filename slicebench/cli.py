@@ -88,6 +88,7 @@ def run_command(
     seed: Annotated[list[int] | None, typer.Option(min=0, help="Run this seed; repeatable.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/<suite>]")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker process.  [default: 1]")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds per cell and per build.  [default: 1800]")] = None,
     memory_gb: Annotated[
         float | None, typer.Option(help="GiB per cell and per build.  [default: a share of the free memory]")
@@ -112,7 +113,7 @@ def run_command(
     chosen = load_suite(suite)
     folder = out or Path("runs") / chosen.name
     cells = plan(chosen, Filters(tuple(method or ()), tuple(problem or ()), tuple(seed or ())))
-    limits = _limits(jobs, timeout, memory_gb, scheduler)
+    limits = _limits(scheduler, jobs=jobs, threads=threads, timeout_s=timeout, memory_gb=memory_gb)
     if dry_run:
         _print_plan(cells, folder, force=force, as_json=as_json)
         return
@@ -188,15 +189,14 @@ def check_method_command(
         raise typer.Exit(1)
 
 
-def _limits(jobs: int | None, timeout: float | None, memory_gb: float | None, scheduler: str | None) -> Limits:
+def _limits(scheduler: str | None, **given: float | None) -> Limits:
     """Limits from the options given; Dask's workers have limits of their own."""
     from slicebench.runner import Limits
 
-    given = {"jobs": jobs, "timeout_s": timeout, "memory_gb": memory_gb}
     present: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if scheduler is not None and present:
         raise ConfigError(
-            "--jobs, --timeout and --memory-gb are for local workers; with --scheduler set them on the Dask workers "
+            "--jobs, --threads, --timeout and --memory-gb are for local workers; with --scheduler set them on the Dask workers "
             "(`dask worker --nworkers N --memory-limit M`)"
         )
     return Limits(**present)

@@ -69,21 +69,24 @@ class LocalExecutor(Executor):
     Parameters
     ----------
     jobs : int
-        Number of worker processes; each gets cores // jobs threads.
+        Number of worker processes.
     timeout : float, optional
         Seconds per task.
     memory_gb : float, optional
         GiB that a task may add to what its worker holds already. Processes that a task starts itself are not counted.
+    threads : int, default 1
+        Threads of each worker's linear algebra. The order of a sum depends on it, and so the last bits of a result.
 
     """
 
-    def __init__(self, jobs: int, timeout: float | None = None, memory_gb: float | None = None) -> None:
+    def __init__(
+        self, jobs: int, timeout: float | None = None, memory_gb: float | None = None, threads: int = 1
+    ) -> None:
         from pebble import ProcessPool
 
         self.jobs, self.timeout, self.memory_gb = jobs, timeout, memory_gb
-        threads = str(max(1, (os.cpu_count() or 1) // jobs))
         self._environment = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, threads))
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
         self._pool: Any = ProcessPool(
             max_workers=jobs, initializer=_start_worker, context=multiprocessing.get_context("spawn")
         )

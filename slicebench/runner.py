@@ -33,9 +33,11 @@ class Limits:
     timeout_s: float = DEFAULT_TIMEOUT_S
     memory_gb: float | None = None
     """None: an even share of 80 % of the free memory."""
+    threads: int = 1
+    """Of each worker; results repeat to the bit for the same number, whatever `jobs` is."""
 
     def __post_init__(self) -> None:
-        for name in ("jobs", "timeout_s", "memory_gb"):
+        for name in ("jobs", "timeout_s", "memory_gb", "threads"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} is {value}; expected more than 0")
@@ -147,7 +149,7 @@ def _open(limits: Limits, scheduler: str | None, tasks: int) -> tuple[Executor, 
         return dask_executor(scheduler)
     jobs = min(limits.jobs, tasks)
     memory_gb = limits.memory_gb or default_memory_gb(jobs)
-    return LocalExecutor(jobs, limits.timeout_s, memory_gb), jobs
+    return LocalExecutor(jobs, limits.timeout_s, memory_gb, limits.threads), jobs
 
 
 class _Execution:

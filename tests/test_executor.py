@@ -105,10 +105,11 @@ def test_the_watchdog_of_other_platforms_ends_the_process():
         assert np.ones(10**6).sum() == 10**6
 
 
-def test_threads_are_shared_out_and_the_environment_restored(monkeypatch):
+@pytest.mark.parametrize(("jobs", "given", "threads"), [(1, {}, "1"), (2, {}, "1"), (1, {"threads": 3}, "3")])
+def test_threads_do_not_depend_on_jobs_and_the_environment_is_restored(monkeypatch, jobs, given, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", "13")
-    with LocalExecutor(jobs=os.cpu_count() or 1) as executor:
-        assert executor.submit(os.getenv, "OMP_NUM_THREADS").result(20) == "1"
+    with LocalExecutor(jobs=jobs, **given) as executor:
+        assert executor.submit(os.getenv, "OMP_NUM_THREADS").result(20) == threads
     assert os.environ["OMP_NUM_THREADS"] == "13"
 
 

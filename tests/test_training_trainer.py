@@ -57,6 +57,17 @@ def test_repeats_bit_for_bit_whatever_the_global_random_state():
     assert torch.equal(torch.get_rng_state(), expected)
 
 
+def test_the_number_of_threads_does_not_matter():
+    """A seed means the same model whatever --jobs is, and so however many threads a worker has."""
+    large, before, models = np.tile(IMAGES, (2, 3, 3, 1)), torch.get_num_threads(), []
+    for threads in (1, 4):
+        torch.set_num_threads(threads)
+        models.append(trainer(CNN.but(batch_size=128), large, np.tile(LABELS, 2)).fit())
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert same(state(models[0]), state(models[1]))
+
+
 def test_the_seed_matters():
     assert not same(state(trainer().fit()), state(trainer().fit(seed=4)))
     assert same(state(trainer().fit(seed=4)), state(trainer(CNN.but(seed=4)).fit()))

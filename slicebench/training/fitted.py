@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from slicebench.cache import write_atomically
 from slicebench.errors import ConfigError, DataError, StorageError
 from slicebench.training.examples import batches
-from slicebench.training.models import Network, build
+from slicebench.training.models import Network, build, threads_of
 from slicebench.training.recipe import Recipe
 from slicebench.validation import labels_of
 
@@ -137,7 +137,7 @@ class FittedModel:
     def _apply(self, function: Callable[[Tensor], Tensor], inputs: Inputs, width: int) -> Tensor:
         self.network.eval()
         device = self.network.head.weight.device
-        with torch.inference_mode():
+        with torch.inference_mode(), threads_of(self.recipe.arch):
             parts = [function(x.to(device)).cpu() for x in batches(inputs, self.shape, ROWS)]
         return torch.cat(parts) if parts else torch.empty(0, width)
 

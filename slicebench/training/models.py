@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -11,6 +12,8 @@ from torch import nn
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from slicebench.training.recipe import Recipe
@@ -60,6 +63,23 @@ class Network(nn.Sequential):
         """Penultimate features, shape (n, h)."""
         features: Tensor = self.features(self.normalise(x))
         return features
+
+
+@contextmanager
+def threads_of(arch: str) -> Iterator[None]:
+    """Run on one thread unless `arch` is a ResNet.
+
+    The small networks are no slower on one, and the order of a sum, and with it the bits of a trained model, depends on the
+    number of threads: a seed must mean the same model whatever `--jobs` is. A ResNet needs every core; its bits hold for a
+    given number of threads.
+    """
+    before = torch.get_num_threads()
+    if not arch.startswith("resnet"):
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def build(recipe: Recipe, shape: tuple[int, ...], n_outputs: int) -> Network:

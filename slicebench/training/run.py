@@ -11,7 +11,7 @@ from slicebench.training.descent import descend
 from slicebench.training.examples import tensor_of
 from slicebench.training.fitted import FittedModel, n_outputs
 from slicebench.training.losses import per_example
-from slicebench.training.models import build
+from slicebench.training.models import build, threads_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +69,20 @@ def train(
         if the run diverges.
 
     """
+    with threads_of(recipe.arch), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        return _trained(recipe, examples, labels, n_classes, objective, epochs, models, keep)
+
+
+def _trained(
+    recipe: Recipe,
+    examples: NDArray[Any],
+    labels: NDArray[np.int64],
+    n_classes: int,
+    objective: Objective,
+    epochs: int,
+    models: int,
+    keep: Callable[[int, tuple[FittedModel, ...]], None],
+) -> tuple[FittedModel, ...]:
     start, x = perf_counter(), tensor_of(examples)
     shape = tuple(x.shape[1:])
     networks = [build(recipe.but(seed=recipe.seed + i), shape, n_outputs(recipe, n_classes)) for i in range(models)]
@@ -84,6 +98,5 @@ def train(
             for network in networks
         )
 
-    with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
-        descend(networks, recipe, x.to(device()), objective, epochs=epochs, after_epoch=lambda k: keep(k, fitted()))
+    descend(networks, recipe, x.to(device()), objective, epochs=epochs, after_epoch=lambda k: keep(k, fitted()))
     return fitted()

@@ -55,8 +55,8 @@ class ModelTrainer:
 
     Notes
     -----
-    On a CPU with a given number of threads the same call gives the same bits; the global random state is left alone. A GPU is
-    used if there is one.
+    On a CPU the same call gives the same bits (a ResNet: with the same number of threads); the global random state is left
+    alone. A GPU is used if there is one.
 
     """
 
