@@ -25,6 +25,9 @@ class DatasetAdapter:
     modality: ClassVar[str]
     version: ClassVar[str] = "1"
 
+    def check(self) -> None:
+        """Raise `ConfigError` for parameter values that cannot be used; asked before a run does any work."""
+
     def build(self, seed: int) -> Problem:
         """Build the problem of these parameters and `seed`, deterministically."""
         raise NotImplementedError(f"{type(self).__name__} has no build")

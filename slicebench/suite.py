@@ -159,7 +159,7 @@ def load_suite(name_or_path: str) -> Suite:
         return parse_suite(text, str(path))
     if name_or_path not in suite_names():
         hint = did_you_mean(name_or_path, suite_names())
-        raise ConfigError(f"no suite named {name_or_path!r}; {hint} A suite of your own is a path ending in .toml")
+        raise ConfigError(f"no suite named {name_or_path!r}; {hint} (a suite of your own is a path ending in .toml)")
     text = (files("slicebench") / "suites" / f"{name_or_path}.toml").read_text(encoding="utf-8")
     return parse_suite(text, f"suite {name_or_path}")
 
@@ -222,6 +222,10 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
 
 def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
     adapter = _constructed(DATASETS, spec.dataset, spec.params, f"problem {spec.name!r}")
+    try:
+        adapter.check()
+    except ConfigError as error:
+        raise ConfigError(f"problem {spec.name!r}: {error}") from error
     return PlannedProblem(
         spec.name, spec.dataset, adapter.version, adapter.family, _json(adapter.get_params(), spec.dataset), seed
     )

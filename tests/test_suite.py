@@ -121,3 +121,9 @@ def test_packaged_suites_load_under_their_own_name(name):
     suite = load_suite(name)
     assert suite.name == name
     assert suite.description
+
+
+def test_a_value_that_cannot_be_used_stops_before_any_work():
+    text = 'name = "x"\nseeds = [0]\nmethods = ["random"]\n[[problems]]\nname = "a"\ndataset = "gaussian"\n'
+    with pytest.raises(ConfigError, match=r"problem 'a': gaussian: plant is 'lineer'; did you mean 'linear'\?"):
+        plan(parse_suite(text + 'params = { plant = "lineer" }', "x"))

@@ -75,6 +75,12 @@ class ColoredDigits(DatasetAdapter):
         self.epochs = epochs
         self.encoder = encoder
 
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench_datasets._digits import check_digits
+
+        check_digits(self, p=1, p_eval=1, label_noise=1, pixel_noise=2, tint=1)
+
     def build(self, seed: int) -> Problem:
         """Draw, tint, train the base model, embed.
 
@@ -85,9 +91,9 @@ class ColoredDigits(DatasetAdapter):
 
         """
         from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import check_digits, draw_digits, provenance_of, recipe_of
+        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of
 
-        check_digits(self, p=1, p_eval=1, label_noise=1, pixel_noise=2, tint=1)
+        self.check()
         rng = np.random.default_rng(seed)
         drawn = draw_digits(self.root, {name: getattr(self, f"n_{name}") for name in ("train", "val", "test")}, rng)
         splits = {}

@@ -73,6 +73,14 @@ class DigitSubtypes(DatasetAdapter):
         """Rare digit of each class."""
         return [max(range(c, 10, self.classes)) for c in range(self.classes)]
 
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench_datasets._digits import check_digits
+        from slicebench_datasets._parameters import check_ranges
+
+        check_ranges(self, {"classes": (2, 5)})
+        check_digits(self, keep=1, pixel_noise=2)
+
     def build(self, seed: int) -> Problem:
         """Draw, thin, train the base model, embed.
 
@@ -83,11 +91,9 @@ class DigitSubtypes(DatasetAdapter):
 
         """
         from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import check_digits, draw_digits, provenance_of, recipe_of, with_pixel_noise
-        from slicebench_datasets._parameters import check_ranges
+        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, with_pixel_noise
 
-        check_ranges(self, {"classes": (2, 5)})
-        check_digits(self, keep=1, pixel_noise=2)
+        self.check()
         rng, rare = np.random.default_rng(seed), self.rare_digits()
         stays = np.where(np.isin(np.arange(10), rare), self.keep, 1.0)
         sizes = {name: getattr(self, f"n_{name}") for name in ("train", "val", "test")}

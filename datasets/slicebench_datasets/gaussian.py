@@ -108,7 +108,7 @@ class Gaussian(DatasetAdapter):
         from slicebench.training import Recipe
         from slicebench_datasets._gaussian_plants import PLANTS, draw, group_names
 
-        self._check()
+        self.check()
         rotation = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((self.d, self.d)))[0]
         splits = {}
         for position, name in enumerate(("train", "val", "test")):
@@ -141,7 +141,8 @@ class Gaussian(DatasetAdapter):
         """Share of the subgroup in a split."""
         return self.train_minority if split == "train" and self.train_minority is not None else self.minority
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
         from slicebench_datasets._gaussian_plants import PLANTS, group_dims
         from slicebench_datasets._parameters import check_choices, check_ranges
 

@@ -67,6 +67,12 @@ class NoisyDigits(DatasetAdapter):
         self.epochs = epochs
         self.encoder = encoder
 
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench_datasets._digits import check_digits
+
+        check_digits(self, corruption=2, train_share=1, eval_share=1, pixel_noise=2)
+
     def build(self, seed: int) -> Problem:
         """Draw, add noise, train the base model, embed.
 
@@ -77,9 +83,9 @@ class NoisyDigits(DatasetAdapter):
 
         """
         from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import check_digits, draw_digits, provenance_of, recipe_of, with_pixel_noise
+        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, with_pixel_noise
 
-        check_digits(self, corruption=2, train_share=1, eval_share=1, pixel_noise=2)
+        self.check()
         rng = np.random.default_rng(seed)
         splits = {}
         sizes = {name: getattr(self, f"n_{name}") for name in ("train", "val", "test")}

@@ -115,7 +115,7 @@ class Scenes(DatasetAdapter):
         from slicebench_datasets._render import render
         from slicebench_datasets._scene_plants import PLANTS
 
-        self._check()
+        self.check()
         plant = PLANTS[self.plant](self)
         splits = {}
         for position, name in enumerate(("train", "val", "test")):
@@ -146,7 +146,8 @@ class Scenes(DatasetAdapter):
             captions_for_groups=captions,
         )
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
         from slicebench_datasets._parameters import check_choices, check_ranges
         from slicebench_datasets._render import VALUES
         from slicebench_datasets._scene_plants import PLANTS
