@@ -55,6 +55,7 @@ class MethodRun:
 
     scores: SliceScores
     strength: NDArray[np.float64] | None
+    notes: tuple[str, ...]
     cost: Cost
 
 
@@ -102,7 +103,8 @@ def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
         peak_rss_mb=peak_memory_mb(),
         training_s=training,
     )
-    return MethodRun(scores, None if strength is None else _checked_strength(strength, len(data.class_names)), cost)
+    checked = None if strength is None else _checked_strength(strength, len(data.class_names))
+    return MethodRun(scores, checked, tuple(map(str, method.notes())), cost)
 
 
 def measure(scores: SliceScores, test: Split, truth: PlantedTruth, class_names: tuple[str, ...] = ()) -> Measurement:
@@ -228,6 +230,7 @@ def _finish(
         chance=measured.chance,
         per_class=measured.per_class,
         strength=strength,
+        notes=run.notes,
         base_model=base,
         cost=run.cost,
     )

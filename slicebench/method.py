@@ -106,6 +106,10 @@ class SliceMethod:
         """Evidence per class, shape (C,), that a failure mode exists; NaN where the method could not look."""
         return None
 
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result must know of this fit, a sentence each; goes into the record."""
+        return ()
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's signature
         """Constructor parameters by name."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}

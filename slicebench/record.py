@@ -66,6 +66,8 @@ class Record(BaseModel):
     chance: dict[str, float | None] = {}
     per_class: dict[str, dict[str, float | None]] = {}
     strength: dict[str, float | None] | None = None
+    notes: tuple[str, ...] = ()
+    """What the method says of its own fit, such as classes in which it fell back to another score."""
     base_model: BaseModelSummary | None = None
     cost: Cost | None = None
     code_version: str

@@ -84,6 +84,24 @@ def test_losses_only_is_first_class(problem):
     assert "class labels" in declined.reason
 
 
+def test_a_fallback_is_recorded(problem):
+    val = problem.data.val
+    rows = np.flatnonzero((val.labels != 1) | val.correct)
+    truth = replace(
+        problem.truth,
+        ids={**problem.truth.ids, "val": val.ids[rows]},
+        groups={**problem.truth.groups, "val": problem.truth.groups["val"][rows]},
+    )
+    without_errors = replace(problem, data=replace(problem.data, val=val.take(rows)), truth=truth)
+    record = outcome(METHODS.load("svm_directions")(), without_errors)
+    assert record.notes == ("class 1 has no errors to learn from; ranked by confidence",)
+    assert record.strength["dog"] is None
+    assert record.strength["cat"] > 0.5
+    assert (
+        outcome(METHODS.load("domino")(n_components=5, max_iter=1), problem).notes[0].startswith("EM did not converge")
+    )
+
+
 class Raises(Constant):
     def fit(self, data):
         raise RuntimeError("no luck")

@@ -175,6 +175,10 @@ class Domino(SliceMethod):
             membership=np.clip(resp[:, slices], 0, 1).astype(np.float32),
         )
 
+    def notes(self) -> tuple[str, ...]:
+        """Whether EM ran out of iterations."""
+        return () if self._fitted("mixture_").converged else (f"EM did not converge in {self.max_iter} iterations",)
+
     def _fit_projection(self, embeddings: NDArray[np.float32]) -> None:
         n, d = embeddings.shape
         self.pca_ = None

@@ -140,6 +140,10 @@ class SVMDirections(SliceMethod):
         best: NDArray[np.float64] = scores.max(axis=1)
         return best
 
+    def notes(self) -> tuple[str, ...]:
+        """Classes that fell back to the base model's confidence, with the reason."""
+        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
+
     def caption_scores(self, captions: Captions) -> NDArray[np.float64]:
         """Decision value of each caption in each class, shape (C, m); most negative = hardest, NaN where the class fell back.
 
