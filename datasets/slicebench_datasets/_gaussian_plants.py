@@ -112,7 +112,7 @@ def _region(plant: str, inside: Bools, labels: Labels, share: float, rng: np.ran
     if plant == "two":  # the larger of two normals has the distribution function Φ², the other one is below it
         top = np.sqrt(u)
         pair = norm.ppf(_open(np.stack([top, top * rng.random(n)], axis=1)))
-        return np.where(rng.random((n, 1)) < 0.5, pair[:, ::-1], pair)
+        return np.asarray(np.where(rng.random((n, 1)) < 0.5, pair[:, ::-1], pair))
     z, even = norm.ppf(u), labels % 2 == 0
     if plant == "two_classes":
         idle = rng.standard_normal(n)

@@ -70,33 +70,20 @@ def train(
 
     """
     with threads_of(recipe.arch), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
-        return _trained(recipe, examples, labels, n_classes, objective, epochs, models, keep)
+        start, x = perf_counter(), tensor_of(examples)
+        shape = tuple(x.shape[1:])
+        networks = [build(recipe.but(seed=recipe.seed + i), shape, n_outputs(recipe, n_classes)) for i in range(models)]
+        for network in networks:
+            network.normalise.learn(x)
+            network.to(device())
+        objective.start(torch.tensor(labels, device=device()), n_classes)
 
+        def fitted() -> tuple[FittedModel, ...]:
+            share = (perf_counter() - start) / models
+            return tuple(
+                FittedModel(recipe=recipe, shape=shape, n_classes=n_classes, network=network, seconds=share)
+                for network in networks
+            )
 
-def _trained(
-    recipe: Recipe,
-    examples: NDArray[Any],
-    labels: NDArray[np.int64],
-    n_classes: int,
-    objective: Objective,
-    epochs: int,
-    models: int,
-    keep: Callable[[int, tuple[FittedModel, ...]], None],
-) -> tuple[FittedModel, ...]:
-    start, x = perf_counter(), tensor_of(examples)
-    shape = tuple(x.shape[1:])
-    networks = [build(recipe.but(seed=recipe.seed + i), shape, n_outputs(recipe, n_classes)) for i in range(models)]
-    for network in networks:
-        network.normalise.learn(x)
-        network.to(device())
-    objective.start(torch.tensor(labels, device=device()), n_classes)
-
-    def fitted() -> tuple[FittedModel, ...]:
-        share = (perf_counter() - start) / models
-        return tuple(
-            FittedModel(recipe=recipe, shape=shape, n_classes=n_classes, network=network, seconds=share)
-            for network in networks
-        )
-
-    descend(networks, recipe, x.to(device()), objective, epochs=epochs, after_epoch=lambda k: keep(k, fitted()))
-    return fitted()
+        descend(networks, recipe, x.to(device()), objective, epochs=epochs, after_epoch=lambda k: keep(k, fitted()))
+        return fitted()
