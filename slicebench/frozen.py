@@ -121,8 +121,8 @@ def load_header(folder: Path) -> Header:
 def load_audit(folder: Path) -> tuple[AuditData, Split]:
     """What a method may see, and the test split; the truth stays on disk."""
     header = load_header(folder)
+    splits = {name: load_split(folder, name) for name in header.splits}
     try:
-        splits = {name: _load_split(folder / "data", name, header) for name in header.splits}
         data = AuditData(
             train=splits["train"],
             val=splits["val"],
@@ -134,6 +134,17 @@ def load_audit(folder: Path) -> tuple[AuditData, Split]:
     except (DataError, KeyError) as error:
         raise StorageError(f"{folder} is damaged: {error}; delete it and build it again") from error
     return data, splits["test"]
+
+
+def load_split(folder: Path, name: str) -> Split:
+    """Load one split by name ("train", "val", "test", "pool")."""
+    header = load_header(folder)
+    if name not in header.splits:
+        raise StorageError(f"{folder} has no split {name!r}; it has {', '.join(header.splits)}")
+    try:
+        return _load_split(folder / "data", name, header)
+    except (DataError, KeyError) as error:
+        raise StorageError(f"{folder} is damaged: {error}; delete it and build it again") from error
 
 
 def load_truth(folder: Path, *splits: str) -> PlantedTruth:

@@ -238,14 +238,14 @@ def frozen_folder(problem: PlannedProblem) -> Path:
 
 def prepare_problem(problem: PlannedProblem, folder: Path) -> TestTruth:
     """Build `problem` into `folder` unless it is there; what a worker process does first."""
-    from slicebench.frozen import load_audit, load_truth, save_problem
+    from slicebench.frozen import load_split, load_truth, save_problem
     from slicebench.registry import DATASETS
 
     if not folder.exists():
         save_problem(DATASETS.load(problem.dataset)(**problem.params).build(problem.seed), folder)
     import numpy as np
 
-    _, test = load_audit(folder)
+    test = load_split(folder, "test")
     labels = np.zeros(test.n, dtype=np.int64) if test.labels is None else np.asarray(test.labels)
     return TestTruth(np.asarray(test.ids), labels, load_truth(folder, "test").minority(test.ids))
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from slicebench.errors import StorageError
-from slicebench.frozen import load_audit, load_header, load_problem, load_truth, save_problem
+from slicebench.frozen import load_audit, load_header, load_problem, load_split, load_truth, save_problem
 from slicebench.testing import without_labels
 
 if TYPE_CHECKING:
@@ -113,6 +113,12 @@ def test_any_text_can_be_an_id_and_nothing_can_be_planted(problem, tmp_path):
     back = load_problem(tmp_path / "odd")
     assert back.test.ids.tolist() == ids.tolist()
     assert back.truth.groups["test"].shape == (problem.test.n, 0)
+
+
+def test_one_split_by_name(problem, folder):
+    assert_same_split(load_split(folder, "pool"), problem.data.pool)
+    with pytest.raises(StorageError, match="has no split 'tset'; it has train, val, test, pool"):
+        load_split(folder, "tset")
 
 
 def test_a_missing_folder_and_a_later_format_are_told(tmp_path, folder):
