@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -28,3 +30,24 @@ def problem():
     from slicebench.testing import example_problem
 
     return example_problem()
+
+
+def walk(*roots):
+    """Everything that objects refer to, directly or not; modules and classes are the world, not the argument."""
+    seen, todo = {}, list(roots)
+    while todo:
+        item = todo.pop()
+        if id(item) in seen or isinstance(item, ModuleType | type):
+            continue
+        seen[id(item)] = item
+        if callable(item) and hasattr(item, "__globals__"):
+            todo += [cell.cell_contents for cell in item.__closure__ or ()]
+            continue
+        todo += gc.get_referents(item)
+    return seen
+
+
+@pytest.fixture(scope="session")
+def reachable():
+    """Function that gives everything that objects refer to, by id."""
+    return walk

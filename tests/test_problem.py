@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import FrozenInstanceError, replace
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -144,22 +142,7 @@ def test_problem_rejects_truth_in_another_order(problem):
         replace(problem, truth=replace(problem.truth, ids=ids))
 
 
-def reachable(*roots):
-    """Everything that objects refer to, directly or not; modules and classes are the world, not the argument."""
-    seen, todo = {}, list(roots)
-    while todo:
-        item = todo.pop()
-        if id(item) in seen or isinstance(item, ModuleType | type):
-            continue
-        seen[id(item)] = item
-        if callable(item) and hasattr(item, "__globals__"):
-            todo += [cell.cell_contents for cell in item.__closure__ or ()]
-            continue
-        todo += gc.get_referents(item)
-    return seen
-
-
-def test_truth_cannot_be_reached_from_what_a_method_is_given(problem):
+def test_truth_cannot_be_reached_from_what_a_method_is_given(problem, reachable):
     found = reachable(problem.data, problem.test)
     assert id(problem.data.val.embeddings) in found, "the walk sees nothing"
     assert not [x for x in found.values() if isinstance(x, PlantedTruth)]
@@ -168,7 +151,7 @@ def test_truth_cannot_be_reached_from_what_a_method_is_given(problem):
     assert not truths & set(found)
 
 
-def test_the_walk_would_find_a_leak(problem):
+def test_the_walk_would_find_a_leak(problem, reachable):
     leaky = replace(problem.data, class_names=problem.data.class_names)
     object.__setattr__(leaky, "class_names", (problem.truth,))
     assert any(isinstance(x, PlantedTruth) for x in reachable(leaky).values())
