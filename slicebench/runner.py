@@ -180,7 +180,9 @@ class _Execution:
                 under_way: list[Future[Any]] = [*self.builds, *self.cells]
                 # the timeout lets Ctrl-C through where it does not wake a waiting thread
                 done = wait(under_way, timeout=0.5, return_when=FIRST_COMPLETED).done
-                self._collect([future for future in under_way if future in done])  # `done` is a set; keep the plan's order
+                self._collect(
+                    [future for future in under_way if future in done]
+                )  # `done` is a set; keep the plan's order
         except KeyboardInterrupt:
             self._collect(f for f in list(self.cells) if f.done() and f.exception() is None)
             raise
