@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from slicebench.problem import AuditData as AuditData
     from slicebench.problem import PlantedTruth as PlantedTruth
     from slicebench.problem import Problem as Problem
-    from slicebench.problem import Split as Split
     from slicebench.record import Record as Record
     from slicebench.registry import DATASETS as DATASETS
     from slicebench.registry import METHODS as METHODS
+    from slicebench.split import Split as Split
 
 __version__ = "0.1.0"
 
@@ -35,7 +35,7 @@ _HOME = {
     "Record": "record",
     "SliceMethod": "method",
     "SliceScores": "method",
-    "Split": "problem",
+    "Split": "split",
     "evaluate": "evaluation",
     "load_problem": "frozen",
     "save_problem": "frozen",

@@ -13,7 +13,8 @@ import numpy as np
 
 from slicebench.cache import cache_dir
 from slicebench.errors import ConfigError
-from slicebench.problem import AuditData, PlantedTruth, Problem, Split
+from slicebench.problem import AuditData, PlantedTruth, Problem
+from slicebench.split import Split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, PlantedTruth, Problem, Split
+    from slicebench.problem import AuditData, PlantedTruth, Problem
+    from slicebench.split import Split
 
 ORACLE = "oracle"
 """The registered name of the one method that is handed the truth."""

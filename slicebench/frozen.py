@@ -23,14 +23,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slicebench.cache import cache_dir
 from slicebench.errors import DataError, StorageError
-from slicebench.problem import SPLITS, AuditData, Captions, PlantedTruth, Problem, Provenance, Split
+from slicebench.problem import SPLITS, AuditData, Captions, PlantedTruth, Problem, Provenance
+from slicebench.split import Split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from slicebench.problem import Inputs, Trainer
+    from slicebench.problem import Trainer
+    from slicebench.split import Inputs
 
 FORMAT_VERSION = 1
 _ARRAYS = ("embeddings", "losses", "labels", "probs", "correct")

@@ -25,7 +25,8 @@ from slicebench.validation import array_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, Split
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
 
 REQUIREMENTS = {
     "embeddings": "embeddings",

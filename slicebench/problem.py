@@ -1,4 +1,4 @@
-"""The data a method sees, and the truth it may not: `Split`, `AuditData`, `PlantedTruth`, `Problem`.
+"""The data a method sees, and the truth it may not: `AuditData`, `PlantedTruth`, `Problem`.
 
 All are frozen; arrays in them are read-only. Constructors check everything once, so code behind them need not.
 A method is handed `AuditData` (to fit) and a `Split` (to score); neither refers to a `PlantedTruth`, directly or through
@@ -7,35 +7,24 @@ anything it holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from slicebench.errors import DataError
-from slicebench.validation import array_of, ids_of, labels_of, probs_of
+from slicebench.split import put_field
+from slicebench.validation import array_of, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
-    import pandas as pd
     from numpy.typing import NDArray
     from pydantic import BaseModel
 
+    from slicebench.split import Inputs, Split
+
 SPLITS = ("train", "val", "test", "pool")
-
-
-@runtime_checkable
-class Inputs(Protocol):
-    """The raw examples, loaded when asked for: a NumPy array of images or vectors, a sequence of texts, a file."""
-
-    def __len__(self) -> int:
-        """Count the examples."""
-        ...
-
-    def __getitem__(self, index: Any, /) -> Any:
-        """Give the examples at an integer, slice or index array."""
-        ...
 
 
 class TrainedModel(Protocol):
@@ -86,156 +75,6 @@ class Trainer(Protocol):
         ...
 
 
-def _put(frozen: object, name: str, value: object) -> None:
-    """Set a field of a frozen dataclass, from its own constructor."""
-    object.__setattr__(frozen, name, value)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Split:
-    """Aligned arrays of n examples.
-
-    Parameters
-    ----------
-    ids : (n,) strings
-        Distinct names; every join in slicebench is by id, never by position.
-    embeddings : (n, d) float32
-    losses : (n,) float32
-        The base model's loss on each example: the one quantity that every task has.
-    labels : (n,) int64, optional
-        True classes 0..C-1. Absent for tasks with losses only (spans, ratings).
-    probs : (n, C) float32, optional
-        The base model's class probabilities.
-    correct : (n,) bool, optional
-        Whether the base model is right; follows from `labels` and `probs` unless given (a threshold model gives it).
-    inputs : Inputs, optional
-        The raw examples, loaded lazily.
-    metadata : DataFrame, optional
-        n rows of known attributes, never the planted one.
-
-    Raises
-    ------
-    DataError
-        naming the field, the first offending row and what was expected.
-
-    """
-
-    ids: NDArray[np.str_]
-    embeddings: NDArray[np.float32]
-    losses: NDArray[np.float32]
-    labels: NDArray[np.int64] | None = None
-    probs: NDArray[np.float32] | None = None
-    correct: NDArray[np.bool_] | None = None
-    inputs: Inputs | None = None
-    metadata: pd.DataFrame | None = None
-
-    def __post_init__(self) -> None:
-        _put(self, "ids", ids_of("ids", self.ids))
-        n = len(self.ids)
-        _put(self, "embeddings", array_of("embeddings", self.embeddings, np.float32, 2, n))
-        if self.embeddings.shape[1] == 0:
-            raise DataError("embeddings has no columns; expected shape (n, d) with d >= 1")
-        _put(self, "losses", array_of("losses", self.losses, np.float32, 1, n))
-        if self.labels is not None:
-            _put(self, "labels", labels_of("labels", self.labels, n))
-        if self.probs is not None:
-            _put(self, "probs", probs_of("probs", self.probs, n))
-        self._check_labels_against_probs()
-        if self.correct is not None:
-            _put(self, "correct", array_of("correct", self.correct, np.bool_, 1, n))
-        elif self.labels is not None and self.probs is not None:
-            _put(self, "correct", array_of("correct", self.probs.argmax(axis=1) == self.labels, np.bool_, 1, n))
-        for name in ("inputs", "metadata"):
-            value = getattr(self, name)
-            if value is not None and len(value) != n:
-                raise DataError(f"{name} has {len(value)} rows; expected {n}, one for each id")
-
-    def _check_labels_against_probs(self) -> None:
-        if self.labels is None or self.probs is None:
-            return
-        C = self.probs.shape[1]
-        if self.labels.max() >= C:
-            row = int(np.argmax(self.labels >= C))
-            raise DataError(
-                f"labels is {self.labels[row]} at row {row}, but probs has {C} columns; expected classes 0..{C - 1}"
-            )
-
-    @classmethod
-    def from_probs(
-        cls,
-        *,
-        ids: Sequence[object] | NDArray[Any],
-        embeddings: NDArray[Any],
-        labels: NDArray[Any],
-        probs: NDArray[Any],
-        inputs: Inputs | None = None,
-        metadata: pd.DataFrame | None = None,
-    ) -> Split:
-        """Split of a classification task, its losses the cross-entropy of the true class (probabilities floored at 1e-12)."""
-        n = len(ids)
-        p, y = probs_of("probs", probs, n), labels_of("labels", labels, n)
-        if y.max() >= p.shape[1]:
-            row = int(np.argmax(y >= p.shape[1]))
-            raise DataError(f"labels is {y[row]} at row {row}, but probs has {p.shape[1]} columns")
-        losses = -np.log(np.maximum(p[np.arange(n), y], 1e-12))
-        return cls(
-            ids=ids_of("ids", ids),
-            embeddings=embeddings,
-            losses=losses,
-            labels=y,
-            probs=p,
-            inputs=inputs,
-            metadata=metadata,
-        )
-
-    @property
-    def n(self) -> int:
-        """Number of examples."""
-        return len(self.ids)
-
-    @property
-    def d(self) -> int:
-        """Dimension of the embeddings."""
-        return int(self.embeddings.shape[1])
-
-    def by_class(self) -> Iterator[tuple[int, NDArray[np.intp]]]:
-        """Classes present, each with the positions of its examples; a task without labels is one class, 0."""
-        if self.labels is None:
-            yield 0, np.arange(self.n)
-            return
-        for c in np.unique(self.labels):
-            yield int(c), np.flatnonzero(self.labels == c)
-
-    def take(self, rows: NDArray[np.intp]) -> Split:
-        """Split of the examples at `rows`, in that order; metadata keeps its columns."""
-
-        def pick(value: NDArray[Any] | None) -> NDArray[Any] | None:
-            return None if value is None else value[rows]
-
-        return Split(
-            ids=self.ids[rows],
-            embeddings=self.embeddings[rows],
-            losses=self.losses[rows],
-            labels=pick(self.labels),
-            probs=pick(self.probs),
-            correct=pick(self.correct),
-            inputs=None if self.inputs is None else _taken(self.inputs, rows),
-            metadata=None if self.metadata is None else self.metadata.iloc[rows].reset_index(drop=True),
-        )
-
-    def with_inputs(self, inputs: Inputs | None) -> Split:
-        """Return the same examples with other raw inputs."""
-        return replace(self, inputs=inputs)
-
-
-def _taken(inputs: Inputs, rows: NDArray[np.intp]) -> Inputs:
-    """`inputs[rows]`, also for sequences (a list of texts) that take one position at a time."""
-    if isinstance(inputs, list | tuple):
-        return [inputs[i] for i in rows]
-    taken: Inputs = inputs[rows]
-    return taken
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Captions:
     """Candidate captions in the space of the embeddings.
@@ -250,14 +89,14 @@ class Captions:
     reference: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        _put(self, "texts", tuple(self.texts))
+        put_field(self, "texts", tuple(self.texts))
         object.__setattr__(
             self,
             "embeddings",
             array_of("captions.embeddings", self.embeddings, np.float32, 2, len(self.texts)),
         )
         reference = array_of("captions.reference", self.reference, np.float32, 1, self.embeddings.shape[1])
-        _put(self, "reference", reference)
+        put_field(self, "reference", reference)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -272,7 +111,7 @@ class AuditData:
     trainer: Trainer | None = None
 
     def __post_init__(self) -> None:
-        _put(self, "class_names", tuple(self.class_names))
+        put_field(self, "class_names", tuple(self.class_names))
         check_splits({k: s for k, s in self.splits() if s is not None}, len(self.class_names))
         if self.captions is not None and self.captions.embeddings.shape[1] != self.train.d:
             raise DataError(
@@ -325,7 +164,7 @@ class PlantedTruth:
     how: str = ""
 
     def __post_init__(self) -> None:
-        _put(self, "group_names", tuple(self.group_names))
+        put_field(self, "group_names", tuple(self.group_names))
         if set(self.ids) != set(self.groups):
             raise DataError(f"truth has ids for {sorted(self.ids)} but groups for {sorted(self.groups)}")
         ids = {name: ids_of(f"truth.ids[{name!r}]", value) for name, value in self.ids.items()}
@@ -341,8 +180,8 @@ class PlantedTruth:
         unknown = set(self.captions) - set(self.group_names)
         if unknown:
             raise DataError(f"truth.captions names the groups {sorted(unknown)}, which are not in group_names")
-        _put(self, "ids", ids)
-        _put(self, "groups", groups)
+        put_field(self, "ids", ids)
+        put_field(self, "groups", groups)
 
     def minority(self, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Whether each example is in any planted group, looked up by id; shape (n,).

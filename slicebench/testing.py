@@ -16,7 +16,8 @@ import numpy as np
 
 from slicebench.errors import MethodError
 from slicebench.method import REQUIREMENTS, SliceMethod, SliceScores
-from slicebench.problem import AuditData, Captions, PlantedTruth, Problem, Provenance, Split
+from slicebench.problem import AuditData, Captions, PlantedTruth, Problem, Provenance
+from slicebench.split import Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ import pytest
 
 import slicebench_methods.domino as module
 from slicebench.errors import ConfigError, DataError, MethodError
-from slicebench.problem import AuditData, Split
+from slicebench.problem import AuditData
+from slicebench.split import Split
 from slicebench.testing import assert_contract, without_labels
 from slicebench_methods._mixture import COVARIANCES, fit_mixture
 from slicebench_methods.domino import Domino, _deal

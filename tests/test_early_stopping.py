@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from slicebench.errors import ConfigError, DataError
-from slicebench.problem import AuditData, Split
+from slicebench.problem import AuditData
+from slicebench.split import Split
 from slicebench.testing import assert_contract
 from slicebench.training import ModelTrainer, Recipe, true_class_loss
 from slicebench_methods.early_stopping import EarlyStopping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import sleep
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from slicebench.evaluation import evaluate, evaluate_cell, measure
 from slicebench.frozen import save_problem
 from slicebench.method import SliceMethod, SliceScores
 from slicebench.metrics import METRICS, Ranking, namf
-from slicebench.problem import PlantedTruth, Split
+from slicebench.problem import PlantedTruth
 from slicebench.registry import METHODS
 from slicebench.testing import example_problem, without_labels
+
+if TYPE_CHECKING:
+    from slicebench.split import Split
 
 
 class Constant(SliceMethod):

@@ -15,7 +15,7 @@ from slicebench.frozen import load_audit, load_header, load_problem, load_split,
 from slicebench.testing import without_labels
 
 if TYPE_CHECKING:
-    from slicebench.problem import Split
+    from slicebench.split import Split
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from slicebench.errors import ConfigError, DataError
-from slicebench.problem import AuditData, Split
+from slicebench.problem import AuditData
+from slicebench.split import Split
 from slicebench.testing import assert_contract
 from slicebench.training import ModelTrainer, Recipe, true_class_loss
 from slicebench_methods._relative_difficulty import LearningFromFailure, RunningLoss, relative_difficulty

@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from slicebench.problem import AuditData, Captions, Split
+from slicebench.problem import AuditData, Captions
+from slicebench.split import Split
 from slicebench_methods._mixture import fit_mixture
 from slicebench_methods._spotlight import Full, Spherical, ascend, objective
 from slicebench_methods.domino import Domino

@@ -68,7 +68,7 @@ class Remembered:
 
 
 def test_jtt_error_set(arrays):
-    from slicebench.problem import Split
+    from slicebench.split import Split
     from slicebench_methods.early_stopping import EarlyStopping
 
     n = len(arrays["gce_y"])

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from slicebench.errors import DataError
-from slicebench.problem import AuditData, PlantedTruth, Split
+from slicebench.problem import AuditData, PlantedTruth
+from slicebench.split import Split
 
 
 def arrays(n=6, d=3, C=2, **changes):

@@ -5,7 +5,7 @@ import doctest
 import numpy as np
 
 import slicebench_methods.random as module
-from slicebench.problem import Split
+from slicebench.split import Split
 from slicebench.testing import assert_contract, without_labels
 from slicebench_methods.random import Random
 

@@ -8,7 +8,8 @@ import pytest
 
 import slicebench_methods.spotlight as module
 from slicebench.errors import ConfigError, MethodError
-from slicebench.problem import AuditData, Split
+from slicebench.problem import AuditData
+from slicebench.split import Split
 from slicebench.testing import assert_contract, without_labels
 from slicebench_methods._spotlight import Full, Spherical, objective
 from slicebench_methods.spotlight import Spotlight

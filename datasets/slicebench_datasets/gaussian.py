@@ -10,7 +10,8 @@ import numpy as np
 from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
-    from slicebench.problem import Problem, Split
+    from slicebench.problem import Problem
+    from slicebench.split import Split
 
 
 class Gaussian(DatasetAdapter):

@@ -9,7 +9,7 @@ from slicebench.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import Split
+    from slicebench.split import Split
 
 
 def needed(split: Split, field: str, method: str) -> NDArray[Any]:

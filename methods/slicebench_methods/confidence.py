@@ -10,7 +10,8 @@ from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData, Split
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
 
 
 class Confidence(SliceMethod):
@@ -28,7 +29,7 @@ class Confidence(SliceMethod):
     Examples
     --------
     >>> import numpy as np
-    >>> from slicebench.problem import Split
+    >>> from slicebench import Split
     >>> split = Split.from_probs(ids=["a", "b"], embeddings=np.eye(2), labels=[0, 0], probs=[[0.75, 0.25], [0.25, 0.75]])
     >>> scores = Confidence().score(split)
     >>> scores.hardness.tolist(), scores.flagged.tolist()

@@ -14,7 +14,8 @@ from slicebench_methods._needed import needed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, Split
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
 
 CONFUSION_NOISE = 1e-3
 
@@ -73,7 +74,7 @@ class Domino(SliceMethod):
     Examples
     --------
     >>> import numpy as np
-    >>> from slicebench.problem import AuditData, Split
+    >>> from slicebench import AuditData, Split
     >>> rng = np.random.default_rng(0)
     >>> def split(name, n=200):
     ...     x, y, hard = rng.normal(size=(n, 4)), rng.integers(0, 2, n), rng.random(n) < 0.2

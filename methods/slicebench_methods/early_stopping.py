@@ -9,7 +9,8 @@ from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData, Split
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
 
 
 class EarlyStopping(SliceMethod):
@@ -42,7 +43,7 @@ class EarlyStopping(SliceMethod):
     Examples
     --------
     >>> import numpy as np
-    >>> from slicebench.problem import AuditData, Split
+    >>> from slicebench import AuditData, Split
     >>> from slicebench.training import ModelTrainer, Recipe
     >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     >>> y = (x[:, 0] > 0).astype(np.int64)

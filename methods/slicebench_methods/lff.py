@@ -10,7 +10,8 @@ from slicebench_methods._needed import needed
 from slicebench_methods._relative_difficulty import LearningFromFailure, relative_difficulty
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData, Split, TrainedModel
+    from slicebench.problem import AuditData, TrainedModel
+    from slicebench.split import Split
     from slicebench.training import Objective
 
 
@@ -54,7 +55,7 @@ class LfF(SliceMethod):
     Examples
     --------
     >>> import numpy as np
-    >>> from slicebench.problem import AuditData, Split
+    >>> from slicebench import AuditData, Split
     >>> from slicebench.training import ModelTrainer, Recipe
     >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     >>> y = (x[:, 0] > 0).astype(np.int64)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from slicebench.method import SliceMethod, SliceScores
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData, PlantedTruth, Split
+    from slicebench.problem import AuditData, PlantedTruth
+    from slicebench.split import Split
 
 
 class Oracle(SliceMethod):

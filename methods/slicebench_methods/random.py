@@ -10,7 +10,8 @@ import numpy as np
 from slicebench.method import SliceMethod, SliceScores
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData, Split
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
 
 
 class Random(SliceMethod):
@@ -29,7 +30,7 @@ class Random(SliceMethod):
     Examples
     --------
     >>> import numpy as np
-    >>> from slicebench.problem import Split
+    >>> from slicebench import Split
     >>> split = Split(ids=["a", "b", "c"], embeddings=np.eye(3), losses=[0, 0, 0])
     >>> there = Random(seed=1).score(split).hardness
     >>> back = Random(seed=1).score(split.take(np.array([2, 1, 0]))).hardness

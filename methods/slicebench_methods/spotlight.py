@@ -14,7 +14,8 @@ from slicebench_methods._spotlight import Full, Spherical, ascend
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, Split
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
 
 START_PRECISION = 1e-4
 
@@ -75,7 +76,7 @@ class Spotlight(SliceMethod):
     Examples
     --------
     >>> import numpy as np
-    >>> from slicebench.problem import AuditData, Split
+    >>> from slicebench import AuditData, Split
     >>> rng = np.random.default_rng(0)
     >>> def split(name, n=200):
     ...     x, hard = rng.normal(size=(n, 2)), rng.random(n) < 0.2

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, Captions, Split
+    from slicebench.problem import AuditData, Captions
+    from slicebench.split import Split
 
 PAPER_CS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)
 
@@ -66,7 +67,7 @@ class SVMDirections(SliceMethod):
     Examples
     --------
     >>> import numpy as np
-    >>> from slicebench.problem import AuditData, Split
+    >>> from slicebench import AuditData, Split
     >>> rng = np.random.default_rng(0)
     >>> def split(name, n=200):
     ...     x, y = rng.normal(size=(n, 4)), rng.integers(0, 2, n)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from slicebench.problem import Inputs
+    from slicebench.split import Inputs
     from slicebench.training.fitted import FittedModel
 
 ENCODERS = {

@@ -11,7 +11,7 @@ from slicebench.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import Inputs
+    from slicebench.split import Inputs
     from slicebench.training.fitted import FittedModel
 
 

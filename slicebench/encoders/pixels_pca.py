@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import Inputs
+    from slicebench.split import Inputs
     from slicebench.training.fitted import FittedModel
 
 

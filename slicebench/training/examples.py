@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from slicebench.problem import Inputs
+    from slicebench.split import Inputs
 
 
 def array_from(inputs: Inputs, rows: slice = slice(None)) -> NDArray[Any]:

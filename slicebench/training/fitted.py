@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from slicebench.problem import Inputs
+    from slicebench.split import Inputs
 
 ROWS = 256  # per forward pass, so that memory does not grow with n
 THRESHOLDS = np.arange(1, 100) / 100  # the paper's grid

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.problem import Inputs
+    from slicebench.split import Inputs
     from slicebench.training.fitted import FittedModel
     from slicebench.training.objective import Objective
     from slicebench.training.recipe import Recipe

@@ -9,7 +9,8 @@ import numpy as np
 
 from slicebench.dataset import DatasetAdapter
 from slicebench.method import SliceMethod, SliceScores
-from slicebench.problem import AuditData, PlantedTruth, Problem, Provenance, Split
+from slicebench.problem import AuditData, PlantedTruth, Problem, Provenance
+from slicebench.split import Split
 
 
 class Gentle(SliceMethod):
