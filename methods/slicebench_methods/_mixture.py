@@ -1,6 +1,6 @@
 """Error-aware mixture model: Gaussian embeddings, categorical labels and predictions, fitted by EM.
 
-The observation model of Eyuboglu et al. 2022, section 5: given its component, an example's embedding is Gaussian, its label and
+The observation model of Eyuboglu et al. 2022: given its component, an example's embedding is Gaussian, its label and
 its predicted class are categorical, and the three are independent. Weights on the last two log-likelihoods say how far the
 components should follow the model's errors rather than the geometry. Predictions are soft: an example with probabilities p
 has prediction likelihood p · P(ŷ | component).

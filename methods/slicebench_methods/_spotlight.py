@@ -1,7 +1,7 @@
 """Numerics of the spotlight: kernels with hand-derived gradients, and the ascent under a shrinking barrier.
 
 A point's weight is k(x) = max(1 − q(x), 0), q a squared distance from the centre in units of the spotlight's radius. The
-objective (d'Eon et al., section 3) is the weighted mean loss Σ k ℓ / Σ k, minus scale · (S + b − Σ k)² / b² while the total
+objective (d'Eon et al. 2021) is the weighted mean loss Σ k ℓ / Σ k, minus scale · (S + b − Σ k)² / b² while the total
 weight Σ k is below S + b; the barrier width b shrinks geometrically from n − S to S / 20.
 """
 

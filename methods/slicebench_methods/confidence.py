@@ -24,7 +24,7 @@ class Confidence(SliceMethod):
     Complexity: O(n).
 
     Reference: baseline "confidences" of Jain, Lawrence, Moitra, Madry, "Distilling Model Failures as Directions in Latent
-    Space", 2022, section 3.
+    Space", 2022.
 
     Examples
     --------

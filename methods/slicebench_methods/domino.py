@@ -69,7 +69,7 @@ class Domino(SliceMethod):
     References
     ----------
     Eyuboglu, Varma, Saab, Delbrouck, Lee-Messer, Dunnmon, Zou, Ré, "Domino: Discovering Systematic Errors with Cross-Modal
-    Embeddings", ICLR 2022, section 5.
+    Embeddings", ICLR 2022.
 
     Examples
     --------

@@ -71,7 +71,7 @@ class Spotlight(SliceMethod):
     References
     ----------
     d'Eon, d'Eon, Wright, Leyton-Brown, "The Spotlight: A General Method for Discovering Systematic Errors in Deep Learning
-    Models", FAccT 2022 (arXiv 2021), section 3.
+    Models", FAccT 2022 (arXiv 2021).
 
     Examples
     --------

@@ -62,7 +62,7 @@ class SVMDirections(SliceMethod):
 
     References
     ----------
-    Jain, Lawrence, Moitra, Madry, "Distilling Model Failures as Directions in Latent Space", 2022, section 2 and appendix A.
+    Jain, Lawrence, Moitra, Madry, "Distilling Model Failures as Directions in Latent Space", 2022.
 
     Examples
     --------
