@@ -23,14 +23,14 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.metrics import Ranking, namf
+from slicebench.evaluation import evaluate
+from slicebench.registry import DATASETS, METHODS
 
 if TYPE_CHECKING:
     from slicebench.problem import Problem
@@ -38,13 +38,6 @@ if TYPE_CHECKING:
 OUT = Path(__file__).parents[1] / "datasets" / "slicebench_datasets" / "calibration.json"
 SETS = {"calibration": tuple(range(100, 108)), "benchmark": (0, 1, 2)}
 RANGES = {"minority_accuracy": (0.35, 0.75), "majority_accuracy": (0.85, 0.97), "confidence_namf": (0.15, 0.75)}
-ADAPTERS = {
-    "scenes": "slicebench_datasets.scenes:Scenes",
-    "gaussian": "slicebench_datasets.gaussian:Gaussian",
-    "colored_digits": "slicebench_datasets.colored_digits:ColoredDigits",
-    "digit_subtypes": "slicebench_datasets.digit_subtypes:DigitSubtypes",
-    "noisy_digits": "slicebench_datasets.noisy_digits:NoisyDigits",
-}
 SCENES = {"side": 16, "n_train": 2000, "n_val": 1000, "n_test": 2000}
 Grid = tuple[str, dict[str, Any], dict[str, tuple[float, ...]]]
 # problem: dataset, fixed parameters, strengths to try
@@ -90,23 +83,20 @@ GRIDS: dict[str, Grid] = {
 
 def figures(problem: Problem) -> dict[str, float]:
     """Give the three figures of `RANGES` on the test split."""
-    test = problem.test
-    assert test.labels is not None and test.probs is not None and test.correct is not None  # noqa: PT018
-    minority = problem.truth.minority(test.ids)
-    hardness = 1 - test.probs[np.arange(test.n), test.labels].astype(np.float64)
-    classes = [rows for _, rows in test.by_class() if 0 < minority[rows].sum() < len(rows)]
-    by_class = [namf(Ranking.of(hardness[rows], minority[rows])) for rows in classes]
+    record = evaluate(METHODS.load("confidence")(), problem).record
+    base, namf = record.base_model, record.metrics["namf"]
+    assert base is not None and base.minority_accuracy is not None and base.majority_accuracy is not None  # noqa: PT018
+    assert namf is not None
     return {
-        "minority_accuracy": float(test.correct[minority].mean()),
-        "majority_accuracy": float(test.correct[~minority].mean()),
-        "confidence_namf": float(np.mean(np.array(by_class, dtype=np.float64))),
+        "minority_accuracy": base.minority_accuracy,
+        "majority_accuracy": base.majority_accuracy,
+        "confidence_namf": namf,
     }
 
 
 def measure(dataset: str, params: dict[str, Any], seeds: tuple[int, ...]) -> dict[str, Any]:
     """Mean of each figure over `seeds`, with the single values, and the distance that the rule compares."""
-    module, _, name = ADAPTERS[dataset].partition(":")
-    adapter = getattr(import_module(module), name)(**params)
+    adapter = DATASETS.load(dataset)(**params)
     runs = [figures(adapter.build(seed)) for seed in seeds]
     means = {key: float(np.mean([run[key] for run in runs])) for key in RANGES}
     single = {key: [round(run[key], 4) for run in runs] for key in RANGES}

@@ -7,14 +7,15 @@ embeds and assembles; adapters of ready-made predictions construct the `Problem`
 
 from __future__ import annotations
 
-import inspect
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+from slicebench.parameters import Parameterised
 
 if TYPE_CHECKING:
     from slicebench.problem import Problem
 
 
-class DatasetAdapter:
+class DatasetAdapter(Parameterised):
     """Base class of dataset adapters.
 
     The constructor stores keyword parameters (JSON values) and nothing else; the same parameters and seed give the same
@@ -31,10 +32,3 @@ class DatasetAdapter:
     def build(self, seed: int) -> Problem:
         """Build the problem of these parameters and `seed`, deterministically."""
         raise NotImplementedError(f"{type(self).__name__} has no build")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's signature
-        """Constructor parameters by name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params().items())})"

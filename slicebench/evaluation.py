@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import traceback
 from dataclasses import dataclass
@@ -148,8 +149,9 @@ def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellRes
 
     method = METHODS.load(name)(**params)
     data, test = load_audit(folder)
-    run = _attempt(method, data, test, load_truth(folder, "test") if _is_oracle(method) else None)
-    return _finish(run, method, name, load_header(folder), data, test, load_truth(folder, "test"))
+    revealed = load_truth(folder, "test") if _is_oracle(method) else None
+    run = _attempt(method, data, test, revealed)
+    return _finish(run, method, name, load_header(folder), data, test, revealed or load_truth(folder, "test"))
 
 
 def blank_record(
@@ -168,7 +170,7 @@ def blank_record(
         method_version=method_version,
         method_params=dict(params),
         code_version=__version__,
-        hardware=f"{platform.machine()} {platform.system()}, {_cores()} cores",
+        hardware=f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores",
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         **outcome,
     )
@@ -280,9 +282,3 @@ def _reason(error: Exception) -> str:
         return f"{type(error).__name__}: {error}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
-
-
-def _cores() -> int:
-    import os
-
-    return os.cpu_count() or 1

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from slicebench.problem import SPLITS, AuditData, Captions, PlantedTruth, Proble
 from slicebench.split import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -123,8 +124,8 @@ def load_header(folder: Path) -> Header:
 def load_audit(folder: Path) -> tuple[AuditData, Split]:
     """What a method may see, and the test split; the truth stays on disk."""
     header = load_header(folder)
-    splits = {name: load_split(folder, name) for name in header.splits}
-    try:
+    with _intact(folder):
+        splits = {name: _load_split(folder / "data", name, header) for name in header.splits}
         data = AuditData(
             train=splits["train"],
             val=splits["val"],
@@ -133,8 +134,6 @@ def load_audit(folder: Path) -> tuple[AuditData, Split]:
             captions=_load_captions(folder / "data", header),
             trainer=_trainer(header, splits["train"]),
         )
-    except (DataError, KeyError) as error:
-        raise StorageError(f"{folder} is damaged: {error}; delete it and build it again") from error
     return data, splits["test"]
 
 
@@ -143,10 +142,8 @@ def load_split(folder: Path, name: str) -> Split:
     header = load_header(folder)
     if name not in header.splits:
         raise StorageError(f"{folder} has no split {name!r}; it has {', '.join(header.splits)}")
-    try:
+    with _intact(folder):
         return _load_split(folder / "data", name, header)
-    except (DataError, KeyError) as error:
-        raise StorageError(f"{folder} is damaged: {error}; delete it and build it again") from error
 
 
 def load_truth(folder: Path, *splits: str) -> PlantedTruth:
@@ -154,7 +151,7 @@ def load_truth(folder: Path, *splits: str) -> PlantedTruth:
     text = _read_text(folder / "truth" / "truth.json")
     arrays = _read_arrays(folder / "truth" / "truth.safetensors")
     names = splits or tuple(name for name in arrays if not name.endswith(".ids"))
-    try:
+    with _intact(folder / "truth"):
         described = json.loads(text)
         return PlantedTruth(
             ids={name: _ids_from_bytes(arrays[f"{name}.ids"]) for name in names},
@@ -163,8 +160,6 @@ def load_truth(folder: Path, *splits: str) -> PlantedTruth:
             captions={name: tuple(texts) for name, texts in described["captions"].items()},
             how=described["how"],
         )
-    except (ValueError, KeyError) as error:
-        raise StorageError(f"{folder / 'truth'} is damaged: {error}; delete the folder and build it again") from error
 
 
 def load_problem(folder: Path) -> Problem:
@@ -282,33 +277,45 @@ def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    try:
+    with _readable(path):
         arrays: dict[str, NDArray[Any]] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise StorageError(f"cannot read {path}: {error}; delete the folder and build it again") from error
     return arrays
 
 
 def _shape(path: Path, name: str) -> tuple[int, ...]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        with safe_open(path, framework="np") as file:
-            return tuple(file.get_slice(name).get_shape())
-    except (SafetensorError, OSError) as error:
-        raise StorageError(f"cannot read {path}: {error}; delete the folder and build it again") from error
+    with _readable(path), safe_open(path, framework="np") as file:
+        return tuple(file.get_slice(name).get_shape())
 
 
 def _read_table(path: Path) -> Any:
     import pandas as pd
 
-    try:
+    with _readable(path):
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Name the file that cannot be read."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError) as error:
         raise StorageError(f"cannot read {path}: {error}; delete the folder and build it again") from error
+
+
+@contextmanager
+def _intact(folder: Path) -> Iterator[None]:
+    """Name the folder whose files can be read but do not fit together."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise StorageError(f"{folder} is damaged: {error}; delete it and build it again") from error
 
 
 def _ids_to_bytes(ids: NDArray[np.str_]) -> NDArray[np.uint8]:

@@ -13,13 +13,13 @@ To add a method:
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from slicebench.errors import DataError, MethodError
+from slicebench.parameters import Parameterised
 from slicebench.validation import array_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SliceScores:
             raise DataError(f"names has {len(self.names)} entries for {k} slices")
 
 
-class SliceMethod:
+class SliceMethod(Parameterised):
     """Base class of slice-discovery methods; see the module docstring for how to add one."""
 
     requires: ClassVar[frozenset[str]] = frozenset({"embeddings"})
@@ -110,13 +110,6 @@ class SliceMethod:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the result must know of this fit, a sentence each; goes into the record."""
         return ()
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's signature
-        """Constructor parameters by name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params().items())})"
 
     def _fitted(self, attribute: str) -> Any:
         """Learnt attribute, or a `MethodError` that says to call fit first."""

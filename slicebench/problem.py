@@ -8,6 +8,7 @@ anything it holds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -183,6 +184,14 @@ class PlantedTruth:
         put_field(self, "ids", ids)
         put_field(self, "groups", groups)
 
+    @cached_property
+    def _in_a_group(self) -> dict[str, bool]:
+        """Membership in any group by id, over all splits."""
+        known: dict[str, bool] = {}
+        for name, keys in self.ids.items():
+            known.update(zip(keys.tolist(), np.any(self.groups[name], axis=1).tolist(), strict=True))
+        return known
+
     def minority(self, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Whether each example is in any planted group, looked up by id; shape (n,).
 
@@ -192,11 +201,8 @@ class PlantedTruth:
             for an id that the truth does not know.
 
         """
-        known: dict[str, bool] = {}
-        for name, keys in self.ids.items():
-            known.update(zip(keys.tolist(), np.any(self.groups[name], axis=1).tolist(), strict=True))
         try:
-            return np.array([known[key] for key in ids.tolist()], dtype=bool)
+            return np.array([self._in_a_group[key] for key in ids.tolist()], dtype=bool)
         except KeyError as missing:
             raise DataError(f"the truth knows no example with id {missing}") from None
 

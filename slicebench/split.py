@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -166,10 +166,6 @@ class Split:
             inputs=None if self.inputs is None else _taken(self.inputs, rows),
             metadata=None if self.metadata is None else self.metadata.iloc[rows].reset_index(drop=True),
         )
-
-    def with_inputs(self, inputs: Inputs | None) -> Split:
-        """Return the same examples with other raw inputs."""
-        return replace(self, inputs=inputs)
 
 
 def _taken(inputs: Inputs, rows: NDArray[np.intp]) -> Inputs:

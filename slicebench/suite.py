@@ -17,6 +17,7 @@ Every name and parameter is checked while planning, before any work.
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import tomllib
@@ -242,12 +243,12 @@ def _cell(problem: PlannedProblem, name: str, cls: type[Any], given: dict[str, A
 def _constructed(registry: Registry, name: str, params: dict[str, Any], where: str) -> Any:
     """Plugin with `params`, or a `ConfigError` that names the parameter at fault."""
     cls = registry.load(name)
-    known = cls.__init__.__code__.co_varnames if hasattr(cls.__init__, "__code__") else ()
+    known = list(inspect.signature(cls).parameters)
     try:
         return cls(**params)
     except TypeError as error:
         wrong = [p for p in params if p not in known]
-        hint = "; " + did_you_mean(wrong[0], [k for k in known if k != "self"]) if wrong else ""
+        hint = "; " + did_you_mean(wrong[0], known) if wrong else ""
         raise ConfigError(f"{where}: {error}{hint}") from error
 
 

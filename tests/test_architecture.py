@@ -17,7 +17,7 @@ SOURCES = sorted(p for name, home in PACKAGES.items() for p in (home / name).rgl
 
 LAYERS = [
     {"errors"},
-    {"validation", "cache", "cost", "record", "metrics"},
+    {"validation", "parameters", "cache", "cost", "record", "metrics"},
     {"split"},
     {"problem"},
     {"method", "dataset", "training", "registry", "encoders"},

@@ -1,5 +1,7 @@
 """JTT's identification model: the base model as it was early on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,4 +93,4 @@ def test_declines_without_trainer_and_refuses_splits_without_inputs(task):
     with pytest.raises(DataError, match="trainer"):
         EarlyStopping().fit(bare)
     with pytest.raises(DataError, match="inputs"):
-        EarlyStopping().fit(data).score(data.val.with_inputs(None))
+        EarlyStopping().fit(data).score(replace(data.val, inputs=None))

@@ -1,5 +1,7 @@
 """Learning from failure: the biased model, and the pair with its relative difficulty."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -143,4 +145,4 @@ def test_declines_what_it_cannot_train(task):
     with pytest.raises(DataError, match="fit_together"):
         LfF(relative_difficulty=True).fit(plain)
     with pytest.raises(DataError, match="inputs"):
-        LfF().fit(data).score(data.val.with_inputs(None))
+        LfF().fit(data).score(replace(data.val, inputs=None))

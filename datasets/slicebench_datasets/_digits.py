@@ -66,6 +66,11 @@ def draw_digits(
     return out
 
 
+def sizes_of(adapter: Any) -> dict[str, int]:
+    """Sizes of the three splits that a digit problem asks for, by name."""
+    return {name: getattr(adapter, f"n_{name}") for name in ("train", "val", "test")}
+
+
 def _cut(
     source: Digits,
     sizes: Mapping[str, int],

@@ -91,11 +91,11 @@ class ColoredDigits(DatasetAdapter):
 
         """
         from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of
+        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, sizes_of
 
         self.check()
         rng = np.random.default_rng(seed)
-        drawn = draw_digits(self.root, {name: getattr(self, f"n_{name}") for name in ("train", "val", "test")}, rng)
+        drawn = draw_digits(self.root, sizes_of(self), rng)
         splits = {}
         for name, part in drawn.items():
             images, labels, disagrees = self._tinted(part, name, rng)

@@ -91,12 +91,12 @@ class DigitSubtypes(DatasetAdapter):
 
         """
         from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, with_pixel_noise
+        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, sizes_of, with_pixel_noise
 
         self.check()
         rng, rare = np.random.default_rng(seed), self.rare_digits()
         stays = np.where(np.isin(np.arange(10), rare), self.keep, 1.0)
-        sizes = {name: getattr(self, f"n_{name}") for name in ("train", "val", "test")}
+        sizes = sizes_of(self)
         splits = {
             name: RawSplit.shuffled(
                 name,

@@ -83,12 +83,12 @@ class NoisyDigits(DatasetAdapter):
 
         """
         from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, with_pixel_noise
+        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, sizes_of, with_pixel_noise
 
         self.check()
         rng = np.random.default_rng(seed)
         splits = {}
-        sizes = {name: getattr(self, f"n_{name}") for name in ("train", "val", "test")}
+        sizes = sizes_of(self)
         for name, part in draw_digits(self.root, sizes, rng).items():
             noisy = rng.random(len(part.digits)) < (self.train_share if name == "train" else self.eval_share)
             images = with_pixel_noise(part.images, np.where(noisy, self.corruption, self.pixel_noise), rng)

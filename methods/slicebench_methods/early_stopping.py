@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from slicebench.errors import ConfigError, DataError
 from slicebench.method import SliceMethod, SliceScores
-from slicebench_methods._needed import needed
+from slicebench_methods._model_loss import loss_scores
 
 if TYPE_CHECKING:
     from slicebench.problem import AuditData
@@ -95,9 +95,4 @@ class EarlyStopping(SliceMethod):
             for a split without inputs or labels.
 
         """
-        from slicebench.training import true_class_loss
-
-        model = self._fitted("model_")
-        inputs, labels = needed(split, "inputs", "early_stopping"), needed(split, "labels", "early_stopping")
-        probs = model.predict(inputs)
-        return SliceScores(hardness=true_class_loss(probs, labels), flagged=probs.argmax(axis=1) != labels)
+        return loss_scores(self._fitted("model_"), split, "early_stopping")

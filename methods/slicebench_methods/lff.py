@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 from slicebench.errors import ConfigError, DataError
 from slicebench.method import SliceMethod, SliceScores
-from slicebench_methods._needed import needed
+from slicebench_methods._model_loss import loss_scores
 from slicebench_methods._relative_difficulty import LearningFromFailure, relative_difficulty
 
 if TYPE_CHECKING:
@@ -124,15 +124,10 @@ class LfF(SliceMethod):
             for a split without inputs or labels.
 
         """
-        from slicebench.training import true_class_loss
-
-        biased = self._fitted("biased_")
-        inputs, labels = needed(split, "inputs", "lff"), needed(split, "labels", "lff")
-        probs = biased.predict(inputs)
-        loss = true_class_loss(probs, labels)
+        biased = loss_scores(self._fitted("biased_"), split, "lff")
         if self.debiased_ is None:
-            return SliceScores(hardness=loss, flagged=probs.argmax(axis=1) != labels)
-        difficulty = relative_difficulty(loss, true_class_loss(self.debiased_.predict(inputs), labels))
+            return biased
+        difficulty = relative_difficulty(biased.hardness, loss_scores(self.debiased_, split, "lff").hardness)
         return SliceScores(hardness=difficulty, flagged=difficulty > 0.5)
 
 

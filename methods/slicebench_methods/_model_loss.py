@@ -1,0 +1,28 @@
+"""What a model that a method trained says of each example."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slicebench.method import SliceScores
+from slicebench_methods._needed import needed
+
+if TYPE_CHECKING:
+    from slicebench.problem import TrainedModel
+    from slicebench.split import Split
+
+
+def loss_scores(model: TrainedModel, split: Split, method: str) -> SliceScores:
+    """Hardness is the model's loss on the true class, flagged what it gets wrong.
+
+    Raises
+    ------
+    DataError
+        for a split without inputs or labels.
+
+    """
+    from slicebench.training import true_class_loss
+
+    inputs, labels = needed(split, "inputs", method), needed(split, "labels", method)
+    probs = model.predict(inputs)
+    return SliceScores(hardness=true_class_loss(probs, labels), flagged=probs.argmax(axis=1) != labels)
