@@ -13,7 +13,7 @@ import numpy as np
 
 from slicebench.cache import cache_dir
 from slicebench.errors import ConfigError
-from slicebench.problem import AuditData, PlantedTruth, Problem
+from slicebench.problem import AuditData, Captions, PlantedTruth, Problem
 from slicebench.split import Split
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from slicebench.captions import CaptionSet
     from slicebench.dataset import DatasetAdapter
     from slicebench.encoders import Encoder
     from slicebench.problem import Provenance
@@ -87,6 +88,7 @@ def build_problem(
     group_names: Sequence[str],
     how: str,
     provenance: Provenance,
+    captions: CaptionSet | None = None,
     captions_for_groups: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Problem:
     """Train the base model on `splits["train"]` and assemble the problem.
@@ -113,6 +115,8 @@ def build_problem(
         How the plant was made.
     provenance : Provenance
         Its planted rate is filled in: the minority share of the test split.
+    captions : CaptionSet, optional
+        Candidates of each class; embedded where the encoder reads captions, else the problem has none.
     captions_for_groups : mapping, optional
         Group name to the captions that name it.
 
@@ -120,14 +124,15 @@ def build_problem(
     ------
     ConfigError
         if train, val or test is missing, or some class has no train example.
-    PluginError
-        for an unknown encoder.
+    PluginError, StorageError
+        for an unknown encoder, or one whose weights cannot be had.
 
     """
     from slicebench.encoders import make_encoder
 
     _check(splits, class_names)
     fitter = make_encoder(encoder)
+    fitter.fingerprint()  # loads the weights, where there are any: what is missing is said before a model is trained
     trainer, model = _base_model(recipe.but(seed=seed), splits["train"], len(class_names))
     embedder = fitter.fit(splits["train"].inputs, model)
     seen = {key: _split(raw, model, embedder) for key, raw in splits.items()}
@@ -146,6 +151,7 @@ def build_problem(
             val=seen["val"],
             pool=seen.get("pool"),
             class_names=tuple(class_names),
+            captions=_embedded(captions, embedder),
             trainer=trainer,
         ),
         test=seen["test"],
@@ -181,10 +187,27 @@ def _base_model(recipe: Recipe, train: RawSplit, n_classes: int) -> tuple[ModelT
     return trainer, trainer.fit(snapshots=(max(1, round(recipe.epochs / 3)),))
 
 
+def _embedded(captions: CaptionSet | None, embedder: Encoder) -> Captions | None:
+    """Candidates and references in the space of the inputs; None if there are none or the encoder has no text tower."""
+    if captions is None or not embedder.reads_captions():
+        return None
+    from slicebench.encoders.cached import embed_texts
+
+    return Captions(
+        texts=captions.texts,
+        embeddings=embed_texts(embedder, captions.texts),
+        candidates=captions.candidates,
+        reference_texts=captions.reference_texts,
+        references=embed_texts(embedder, captions.reference_texts),
+    )
+
+
 def _split(raw: RawSplit, model: FittedModel, embedder: Encoder) -> Split:
+    from slicebench.encoders.cached import embed
+
     return Split.from_probs(
         ids=raw.ids,
-        embeddings=embedder.encode(raw.inputs),
+        embeddings=embed(embedder, raw.inputs, raw.ids),
         labels=raw.labels,
         probs=model.predict(raw.inputs),
         inputs=raw.inputs,

@@ -18,6 +18,7 @@ import typer
 
 from slicebench import __version__
 from slicebench.errors import ConfigError, SlicebenchError
+from slicebench.logs import speak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,8 @@ class Kind(StrEnum):
 
     methods = "methods"
     datasets = "datasets"
+    encoders = "encoders"
+    decoders = "decoders"
     suites = "suites"
 
 
@@ -50,6 +53,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 
 def main() -> None:
     """Entry point; an error that the user can mend is one message on stderr and exit code 2."""
+    speak()
     try:
         app()
     except SlicebenchError as error:
@@ -75,7 +79,8 @@ def _root(
     slicebench run                           the quick suite: about two minutes on two cores
     slicebench run --method domino           one method on it
     slicebench show runs/quick               the table again
-    slicebench list                          methods, datasets and suites
+    slicebench captions --problem scenes-correlation    a close look at a method's captions
+    slicebench list                          methods, datasets, encoders, decoders and suites
     slicebench check-method mine:MyMethod    does a new method keep the contract?
     """  # noqa: D301 - click's mark for text that is not to be wrapped
 
@@ -129,7 +134,7 @@ def run_command(
 def list_command(
     kind: Annotated[Kind | None, typer.Argument(help="Only these.")] = None, as_json: AsJson = False
 ) -> None:
-    """List methods, datasets and suites, with the state of each plugin.
+    """List methods, datasets, encoders, decoders and suites, with the state of each plugin.
 
     \b
     slicebench list
@@ -145,7 +150,7 @@ def list_command(
         width = max((len(item["name"]) for item in items), default=0)
         for item in items:
             state = "" if item["status"] == "ok" else f"  {item['status']}"
-            about = item.get("description") or ", ".join(item["requires"])
+            about = item.get("description") or item.get("argument") or ", ".join(item["requires"])
             typer.echo(f"  {item['name']:<{width}}  {item['distribution']}  {about}{state}".rstrip())
 
 
@@ -162,6 +167,64 @@ def show_command(
 
     found = load_run(run)
     _print_results(found.store, [(e, found.records.get(e.slot)) for e in found.entries], as_json=as_json)
+
+
+@app.command("captions")
+def captions_command(
+    problem: Annotated[str, typer.Option(help="Problem of the suite.")],
+    method: Annotated[str, typer.Option(help="Registered method.")] = "svm_directions",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the problem.")] = 0,
+    suite: Annotated[str, typer.Option(help="Packaged suite, or path of a .toml file.")] = "quick",
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Judge the captions in this encoder too; repeatable.")
+    ] = None,
+    other_seed: Annotated[
+        list[int] | None, typer.Option(min=0, help="Hold them against a base model of this seed too; repeatable.")
+    ] = None,
+    other_arch: Annotated[
+        list[str] | None, typer.Option(help="... and of this architecture, such as mlp; repeatable.")
+    ] = None,
+    decoder: Annotated[
+        str | None, typer.Option(help="Make images along the directions: scenes, retrieval, unclip:FOLDER.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder.  [default: runs/captions/<problem>.s<seed>/<method>]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look closely at a method's captions: hits, easy-hard gaps before several judges, pictures.
+
+    \b
+    slicebench captions --problem scenes-correlation
+    slicebench captions --problem scenes-correlation --method domino --encoder nano-clip:second --other-seed 1
+    slicebench captions --problem scenes-correlation --decoder scenes --out runs/look
+    """  # noqa: D301
+    from slicebench.caption_report import write_report
+    from slicebench.frozen import load_problem
+    from slicebench.inspection import inspect_captions
+    from slicebench.registry import METHODS
+    from slicebench.runner import frozen_folder, prepare_problem
+    from slicebench.suite import Filters, load_suite, plan
+
+    cell = plan(load_suite(suite), Filters((method,), (problem,), (seed,)))[0]
+    built = frozen_folder(cell.problem)
+    prepare_problem(cell.problem, built)
+    inspection = inspect_captions(
+        load_problem(built),
+        METHODS.load(method)(**cell.method_params),
+        encoders=encoder or (),
+        seeds=other_seed or (),
+        archs=other_arch or (),
+    )
+    folder = out or Path("runs") / "captions" / f"{problem}.s{seed}" / method
+    report = write_report(inspection, folder, decoder)
+    if as_json:
+        typer.echo(json.dumps(report, indent=1, allow_nan=False))
+        return
+    from slicebench.console import print_captions
+
+    print_captions(report)
+    typer.echo(f"captions, curves and pictures in {folder}", err=True)
 
 
 @app.command("check-method")
@@ -260,11 +323,13 @@ def _say_how_it_ended(outcome: RunOutcome, suite: str, folder: Path) -> None:
 
 
 def _listed(kind: Kind) -> list[dict[str, Any]]:
+    from slicebench.decoding import DECODERS
+    from slicebench.encoders import ENCODERS
     from slicebench.registry import DATASETS, METHODS
 
-    if kind is not Kind.suites:
-        registry = METHODS if kind is Kind.methods else DATASETS
-        return [info.as_dict() for info in registry.describe()]
+    registries = {Kind.methods: METHODS, Kind.datasets: DATASETS, Kind.encoders: ENCODERS, Kind.decoders: DECODERS}
+    if kind in registries:
+        return [info.as_dict() for info in registries[kind].describe()]
     from slicebench.suite import load_suite, suite_names
 
     described = {name: load_suite(name).description for name in suite_names()}

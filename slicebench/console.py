@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from slicebench.runner import PlannedCell, Progress
@@ -41,6 +41,9 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
     for row in summary.rows:
         if row.incomplete:
             console.print(Text(f"{row.method} is not ranked: {row.incomplete}"))
+    if summary.captions:
+        console.print(_caption_table(summary))
+        console.print(_CAPTION_LEGEND)
     if summary.costs:
         console.print(_cost_table(summary))
 
@@ -106,15 +109,104 @@ def _legend(summary: Summary) -> Text:
     )
 
 
+_CAPTION_LEGEND = Text(
+    "Share of classes, over all seeds, whose hardest caption (Hit@1) or one of the two hardest (Hit@2) names the planted group; "
+    "p: exact, against chance. MRR: reciprocal rank of the first caption that does. Gap: accuracy on the images nearest the "
+    "easiest caption minus that nearest the hardest.",
+    style="dim",
+)
+
+
+def _caption_table(summary: Summary) -> Table:
+    """Over all problems, and Hit@2 problem by problem, each beside its chance."""
+    table = Table(title="Captions, methods sorted by Hit@1", title_justify="left")
+    table.add_column("method")
+    for name in ("classes", "Hit@1", "p", "Hit@2", "p", "MRR", "gap"):
+        table.add_column(name, justify="right", no_wrap=True)
+    problems = list(dict.fromkeys(row.problem for row in summary.captions if row.problem is not None))
+    for problem in problems:
+        table.add_column("Hit@2\n" + problem.replace("-", "-\n"), justify="right")
+    by = {(row.method, row.problem): row for row in summary.captions}
+    total = [row for row in summary.captions if row.problem is None]
+    chance = total[0].chance
+    by_problem = [_short(next(r for r in summary.captions if r.problem == p).chance["hit_at_2"]) for p in problems]
+    cells = ["", _short(chance["hit_at_1"]), "", _short(chance["hit_at_2"]), "", _short(chance["mrr"]), ".00"]
+    table.add_row(Text("chance", style="dim"), *cells, *by_problem)
+    table.add_section()
+    for row in total:
+        hits = [said for key in ("hit_at_1", "hit_at_2") for said in (_short(row.value[key]), _p(row.p[key]))]
+        gap = "–" if row.gap is None else _short(row.gap)
+        found = [by.get((row.method, problem)) for problem in problems]
+        each = ["–" if one is None else _short(one.value["hit_at_2"]) for one in found]
+        table.add_row(row.method, str(row.classes), *hits, _short(row.value["mrr"]), gap, *each)
+    return table
+
+
+def _p(value: float) -> str:
+    """Probability: three decimals, or an exponent below .001."""
+    return f"{value:.0e}".replace("e-0", "e-") if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1)
+
+
 def _cost_table(summary: Summary) -> Table:
     table = Table(title="Cost, median over cells, sorted by fit time", title_justify="left")
     table.add_column("method")
-    for name in ("cells", "fit s", "of it training s", "score s", "peak MB"):
+    for name in ("cells", "fit s", "of it training s", "score s", "captions s", "peak MB"):
         table.add_column(name, justify="right")
     for row in summary.costs:
-        numbers = (f"{row.fit_s:.3f}", f"{row.training_s:.2f}", f"{row.score_s:.3f}", f"{row.peak_rss_mb:.0f}")
+        numbers = (
+            f"{row.fit_s:.3f}",
+            f"{row.training_s:.2f}",
+            f"{row.score_s:.3f}",
+            f"{row.caption_s:.3f}",
+            f"{row.peak_rss_mb:.0f}",
+        )
         table.add_row(row.method, str(row.cells), *numbers)
     return table
+
+
+def print_captions(report: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print the report of `slicebench captions`: captions and gap of every class, then the gap before each judge."""
+    console = console or results_console()
+    title = f"{report['method']} on {report['problem']}, seed {report['seed']}, in {report['encoder']}"
+    table = Table(title=title, title_justify="left", show_lines=True)
+    for name in ("class", "hardest captions", "easiest captions", "names the plant", "gap"):
+        table.add_column(name, justify="right" if name == "gap" else "left")
+    for name, one in report["captions"]["per_class"].items():
+        hardest = [f"{'* ' if text in one['naming'] else ''}{text}" for text in one["hardest"][:3]]
+        ranked = "–" if one["metrics"]["mrr"] is None else _rank(one)
+        table.add_row(
+            Text(name),
+            Text("\n".join(hardest)),
+            Text("\n".join(one["easiest"][:3])),
+            ranked,
+            _interval(one["metrics"], "gap"),
+        )
+    console.print(table)
+    judges = Table(title="Easy–hard gap by judge", title_justify="left")
+    for name in ("judge", "gap", "share of own"):
+        judges.add_column(name, justify="left" if name == "judge" else "right")
+    for name, judged in report["judges"].items():
+        kept = "–" if judged["retention"] is None else _short(judged["retention"])
+        judges.add_row(name, "–" if judged["gap"] is None else _short(judged["gap"]), kept)
+    console.print(judges)
+    for name, accuracy in report.get("decoded", {}).items():
+        console.print(Text(f"decoded {name}: the base model is right on {accuracy:.0%}"))
+    console.print(
+        Text("* names a planted group. Captions are ranked by the method's direction, hardest first.", style="dim")
+    )
+
+
+def _rank(one: Mapping[str, Any]) -> str:
+    """Reciprocal rank of the first caption that names a group, as a rank, of how many."""
+    rank = 1 / one["metrics"]["mrr"]
+    return f"{'yes' if rank < 1.5 else 'no'}: rank {rank:.3g} of {one['candidates']}"
+
+
+def _interval(metrics: Mapping[str, float | None], name: str) -> str:
+    value, low, high = (metrics[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None or low is None or high is None:
+        return "–"
+    return f"{_short(value)}\n\\[{_short(low)}, {_short(high)}]"
 
 
 def print_plan(planned: Sequence[PlannedCell], console: Console | None = None) -> None:

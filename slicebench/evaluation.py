@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from slicebench import __version__
+from slicebench.captioning import measure_captions
 from slicebench.cost import Stopwatch, peak_memory_mb, reset_peak_memory
 from slicebench.errors import MethodError, SlicebenchError
 from slicebench.method import SliceMethod, SliceScores
 from slicebench.metrics import METRICS, case
 from slicebench.record import BaseModelSummary, Cost, Record
 from slicebench.registry import METHODS
+from slicebench.validation import array_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +59,7 @@ class MethodRun:
 
     scores: SliceScores
     strength: NDArray[np.float64] | None
+    caption_hardness: NDArray[np.float64] | None
     notes: tuple[str, ...]
     cost: Cost
 
@@ -97,16 +100,19 @@ def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
         scores = method.score(test)
     _check_scores(method, scores, test)
     strength = method.strength()
+    with Stopwatch() as caption:
+        caption_hardness = None if data.captions is None else _checked_captions(method.caption_hardness(data), data)
     training, replayed = (now - before for now, before in zip(_training_seconds(data), trained_before, strict=True))
     cost = Cost(
         fit_s=fit.wall_s + replayed,
         score_s=score.wall_s,
-        cpu_s=fit.cpu_s + score.cpu_s + replayed,
+        caption_s=caption.wall_s,
+        cpu_s=fit.cpu_s + score.cpu_s + caption.cpu_s + replayed,
         peak_rss_mb=peak_memory_mb(),
         training_s=training,
     )
     checked = None if strength is None else _checked_strength(strength, len(data.class_names))
-    return MethodRun(scores, checked, tuple(map(str, method.notes())), cost)
+    return MethodRun(scores, checked, caption_hardness, tuple(map(str, method.notes())), cost)
 
 
 def measure(scores: SliceScores, test: Split, truth: PlantedTruth, class_names: tuple[str, ...] = ()) -> Measurement:
@@ -133,7 +139,7 @@ def evaluate(method: SliceMethod, problem: Problem, name: str | None = None) -> 
 
     `name` is how the record calls the method, by default its class's name in lower case.
     """
-    truth_for_oracle = problem.truth if _is_oracle(method) else None
+    truth_for_oracle = problem.truth if is_oracle(method) else None
     run = _attempt(method, problem.data, problem.test, truth_for_oracle)
     return _finish(
         run, method, name or type(method).__name__.lower(), problem, problem.data, problem.test, problem.truth
@@ -149,7 +155,7 @@ def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellRes
 
     method = METHODS.load(name)(**params)
     data, test = load_audit(folder)
-    revealed = load_truth(folder, "test") if _is_oracle(method) else None
+    revealed = load_truth(folder, "val", "test") if is_oracle(method) else None
     run = _attempt(method, data, test, revealed)
     return _finish(run, method, name, load_header(folder), data, test, revealed or load_truth(folder, "test"))
 
@@ -233,6 +239,7 @@ def _finish(
         chance=measured.chance,
         per_class=measured.per_class,
         strength=strength,
+        captions=measure_captions(run.caption_hardness, data, test, truth),
         notes=run.notes,
         base_model=base,
         cost=run.cost,
@@ -240,7 +247,7 @@ def _finish(
     return CellResult(record, run.scores)
 
 
-def _is_oracle(method: SliceMethod) -> bool:
+def is_oracle(method: SliceMethod) -> bool:
     """Whether `method` is the class registered under the oracle's name; names cannot be registered twice."""
     return type(method) is METHODS.load(ORACLE)
 
@@ -257,6 +264,12 @@ def _checked_strength(strength: NDArray[Any], n_classes: int) -> NDArray[np.floa
     if out.shape != (n_classes,):
         raise MethodError(f"strength has shape {out.shape}; expected one value per class, ({n_classes},)")
     return out
+
+
+def _checked_captions(hardness: NDArray[Any], data: AuditData) -> NDArray[np.float64]:
+    """Hardness of the captions, shape (C, m) and finite."""
+    assert data.captions is not None
+    return array_of("caption_hardness", hardness, np.float64, 2, len(data.captions.reference_texts))
 
 
 def _training_seconds(data: AuditData) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
 from slicebench.errors import ConfigError, SlicebenchError
+from slicebench.logs import speak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,6 +184,7 @@ def dask_executor(address: str) -> tuple[Executor, int]:
 
 def _start_worker() -> None:
     """Worker initialiser."""
+    speak()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's handler waits for Python code; a C loop would not end
     threading.Thread(target=_die_with_parent, daemon=True).start()
     worker, leave = os.getpid(), os._exit

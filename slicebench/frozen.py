@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from slicebench.problem import Trainer
     from slicebench.split import Inputs
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _ARRAYS = ("embeddings", "losses", "labels", "probs", "correct")
 
 
@@ -58,7 +58,7 @@ class Header(BaseModel):
     splits: tuple[str, ...]
     with_metadata: bool
     captions: tuple[str, ...] | None
-    reference_text: str | None
+    reference_texts: tuple[str, ...] | None
     recipe: dict[str, Any] | None
 
 
@@ -187,7 +187,7 @@ def _header(problem: Problem) -> Header:
         splits=tuple(_splits(problem)),
         with_metadata=problem.test.metadata is not None,
         captions=captions.texts if captions else None,
-        reference_text=captions.reference_text if captions else None,
+        reference_texts=captions.reference_texts if captions else None,
         recipe=trainer.recipe.model_dump(mode="json") if trainer is not None else None,
     )
 
@@ -233,15 +233,15 @@ def _load_inputs(folder: Path, name: str) -> Inputs | None:
 
 def _save_captions(captions: Captions | None, folder: Path) -> None:
     if captions is not None:
-        arrays = {"embeddings": captions.embeddings, "reference": captions.reference}
+        arrays = {name: getattr(captions, name) for name in ("embeddings", "references", "candidates")}
         _write_arrays(folder / "captions.safetensors", arrays)
 
 
 def _load_captions(folder: Path, header: Header) -> Captions | None:
-    if header.captions is None or header.reference_text is None:
+    if header.captions is None or header.reference_texts is None:
         return None
     arrays = _read_arrays(folder / "captions.safetensors")
-    return Captions(texts=header.captions, reference_text=header.reference_text, **arrays)
+    return Captions(texts=header.captions, reference_texts=header.reference_texts, **arrays)
 
 
 def _save_truth(truth: PlantedTruth, folder: Path) -> None:

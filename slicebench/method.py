@@ -103,6 +103,30 @@ class SliceMethod(Parameterised):
         """Hardness of every example of `split`, and flags and slices where the method has them."""
         raise NotImplementedError(f"{type(self).__name__} has no score")
 
+    def directions(self, data: AuditData) -> NDArray[np.float64]:
+        """Per class the direction in embedding space along which examples get harder, shape (C, d); 0 where there is none.
+
+        By default that of a regularised regression of the method's hardness on the embeddings of val: it exists for every
+        method. A task without classes counts as one.
+        """
+        from slicebench.directions import hardness_directions
+
+        return hardness_directions(data, self.score(data.val).hardness)
+
+    def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
+        """Say how hard what each candidate caption describes is in each class, shape (C, m); only the order counts.
+
+        By default the cosine between the class's direction and the caption's difference to its class's reference. Called for
+        data with captions only; captions that are no candidates of a class are ignored there.
+        """
+        from slicebench.directions import caption_cosines
+
+        if data.captions is None:
+            raise DataError(
+                "there are no candidate captions; the problem needs an encoder that reads text, as 'nano-clip'"
+            )
+        return caption_cosines(self.directions(data), data.captions)
+
     def strength(self) -> NDArray[np.float64] | None:
         """Evidence per class, shape (C,), that a failure mode exists; NaN where the method could not look."""
         return None

@@ -80,24 +80,49 @@ class Trainer(Protocol):
 class Captions:
     """Candidate captions in the space of the embeddings.
 
-    `texts` are m strings, `embeddings` (m, d) float32; `reference_text` with `reference` (d,) is the caption of the task as
-    a whole ("a photo of a person"), against which candidates are compared.
+    Parameters
+    ----------
+    texts : m strings
+    embeddings : (m, d) float32
+    candidates : (C, m) bool
+        Which texts are candidates in which class; a task without classes counts as one.
+    reference_texts : C strings
+        Caption of each class as a whole ("a photo of a person"), against which its candidates are compared.
+    references : (C, d) float32
+        Their embeddings.
+
+    Raises
+    ------
+    DataError
+        naming the field, the first offending row and what was expected.
+
     """
 
     texts: tuple[str, ...]
     embeddings: NDArray[np.float32]
-    reference_text: str
-    reference: NDArray[np.float32]
+    candidates: NDArray[np.bool_]
+    reference_texts: tuple[str, ...]
+    references: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         put_field(self, "texts", tuple(self.texts))
-        object.__setattr__(
-            self,
-            "embeddings",
-            array_of("captions.embeddings", self.embeddings, np.float32, 2, len(self.texts)),
-        )
-        reference = array_of("captions.reference", self.reference, np.float32, 1, self.embeddings.shape[1])
-        put_field(self, "reference", reference)
+        put_field(self, "reference_texts", tuple(self.reference_texts))
+        m, C = len(self.texts), len(self.reference_texts)
+        put_field(self, "embeddings", array_of("captions.embeddings", self.embeddings, np.float32, 2, m))
+        put_field(self, "references", array_of("captions.references", self.references, np.float32, 2, C))
+        put_field(self, "candidates", array_of("captions.candidates", self.candidates, np.bool_, 2, C))
+        if self.candidates.shape[1] != m:
+            raise DataError(f"captions.candidates has {self.candidates.shape[1]} columns for {m} texts")
+        if self.references.shape[1] != self.embeddings.shape[1]:
+            raise DataError(
+                f"captions.references has {self.references.shape[1]} columns, captions.embeddings "
+                f"{self.embeddings.shape[1]}; expected one space"
+            )
+
+    def differences(self, c: int) -> NDArray[np.float32]:
+        """Each text's embedding minus that of the reference of class `c`, shape (m, d): what sets the caption apart."""
+        apart: NDArray[np.float32] = self.embeddings - self.references[c]
+        return apart
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -114,10 +139,19 @@ class AuditData:
     def __post_init__(self) -> None:
         put_field(self, "class_names", tuple(self.class_names))
         check_splits({k: s for k, s in self.splits() if s is not None}, len(self.class_names))
-        if self.captions is not None and self.captions.embeddings.shape[1] != self.train.d:
+        if self.captions is not None:
+            self._check_captions(self.captions)
+
+    def _check_captions(self, captions: Captions) -> None:
+        if captions.embeddings.shape[1] != self.train.d:
             raise DataError(
-                f"captions.embeddings has {self.captions.embeddings.shape[1]} columns, train.embeddings {self.train.d}; "
+                f"captions.embeddings has {captions.embeddings.shape[1]} columns, train.embeddings {self.train.d}; "
                 "expected one shared space"
+            )
+        C = max(1, len(self.class_names))
+        if len(captions.reference_texts) != C:
+            raise DataError(
+                f"captions has {len(captions.reference_texts)} references for {C} classes; expected one each"
             )
 
     def splits(self) -> tuple[tuple[str, Split | None], ...]:
@@ -185,15 +219,13 @@ class PlantedTruth:
         put_field(self, "groups", groups)
 
     @cached_property
-    def _in_a_group(self) -> dict[str, bool]:
-        """Membership in any group by id, over all splits."""
-        known: dict[str, bool] = {}
-        for name, keys in self.ids.items():
-            known.update(zip(keys.tolist(), np.any(self.groups[name], axis=1).tolist(), strict=True))
-        return known
+    def _by_id(self) -> tuple[dict[str, int], NDArray[np.bool_]]:
+        """Row of each id among all splits, and the groups of all splits, stacked."""
+        ids = [key for keys in self.ids.values() for key in keys.tolist()]
+        return {key: row for row, key in enumerate(ids)}, np.concatenate(list(self.groups.values()))
 
-    def minority(self, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
-        """Whether each example is in any planted group, looked up by id; shape (n,).
+    def groups_of(self, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
+        """Group membership of each example, looked up by id; shape (n, g).
 
         Raises
         ------
@@ -201,10 +233,18 @@ class PlantedTruth:
             for an id that the truth does not know.
 
         """
+        rows, groups = self._by_id
         try:
-            return np.array([self._in_a_group[key] for key in ids.tolist()], dtype=bool)
+            chosen = [rows[key] for key in ids.tolist()]
         except KeyError as missing:
             raise DataError(f"the truth knows no example with id {missing}") from None
+        found: NDArray[np.bool_] = groups[chosen]
+        return found
+
+    def minority(self, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
+        """Whether each example is in any planted group, looked up by id; shape (n,); errors as of `groups_of`."""
+        any_group: NDArray[np.bool_] = np.any(self.groups_of(ids), axis=1)
+        return any_group
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Status = Literal["ok", "skipped", "failed"]
 
@@ -23,6 +23,8 @@ class Cost(BaseModel):
     score_s: float
     cpu_s: float
     peak_rss_mb: float
+    caption_s: float = 0.0
+    """Scoring the candidate captions; not part of the other two."""
     training_s: float = 0.0
     """Seconds of model training inside `fit_s`, as measured when the model was trained, also if it came from the cache."""
 
@@ -38,6 +40,36 @@ class BaseModelSummary(BaseModel):
     minority_rate: float | None
     n_test: int
     n_classes: int
+
+
+class ClassCaptions(BaseModel):
+    """What a method's captions say of one class; texts by falling hardness, ties by position."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hardest: tuple[str, ...]
+    easiest: tuple[str, ...]
+    candidates: int
+    naming: tuple[str, ...]
+    """The candidates that name a planted group of the class."""
+    metrics: dict[str, float | None]
+    chance: dict[str, float | None]
+    """Both as in `CaptionOutcome`."""
+
+
+class CaptionOutcome(BaseModel):
+    """Caption metrics of a cell: `hit_at_1`, `hit_at_2`, `mrr`, means over the classes in which a candidate names a group,
+    and `gap`, the easy–hard gap's mean over K and classes, with `gap_low` and `gap_high`, its 95 % interval.
+
+    `p` is the exact probability of so many hits or more by chance.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metrics: dict[str, float | None]
+    chance: dict[str, float | None]
+    p: dict[str, float]
+    per_class: dict[str, ClassCaptions]
 
 
 class Record(BaseModel):
@@ -66,6 +98,8 @@ class Record(BaseModel):
     chance: dict[str, float | None] = {}
     per_class: dict[str, dict[str, float | None]] = {}
     strength: dict[str, float | None] | None = None
+    captions: CaptionOutcome | None = None
+    """None where the problem has no candidate captions."""
     notes: tuple[str, ...] = ()
     """What the method says of its own fit, such as classes in which it fell back to another score."""
     base_model: BaseModelSummary | None = None

@@ -14,13 +14,17 @@ from slicebench.errors import PluginError, did_you_mean
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """One line of `slicebench list`; `status` is "ok", or "broken: " and the reason."""
+    """One line of `slicebench list`; `status` is "ok", or "broken: " and the reason.
+
+    `argument` says what may stand behind the name of an encoder or decoder, after a colon.
+    """
 
     name: str
     distribution: str
     requires: list[str]
     status: str
     value: str
+    argument: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as a JSON-ready dictionary."""
@@ -73,7 +77,8 @@ class Registry:
             if counts[entry.name] > 1:
                 status = f"broken: registered by {_owners([e for e in found if e.name == entry.name])}"
             requires = sorted(getattr(loaded, "requires", ()))
-            out.append(PluginInfo(entry.name, _distribution(entry), requires, status, entry.value))
+            argument = str(getattr(loaded, "argument_help", ""))
+            out.append(PluginInfo(entry.name, _distribution(entry), requires, status, entry.value, argument))
         return out
 
     def _try(self, entry: EntryPoint) -> tuple[str, type[Any] | None]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from slicebench.cache import cache_dir
 from slicebench.errors import ConfigError, SlicebenchError
 from slicebench.executor import LocalExecutor, dask_executor, default_memory_gb
+from slicebench.frozen import FORMAT_VERSION
 from slicebench.store import Entry, RunStore, TestTruth, entry_of
 
 if TYPE_CHECKING:
@@ -235,8 +236,8 @@ class _Execution:
 
 
 def frozen_folder(problem: PlannedProblem) -> Path:
-    """Where a built problem is kept, by its identity."""
-    return cache_dir() / "problems" / problem.identity
+    """Where a built problem is kept, by its identity; another format of the files has another folder."""
+    return cache_dir() / f"problems-{FORMAT_VERSION}" / problem.identity
 
 
 def prepare_problem(problem: PlannedProblem, folder: Path) -> TestTruth:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.caption_metrics import naming_part, pooled
 from slicebench.errors import StorageError
 from slicebench.statistics import Interval, SeedScores, hierarchical_interval
 
@@ -64,6 +65,23 @@ class ProblemColumn:
 
 
 @dataclass(frozen=True)
+class CaptionRow:
+    """Captions of one method, pooled over the classes of all seeds in which a candidate names a planted group.
+
+    `value` and `chance` hold `hit_at_1`, `hit_at_2` and `mrr`, `p` the exact probability of so many hits by chance; `gap` is the
+    easy–hard gap as a mean over cells. `problem` is None for the row over all problems.
+    """
+
+    method: str
+    problem: str | None
+    classes: int
+    value: dict[str, float]
+    chance: dict[str, float]
+    p: dict[str, float]
+    gap: float | None
+
+
+@dataclass(frozen=True)
 class CostRow:
     """Medians over a method's cells."""
 
@@ -71,17 +89,19 @@ class CostRow:
     cells: int
     fit_s: float
     score_s: float
+    caption_s: float
     training_s: float
     peak_rss_mb: float
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Rows sorted by mean nAMF, incomplete methods last; problems in the suite's order; costs by fit time."""
+    """Rows sorted by mean nAMF, incomplete methods last; problems in the suite's order; costs by fit time; captions by Hit@1."""
 
     rows: list[Row]
     problems: list[ProblemColumn]
     costs: list[CostRow]
+    captions: list[CaptionRow]
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """Rows as JSON-ready dictionaries."""
@@ -121,7 +141,8 @@ def summarise(store: RunStore, cells: Sequence[tuple[Entry, Record | None]]) -> 
         for method in methods
     ]
     rows.sort(key=lambda row: -row.mean.mean if row.mean else np.inf)
-    return Summary(rows, [_column(name, cells) for name in names], _costs(r for _, r in cells if r is not None))
+    records = [record for _, record in cells if record is not None]
+    return Summary(rows, [_column(name, cells) for name in names], _costs(records), _captions(records, names))
 
 
 def problem_intervals(store: RunStore, cells: Sequence[tuple[Entry, Record | None]]) -> dict[str, Interval]:
@@ -237,12 +258,36 @@ def _column(name: str, cells: Sequence[tuple[Entry, Record | None]]) -> ProblemC
     )
 
 
+def _captions(records: Sequence[Record], problems: Sequence[str]) -> list[CaptionRow]:
+    """Rows over all problems, best first, then those of each problem."""
+    by_method: dict[str, list[Record]] = {}
+    for record in records:
+        if record.captions is not None:
+            by_method.setdefault(record.method, []).append(record)
+    rows = []
+    for problem in (None, *problems):
+        chosen = {m: [r for r in found if problem in (None, r.problem)] for m, found in by_method.items()}
+        made = [row for method, found in chosen.items() if (row := _caption_row(method, problem, found)) is not None]
+        rows += sorted(made, key=lambda row: (-row.value["hit_at_1"], -row.value["mrr"]))
+    return rows
+
+
+def _caption_row(method: str, problem: str | None, records: Sequence[Record]) -> CaptionRow | None:
+    outcomes = [r.captions for r in records if r.captions is not None]
+    named = [one for outcome in outcomes for one in outcome.per_class.values() if one.naming]
+    if not named:
+        return None
+    both = pooled([naming_part(one.metrics) for one in named], [naming_part(one.chance) for one in named])
+    gaps = [gap for outcome in outcomes if (gap := outcome.metrics["gap"]) is not None]
+    return CaptionRow(method, problem, len(named), **both, gap=fmean(gaps) if gaps else None)
+
+
 def _costs(records: Iterable[Record]) -> list[CostRow]:
     by_method: dict[str, list[Any]] = {}
     for record in records:
         if record.cost is not None:
             by_method.setdefault(record.method, []).append(record.cost)
-    fields = ("fit_s", "score_s", "training_s", "peak_rss_mb")
+    fields = ("fit_s", "score_s", "caption_s", "training_s", "peak_rss_mb")
     rows = [
         CostRow(method, len(costs), **{f: median(getattr(c, f) for c in costs) for f in fields})
         for method, costs in by_method.items()

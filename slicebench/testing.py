@@ -74,8 +74,9 @@ def example_problem(seed: int = 0, n: int = 150, d: int = 12) -> Problem:
     captions = Captions(
         texts=tuple(f"a photo of a {word} animal" for word in ("small", "wet", "sleeping", "running")),
         embeddings=rng.normal(size=(4, d)).astype(np.float32),
-        reference_text="a photo of an animal",
-        reference=rng.normal(size=d).astype(np.float32),
+        candidates=np.ones((len(CLASSES), 4), dtype=bool),
+        reference_texts=tuple(f"a photo of a {name}" for name in CLASSES),
+        references=rng.normal(size=(len(CLASSES), d)).astype(np.float32),
     )
     return Problem(
         name="example",
@@ -300,6 +301,17 @@ def check_strength_per_class(method: SliceMethod) -> None:
     assert shape == (len(CLASSES),), f"strength has shape {shape}; expected one value per class, ({len(CLASSES)},)"
 
 
+def check_captions_per_class(method: SliceMethod) -> None:
+    """`caption_hardness` gives one finite number per class and candidate caption."""
+    problem = example_problem()
+    fitted, captions = _fitted(method, problem), problem.data.captions
+    assert captions is not None
+    hardness = np.asarray(fitted.caption_hardness(problem.data))
+    expected = (len(CLASSES), len(captions.texts))
+    assert hardness.shape == expected, f"caption_hardness has shape {hardness.shape}; expected (C, m) = {expected}"
+    assert np.isfinite(hardness).all(), "caption_hardness must be finite; a class without a direction gets equal values"
+
+
 CHECKS: tuple[Callable[[SliceMethod], None], ...] = (
     check_constructor_stores_parameters,
     check_requires_known_words,
@@ -313,6 +325,7 @@ CHECKS: tuple[Callable[[SliceMethod], None], ...] = (
     check_constant_embeddings,
     check_losses_only,
     check_strength_per_class,
+    check_captions_per_class,
 )
 
 __all__ = [

@@ -16,14 +16,16 @@ PACKAGES = {"slicebench": ROOT, "slicebench_methods": ROOT / "methods", "slicebe
 SOURCES = sorted(p for name, home in PACKAGES.items() for p in (home / name).rglob("*.py"))
 
 LAYERS = [
-    {"errors"},
-    {"validation", "parameters", "cache", "cost", "record", "metrics"},
+    {"errors", "logs"},
+    {"validation", "parameters", "cache", "cost", "record", "metrics", "caption_metrics", "captions", "pictures"},
     {"split"},
     {"problem"},
-    {"method", "dataset", "training", "registry", "encoders"},
+    {"directions"},
+    {"method", "dataset", "training", "registry", "encoders", "captioning", "decoding", "aligned", "unclip"},
     {"frozen", "building"},
     {"evaluation", "testing", "store", "suite", "statistics"},
-    {"executor", "runner", "summary"},
+    {"executor", "runner", "summary", "inspection"},
+    {"caption_report"},
     {"console"},
     {"cli"},
 ]

@@ -141,7 +141,7 @@ def test_what_cannot_be_built_is_said_before_training():
         build({name: part for name, part in splits().items() if name != "val"})
     with pytest.raises(ConfigError, match="no example of the classes c"):
         build(classes=("a", "b", "c"))
-    with pytest.raises(PluginError, match="no encoder named 'pixel'"):
+    with pytest.raises(PluginError, match=r"no slicebench\.encoders named 'pixel'"):
         build(encoder="pixel")
 
 

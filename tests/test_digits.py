@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slicebench.errors import ConfigError, StorageError
-from slicebench_datasets._digits import draw_digits, with_pixel_noise
+from slicebench_datasets._digits import digit_caption, draw_digits, with_pixel_noise
 from slicebench_datasets.colored_digits import ColoredDigits
 from slicebench_datasets.digit_subtypes import DigitSubtypes
 from slicebench_datasets.noisy_digits import NoisyDigits
@@ -177,3 +177,27 @@ def test_hugging_face_parquet(shared):
     assert parts["train"].images.shape == (300, 28, 28)
     assert set(parts["test"].digits) == set(range(10))
     assert 20 < parts["train"].images.mean() < 50  # MNIST's mean is 33.3
+
+
+@pytest.mark.parametrize(
+    ("adapter", "naming"),
+    [
+        (ColoredDigits, [{"a green digit"}, {"a red digit"}]),
+        (DigitSubtypes, [{"the digit 8"}, {"the digit 9"}]),
+        (NoisyDigits, [{f"a noisy digit {d}"} for d in range(10)]),
+    ],
+)
+def test_each_class_has_one_candidate_that_names_its_group(adapter, naming):
+    from slicebench.captioning import naming as naming_of
+
+    problem = adapter(n_train=300, n_val=100, n_test=300, epochs=1).build(0)
+    captions = problem.data.captions
+    for c, expected in enumerate(naming):
+        named = naming_of(captions, problem.truth, problem.test, c)
+        assert {captions.texts[i] for i in np.flatnonzero(named)} == expected
+        assert captions.candidates[c].sum() > 1
+
+
+def test_digit_caption():
+    assert digit_caption(colour="orange") == "an orange digit"
+    assert digit_caption(digit=8, colour="red", ground="orange") == "a red digit 8 on an orange background"

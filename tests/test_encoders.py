@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slicebench.encoders import ENCODERS, make_encoder
+from slicebench.encoders import ENCODERS, Encoder, make_encoder
 from slicebench.encoders.pixels_pca import PixelsPCA
-from slicebench.errors import DataError, PluginError
+from slicebench.errors import ConfigError, DataError, PluginError
 
 
 def images(n=80, seed=0):
@@ -19,14 +19,36 @@ def test_unknown_name_offers_near_ones():
         make_encoder("pixel-pca")
 
 
-@pytest.mark.parametrize("name", sorted(ENCODERS))
+@pytest.mark.parametrize("name", ENCODERS.names())
 def test_every_name_loads(name):
-    assert callable(make_encoder(name).encode)
+    kind = ENCODERS.load(name)
+    assert issubclass(kind, Encoder)
+    assert kind.argument_help or make_encoder(name).argument is None
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("open_clip", "needs an argument: open_clip:ARCH/PRETRAINED"),
+        ("identity:3", "takes nothing behind its name"),
+        ("pixels-pca:many", "expected a number of components"),
+        ("pixels-pca:0", "expected a number of components"),
+    ],
+)
+def test_wrong_arguments_are_told(name, message):
+    with pytest.raises(ConfigError, match=message):
+        make_encoder(name)
+
+
+def test_an_encoder_without_text_tower_says_what_has_one():
+    assert not make_encoder("identity").reads_captions()
+    with pytest.raises(DataError, match="nano-clip"):
+        make_encoder("identity").encode_texts(["a cat"])
 
 
 def test_pixels_pca_is_the_projection_on_the_train_components():
     train, other = images(), images(seed=1)
-    encoder = PixelsPCA(components=5).fit(train, None)
+    encoder = PixelsPCA("5").fit(train, None)
     flat = train.reshape(80, -1) / 255.0
     _, _, axes = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
     expected = (other.reshape(80, -1) / 255.0 - flat.mean(axis=0)) @ axes[:5].T

@@ -7,8 +7,10 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pytest
 
+from slicebench.cost import peak_memory_mb
 from slicebench.evaluation import evaluate, evaluate_cell, measure
 from slicebench.frozen import save_problem
 from slicebench.method import SliceMethod, SliceScores
@@ -170,7 +172,7 @@ def test_only_the_registered_oracle_is_handed_the_truth(problem):
 
 
 def test_the_truth_is_not_in_the_process_while_a_method_runs(problem, tmp_path, monkeypatch):
-    """A worker reads the truth from disk only after the method has scored."""
+    """A worker reads the truth from disk only after the method has scored test, and val for its captions."""
     import slicebench.frozen
 
     save_problem(problem, tmp_path / "p")
@@ -190,13 +192,16 @@ def test_the_truth_is_not_in_the_process_while_a_method_runs(problem, tmp_path, 
     load = METHODS.load
     monkeypatch.setattr(METHODS, "load", lambda name: Watched if name == "watched" else load(name))
     assert evaluate_cell(tmp_path / "p", "watched", {}).record.status == "ok"
-    assert events == ["score", "truth"]
+    assert events == ["score", "score", "truth"]
 
 
 class Slow(Constant):
+    """Sleeps, and goes 60 MB beyond what this process has ever held."""
+
     def fit(self, data):
         sleep(1.0)
-        self.block_ = bytearray(60_000_000)
+        held = psutil.Process().memory_info().rss
+        self.block_ = np.ones(int(max(0, peak_memory_mb() * 1e6 - held)) + 60_000_000, dtype=np.uint8)
         return self
 
 

@@ -40,8 +40,8 @@ def test_round_trip(problem, folder):
     for (_, a), (_, b) in zip(problem.data.splits(), back.data.splits(), strict=True):
         assert_same_split(a, b)
     assert_same_split(problem.test, back.test)
-    np.testing.assert_array_equal(back.data.captions.embeddings, problem.data.captions.embeddings)
-    assert back.data.captions.texts == problem.data.captions.texts
+    for name in ("embeddings", "references", "candidates", "texts", "reference_texts"):
+        np.testing.assert_array_equal(getattr(back.data.captions, name), getattr(problem.data.captions, name))
     assert back.truth.how == problem.truth.how
     for name, groups in problem.truth.groups.items():
         np.testing.assert_array_equal(back.truth.groups[name], groups)
@@ -126,7 +126,7 @@ def test_a_missing_folder_and_a_later_format_are_told(tmp_path, folder):
         load_header(tmp_path / "nowhere")
     described = json.loads((folder / "problem.json").read_text())
     (folder / "problem.json").write_text(json.dumps({**described, "format_version": 99}))
-    with pytest.raises(StorageError, match="format 99, this version reads 1"):
+    with pytest.raises(StorageError, match="format 99, this version reads 2"):
         load_header(folder)
 
 

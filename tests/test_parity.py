@@ -103,8 +103,9 @@ def test_svm_captions(svm, grid_svm):
         captions = Captions(
             texts=[str(i) for i in range(10)],
             embeddings=svm["caption_emb"][c],
-            reference_text="reference",
-            reference=svm["reference_emb"],
+            candidates=np.ones((3, 10), dtype=bool),
+            reference_texts=["reference"] * 3,
+            references=np.tile(svm["reference_emb"], (3, 1)),
         )
         ours, theirs = grid_svm.caption_scores(captions)[c], svm["caption_scores"][c]
         assert np.abs(ours - theirs).max() <= 0.01 * theirs.std()

@@ -11,6 +11,7 @@ from statistics import fmean
 
 import pytest
 
+from slicebench.caption_metrics import exact_p
 from slicebench.metrics import METRICS
 
 BINARY = Path(sys.executable).with_name("slicebench")
@@ -45,7 +46,7 @@ def test_every_cell_is_there(records):
 
 def test_the_machine_interface(records):
     for record in records:
-        assert record["schema_version"] == 1
+        assert record["schema_version"] == 2
         assert set(record["metrics"]) == set(record["chance"]) == set(METRICS)
         assert {"fit_s", "score_s", "cpu_s", "peak_rss_mb", "training_s"} <= set(record["cost"])
         assert record["cost"]["fit_s"] >= record["cost"]["training_s"] >= 0
@@ -75,3 +76,41 @@ def test_the_problems_discriminate(records):
         for field, (low, high) in RANGES.items():
             assert low <= fmean(r["base_model"][field] for r in of_problem) <= high, (problem, field)
         assert 0.15 <= fmean(r["metrics"]["namf"] for r in of_problem) <= 0.75, problem
+
+
+def test_captions_are_reported_for_every_method_beside_chance_and_p(records):
+    with_captions = {r["problem"] for r in records if r["captions"] is not None}
+    assert with_captions == {r["problem"] for r in records if not r["family"].startswith("gaussian")}
+    for record in records:
+        if record["problem"] in with_captions:
+            said = record["captions"]
+            assert set(said["chance"]) >= {"hit_at_1", "hit_at_2", "mrr"}
+            assert 0 < said["p"]["hit_at_1"] <= 1
+            assert all(one["naming"] for one in said["per_class"].values())
+
+
+def test_captions_of_the_ends_of_the_scale(records):
+    """Random names the plant as often as chance would; the oracle, whose hardness is the plant, far more often."""
+    hits = {m: [r["captions"] for r in records if r["method"] == m and r["captions"]] for m in ("random", "oracle")}
+    classes = {m: [one for outcome in found for one in outcome["per_class"].values()] for m, found in hits.items()}
+    for method, wanted in {"random": (0.001, 1.0), "oracle": (0.0, 1e-9)}.items():
+        found = classes[method]
+        p = exact_p(sum(c["metrics"]["hit_at_1"] for c in found), [c["chance"]["hit_at_1"] for c in found])
+        assert wanted[0] <= p <= wanted[1], method
+
+
+@pytest.mark.slow
+def test_svm_directions_names_the_planted_attribute():
+    """The issue's bar: in the top 2 for at least 90 % of the classes over five seeds of the correlation plant."""
+    from slicebench.evaluation import evaluate
+    from slicebench.registry import DATASETS, METHODS
+    from slicebench.suite import load_suite
+
+    spec = next(p for p in load_suite("quick").problems if p.name == "scenes-correlation")
+    found = []
+    for seed in range(5):
+        problem = DATASETS.load(spec.dataset)(**spec.params).build(seed)
+        record = evaluate(METHODS.load("svm_directions")(), problem).record
+        found += [one.metrics["hit_at_2"] for one in record.captions.per_class.values()]
+    assert len(found) == 20
+    assert fmean(found) >= 0.9

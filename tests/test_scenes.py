@@ -195,3 +195,49 @@ def test_same_seed_same_problem():
 def test_impossible_parameters_are_named(params, message):
     with pytest.raises(ConfigError, match=message):
         Scenes(**params).build(0)
+
+
+def test_candidates_are_the_values_of_every_other_attribute():
+    plant = PLANTS["correlation"](Scenes(**SMALL))
+    found, naming = plant.candidates(), plant.captions()
+    assert found.reference_texts[0] == "a circle"
+    said = found.of_class(0)
+    assert len(said) == len(set(said)) == 8 + 2 + 2 + 4 + 2 + 2 + 1
+    assert {"a red circle", "a circle on a dark background", "a circle with a dot", "a circle with noise"} <= set(said)
+    for c, name in enumerate(naming):
+        assert len(set(naming[name]) & set(found.of_class(c))) == 1, "exactly one candidate names the group"
+
+
+@pytest.mark.parametrize("plant", ["correlation", "rare", "corruption"])
+@pytest.mark.parametrize("label", ["shape", "colour", "background"])
+def test_one_candidate_of_each_class_names_its_group_whatever_the_label(plant, label):
+    planted = "size" if label == "background" else "background"
+    scenes = Scenes(**SMALL | {"plant": plant, "label": label, "planted": planted, "classes": 2})
+    chosen = PLANTS[plant](scenes)
+    found = chosen.candidates()
+    groups = list(chosen.captions().values())
+    for c in range(2):
+        named = set(groups[c] if len(groups) > 1 else groups[0]) & set(found.of_class(c))
+        assert len(named) == 1
+
+
+def test_the_synonym_table_agrees_with_the_renderer_on_what_a_caption_names():
+    from slicebench.captions.naming import names
+
+    for name, values in VALUES.items():
+        for value in set(values) - {"none", "even"}:
+            text = caption(**{name: value})
+            assert names(text, [value])
+            assert not any(names(text, [other]) for other in set(values) - {value, "none", "even"})
+
+
+def test_candidates_are_embedded_where_the_encoder_reads_captions():
+    with_text = Scenes(**SMALL).build(0)
+    assert with_text.encoder == "nano-clip"
+    assert with_text.data.captions.candidates.shape == (
+        len(with_text.data.class_names),
+        len(with_text.data.captions.texts),
+    )
+    without = Scenes(**SMALL | {"encoder": "pixels-pca"}).build(0)
+    assert without.data.captions is None
+    np.testing.assert_array_equal(without.test.probs, with_text.test.probs)

@@ -8,6 +8,7 @@ import pytest
 
 import slicebench_methods.svm_directions as module
 from slicebench.errors import DataError, MethodError
+from slicebench.method import SliceMethod
 from slicebench.problem import AuditData, Captions
 from slicebench.testing import assert_contract, without_labels
 from slicebench_methods.svm_directions import SVMDirections
@@ -128,11 +129,37 @@ def test_captions_follow_the_direction(problem):
     method = SVMDirections().fit(problem.data)
     w = method.directions_[0] * method.whiten_std_  # a step along w, in the units of the embeddings
     captions = Captions(
-        texts=("easy", "hard"), embeddings=np.stack([50 * w, -50 * w]), reference_text="it", reference=np.zeros(len(w))
+        texts=("easy", "hard"),
+        embeddings=np.stack([50 * w, -50 * w]),
+        candidates=np.ones((3, 2), dtype=bool),
+        reference_texts=("it",) * 3,
+        references=np.zeros((3, len(w))),
     )
     scores = method.caption_scores(captions)
     assert scores.shape == (3, 2)
     assert scores[0, 1] < 0 < scores[0, 0]
+    hardness = method.caption_hardness(replace(problem.data, captions=captions))
+    np.testing.assert_array_equal(hardness, -scores)
+
+
+def test_directions_are_the_gradient_of_hardness_but_for_the_norm(problem):
+    method = SVMDirections().fit(problem.data)
+    directions = method.directions(problem.data)
+    for c in range(3):
+        X = problem.test.embeddings[problem.test.labels == c].astype(float)
+        Z = (X - method.whiten_mean_) / method.whiten_std_
+        unscaled = -(Z @ method.directions_[c])
+        np.testing.assert_allclose(X @ directions[c] - unscaled, (X @ directions[c] - unscaled)[0], atol=1e-5)
+
+
+def test_a_class_that_fell_back_takes_the_default_direction_and_captions(problem):
+    data = replace(with_val(problem, correct=errors_in_class(problem, 1, 0)), captions=problem.data.captions)
+    method = SVMDirections().fit(data)
+    hardness, default = method.caption_hardness(data), SliceMethod.caption_hardness(method, data)
+    np.testing.assert_array_equal(method.directions(data)[1], SliceMethod.directions(method, data)[1])
+    np.testing.assert_array_equal(hardness[[0, 2]], -method.caption_scores(data.captions)[[0, 2]])
+    assert np.isfinite(default).all()
+    assert not np.array_equal(hardness[0], default[0])
 
 
 def test_caption_scores_are_nan_in_a_class_that_fell_back(problem):

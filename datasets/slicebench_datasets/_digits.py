@@ -12,6 +12,7 @@ import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
 from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._render import article
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,6 +118,21 @@ def recipe_of(adapter: Any) -> Recipe:
 
     epochs, width = adapter.epochs, adapter.width
     return Recipe(arch="small_cnn", width=width, epochs=epochs, batch_size=50, peak_lr=0.1, peak_epoch=min(2, epochs))
+
+
+def digit_caption(
+    *, digit: int | None = None, colour: str | None = None, ground: str | None = None, noisy: bool = False
+) -> str:
+    """Caption of a digit that names what is given.
+
+    >>> digit_caption(digit=3), digit_caption(colour="red", noisy=True), digit_caption(digit=3, ground="blue")
+    ('the digit 3', 'a noisy red digit', 'the digit 3 on a blue background')
+    """
+    words = [w for w in ("noisy" if noisy else None, colour) if w]
+    name = "digit" if digit is None else f"digit {digit}"
+    first = "the" if digit is not None and not words else article((words or [name])[0])
+    text = " ".join([first, *words, name])
+    return text if ground is None else f"{text} on {article(ground)} {ground} background"
 
 
 def check_digits(adapter: DatasetAdapter, **highest: float) -> None:

@@ -38,6 +38,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "distractor": ("none", "dot", "line"),
     "lighting": ("even", "left", "right"),
 }
+UNSAID = ("none", "even")
+"""Values that a caption does not mention: no distractor, even lighting."""
 COLUMNS = ("shape", "colour", "size", "x", "y", "background", "texture", "distractor", "lighting", "noise")
 RADIUS = {"small": 0.20, "large": 0.30}  # of the side
 CHUNK = 256  # images at a time: the planes of a chunk stay in the processor's cache; noise is drawn chunk by chunk
@@ -207,20 +209,21 @@ def caption(
     'an orange ring in the lower left on a striped background with a dot'
     """
     words = [w for w in (size, colour, shape or "shape") if w]
-    parts = [_article(words[0]), *words]
+    parts = [article(words[0]), *words]
     if at is not None:
         parts += ["in the", "upper" if at[1] < 0 else "lower", "left" if at[0] < 0 else "right"]
     ground = [w for w in (background, texture) if w]
     if ground:
-        parts += ["on", _article(ground[0]), *ground, "background"]
-    if distractor not in (None, "none"):
+        parts += ["on", article(ground[0]), *ground, "background"]
+    if distractor not in (None, *UNSAID):
         parts += ["with a", str(distractor)]
-    if lighting not in (None, "even"):
+    if lighting not in (None, *UNSAID):
         parts += ["lit from the", str(lighting)]
     if noise:
         parts += ["with noise"]
     return " ".join(parts)
 
 
-def _article(word: str) -> str:
+def article(word: str) -> str:
+    """Indefinite article of `word`."""
     return "an" if word[0] in "aeiou" else "a"

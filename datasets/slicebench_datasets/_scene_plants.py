@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench_datasets._render import VALUES, caption, draw_attributes
+from slicebench.captions import CaptionSet
+from slicebench_datasets._render import UNSAID, VALUES, caption, draw_attributes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,30 @@ class Plant:
     def captions(self) -> dict[str, tuple[str, ...]]:
         """Group names, in the order of the group columns, with the captions that name them."""
         return {}
+
+    def candidates(self) -> CaptionSet:
+        """Per class one caption for every value of every other attribute; the reference names the class alone."""
+        others = [name for name in VALUES if name != self.label]
+        said: list[dict[str, Any]] = [{name: v} for name in others for v in VALUES[name] if v not in UNSAID]
+        said.append({"noise": 1.0})
+        classes: list[dict[str, Any]] = [{self.label: name} for name in self.class_names()]
+        return CaptionSet.of(
+            [[caption(**one | extra) for extra in said] for one in classes], [caption(**one) for one in classes]
+        )
+
+    def combinations(self, c: int) -> pd.DataFrame:
+        """Every combination of attributes that class `c` has, a row each: the columns of `VALUES`, and `noise`.
+
+        All values of attributes other than the class's own, also those that its images never have.
+        """
+        return self._product({self.label: (self.class_names()[c],)})
+
+    def _product(self, chosen: dict[str, tuple[Any, ...]]) -> pd.DataFrame:
+        """Cartesian product of the `chosen` values, and of all values of the other attributes."""
+        import pandas as pd
+
+        values: dict[str, tuple[Any, ...]] = VALUES | {"noise": (self.scenes.noise,)} | chosen
+        return pd.MultiIndex.from_product(list(values.values()), names=list(values)).to_frame(index=False)
 
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         """Table of n scenes, labels (n,) and groups (n, g)."""
@@ -109,6 +134,21 @@ class Rare(Plant):
         shape, colour = self._pair(c, c % self.scenes.subtypes)
         return {f"{k} {s}": (caption(shape=s, colour=k),) for s, k in zip(shape.tolist(), colour.tolist(), strict=True)}
 
+    def candidates(self) -> CaptionSet:
+        """Per class its pairs of shape and colour, as the superclasses' subclasses in the paper."""
+        j = np.arange(self.scenes.subtypes)
+        pairs = [self._pair(np.full_like(j, c), j) for c in range(self.classes)]
+        texts = [[caption(shape=s, colour=k) for s, k in zip(*pair, strict=True)] for pair in pairs]
+        return CaptionSet.of(texts, [caption()] * self.classes)
+
+    def combinations(self, c: int) -> pd.DataFrame:
+        """Every scene of the class's pairs of shape and colour."""
+        import pandas as pd
+
+        j = np.arange(self.scenes.subtypes)
+        pairs = zip(*self._pair(np.full_like(j, c), j), strict=True)
+        return pd.concat([self._product({"shape": (s,), "colour": (k,)}) for s, k in pairs], ignore_index=True)
+
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
         """Draw class, then pair; in train the rare one weighs `keep` against 1 of every other."""
         labels, k = rng.integers(self.classes, size=n), self.scenes.subtypes
@@ -134,8 +174,14 @@ class Corruption(Plant):
         self.hidden = ("noise",)
 
     def captions(self) -> dict[str, tuple[str, ...]]:
-        """Name the noise."""
-        return {"noisy": (caption(noise=1.0),)}
+        """Name the noise, with and without the class."""
+        classes: list[dict[str, Any]] = [{}, *({self.label: name} for name in self.class_names())]
+        return {"noisy": tuple(caption(noise=1.0, **one) for one in classes)}
+
+    def combinations(self, c: int) -> pd.DataFrame:
+        """Every scene of the class, clean and noisy."""
+        noise = (self.scenes.noise, self.scenes.corruption)
+        return self._product({self.label: (self.class_names()[c],), "noise": noise})
 
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
         """Draw class, then clean or noisy."""

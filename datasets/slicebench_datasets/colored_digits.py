@@ -11,6 +11,7 @@ from slicebench.dataset import DatasetAdapter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from slicebench.captions import CaptionSet
     from slicebench.problem import Problem
     from slicebench_datasets._digits import Digits
 
@@ -20,7 +21,7 @@ class ColoredDigits(DatasetAdapter):
 
     Class 0 is the digits 0 to 4, class 1 the digits 5 to 9; the share `label_noise` of train labels is flipped. The tint of
     a share `p` (train) or `p_eval` (val, test) of the images is their label, with its noise, red for 0 and green for 1; the
-    other images have a tint drawn by a fair coin. The group: the tint disagrees with the label.
+    other images have a tint drawn by a fair coin. One group per class: the tint disagrees with the label.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ class ColoredDigits(DatasetAdapter):
 
     family: ClassVar[str] = "colored_digits"
     modality: ClassVar[str] = "image"
+    version: ClassVar[str] = "2"
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class ColoredDigits(DatasetAdapter):
         tint: float = 1.0,
         width: int = 8,
         epochs: int = 15,
-        encoder: str = "pixels-pca",
+        encoder: str = "nano-clip",
     ) -> None:
         self.root = root
         self.n_train = n_train
@@ -96,10 +98,13 @@ class ColoredDigits(DatasetAdapter):
         self.check()
         rng = np.random.default_rng(seed)
         drawn = draw_digits(self.root, sizes_of(self), rng)
+        naming = {"green digit below 5": ("a green digit",), "red digit 5 or above": ("a red digit",)}
         splits = {}
         for name, part in drawn.items():
             images, labels, disagrees = self._tinted(part, name, rng)
-            splits[name] = RawSplit.shuffled(name, rng, inputs=images, labels=labels, groups=disagrees[:, None])
+            splits[name] = RawSplit.shuffled(
+                name, rng, inputs=images, labels=labels, groups=disagrees[:, None] & (labels[:, None] == np.arange(2))
+            )
         return build_problem(
             self,
             name="colored-digits",
@@ -108,10 +113,23 @@ class ColoredDigits(DatasetAdapter):
             recipe=recipe_of(self),
             encoder=self.encoder,
             class_names=("digit below 5", "digit 5 or above"),
-            group_names=("tint disagrees",),
+            group_names=tuple(naming),
             how="in train the tint agrees with the label more often than chance; the group's disagrees",
             provenance=provenance_of(self.root),
+            captions=self._candidates(),
+            captions_for_groups=naming,
         )
+
+    def _candidates(self) -> CaptionSet:
+        """Per class its five digits, four colours and noise."""
+        from slicebench.captions import CaptionSet
+        from slicebench_datasets._digits import digit_caption
+
+        shared = [digit_caption(colour=colour) for colour in ("red", "green", "blue", "white")] + [
+            digit_caption(noisy=True)
+        ]
+        digits = [[digit_caption(digit=d) for d in range(first, first + 5)] for first in (0, 5)]
+        return CaptionSet.of([shared + own for own in digits], [digit_caption()] * 2)
 
     def _tinted(
         self, part: Digits, split: str, rng: np.random.Generator

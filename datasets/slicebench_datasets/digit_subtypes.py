@@ -44,6 +44,7 @@ class DigitSubtypes(DatasetAdapter):
 
     family: ClassVar[str] = "digit_subtypes"
     modality: ClassVar[str] = "image"
+    version: ClassVar[str] = "2"
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class DigitSubtypes(DatasetAdapter):
         pixel_noise: float = 0.0,
         width: int = 8,
         epochs: int = 15,
-        encoder: str = "pixels-pca",
+        encoder: str = "nano-clip",
     ) -> None:
         self.root = root
         self.n_train = n_train
@@ -91,7 +92,15 @@ class DigitSubtypes(DatasetAdapter):
 
         """
         from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, sizes_of, with_pixel_noise
+        from slicebench.captions import CaptionSet
+        from slicebench_datasets._digits import (
+            digit_caption,
+            draw_digits,
+            provenance_of,
+            recipe_of,
+            sizes_of,
+            with_pixel_noise,
+        )
 
         self.check()
         rng, rare = np.random.default_rng(seed), self.rare_digits()
@@ -118,5 +127,9 @@ class DigitSubtypes(DatasetAdapter):
             group_names=[f"digit {digit}" for digit in rare],
             how=f"the largest digit of each class keeps {self.keep:.0%} of its train images",
             provenance=provenance_of(self.root),
-            captions_for_groups={f"digit {digit}": (f"the digit {digit}",) for digit in rare},
+            captions=CaptionSet.of(
+                [[digit_caption(digit=d) for d in range(c, 10, self.classes)] for c in range(self.classes)],
+                [digit_caption()] * self.classes,
+            ),
+            captions_for_groups={f"digit {digit}": (digit_caption(digit=digit),) for digit in rare},
         )

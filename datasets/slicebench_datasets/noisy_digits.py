@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
+    from slicebench.captions import CaptionSet
     from slicebench.problem import Problem
 
 
@@ -40,6 +41,7 @@ class NoisyDigits(DatasetAdapter):
 
     family: ClassVar[str] = "noisy_digits"
     modality: ClassVar[str] = "image"
+    version: ClassVar[str] = "2"
 
     def __init__(
         self,
@@ -53,7 +55,7 @@ class NoisyDigits(DatasetAdapter):
         pixel_noise: float = 0.0,
         width: int = 8,
         epochs: int = 15,
-        encoder: str = "pixels-pca",
+        encoder: str = "nano-clip",
     ) -> None:
         self.root = root
         self.n_train = n_train
@@ -83,7 +85,14 @@ class NoisyDigits(DatasetAdapter):
 
         """
         from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, sizes_of, with_pixel_noise
+        from slicebench_datasets._digits import (
+            digit_caption,
+            draw_digits,
+            provenance_of,
+            recipe_of,
+            sizes_of,
+            with_pixel_noise,
+        )
 
         self.check()
         rng = np.random.default_rng(seed)
@@ -104,5 +113,18 @@ class NoisyDigits(DatasetAdapter):
             group_names=("noisy",),
             how=f"Gaussian noise on {self.train_share:.0%} of train and {self.eval_share:.0%} of val and test",
             provenance=provenance_of(self.root),
-            captions_for_groups={"noisy": ("a noisy digit",)},
+            captions=_candidates(),
+            captions_for_groups={"noisy": tuple(digit_caption(digit=digit, noisy=True) for digit in range(10))},
         )
+
+
+def _candidates() -> CaptionSet:
+    """Per digit: noisy, in one of nine colours, on a black or white background."""
+    from slicebench.captions import CaptionSet
+    from slicebench_datasets._digits import digit_caption
+    from slicebench_datasets._render import COLOURS
+
+    said: list[dict[str, Any]] = [{"noisy": True}, *({"colour": colour} for colour in (*COLOURS, "white"))]
+    said += [{"ground": ground} for ground in ("black", "white")]
+    texts = [[digit_caption(digit=digit, **extra) for extra in said] for digit in range(10)]
+    return CaptionSet.of(texts, [digit_caption(digit=digit) for digit in range(10)])

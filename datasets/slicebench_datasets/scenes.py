@@ -59,6 +59,7 @@ class Scenes(DatasetAdapter):
 
     family: ClassVar[str] = "scenes"
     modality: ClassVar[str] = "image"
+    version: ClassVar[str] = "2"
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class Scenes(DatasetAdapter):
         corruption: float = 0.3,
         width: int = 8,
         epochs: int = 12,
-        encoder: str = "pixels-pca",
+        encoder: str = "nano-clip",
     ) -> None:
         self.plant = plant
         self.side = side
@@ -143,6 +144,7 @@ class Scenes(DatasetAdapter):
             group_names=tuple(captions),
             how=plant.how,
             provenance=Provenance(source="rendered by slicebench_datasets.scenes", licence="Apache-2.0"),
+            captions=plant.candidates(),
             captions_for_groups=captions,
         )
 

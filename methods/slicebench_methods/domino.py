@@ -176,6 +176,29 @@ class Domino(SliceMethod):
             membership=np.clip(resp[:, slices], 0, 1).astype(np.float32),
         )
 
+    def directions(self, data: AuditData) -> NDArray[np.float64]:
+        """Mean of each class's worst slice minus the mean of the class, in the space of the embeddings, shape (C, d).
+
+        The worst slice of a class is, of those returned, the one that holds most of the class's errors; a class of which no
+        slice holds an error gets 0.
+        """
+        slices: NDArray[np.int64] = self._fitted("slices_")
+        val, directions = data.val, np.zeros((len(data.class_names), data.val.d))
+        resp = self.mixture_.responsibilities(*self._arrays(val))[:, slices]
+        wrong = ~needed(val, "correct", "domino")
+        for c, rows in val.by_class():
+            errors = wrong[rows] @ resp[rows]
+            if errors.max() > 0:
+                weights, X = resp[rows, errors.argmax()], val.embeddings[rows].astype(np.float64)
+                directions[c] = weights @ X / weights.sum() - X.mean(axis=0)
+        return directions
+
+    def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
+        """Dot product of each caption's embedding with the class's direction, shape (C, m): the paper's natural-language step."""
+        if data.captions is None:
+            return super().caption_hardness(data)
+        return self.directions(data) @ data.captions.embeddings.astype(np.float64).T
+
     def notes(self) -> tuple[str, ...]:
         """Whether EM ran out of iterations."""
         return () if self._fitted("mixture_").converged else (f"EM did not converge in {self.max_iter} iterations",)

@@ -145,15 +145,33 @@ class SVMDirections(SliceMethod):
         """Classes that fell back to the base model's confidence, with the reason."""
         return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
 
+    def directions(self, data: AuditData) -> NDArray[np.float64]:
+        """Towards "wrong" in the space of the embeddings, shape (C, d): −w / σ, the gradient of hardness but for the norm.
+
+        A class that fell back gets the default's, from its confidences.
+        """
+        learnt: NDArray[np.float64] = -self._fitted("directions_") / self.whiten_std_
+        return learnt if not self.fallbacks_ else np.where(np.isnan(learnt), super().directions(data), learnt)
+
+    def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
+        """Minus the decision value of each caption, shape (C, m); a class that fell back gets the default's cosines."""
+        if data.captions is None:
+            return super().caption_hardness(data)
+        hardness = -self.caption_scores(data.captions)
+        return (
+            hardness if not self.fallbacks_ else np.where(np.isnan(hardness), super().caption_hardness(data), hardness)
+        )
+
     def caption_scores(self, captions: Captions) -> NDArray[np.float64]:
         """Decision value of each caption in each class, shape (C, m); most negative = hardest, NaN where the class fell back.
 
-        What is judged is the difference to the reference caption, sent through the same preprocessing as an image. The mean
-        that is subtracted there shifts all candidates alike: the order is sound, a threshold would not be.
+        What is judged is the difference to the class's reference caption, sent through the same preprocessing as an image. The
+        mean that is subtracted there shifts all candidates alike: the order is sound, a threshold would not be.
         """
         directions: NDArray[np.float64] = self._fitted("directions_")
-        Z = self._preprocess(captions.embeddings - captions.reference)
-        scores: NDArray[np.float64] = directions @ Z.T + self.intercepts_[:, None]
+        scores = np.empty((len(directions), len(captions.texts)))
+        for c, (direction, intercept) in enumerate(zip(directions, self.intercepts_, strict=True)):
+            scores[c] = self._preprocess(captions.differences(c)) @ direction + intercept
         return scores
 
     def _nothing_to_learn(self, c: int, correct: NDArray[np.bool_]) -> str | None:

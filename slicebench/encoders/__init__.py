@@ -1,50 +1,84 @@
-"""Encoders: from raw inputs to the embeddings that methods see. One file each; `make_encoder` finds them by name."""
+"""Encoders: from raw inputs, and where there is a text tower captions, to the embeddings that methods see.
+
+To add an encoder: one file with one subclass of `Encoder` and an entry point in the group `slicebench.encoders`. The name of an
+encoder is that of its entry point, or that and an argument: "pixels-pca", "open_clip:ViT-B-32/openai".
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from slicebench.errors import PluginError, did_you_mean
+from slicebench.errors import ConfigError, DataError
+from slicebench.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
     from slicebench.split import Inputs
     from slicebench.training.fitted import FittedModel
 
-ENCODERS = {
-    "identity": "slicebench.encoders.identity:Identity",
-    "own-latent": "slicebench.encoders.own_latent:OwnLatent",
-    "pixels-pca": "slicebench.encoders.pixels_pca:PixelsPCA",
-}
+DEFAULT_IMAGE_ENCODER = "nano-clip"
 
 
-class Encoder(Protocol):
-    """Maps n inputs to (n, d) float32; learns from the train split alone."""
+class Encoder:
+    """Maps n inputs to (n, d) float32; learns, if at all, from the train split alone.
 
-    def fit(self, inputs: Inputs, model: FittedModel) -> Self:
-        """Learn from the train inputs; `model` is the base model."""
-        ...
+    Parameters
+    ----------
+    argument : str, optional
+        What stands behind the colon of the name.
 
-    def encode(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Embeddings of `inputs`, shape (n, d)."""
-        ...
+    """
+
+    argument_help: ClassVar[str] = ""
+    """What the argument is, such as "ARCH/PRETRAINED"; empty for an encoder that takes none."""
+    argument_optional: ClassVar[bool] = False
+
+    def __init__(self, argument: str | None = None) -> None:
+        self.argument = argument
+
+    def fit(self, inputs: Inputs, model: FittedModel) -> Self:  # noqa: ARG002
+        """Learn from the train inputs; `model` is the base model. By default there is nothing to learn."""
+        return self
+
+    def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:
+        """Embeddings of `inputs`, shape (n, d); `ids` (n,) are their names."""
+        raise NotImplementedError(f"{type(self).__name__} has no encode")
+
+    def reads_captions(self) -> bool:
+        """Whether `encode_texts` embeds captions in the space of the inputs."""
+        return False
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002
+        """Embeddings of captions, shape (m, d); `DataError` without a text tower."""
+        raise DataError(f"{type(self).__name__} has no text tower; captions need an encoder such as 'nano-clip'")
+
+    def fingerprint(self) -> str | None:
+        """Hash of weights and preprocessing, by which embeddings are cached; None: they depend on the problem, or are cheap."""
+        return None
+
+
+ENCODERS = Registry("slicebench.encoders", "slicebench.encoders:Encoder")
 
 
 def make_encoder(name: str) -> Encoder:
-    """Unfitted encoder called `name`.
+    """Unfitted encoder called `name`, such as "nano-clip" or "open_clip:ViT-B-32/openai".
 
     Raises
     ------
     PluginError
         for an unknown name, with near ones.
+    ConfigError
+        for an argument that is missing or not wanted.
 
     """
-    if name not in ENCODERS:
-        raise PluginError(f"no encoder named {name!r}; {did_you_mean(name, list(ENCODERS))}")
-    module, _, attribute = ENCODERS[name].partition(":")
-    encoder: Any = getattr(import_module(module), attribute)
-    made: Encoder = encoder()
-    return made
+    base, colon, argument = name.partition(":")
+    kind: type[Encoder] = ENCODERS.load(base)
+    if colon and not kind.argument_help:
+        raise ConfigError(f"encoder {name!r}: {base!r} takes nothing behind its name")
+    if not argument and kind.argument_help and not kind.argument_optional:
+        raise ConfigError(f"encoder {name!r} needs an argument: {base}:{kind.argument_help}")
+    return kind(argument or None)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slicebench.encoders import Encoder
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.split import Inputs
-    from slicebench.training.fitted import FittedModel
 
 
-class Identity:
+class Identity(Encoder):
     """Leave vectors as they are.
 
     >>> Identity().encode(np.eye(2)).dtype
     dtype('float32')
     """
 
-    def fit(self, inputs: Inputs, model: FittedModel) -> Self:  # noqa: ARG002
-        """Learn nothing."""
-        return self
-
-    def encode(self, inputs: Inputs) -> NDArray[np.float32]:
+    def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
         """Return the vectors, shape (n, d), as float32; `DataError` if the inputs are not vectors."""
         vectors = np.asarray(inputs[:])
         if vectors.ndim != 2:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from slicebench.encoders import Encoder
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from slicebench.training.fitted import FittedModel
 
 
-class OwnLatent:
+class OwnLatent(Encoder):
     """Embed an example as the audited model sees it, just before its last layer.
 
     Attributes
@@ -31,6 +33,6 @@ class OwnLatent:
         self.model_ = model
         return self
 
-    def encode(self, inputs: Inputs) -> NDArray[np.float32]:
+    def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
         """Penultimate activations, shape (n, h)."""
         return self.model_.latent(inputs)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+
+from slicebench.encoders import Encoder
+from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,17 +16,15 @@ if TYPE_CHECKING:
     from slicebench.training.fitted import FittedModel
 
 
-class PixelsPCA:
+class PixelsPCA(Encoder):
     """Project flattened inputs on the leading principal components of the train split.
 
     The plainest embedding there is: it knows neither the labels nor the model, and needs no weights from anywhere.
 
     Parameters
     ----------
-    components : int
-        Upper bound; fewer where the train split has fewer rows or columns.
-    seed : int
-        Of the randomised solver that scikit-learn chooses for large inputs.
+    argument : str, optional
+        Number of components, 64 by default; fewer where the train split has fewer rows or columns.
 
     Attributes
     ----------
@@ -32,26 +33,31 @@ class PixelsPCA:
     Fitting takes O(n p k) for n images of p values and k components.
 
     >>> images = np.random.default_rng(0).integers(0, 256, size=(30, 4, 4, 3), dtype=np.uint8)
-    >>> PixelsPCA(components=5).fit(images, model=None).encode(images).shape
+    >>> PixelsPCA("5").fit(images, model=None).encode(images).shape
     (30, 5)
 
     """
 
     pca_: Any
 
-    def __init__(self, components: int = 64, seed: int = 0) -> None:
-        self.components = components
-        self.seed = seed
+    argument_help: ClassVar[str] = "COMPONENTS"
+    argument_optional: ClassVar[bool] = True
+
+    def __init__(self, argument: str | None = None) -> None:
+        super().__init__(argument)
+        if argument is not None and not (argument.isdecimal() and int(argument) > 0):
+            raise ConfigError(f"encoder 'pixels-pca:{argument}': expected a number of components, 1 or more")
+        self.components = int(argument or 64)
 
     def fit(self, inputs: Inputs, model: FittedModel | None) -> Self:  # noqa: ARG002
         """Find the components of the train inputs."""
         from sklearn.decomposition import PCA
 
         flat = _flat(inputs)
-        self.pca_ = PCA(min(self.components, *flat.shape), random_state=self.seed).fit(flat)
+        self.pca_ = PCA(min(self.components, *flat.shape), random_state=0).fit(flat)
         return self
 
-    def encode(self, inputs: Inputs) -> NDArray[np.float32]:
+    def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
         """Coordinates along the components, shape (n, k)."""
         coordinates: NDArray[np.float32] = self.pca_.transform(_flat(inputs)).astype(np.float32)
         return coordinates

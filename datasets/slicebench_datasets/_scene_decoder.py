@@ -1,0 +1,136 @@
+"""Decoding into rendered scenes: the nearest combination of attributes, drawn, is an exact generator of this domain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from slicebench.decoding import Decoded, Decoder
+from slicebench.errors import ConfigError, DataError
+from slicebench.validation import array_of
+from slicebench_datasets._render import VALUES, captions_of, render
+from slicebench_datasets._scene_plants import PLANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.encoders import Encoder
+    from slicebench.problem import Problem
+    from slicebench_datasets.scenes import Scenes
+
+CHUNK = 1024  # captions embedded at a time
+MENTIONED = (*VALUES, "noise")
+
+
+class SceneDecoder(Decoder):
+    """Pictures a point as the scene whose caption is nearest by cosine, among all scenes of the class asked for.
+
+    Stands in for the diffusion model of Jain et al. (2022): its images are of the class without doubt, and differ from one
+    another in what the caption says alone. Positions and pixel noise come from the seed, the class and the place of the point
+    among those decoded together, so the i-th hard and the i-th easy image share them. Ties go to the combination that stands
+    first in `combinations`.
+
+    Parameters
+    ----------
+    scenes : Scenes
+        Side, pixel noise, classes and plant.
+    encoder : Encoder or mapping of class to (m, d) array
+        Reads captions; or the embeddings of `captions(c)`, made elsewhere.
+    seed : int
+
+    Captions of a class are embedded once: m is 144 to 9,216. Decoding costs O(k m d).
+
+    Raises
+    ------
+    ConfigError
+        for parameters of `scenes` that cannot be used.
+
+    """
+
+    def __init__(self, scenes: Scenes, encoder: Encoder | Mapping[int, NDArray[Any]], *, seed: int = 0) -> None:
+        scenes.check()
+        self.scenes = scenes
+        self.encoder = encoder
+        self.seed = seed
+        self._plant = PLANTS[scenes.plant](scenes)
+        self._embedded: dict[int, NDArray[np.float64]] = {}
+
+    @classmethod
+    def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:  # noqa: ARG003 - takes none
+        """Decoder into a problem of rendered scenes, with the problem's own encoder and seed."""
+        from slicebench.encoders import make_encoder
+        from slicebench_datasets.scenes import Scenes
+
+        if problem.dataset != "scenes":
+            raise ConfigError(
+                f"problem {problem.name!r} is of {problem.dataset!r}; this decoder renders 'scenes' and no others"
+            )
+        encoder = make_encoder(problem.encoder)
+        if not encoder.reads_captions():
+            raise ConfigError(
+                f"encoder {problem.encoder!r} reads no captions, by which scenes are found; use 'nano-clip'"
+            )
+        return cls(Scenes(**problem.params), encoder, seed=problem.seed)
+
+    def combinations(self, c: int) -> pd.DataFrame:
+        """Attributes of the m scenes that class `c` can have, positions aside."""
+        if not 0 <= c < self.scenes.classes:
+            raise DataError(f"class {c} is not one of the {self.scenes.classes} classes of these scenes")
+        return self._plant.combinations(c)
+
+    def captions(self, c: int) -> list[str]:
+        """Captions of `combinations(c)`, naming every attribute; noise is said where it is stronger than the usual."""
+        table = self.combinations(c)
+        return captions_of(table.assign(noise=table["noise"].where(table["noise"] > self.scenes.noise, 0.0)), MENTIONED)
+
+    def decode(self, embeddings: NDArray[Any], class_index: int) -> Decoded:
+        """Render the nearest scene of each point; labels are the class, texts the captions.
+
+        Raises
+        ------
+        DataError
+            for a class that the scenes lack, points of another width than the captions' embeddings, and an encoder that does
+            not read captions.
+
+        """
+        points = array_of("embeddings", embeddings, np.float64, 2)
+        known = self._caption_embeddings(class_index)
+        if points.shape[1] != known.shape[1]:
+            raise DataError(
+                f"points have {points.shape[1]} columns, the captions' embeddings {known.shape[1]}; expected equal"
+            )
+        nearest = (points @ known.T).argmax(axis=1)  # captions have length 1; a point's own length keeps their order
+        rng = np.random.default_rng([self.seed, class_index])
+        x, y = rng.uniform(-1, 1, size=(len(points), 2)).T
+        table = self.combinations(class_index).iloc[nearest].reset_index(drop=True).assign(x=x, y=y)
+        captions = self.captions(class_index)
+        return Decoded(
+            images=render(table, self.scenes.side, rng),
+            labels=np.full(len(points), class_index),
+            texts=tuple(captions[i] for i in nearest),
+        )
+
+    def _caption_embeddings(self, c: int) -> NDArray[np.float64]:
+        """Embeddings of `captions(c)`, shape (m, d), of length 1."""
+        if c not in self._embedded:
+            texts = self.captions(c)
+            raw = array_of(f"caption embeddings of class {c}", self._embed(texts, c), np.float64, 2, len(texts))
+            lengths = np.linalg.norm(raw, axis=1, keepdims=True)
+            self._embedded[c] = raw / np.where(lengths > 0, lengths, 1)
+        return self._embedded[c]
+
+    def _embed(self, texts: list[str], c: int) -> NDArray[Any]:
+        from collections.abc import Mapping
+
+        if not isinstance(self.encoder, Mapping):
+            parts = [self.encoder.encode_texts(texts[i : i + CHUNK]) for i in range(0, len(texts), CHUNK)]
+            return np.concatenate(parts)
+        if c not in self.encoder:
+            raise DataError(
+                f"there are no caption embeddings of class {c}; expected {len(texts)} rows, for `captions({c})`"
+            )
+        return self.encoder[c]

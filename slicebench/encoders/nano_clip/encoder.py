@@ -1,0 +1,102 @@
+"""nano-clip: the image–text encoder that ships with slicebench, for the scenes and digits that slicebench draws."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from slicebench.encoders.open_clip import Loaded, OpenClip, _created
+from slicebench.errors import ConfigError, StorageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from slicebench.split import Inputs
+
+HOME = Path(__file__).parent
+
+
+def variants() -> list[str]:
+    """Names of the variants that are installed, each a folder beside this file."""
+    return sorted(path.parent.name for path in HOME.glob("*/open_clip_config.json"))
+
+
+class NanoClip(OpenClip):
+    """Embed images, resized to 32 pixels, and captions in the words of `vocabulary.txt`; rows have length 1.
+
+    Runs on one thread of the CPU, so that neither the number of cores nor a GPU changes a bit. The argument is a variant,
+    "default" unless given; "nano-clip:second" is for judging in another space what was found in the first.
+
+    Raises
+    ------
+    ConfigError
+        for an unknown variant.
+    StorageError
+        for an installation that lacks files.
+
+    """
+
+    argument_help: ClassVar[str] = "VARIANT"
+    argument_optional: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """As the user calls it."""
+        return f"nano-clip:{self.argument}" if self.argument else "nano-clip"
+
+    def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:
+        """Embeddings of uint8 images (n, H, W) or (n, H, W, 3), shape (n, d); `DataError` for other inputs."""
+        with _one_thread():
+            return super().encode(inputs, ids)
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings of captions, shape (m, d); `DataError` for words that are not in the vocabulary."""
+        with _one_thread():
+            return super().encode_texts(texts)
+
+    def _load(self) -> Loaded:
+        from slicebench.encoders.nano_clip.architecture import WordTokenizer
+
+        name = self.argument or "default"
+        if name not in variants():
+            raise ConfigError(f"nano-clip has no variant {name!r}; {did_you_mean(name, variants())}")
+        folder = HOME / name
+        model, _ = _created(f"local-dir:{folder}", None, str(folder))
+        try:
+            config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
+            preprocessing = config["preprocess_cfg"]
+            tokenize = WordTokenizer.read(folder / "vocabulary.txt", config["model_cfg"]["text_cfg"]["context_length"])
+        except (OSError, ValueError, KeyError) as error:
+            raise StorageError(f"{folder} is incomplete ({error}); install slicebench again") from error
+        about = json.dumps([preprocessing, list(tokenize.numbers), tokenize.context_length], sort_keys=True)
+        return Loaded(model, lambda images: _prepared(images, preprocessing), tokenize, about)
+
+
+def _prepared(images: NDArray[np.uint8], preprocessing: dict[str, Any]) -> Tensor:
+    """Images (n, H, W, 3) resized and normalised, shape (n, 3, size, size)."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    x = interpolate(x, size=preprocessing["size"], mode="bilinear", antialias=True, align_corners=False)
+    mean, std = (torch.tensor(preprocessing[key])[:, None, None] for key in ("mean", "std"))
+    return (x / 255 - mean) / std
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The order of sums, and with it the last bits, depends on the number of threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,202 @@
+"""A close look at one method's captions on one problem: also in a second encoder, and for other base models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.caption_metrics import GAP_SHARES, shares_of
+from slicebench.captioning import class_gaps, measure_captions
+from slicebench.errors import ConfigError, DataError, MethodError
+from slicebench.evaluation import is_oracle
+from slicebench.problem import Captions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.caption_metrics import Gap
+    from slicebench.method import SliceMethod, SliceScores
+    from slicebench.problem import Problem
+    from slicebench.record import CaptionOutcome
+    from slicebench.split import Split
+
+OWN = "own"
+"""Judge of the gaps that uses the problem's own encoder and base model."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inspection:
+    """What a fitted method says of a problem, and how its captions fare before several judges.
+
+    Parameters
+    ----------
+    problem : Problem
+    method : SliceMethod
+        Fitted.
+    scores : SliceScores
+        On the test split.
+    hardness : (C, m) float64
+        Of the captions.
+    outcome : CaptionOutcome
+        As in a record.
+    gaps : mapping of judge to class to `Gap`
+        "own", "in <encoder>", "for <other model>".
+
+    """
+
+    problem: Problem
+    method: SliceMethod
+    scores: SliceScores
+    hardness: NDArray[np.float64]
+    outcome: CaptionOutcome
+    gaps: Mapping[str, Mapping[int, Gap | None]]
+
+    def area(self, judge: str) -> float | None:
+        """Mean gap over K and classes before one judge; None where no class has a gap."""
+        areas = [gap.area for gap in self.gaps[judge].values() if gap is not None]
+        return float(np.mean(areas)) if areas else None
+
+    def retention(self, judge: str) -> float | None:
+        """Share of the own gap that is left before another judge; None where the own gap is not above 0."""
+        own, other = self.area(OWN), self.area(judge)
+        return None if other is None or own is None or own <= 0 else other / own
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: the outcome, and for each judge area, retention and the two accuracy curves of every class."""
+        names = self.problem.data.class_names or ("all",)
+        return {
+            "problem": self.problem.name,
+            "seed": self.problem.seed,
+            "encoder": self.problem.encoder,
+            "method": type(self.method).__name__,
+            "method_params": self.method.get_params(),
+            "captions": self.outcome.model_dump(mode="json"),
+            "judges": {
+                judge: {
+                    "gap": self.area(judge),
+                    "retention": self.retention(judge),
+                    "classes": {names[c]: _curves(gap) for c, gap in gaps.items() if gap is not None},
+                }
+                for judge, gaps in self.gaps.items()
+            },
+        }
+
+
+def inspect_captions(
+    problem: Problem,
+    method: SliceMethod,
+    *,
+    encoders: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    archs: Sequence[str] = (),
+) -> Inspection:
+    """Fit `method` and judge its hard and easy captions in the problem's own space, and as asked for in others.
+
+    Parameters
+    ----------
+    problem : Problem
+        With candidate captions.
+    method : SliceMethod
+        Fitted here.
+    encoders : sequence of str
+        Encoders in which "nearest to the caption" is decided anew.
+    seeds, archs : sequences
+        Base models trained with another seed, or of another architecture, whose errors the captions are held against.
+
+    Raises
+    ------
+    DataError
+        if the problem has no captions.
+    MethodError
+        if the method declines the problem.
+    ConfigError
+        for an encoder without text tower, or if models are asked for and the problem has no trainer.
+
+    """
+    data, test, captions = problem.data, problem.test, problem.data.captions
+    if captions is None:
+        raise DataError(
+            f"problem {problem.name!r} has no candidate captions: it was built with the encoder {problem.encoder!r}, which "
+            "reads no text, or its dataset has none; build it with encoder = 'nano-clip' or an open_clip model"
+        )
+    reason = method.supports(data)
+    if reason is not None:
+        raise MethodError(f"{type(method).__name__} declines {problem.name!r}: {reason}")
+    if is_oracle(method):
+        method.reveal(problem.truth)  # type: ignore[attr-defined]
+    method.fit(data)
+    hardness = method.caption_hardness(data)
+    outcome = measure_captions(hardness, data, test, problem.truth)
+    assert outcome is not None
+    gaps = {
+        OWN: class_gaps(hardness, captions, test),
+        f"own, {GAP_SHARES[0]:.0%} to {GAP_SHARES[-1]:.0%} of the class": class_gaps(
+            hardness, captions, test, ks=shares_of
+        ),
+    }
+    for name in encoders:
+        other_test, other_captions = in_encoder(problem, name)
+        gaps[f"in {name}"] = class_gaps(hardness, other_captions, other_test)
+    for name, correct in other_answers(problem, seeds, archs).items():
+        gaps[f"for {name}"] = class_gaps(hardness, captions, test, correct=correct)
+    return Inspection(
+        problem=problem, method=method, scores=method.score(test), hardness=hardness, outcome=outcome, gaps=gaps
+    )
+
+
+def in_encoder(problem: Problem, name: str) -> tuple[Split, Captions]:
+    """Test split and candidate captions of `problem` embedded by another encoder that reads text."""
+    from slicebench.encoders import make_encoder
+    from slicebench.encoders.cached import embed, embed_texts
+
+    encoder, test, captions = make_encoder(name), problem.test, problem.data.captions
+    if not encoder.reads_captions():
+        raise ConfigError(f"encoder {name!r} has no text tower, so it cannot judge captions; try 'nano-clip:second'")
+    if test.inputs is None or captions is None:
+        raise DataError(f"problem {problem.name!r} has no inputs or no captions that another encoder could embed")
+    judged = Captions(
+        texts=captions.texts,
+        embeddings=embed_texts(encoder, captions.texts),
+        candidates=captions.candidates,
+        reference_texts=captions.reference_texts,
+        references=embed_texts(encoder, captions.reference_texts),
+    )
+    return replace(test, embeddings=embed(encoder, test.inputs, test.ids)), judged
+
+
+def other_answers(problem: Problem, seeds: Sequence[int], archs: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Which test examples other base models get right, by name: the same recipe with another seed or architecture."""
+    from slicebench.cache import cache_dir
+    from slicebench.training import ModelTrainer, Recipe
+
+    if not (seeds or archs):
+        return {}
+    data, test = problem.data, problem.test
+    if data.trainer is None or data.train.inputs is None or data.train.labels is None or test.inputs is None:
+        raise ConfigError(f"problem {problem.name!r} has no trainer, so no other base model can be trained")
+    recipe = Recipe.model_validate(data.trainer.recipe.model_dump())
+    recipes = {f"seed {seed}": recipe.but(seed=seed) for seed in seeds}
+    recipes |= {f"arch {arch}": recipe.but(arch=arch) for arch in archs}
+    out = {}
+    for name, other in recipes.items():
+        trainer = ModelTrainer(
+            other, data.train.inputs, data.train.labels, len(data.class_names), cache=cache_dir() / "models"
+        )
+        out[name] = trainer.fit().predict(test.inputs).argmax(axis=1) == test.labels
+    return out
+
+
+def _curves(gap: Gap) -> dict[str, Any]:
+    low, high = np.quantile(gap.draws, [0.025, 0.975])
+    return {
+        "ks": list(gap.ks),
+        "easy": gap.easy.tolist(),
+        "hard": gap.hard.tolist(),
+        "gap": gap.area,
+        "low": float(low),
+        "high": float(high),
+    }
