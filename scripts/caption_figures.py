@@ -37,7 +37,7 @@ def main() -> None:
     fill(PAGE, "example", example(report))
     run = load_run(asked.run)
     summary = summarise(run.store, [(entry, run.records.get(entry.slot)) for entry in run.entries])
-    fill(PAGE, "measured", measured(summary.captions))
+    fill(PAGE, "measured", captions_table(summary.captions))
     for mark, text in {"accuracy": accuracies(), "training": training()}.items():
         fill(HOME / "MODEL_CARD.md", mark, text)
 
@@ -86,7 +86,7 @@ def interval(one: dict[str, Any]) -> str:
     return "{:.2f} [{:.2f}, {:.2f}]".format(*values)
 
 
-def measured(rows: list[CaptionRow]) -> str:
+def captions_table(rows: list[CaptionRow]) -> str:
     """Pooled over the suite, then Hit@1 by problem."""
     total = [row for row in rows if row.problem is None]
     problems = list(dict.fromkeys(row.problem for row in rows if row.problem is not None))
@@ -113,7 +113,7 @@ def measured(rows: list[CaptionRow]) -> str:
         [row.method, *(f"{by[row.method, problem].value['hit_at_1']:.2f}" for problem in problems)] for row in total
     ]
     return (
-        "All problems of the quick suite that have captions, seeds 0 to 2:\n\n"
+        "Classes of all problems with captions, over all seeds; *p* is exact, against chance.\n\n"
         + table(head, lines)
         + "\nHit@1 problem by problem:\n\n"
         + table(["method", *map(str, problems)], each)

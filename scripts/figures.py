@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from caption_figures import captions_table
 
 from slicebench.metrics import Ranking
 from slicebench.store import Run, load_run
@@ -29,11 +31,12 @@ def main() -> None:
     summary = summarise(run.store, [(entry, run.records.get(entry.slot)) for entry in run.entries])
     name = run.suite["name"]
     text = table(run, summary)
-    (ROOT / "leaderboard" / f"{name}.md").write_text(f"# Suite `{name}`\n\n{text}", encoding="utf-8")
+    captions = f"\n## Captions\n\n{captions_table(summary.captions)}" if summary.captions else ""
+    (ROOT / "leaderboard" / f"{name}.md").write_text(f"# Suite `{name}`\n\n{text}{captions}", encoding="utf-8")
     if name == "quick":
         readme = ROOT / "README.md"
         readme.write_text(with_table(readme.read_text(encoding="utf-8"), text), encoding="utf-8")
-    numbers = {"suite": run.suite, "summary": summary.as_dicts()}
+    numbers = {"suite": run.suite, "summary": summary.as_dicts(), "captions": [asdict(row) for row in summary.captions]}
     (ROOT / "leaderboard" / f"{name}.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     plot(run, summary, ROOT / "docs" / "images" / f"{name}.png")
 

@@ -7,6 +7,7 @@ planted group of the class. Ties count as the expectation over all orders of the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
 from typing import TYPE_CHECKING
 
@@ -104,31 +105,39 @@ def easy_hard_gap(
 ) -> Gap | None:
     """Gap of one class from the similarity (n,) of its test images to the two captions; None below the smallest K.
 
-    A K above n is left out. The interval's draws resample the images with replacement; ties fall to the earlier row. O(B n).
+    `ks` rise; those above n are left out. The interval's draws resample the images with replacement; ties fall to the earlier
+    row. O(B n).
     """
     n, kept = len(correct), tuple(k for k in ks if k <= len(correct))
     if not kept:
         return None
-    rng = np.random.default_rng(seed)
-    counts = np.ones((draws + 1, n), dtype=np.int32)
-    counts[1:] = rng.multinomial(n, np.full(n, 1 / n), size=draws)
-    easy, hard = (_accuracy_nearest(s, correct, counts, kept) for s in (to_easy, to_hard))
-    return Gap(kept, easy[0], hard[0], (easy[1:] - hard[1:]).mean(axis=1))
+    (easy, easy_drawn), (hard, hard_drawn) = (
+        _accuracies(s, correct, kept, _drawn(n, seed, draws)) for s in (to_easy, to_hard)
+    )
+    return Gap(kept, easy, hard, (easy_drawn - hard_drawn).mean(axis=1))
 
 
-def _accuracy_nearest(similarity: Floats, correct: Bools, counts: NDArray[np.int32], ks: Sequence[int]) -> Floats:
-    """Accuracy of the `ks` nearest images for every row of `counts` (how often each image is there), shape (B, len(ks))."""
+@lru_cache(maxsize=64)
+def _drawn(n: int, seed: int, draws: int) -> NDArray[np.int32]:
+    """Images of each resample with replacement, shape (draws, n): the same for all methods and both captions."""
+    return np.random.default_rng(seed).integers(n, size=(draws, n), dtype=np.int32)
+
+
+def _accuracies(
+    similarity: Floats, correct: Bools, ks: Sequence[int], drawn: NDArray[np.int32]
+) -> tuple[Floats, Floats]:
+    """Accuracy of the `ks` nearest images, shape (len(ks),), and the same in every resample, (draws, len(ks)).
+
+    The nearest K of a resample are its K smallest places in the order of all images.
+    """
     order = np.argsort(-similarity, kind="stable")
-    sorted_counts, right = counts[:, order], correct[order]
-    seen = np.cumsum(sorted_counts, axis=1)
-    hits = np.cumsum(sorted_counts * right, axis=1)
-    out = np.empty((len(counts), len(ks)))
-    for column, k in enumerate(ks):
-        last = (seen < k).sum(axis=1)  # the image that completes the K
-        rows = np.arange(len(counts))
-        surplus = (seen[rows, last] - k) * right[last]
-        out[:, column] = (hits[rows, last] - surplus) / k
-    return out
+    right, last = correct[order], np.array(ks)
+    place = np.empty(len(order), dtype=np.int16 if len(order) < 2**15 else np.int32)  # 16 bits are sorted by radix
+    place[order] = np.arange(len(order), dtype=place.dtype)
+    nearest = np.sort(place[drawn], axis=1)[:, : last[-1]]
+    observed: Floats = np.cumsum(right)[last - 1] / last
+    resampled: Floats = np.cumsum(right[nearest], axis=1)[:, last - 1] / last
+    return observed, resampled
 
 
 def shares_of(n: int, shares: Sequence[float] = GAP_SHARES) -> tuple[int, ...]:

@@ -21,19 +21,40 @@ def hardness_directions(data: AuditData, hardness: Floats) -> Floats:
     constant to be chosen. Ranks, because only the order of hardness counts. A class of fewer than two examples, or whose
     hardness or embeddings do not vary, gets 0. O(n d² + C d³).
     """
-    from scipy.stats import rankdata
-    from sklearn.covariance import ledoit_wolf
-
-    directions = np.zeros((max(1, len(data.class_names)), data.val.d))
-    for c, rows in data.val.by_class():
-        X = data.val.embeddings[rows].astype(np.float64)
+    val = data.val
+    directions = np.zeros((max(1, len(data.class_names)), val.d))
+    for c, rows in val.by_class():
+        X = val.embeddings[rows].astype(np.float64)
         X -= X.mean(axis=0)
-        ranks = rankdata(hardness[rows])
-        ranks -= ranks.mean()
+        ranks = _ranks(hardness[rows])
         if len(rows) > 1 and ranks.any() and X.any():
-            covariance, _ = ledoit_wolf(X, assume_centered=True)
+            covariance = shrunk_covariance(X)
+            covariance += np.eye(val.d) * (1e-6 * np.trace(covariance) / val.d)  # two examples are not shrunk at all
             directions[c] = np.linalg.solve(covariance, X.T @ ranks / len(rows))
     return directions
+
+
+def shrunk_covariance(X: Floats) -> Floats:
+    """Covariance of centred rows (n, d), shrunk towards μI by Ledoit and Wolf's (2004) estimate of the best share, shape (d, d).
+
+    As `sklearn.covariance.ledoit_wolf(X, assume_centered=True)`, without the second that its import takes in every worker.
+    """
+    n, d = X.shape
+    S = X.T @ X / n
+    mu = np.trace(S) / d
+    spread = np.square(S).sum()  # ‖S‖²
+    distance = spread / d - mu**2  # ‖S − μI‖² / d
+    noise = (np.square(np.square(X).sum(axis=1)).sum() / n - spread) / (n * d)
+    share = min(max(noise, 0.0), distance) / distance if distance > 0 else 0.0
+    shrunk: Floats = (1 - share) * S + share * mu * np.eye(d)
+    return shrunk
+
+
+def _ranks(h: Floats) -> Floats:
+    """Ranks with their mean taken off, ties at their mean rank: scipy.stats.rankdata without its import."""
+    _, at, counts = np.unique(h, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[at] - (len(h) + 1) / 2
+    return ranks
 
 
 def caption_cosines(directions: Floats, captions: Captions) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from slicebench.directions import caption_cosines, hardness_directions
+from slicebench.directions import caption_cosines, hardness_directions, shrunk_covariance
 from slicebench.errors import DataError
 from slicebench.problem import AuditData, Captions
 from slicebench.split import Split
@@ -60,9 +60,24 @@ def test_nothing_that_varies_gives_no_direction(X):
     assert not caption_cosines(hardness_directions(data, np.zeros(len(X))), captions(np.eye(3))).any()
 
 
+def test_two_examples_give_the_line_between_them():
+    X = np.array([[0.0, 0, 0], [3, 4, 0]], dtype=np.float32)
+    found = hardness_directions(data_of(X), np.array([0.0, 1.0]))[0]
+    np.testing.assert_allclose(found / np.linalg.norm(found), [0.6, 0.8, 0], atol=1e-6)
+
+
 def test_constant_hardness_gives_no_direction():
     X = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
     assert not hardness_directions(data_of(X), np.ones(30)).any()
+
+
+@pytest.mark.parametrize("n", [2, 7, 50, 400])
+def test_shrinkage_is_scikit_learns(n):
+    from sklearn.covariance import ledoit_wolf
+
+    X = np.random.default_rng(n).normal(size=(n, 6)) * np.arange(1, 7)
+    X -= X.mean(axis=0)
+    np.testing.assert_allclose(shrunk_covariance(X), ledoit_wolf(X, assume_centered=True)[0], atol=1e-10)
 
 
 def test_cosines_are_with_the_difference_to_the_class_s_own_reference():
