@@ -20,22 +20,19 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from slicebench.cache import content_key
+from slicebench.documents import document_text, packaged_names, parsed
 from slicebench.errors import ConfigError, PluginError, did_you_mean
 from slicebench.registry import DATASETS, METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from slicebench.documents import Location
     from slicebench.registry import Registry
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -138,8 +135,7 @@ class Cell:
 
 def suite_names() -> list[str]:
     """Names of the packaged suites."""
-    folder = files("slicebench") / "suites"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return packaged_names("suites")
 
 
 def load_suite(name_or_path: str) -> Suite:
@@ -151,48 +147,16 @@ def load_suite(name_or_path: str) -> Suite:
         naming file, key and expectation.
 
     """
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read the suite {path}: {error}") from error
-        return parse_suite(text, str(path))
-    if name_or_path not in suite_names():
-        hint = did_you_mean(name_or_path, suite_names())
-        raise ConfigError(f"no suite named {name_or_path!r}; {hint} (a suite of your own is a path ending in .toml)")
-    text = (files("slicebench") / "suites" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-    return parse_suite(text, f"suite {name_or_path}")
+    return parse_suite(*document_text(name_or_path, "suites", "suite"))
 
 
 def parse_suite(text: str, where: str) -> Suite:
     """Suite from TOML text; `where` names the file in errors."""
-    try:
-        return Suite.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where} is not valid TOML: {error}") from error
-    except ValidationError as error:
-        lines = [f"  {_key(e['loc'])}: {_expectation(e)}" for e in error.errors()]
-        raise ConfigError(f"{where} is not a suite:\n" + "\n".join(lines)) from error
+    return parsed(Suite, text, where, "suite", _known_keys)
 
 
-def _key(loc: Sequence[str | int]) -> str:
-    """Dotted key with positions in brackets.
-
-    >>> _key(("problems", 0, "name"))
-    'problems[0].name'
-    """
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
-
-
-def _expectation(error: Any) -> str:
-    key, kind = str(error["loc"][-1]), error["type"]
-    if kind == "extra_forbidden":
-        known = ProblemSpec if error["loc"][0] == "problems" else Suite
-        return f"unknown key; {did_you_mean(key, list(known.model_fields))}"
-    if kind == "missing":
-        return "missing; every suite needs it"
-    return f"{error['msg'].removeprefix('Value error, ')} (found {error['input']!r})"
+def _known_keys(loc: Location) -> list[str]:
+    return list((ProblemSpec if loc[0] == "problems" else Suite).model_fields)
 
 
 def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:

@@ -17,7 +17,18 @@ SOURCES = sorted(p for name, home in PACKAGES.items() for p in (home / name).rgl
 
 LAYERS = [
     {"errors", "logs"},
-    {"validation", "parameters", "cache", "cost", "record", "metrics", "caption_metrics", "captions", "pictures"},
+    {
+        "validation",
+        "parameters",
+        "cache",
+        "cost",
+        "record",
+        "metrics",
+        "caption_metrics",
+        "captions",
+        "documents",
+        "pictures",
+    },
     {"split"},
     {"problem"},
     {"directions"},

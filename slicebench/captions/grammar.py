@@ -22,14 +22,13 @@ and "a" becomes "an" before a vowel letter.
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slicebench.captions.caption_set import CaptionSet
 from slicebench.captions.schema import SLOT, parse_grammar, plain
 from slicebench.captions.wordnet import nouns_below
+from slicebench.documents import document_text, packaged_names
 from slicebench.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -42,8 +41,7 @@ _ARTICLE = re.compile(r"\b([Aa])(?= [aeiouAEIOU])")
 
 def caption_set_names() -> list[str]:
     """Names of the packaged grammars."""
-    folder = files("slicebench") / "captions" / "sets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return packaged_names("captions/sets")
 
 
 def load_grammar(name_or_path: str) -> Grammar:
@@ -55,20 +53,7 @@ def load_grammar(name_or_path: str) -> Grammar:
         naming file, key and expectation.
 
     """
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read the caption set {path}: {error}") from error
-        return parse_grammar(text, str(path))
-    if name_or_path not in caption_set_names():
-        hint = did_you_mean(name_or_path, caption_set_names())
-        raise ConfigError(
-            f"no caption set named {name_or_path!r}; {hint} (a set of your own is a path ending in .toml)"
-        )
-    text = (files("slicebench") / "captions" / "sets" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-    return parse_grammar(text, f"caption set {name_or_path}")
+    return parse_grammar(*document_text(name_or_path, "captions/sets", "caption set"))
 
 
 def caption_set(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from slicebench.errors import ConfigError, did_you_mean
+from slicebench.documents import parsed
+from slicebench.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,26 +109,7 @@ class Grammar(BaseModel):
 
 def parse_grammar(text: str, where: str) -> Grammar:
     """Grammar from TOML text; `where` names the file in errors."""
-    try:
-        return Grammar.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where} is not valid TOML: {error}") from error
-    except ValidationError as error:
-        lines = [f"  {_expectation(e)}" for e in error.errors()]
-        raise ConfigError(f"{where} is not a caption set:\n" + "\n".join(lines)) from error
-
-
-def _expectation(error: Any) -> str:
-    """What is wrong with one key: "slots.noun[0]: expected ..."."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
-    message: str = error["msg"].removeprefix("Value error, ")
-    if not key:
-        return message
-    if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {did_you_mean(key, list(Grammar.model_fields))}"
-    if error["type"] == "missing":
-        return f"{key}: missing; every caption set needs it"
-    return f"{key}: {message} (found {error['input']!r})"
+    return parsed(Grammar, text, where, "caption set", lambda _: list(Grammar.model_fields))
 
 
 def plain(name: str) -> str:
