@@ -15,39 +15,17 @@ if TYPE_CHECKING:
 
 
 def hardness_directions(data: AuditData, hardness: Floats) -> Floats:
-    """Per class the gradient of a linear regression of the rank of `hardness` (n val,) on the val embeddings, shape (C, d).
+    """Per class the covariance of the val embeddings with the rank of `hardness` (n val,), shape (C, d).
 
-    Σ⁻¹ cov(x, rank), Σ the class's covariance shrunk towards a multiple of the identity (Ledoit and Wolf 2004), which needs no
-    constant to be chosen. Ranks, because only the order of hardness counts. A class of fewer than two examples, or whose
-    hardness or embeddings do not vary, gets 0. O(n d² + C d³).
+    It is how the mean embedding moves as examples get harder: Σ⁻¹ cov(x, rank), the regression of hardness, in the limit of a
+    ridge that outweighs Σ. With a few dozen errors a class that limit names plants more often than smaller ridges do
+    (docs/captions.md). Ranks, because only the order of hardness counts. A class whose hardness does not vary gets 0. O(n d).
     """
-    val = data.val
-    directions = np.zeros((max(1, len(data.class_names)), val.d))
-    for c, rows in val.by_class():
-        X = val.embeddings[rows].astype(np.float64)
-        X -= X.mean(axis=0)
-        ranks = _ranks(hardness[rows])
-        if len(rows) > 1 and ranks.any() and X.any():
-            covariance = shrunk_covariance(X)
-            covariance += np.eye(val.d) * (1e-6 * np.trace(covariance) / val.d)  # two examples are not shrunk at all
-            directions[c] = np.linalg.solve(covariance, X.T @ ranks / len(rows))
+    directions = np.zeros((max(1, len(data.class_names)), data.val.d))
+    for c, rows in data.val.by_class():
+        X = data.val.embeddings[rows].astype(np.float64)
+        directions[c] = _ranks(hardness[rows]) @ (X - X.mean(axis=0)) / len(rows)
     return directions
-
-
-def shrunk_covariance(X: Floats) -> Floats:
-    """Covariance of centred rows (n, d), shrunk towards μI by Ledoit and Wolf's (2004) estimate of the best share, shape (d, d).
-
-    As `sklearn.covariance.ledoit_wolf(X, assume_centered=True)`, without the second that its import takes in every worker.
-    """
-    n, d = X.shape
-    S = X.T @ X / n
-    mu = np.trace(S) / d
-    spread = np.square(S).sum()  # ‖S‖²
-    distance = spread / d - mu**2  # ‖S − μI‖² / d
-    noise = (np.square(np.square(X).sum(axis=1)).sum() / n - spread) / (n * d)
-    share = min(max(noise, 0.0), distance) / distance if distance > 0 else 0.0
-    shrunk: Floats = (1 - share) * S + share * mu * np.eye(d)
-    return shrunk
 
 
 def _ranks(h: Floats) -> Floats:

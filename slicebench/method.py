@@ -106,8 +106,8 @@ class SliceMethod(Parameterised):
     def directions(self, data: AuditData) -> NDArray[np.float64]:
         """Per class the direction in embedding space along which examples get harder, shape (C, d); 0 where there is none.
 
-        By default that of a regularised regression of the method's hardness on the embeddings of val: it exists for every
-        method. A task without classes counts as one.
+        By default the covariance of the val embeddings with the rank of the method's hardness, which exists for every method. A
+        task without classes counts as one.
         """
         from slicebench.directions import hardness_directions
 

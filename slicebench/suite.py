@@ -28,6 +28,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from slicebench.cache import content_key
 from slicebench.documents import document_text, packaged_names, parsed
+from slicebench.encoders import make_encoder
 from slicebench.errors import ConfigError, PluginError, did_you_mean
 from slicebench.registry import DATASETS, METHODS
 
@@ -187,10 +188,13 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
 
 def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
     adapter = _constructed(DATASETS, spec.dataset, spec.params, f"problem {spec.name!r}")
+    encoder = adapter.get_params().get("encoder")
     try:
         adapter.check()
-    except ConfigError as error:
-        raise ConfigError(f"problem {spec.name!r}: {error}") from error
+        if isinstance(encoder, str):
+            make_encoder(encoder)  # loads no weights
+    except (ConfigError, PluginError) as error:
+        raise type(error)(f"problem {spec.name!r}: {error}") from error
     return PlannedProblem(
         spec.name, spec.dataset, adapter.version, adapter.family, _json(adapter.get_params(), spec.dataset), seed
     )

@@ -127,3 +127,21 @@ def test_a_value_that_cannot_be_used_stops_before_any_work():
     text = 'name = "x"\nseeds = [0]\nmethods = ["random"]\n[[problems]]\nname = "a"\ndataset = "gaussian"\n'
     with pytest.raises(ConfigError, match=r"problem 'a': gaussian: plant is 'lineer'; did you mean 'linear'\?"):
         plan(parse_suite(text + 'params = { plant = "lineer" }', "x"))
+
+
+def test_an_unknown_encoder_stops_before_any_work():
+    for encoder, message in {"nanoclip": "did you mean 'nano-clip'", "open_clip": "needs an argument"}.items():
+        text = SUITE_WITH_ENCODER.format(encoder)
+        with pytest.raises((ConfigError, PluginError), match=rf"problem 'p': .*{message}"):
+            plan(parse_suite(text, "here"))
+
+
+SUITE_WITH_ENCODER = """
+name = "s"
+seeds = [0]
+methods = ["random"]
+[[problems]]
+name = "p"
+dataset = "scenes"
+params = {{ encoder = "{}" }}
+"""
