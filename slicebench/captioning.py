@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 LISTED = 5
 """Captions that a record lists at each end."""
+NEAR = 0.1
+"""Share of a class's test images that counts as near a caption."""
 
 
 def measure_captions(
@@ -105,6 +107,21 @@ def class_gaps(
             to_hard, to_easy = (units[rows] @ texts[at] for at in pair)
             out[c] = easy_hard_gap(to_easy, to_hard, right[rows], ks(len(rows)), seed=c)
     return out
+
+
+def accuracy_near(captions: Captions, test: Split, c: int, share: float = NEAR) -> dict[str, float]:
+    """Accuracy of the base model on the share of class `c`'s test images that are nearest each of its candidates, by text.
+
+    What a hard caption that names no planted group has found, if it has found something. Empty without answers or images.
+    """
+    rows = np.arange(test.n) if test.labels is None else np.flatnonzero(test.labels == c)
+    if test.correct is None or not len(rows):
+        return {}
+    at = np.flatnonzero(captions.candidates[c])
+    similarity = _unit(captions.embeddings[at]) @ _unit(test.embeddings[rows]).T
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, : max(1, round(share * len(rows)))]
+    accuracies = test.correct[rows][nearest].mean(axis=1)
+    return dict(zip([captions.texts[i] for i in at], accuracies.tolist(), strict=True))
 
 
 def mean_gap(gaps: Sequence[Gap]) -> dict[str, float | None]:

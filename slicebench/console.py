@@ -172,12 +172,13 @@ def print_captions(report: Mapping[str, Any], console: Console | None = None) ->
     for name in ("class", "hardest captions", "easiest captions", "names the plant", "gap"):
         table.add_column(name, justify="right" if name == "gap" else "left")
     for name, one in report["captions"]["per_class"].items():
-        hardest = [f"{'* ' if text in one['naming'] else ''}{text}" for text in one["hardest"][:3]]
+        near = report["accuracy_near"].get(name, {})
+        hardest, easiest = ([_described(text, one, near) for text in one[end][:3]] for end in ("hardest", "easiest"))
         ranked = "–" if one["metrics"]["mrr"] is None else _rank(one)
         table.add_row(
             Text(name),
             Text("\n".join(hardest)),
-            Text("\n".join(one["easiest"][:3])),
+            Text("\n".join(easiest)),
             ranked,
             _interval(one["metrics"], "gap"),
         )
@@ -191,9 +192,20 @@ def print_captions(report: Mapping[str, Any], console: Console | None = None) ->
     console.print(judges)
     for name, accuracy in report.get("decoded", {}).items():
         console.print(Text(f"decoded {name}: the base model is right on {accuracy:.0%}"))
-    console.print(
-        Text("* names a planted group. Captions are ranked by the method's direction, hardest first.", style="dim")
-    )
+    console.print(_LOOK_LEGEND)
+
+
+_LOOK_LEGEND = Text(
+    "* names a planted group. Captions are ranked by the method, hardest first; behind each the base model's accuracy on the "
+    "tenth of the class's test images that is nearest to it.",
+    style="dim",
+)
+
+
+def _described(text: str, one: Mapping[str, Any], near: Mapping[str, float]) -> str:
+    """A caption with its mark, and the accuracy nearby."""
+    accuracy = f"  {_short(near[text])}" if text in near else ""
+    return f"{'* ' if text in one['naming'] else ''}{text}{accuracy}"
 
 
 def _rank(one: Mapping[str, Any]) -> str:

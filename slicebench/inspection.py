@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.caption_metrics import GAP_SHARES, shares_of
-from slicebench.captioning import class_gaps, measure_captions
+from slicebench.captioning import accuracy_near, class_gaps, measure_captions
 from slicebench.errors import ConfigError, DataError, MethodError
 from slicebench.evaluation import is_oracle
 from slicebench.problem import Captions
@@ -66,8 +66,9 @@ class Inspection:
         return None if other is None or own is None or own <= 0 else other / own
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready: the outcome, and for each judge area, retention and the two accuracy curves of every class."""
-        names = self.problem.data.class_names or ("all",)
+        """JSON-ready: the outcome, the accuracy near every caption, and for each judge area, retention and curves by class."""
+        names, captions = self.problem.data.class_names or ("all",), self.problem.data.captions
+        assert captions is not None
         return {
             "problem": self.problem.name,
             "seed": self.problem.seed,
@@ -75,6 +76,7 @@ class Inspection:
             "method": type(self.method).__name__,
             "method_params": self.method.get_params(),
             "captions": self.outcome.model_dump(mode="json"),
+            "accuracy_near": {name: accuracy_near(captions, self.problem.test, c) for c, name in enumerate(names)},
             "judges": {
                 judge: {
                     "gap": self.area(judge),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slicebench.caption_metrics import naming_chance
-from slicebench.captioning import class_gaps, hard_and_easy, measure_captions, naming
+from slicebench.captioning import accuracy_near, class_gaps, hard_and_easy, measure_captions, naming
 from slicebench.evaluation import evaluate
 from slicebench.problem import AuditData, Captions, PlantedTruth
 from slicebench.registry import METHODS
@@ -125,3 +125,15 @@ def test_a_record_holds_the_outcome(problem):
     assert record.cost.caption_s > 0
     back = type(record).model_validate_json(record.model_dump_json())
     assert back.captions == record.captions
+
+
+def test_accuracy_near_a_caption_is_that_of_the_nearest_images(planted):
+    data, test, _ = planted
+    near = accuracy_near(data.captions, test, 0)
+    assert set(near) == {"up", "down", "right"}
+    rows = np.flatnonzero(test.labels == 0)
+    units = test.embeddings[rows] / np.linalg.norm(test.embeddings[rows], axis=1, keepdims=True)
+    for text, along in {"up": units[:, 1], "down": -units[:, 1], "right": units[:, 0]}.items():
+        assert near[text] == pytest.approx(test.correct[rows][np.argsort(-along)[: len(rows) // 10]].mean())
+    assert near["up"] < 0.1 < 0.9 < near["down"]
+    assert accuracy_near(data.captions, replace(test, labels=None, probs=None, correct=None), 0) == {}
