@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from slicebench.split import Inputs
     from slicebench.training.fitted import FittedModel
 
-DEFAULT_IMAGE_ENCODER = "nano-clip"
-
 
 class Encoder:
     """Maps n inputs to (n, d) float32; learns, if at all, from the train split alone.

@@ -105,3 +105,21 @@ def test_render_slicebench(benchmark):
     rng = np.random.default_rng(0)
     table = draw_attributes(2000, rng, noise=0.1)
     assert benchmark(lambda: render(table, 32, rng)).shape == (2000, 32, 32, 3)
+
+
+def test_easy_hard_gap(benchmark):
+    """500 resamples of one class of 5,000 images."""
+    from slicebench.caption_metrics import GAP_KS, easy_hard_gap
+
+    rng = np.random.default_rng(0)
+    easy, hard, correct = rng.random(5000), rng.random(5000), rng.random(5000) < 0.8
+    assert benchmark(easy_hard_gap, easy, hard, correct, GAP_KS).area is not None
+
+
+def test_nano_clip_encodes(benchmark):
+    """2,000 images of 16 px on one thread."""
+    from slicebench.encoders import make_encoder
+
+    images = np.random.default_rng(0).integers(0, 256, size=(2000, 16, 16, 3), dtype=np.uint8)
+    encoder = make_encoder("nano-clip")
+    assert benchmark(encoder.encode, images).shape == (2000, 64)
