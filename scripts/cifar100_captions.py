@@ -250,6 +250,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=35)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=OUT, help="the JSON file to write")
     parser.add_argument("--work", type=Path, default=Path("runs/cifar100-captions"), help="where embeddings are kept")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
@@ -283,10 +284,10 @@ def main() -> None:
         "planted_rate": {name: float(split.groups.any(axis=1).mean()) for name, split in splits.items()},
         "base_model": base.model_dump(mode="json"),
         "published": {"hit_at_1": 0.80, "hit_at_2": 0.95, "accuracy": 0.696, "minority_accuracy": 0.434},
-        "settings": {key: str(value) if isinstance(value, Path) else value for key, value in vars(asked).items()},
+        "settings": {key: value for key, value in vars(asked).items() if not isinstance(value, Path)},
         "encoders": results,
     }
-    OUT.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+    asked.out.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
     for name, result in results.items():
         for method, one in result["methods"].items():
             print(name, method, one["namf"], one["captions"]["metrics"], one["captions"]["p"])
