@@ -13,7 +13,7 @@ import numpy as np
 
 from slicebench.cache import cache_dir
 from slicebench.errors import ConfigError
-from slicebench.problem import AuditData, Captions, PlantedTruth, Problem
+from slicebench.problem import AuditData, PlantedTruth, Problem
 from slicebench.split import Split
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from slicebench.captions import CaptionSet
     from slicebench.dataset import DatasetAdapter
     from slicebench.encoders import Encoder
-    from slicebench.problem import Provenance
+    from slicebench.problem import Captions, Provenance
     from slicebench.training import ModelTrainer, Recipe
     from slicebench.training.fitted import FittedModel
 
@@ -191,15 +191,9 @@ def _embedded(captions: CaptionSet | None, embedder: Encoder) -> Captions | None
     """Candidates and references in the space of the inputs; None if there are none or the encoder has no text tower."""
     if captions is None or not embedder.reads_captions():
         return None
-    from slicebench.encoders.cached import embed_texts
+    from slicebench.encoders.cached import embed_captions
 
-    return Captions(
-        texts=captions.texts,
-        embeddings=embed_texts(embedder, captions.texts),
-        candidates=captions.candidates,
-        reference_texts=captions.reference_texts,
-        references=embed_texts(embedder, captions.reference_texts),
-    )
+    return embed_captions(embedder, captions)
 
 
 def _split(raw: RawSplit, model: FittedModel, embedder: Encoder) -> Split:

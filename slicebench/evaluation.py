@@ -269,7 +269,10 @@ def _checked_strength(strength: NDArray[Any], n_classes: int) -> NDArray[np.floa
 def _checked_captions(hardness: NDArray[Any], data: AuditData) -> NDArray[np.float64]:
     """Hardness of the captions, shape (C, m) and finite."""
     assert data.captions is not None
-    return array_of("caption_hardness", hardness, np.float64, 2, len(data.captions.reference_texts))
+    expected = data.captions.candidates.shape
+    if np.shape(hardness) != expected:
+        raise MethodError(f"caption_hardness has shape {np.shape(hardness)}; expected (classes, captions) = {expected}")
+    return array_of("caption_hardness", hardness, np.float64, 2)
 
 
 def _training_seconds(data: AuditData) -> tuple[float, float]:

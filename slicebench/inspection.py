@@ -11,7 +11,6 @@ from slicebench.caption_metrics import GAP_SHARES, shares_of
 from slicebench.captioning import accuracy_near, class_gaps, measure_captions
 from slicebench.errors import ConfigError, DataError, MethodError
 from slicebench.evaluation import is_oracle
-from slicebench.problem import Captions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from slicebench.caption_metrics import Gap
     from slicebench.method import SliceMethod, SliceScores
-    from slicebench.problem import Problem
+    from slicebench.problem import Captions, Problem
     from slicebench.record import CaptionOutcome
     from slicebench.split import Split
 
@@ -153,21 +152,15 @@ def inspect_captions(
 def in_encoder(problem: Problem, name: str) -> tuple[Split, Captions]:
     """Test split and candidate captions of `problem` embedded by another encoder that reads text."""
     from slicebench.encoders import make_encoder
-    from slicebench.encoders.cached import embed, embed_texts
+    from slicebench.encoders.cached import embed, embed_captions
 
     encoder, test, captions = make_encoder(name), problem.test, problem.data.captions
     if not encoder.reads_captions():
         raise ConfigError(f"encoder {name!r} has no text tower, so it cannot judge captions; try 'nano-clip:second'")
     if test.inputs is None or captions is None:
         raise DataError(f"problem {problem.name!r} has no inputs or no captions that another encoder could embed")
-    judged = Captions(
-        texts=captions.texts,
-        embeddings=embed_texts(encoder, captions.texts),
-        candidates=captions.candidates,
-        reference_texts=captions.reference_texts,
-        references=embed_texts(encoder, captions.reference_texts),
-    )
-    return replace(test, embeddings=embed(encoder, test.inputs, test.ids)), judged
+    judged = replace(test, embeddings=embed(encoder, test.inputs, test.ids))
+    return judged, embed_captions(encoder, captions)
 
 
 def other_answers(problem: Problem, seeds: Sequence[int], archs: Sequence[str]) -> dict[str, NDArray[np.bool_]]:

@@ -25,7 +25,7 @@ from slicebench.validation import array_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
+    from slicebench.problem import AuditData, Captions
     from slicebench.split import Split
 
 REQUIREMENTS = {
@@ -121,11 +121,7 @@ class SliceMethod(Parameterised):
         """
         from slicebench.directions import caption_cosines
 
-        if data.captions is None:
-            raise DataError(
-                "there are no candidate captions; the problem needs an encoder that reads text, as 'nano-clip'"
-            )
-        return caption_cosines(self.directions(data), data.captions)
+        return caption_cosines(self.directions(data), candidates_of(data))
 
     def strength(self) -> NDArray[np.float64] | None:
         """Evidence per class, shape (C,), that a failure mode exists; NaN where the method could not look."""
@@ -141,6 +137,13 @@ class SliceMethod(Parameterised):
             return getattr(self, attribute)
         except AttributeError:
             raise MethodError(f"{type(self).__name__} scores before it is fitted; call fit(data) first") from None
+
+
+def candidates_of(data: AuditData) -> Captions:
+    """Candidate captions of `data`; `DataError` where there are none."""
+    if data.captions is None:
+        raise DataError("there are no candidate captions; the problem needs an encoder that reads text, as 'nano-clip'")
+    return data.captions
 
 
 def _offered(word: str, data: AuditData) -> bool:

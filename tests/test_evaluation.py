@@ -228,3 +228,13 @@ def test_an_oversized_split_cannot_be_scored_by_position(problem):
     straight = measure(SliceScores(hardness=h), problem.test, problem.truth)
     permuted = measure(SliceScores(hardness=h[order]), shuffled, problem.truth)
     assert permuted.metrics == pytest.approx(straight.metrics)
+
+
+def test_captions_of_the_wrong_shape_cost_the_cell(problem):
+    class Wrong(Constant):
+        def caption_hardness(self, data):
+            return np.zeros((3, 3))
+
+    record = outcome(Wrong(), problem)
+    assert record.status == "failed"
+    assert record.reason == "MethodError: caption_hardness has shape (3, 3); expected (classes, captions) = (3, 4)"

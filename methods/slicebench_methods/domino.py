@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.method import SliceMethod, SliceScores, candidates_of
 from slicebench_methods._mixture import fit_mixture
 from slicebench_methods._needed import needed
 
@@ -195,9 +195,7 @@ class Domino(SliceMethod):
 
     def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
         """Dot product of each caption's embedding with the class's direction, shape (C, m): the paper's natural-language step."""
-        if data.captions is None:
-            return super().caption_hardness(data)
-        return self.directions(data) @ data.captions.embeddings.astype(np.float64).T
+        return self.directions(data) @ candidates_of(data).embeddings.astype(np.float64).T
 
     def notes(self) -> tuple[str, ...]:
         """Whether EM ran out of iterations."""

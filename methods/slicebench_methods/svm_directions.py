@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from slicebench.errors import DataError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.method import SliceMethod, SliceScores, candidates_of
 from slicebench_methods._needed import needed
 
 if TYPE_CHECKING:
@@ -150,17 +150,19 @@ class SVMDirections(SliceMethod):
 
         A class that fell back gets the default's, from its confidences.
         """
-        learnt: NDArray[np.float64] = -self._fitted("directions_") / self.whiten_std_
-        return learnt if not self.fallbacks_ else np.where(np.isnan(learnt), super().directions(data), learnt)
+        directions: NDArray[np.float64] = -self._fitted("directions_") / self.whiten_std_
+        fell = list(self.fallbacks_)
+        if fell:
+            directions[fell] = super().directions(data)[fell]
+        return directions
 
     def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
         """Minus the decision value of each caption, shape (C, m); a class that fell back gets the default's cosines."""
-        if data.captions is None:
-            return super().caption_hardness(data)
-        hardness = -self.caption_scores(data.captions)
-        return (
-            hardness if not self.fallbacks_ else np.where(np.isnan(hardness), super().caption_hardness(data), hardness)
-        )
+        hardness = -self.caption_scores(candidates_of(data))
+        fell = list(self.fallbacks_)
+        if fell:
+            hardness[fell] = super().caption_hardness(data)[fell]
+        return hardness
 
     def caption_scores(self, captions: Captions) -> NDArray[np.float64]:
         """Decision value of each caption in each class, shape (C, m); most negative = hardest, NaN where the class fell back.

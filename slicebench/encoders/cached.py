@@ -11,6 +11,7 @@ import numpy as np
 from slicebench.cache import cache_dir, write_atomically
 from slicebench.encoders._batches import device
 from slicebench.errors import DataError
+from slicebench.problem import Captions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from slicebench.captions import CaptionSet
     from slicebench.encoders import Encoder
     from slicebench.split import Inputs
 
@@ -38,6 +40,17 @@ def embed(encoder: Encoder, inputs: Inputs, ids: NDArray[np.str_] | None = None)
 def embed_texts(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
     """Embeddings of captions, shape (m, d), cached and rounded as those of inputs."""
     return _cached(encoder, "texts", lambda: _hash(texts), lambda: encoder.encode_texts(texts), len(texts))
+
+
+def embed_captions(encoder: Encoder, captions: CaptionSet | Captions) -> Captions:
+    """Candidates and references of `captions` in the space of an encoder that reads text."""
+    return Captions(
+        texts=captions.texts,
+        embeddings=embed_texts(encoder, captions.texts),
+        candidates=captions.candidates,
+        reference_texts=captions.reference_texts,
+        references=embed_texts(encoder, captions.reference_texts),
+    )
 
 
 def _cached(
