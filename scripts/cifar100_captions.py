@@ -32,6 +32,7 @@ from slicebench.evaluation import evaluate
 from slicebench.problem import Provenance
 from slicebench.registry import METHODS
 from slicebench.training import Recipe
+from slicebench_datasets._render import article
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,7 +129,7 @@ class Superclasses(DatasetAdapter):
 
 
 def _an(name: str) -> str:
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return f"{article(name)} {name}"
 
 
 def _split(

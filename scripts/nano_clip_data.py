@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 
 from slicebench_datasets._digits import digit_caption
-from slicebench_datasets._render import COLOURS, VALUES, captions_of, draw_attributes, render
+from slicebench_datasets._render import COLOURS, UNSAID, VALUES, captions_of, draw_attributes, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,7 +199,6 @@ DIGIT_SINGLES = ("digit", "colour", "ground")
 DIGIT_COMPOUNDS: tuple[tuple[str, ...], ...] = (
     ("colour", "digit"), ("digit", "noise"), ("colour", "ground"), ("digit", "ground"), ("digit", "colour", "ground"),
 )  # fmt: skip
-UNSAID = {"distractor": "none", "lighting": "even"}
 WEIGHTS = {"shape": 2.0, "digit": 5.0, "distractor": 2.0}
 """Of the groups of single attributes that are hard to see; 1 for the others."""
 
@@ -220,10 +219,8 @@ def scene_group(table: pd.DataFrame, mention: Sequence[str], n: int) -> Group:
     """Group over the first rows of a batch of `n` images: its scenes."""
     said = np.ones(len(table), dtype=bool)
     for attribute in mention:
-        if attribute in UNSAID:
-            said &= (table[attribute] != UNSAID[attribute]).to_numpy()
-        if attribute == "noise":
-            said &= (table["noise"] >= NOISY["scene"][1]).to_numpy()
+        told = table["noise"] >= NOISY["scene"][1] if attribute == "noise" else ~table[attribute].isin(UNSAID)
+        said &= told.to_numpy()
     return _group(captions_of(table, mention), said, 0, n, mention)
 
 
@@ -285,4 +282,4 @@ def vocabulary() -> list[str]:
     for values in VALUES.values():
         words |= set(values)
     words |= set(INKS) | set(GROUNDS) | {str(d) for d in range(10)}
-    return sorted(words - {"none", "even"})
+    return sorted(words - set(UNSAID))

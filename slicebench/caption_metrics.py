@@ -145,14 +145,17 @@ def shares_of(n: int, shares: Sequence[float] = GAP_SHARES) -> tuple[int, ...]:
     return tuple(sorted({max(1, round(s * n)) for s in shares}))
 
 
-def naming_part(values: Mapping[str, float | None]) -> dict[str, float]:
-    """Those of `values` whose keys are `LABELS`, for a class in which they are defined."""
-    return {key: value for key in LABELS if (value := values[key]) is not None}
+def pooled(
+    rows: Sequence[Mapping[str, float | None]], chances: Sequence[Mapping[str, float | None]]
+) -> dict[str, dict[str, float]]:
+    """Mean score and chance over classes (of any number of problems and seeds), with the exact p of the two hit rates.
 
-
-def pooled(rows: Sequence[Mapping[str, float]], chances: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean score and chance over classes (of any number of problems and seeds), with the exact p of the two hit rates."""
-    value = {key: float(np.mean([row[key] for row in rows])) for key in LABELS}
-    chance = {key: float(np.mean([row[key] for row in chances])) for key in LABELS}
-    p = {key: exact_p(sum(row[key] for row in rows), [row[key] for row in chances]) for key in ("hit_at_1", "hit_at_2")}
-    return {"value": value, "chance": chance, "p": p}
+    Every row has a number for each of `LABELS`: classes in which no candidate names a group are left out before.
+    """
+    columns = {key: np.array([row[key] for row in rows], dtype=float) for key in LABELS}
+    odds = {key: np.array([row[key] for row in chances], dtype=float) for key in LABELS}
+    return {
+        "value": {key: float(column.mean()) for key, column in columns.items()},
+        "chance": {key: float(column.mean()) for key, column in odds.items()},
+        "p": {key: exact_p(sum(columns[key].tolist()), odds[key].tolist()) for key in ("hit_at_1", "hit_at_2")},
+    }

@@ -12,7 +12,6 @@ from slicebench.caption_metrics import (
     Gap,
     easy_hard_gap,
     naming_chance,
-    naming_part,
     naming_scores,
     pooled,
 )
@@ -157,7 +156,7 @@ def _outcome(per_class: dict[str, ClassCaptions], gaps: Sequence[Gap]) -> Captio
     chance: dict[str, float | None] = dict.fromkeys(LABELS)
     p: dict[str, float] = {}
     if named:
-        both = pooled([naming_part(one.metrics) for one in named], [naming_part(one.chance) for one in named])
+        both = pooled([one.metrics for one in named], [one.chance for one in named])
         metrics.update(both["value"])
         chance.update(both["chance"])
         p = both["p"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from slicebench.errors import ConfigError, DataError
+from slicebench.errors import DataError
 from slicebench.registry import Registry
 from slicebench.split import put_field
 from slicebench.validation import array_of, labels_of
@@ -120,6 +120,7 @@ class Decoder:
     """Pictures points of the embedding space; equal points give equal images."""
 
     argument_help: ClassVar[str] = ""
+    argument_optional: ClassVar[bool] = False
     """What the argument behind the name is, such as "FOLDER"; empty for a decoder that takes none."""
 
     @classmethod
@@ -225,13 +226,9 @@ def make_decoder(name: str, problem: Problem) -> Decoder:
         for an argument that is missing or not wanted, and a decoder that does not fit the problem.
 
     """
-    base, colon, argument = name.partition(":")
-    kind: type[Decoder] = DECODERS.load(base)
-    if colon and not kind.argument_help:
-        raise ConfigError(f"decoder {name!r}: {base!r} takes nothing behind its name")
-    if not argument and kind.argument_help:
-        raise ConfigError(f"decoder {name!r} needs an argument: {base}:{kind.argument_help}")
-    return kind.for_problem(problem, argument or None)
+    kind, argument = DECODERS.load_with_argument(name)
+    decoder: Decoder = kind.for_problem(problem, argument)
+    return decoder
 
 
 def decoded_accuracy(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.caption_metrics import GAP_SHARES, shares_of
-from slicebench.captioning import accuracy_near, class_gaps, measure_captions
+from slicebench.captioning import accuracy_near, class_gaps, mean_gap, measure_captions
 from slicebench.errors import ConfigError, DataError, MethodError
-from slicebench.evaluation import is_oracle
+from slicebench.evaluation import is_oracle, run_method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from slicebench.caption_metrics import Gap
     from slicebench.method import SliceMethod, SliceScores
-    from slicebench.problem import Captions, Problem
+    from slicebench.problem import Captions, Problem, TrainedModel
     from slicebench.record import CaptionOutcome
     from slicebench.split import Split
 
@@ -56,8 +56,7 @@ class Inspection:
 
     def area(self, judge: str) -> float | None:
         """Mean gap over K and classes before one judge; None where no class has a gap."""
-        areas = [gap.area for gap in self.gaps[judge].values() if gap is not None]
-        return float(np.mean(areas)) if areas else None
+        return mean_gap([gap for gap in self.gaps[judge].values() if gap is not None])["gap"]
 
     def retention(self, judge: str) -> float | None:
         """Share of the own gap that is left before another judge; None where the own gap is not above 0."""
@@ -113,7 +112,7 @@ def inspect_captions(
     DataError
         if the problem has no captions.
     MethodError
-        if the method declines the problem.
+        if the method declines the problem, or breaks its contract.
     ConfigError
         for an encoder without text tower, or if models are asked for and the problem has no trainer.
 
@@ -129,10 +128,11 @@ def inspect_captions(
         raise MethodError(f"{type(method).__name__} declines {problem.name!r}: {reason}")
     if is_oracle(method):
         method.reveal(problem.truth)  # type: ignore[attr-defined]
-    method.fit(data)
-    hardness = method.caption_hardness(data)
-    outcome = measure_captions(hardness, data, test, problem.truth)
+    run = run_method(method, data, test)
+    outcome = measure_captions(run.caption_hardness, data, test, problem.truth)
+    assert run.caption_hardness is not None
     assert outcome is not None
+    hardness = run.caption_hardness
     gaps = {
         OWN: class_gaps(hardness, captions, test),
         f"own, {GAP_SHARES[0]:.0%} to {GAP_SHARES[-1]:.0%} of the class": class_gaps(
@@ -144,9 +144,7 @@ def inspect_captions(
         gaps[f"in {name}"] = class_gaps(hardness, other_captions, other_test)
     for name, correct in other_answers(problem, seeds, archs).items():
         gaps[f"for {name}"] = class_gaps(hardness, captions, test, correct=correct)
-    return Inspection(
-        problem=problem, method=method, scores=method.score(test), hardness=hardness, outcome=outcome, gaps=gaps
-    )
+    return Inspection(problem=problem, method=method, scores=run.scores, hardness=hardness, outcome=outcome, gaps=gaps)
 
 
 def in_encoder(problem: Problem, name: str) -> tuple[Split, Captions]:
@@ -170,19 +168,16 @@ def other_answers(problem: Problem, seeds: Sequence[int], archs: Sequence[str]) 
 
     if not (seeds or archs):
         return {}
-    data, test = problem.data, problem.test
-    if data.trainer is None or data.train.inputs is None or data.train.labels is None or test.inputs is None:
+    data, test, trainer = problem.data, problem.test, problem.data.trainer
+    inputs, labels = data.train.inputs, data.train.labels
+    if trainer is None or inputs is None or labels is None or test.inputs is None:
         raise ConfigError(f"problem {problem.name!r} has no trainer, so no other base model can be trained")
-    recipe = Recipe.model_validate(data.trainer.recipe.model_dump())
-    recipes = {f"seed {seed}": recipe.but(seed=seed) for seed in seeds}
-    recipes |= {f"arch {arch}": recipe.but(arch=arch) for arch in archs}
-    out = {}
-    for name, other in recipes.items():
-        trainer = ModelTrainer(
-            other, data.train.inputs, data.train.labels, len(data.class_names), cache=cache_dir() / "models"
-        )
-        out[name] = trainer.fit().predict(test.inputs).argmax(axis=1) == test.labels
-    return out
+    recipe = Recipe.model_validate(trainer.recipe.model_dump())
+    n_classes, cache = len(data.class_names), cache_dir() / "models"
+    trainers = {arch: ModelTrainer(recipe.but(arch=arch), inputs, labels, n_classes, cache) for arch in archs}
+    models: dict[str, TrainedModel] = {f"seed {seed}": trainer.fit(seed=seed) for seed in seeds}
+    models |= {f"arch {arch}": other.fit() for arch, other in trainers.items()}
+    return {name: model.predict(test.inputs).argmax(axis=1) == test.labels for name, model in models.items()}
 
 
 def _curves(gap: Gap) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from slicebench.errors import PluginError, did_you_mean
+from slicebench.errors import ConfigError, PluginError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,28 @@ class Registry:
         if loaded is None:
             raise PluginError(f"{name!r} of {_distribution(claims[0])} is {status}")
         return loaded
+
+    def load_with_argument(self, name: str) -> tuple[type[Any], str | None]:
+        """Class and argument of `name`, such as "open_clip:ViT-B-32/openai": the entry point's name, a colon, the argument.
+
+        The class says in `argument_help` what its argument is, empty if it takes none, and in `argument_optional` whether it
+        can do without.
+
+        Raises
+        ------
+        PluginError
+            as `load`.
+        ConfigError
+            for an argument that is missing or not wanted.
+
+        """
+        base, colon, argument = name.partition(":")
+        kind, what = self.load(base), self.group.rpartition(".")[2].removesuffix("s")
+        if colon and not kind.argument_help:
+            raise ConfigError(f"{what} {name!r}: {base!r} takes nothing behind its name")
+        if not argument and kind.argument_help and not kind.argument_optional:
+            raise ConfigError(f"{what} {name!r} needs an argument: {base}:{kind.argument_help}")
+        return kind, argument or None
 
     def describe(self) -> list[PluginInfo]:
         """Every plugin with its state; a broken one is told of here and harms nobody."""

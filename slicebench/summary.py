@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.caption_metrics import naming_part, pooled
+from slicebench.caption_metrics import pooled
 from slicebench.errors import StorageError
 from slicebench.statistics import Interval, SeedScores, hierarchical_interval
 
@@ -277,7 +277,7 @@ def _caption_row(method: str, problem: str | None, records: Sequence[Record]) ->
     named = [one for outcome in outcomes for one in outcome.per_class.values() if one.naming]
     if not named:
         return None
-    both = pooled([naming_part(one.metrics) for one in named], [naming_part(one.chance) for one in named])
+    both = pooled([one.metrics for one in named], [one.chance for one in named])
     gaps = [gap for outcome in outcomes if (gap := outcome.metrics["gap"]) is not None]
     return CaptionRow(method, problem, len(named), **both, gap=fmean(gaps) if gaps else None)
 

@@ -6,9 +6,10 @@ encoder is that of its entry point, or that and an argument: "pixels-pca", "open
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from slicebench.errors import ConfigError, DataError
+from slicebench.errors import DataError
 from slicebench.registry import Registry
 
 if TYPE_CHECKING:
@@ -56,6 +57,14 @@ class Encoder:
 
     def fingerprint(self) -> str | None:
         """Hash of weights and preprocessing, by which embeddings are cached; None: they depend on the problem, or are cheap."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str | None:
+        return self.identify()  # hundreds of megabytes may have to be read for it
+
+    def identify(self) -> str | None:
+        """Compute the fingerprint; asked for once. By default there is none."""
         return None
 
 
@@ -73,10 +82,6 @@ def make_encoder(name: str) -> Encoder:
         for an argument that is missing or not wanted.
 
     """
-    base, colon, argument = name.partition(":")
-    kind: type[Encoder] = ENCODERS.load(base)
-    if colon and not kind.argument_help:
-        raise ConfigError(f"encoder {name!r}: {base!r} takes nothing behind its name")
-    if not argument and kind.argument_help and not kind.argument_optional:
-        raise ConfigError(f"encoder {name!r} needs an argument: {base}:{kind.argument_help}")
-    return kind(argument or None)
+    kind, argument = ENCODERS.load_with_argument(name)
+    encoder: Encoder = kind(argument)
+    return encoder

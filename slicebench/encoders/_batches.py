@@ -11,7 +11,7 @@ import numpy as np
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -88,6 +88,17 @@ def encode_images(name: str, inputs: Inputs, function: Callable[[Images], Tensor
             told = now
     embeddings: NDArray[np.float32] = torch.cat(parts).numpy()
     return embeddings
+
+
+def resized(images: Images, side: int, mean: Sequence[float], std: Sequence[float], *, full: float = 255.0) -> Tensor:
+    """Images (n, H, W, 3) as (n, 3, side, side), bilinear and antialiased; `full` becomes 1, then mean and std are normalised."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    x = interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+    centre, spread = (torch.tensor(values, dtype=torch.float32)[:, None, None] for values in (mean, std))
+    return (x / full - centre) / spread
 
 
 def on_pictures(transform: Callable[[Any], Tensor], images: Images) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from slicebench.cache import content_key
 from slicebench.encoders import Encoder
-from slicebench.encoders._batches import device, encode_images
+from slicebench.encoders._batches import device, encode_images, resized
 from slicebench.encoders._weights import first_line, read_state
 from slicebench.errors import StorageError
 
@@ -49,10 +49,12 @@ class CifarResNet(Encoder):
         """Embeddings of uint8 images (n, H, W) or (n, H, W, 3), shape (n, 64); `DataError` for other inputs."""
         state = self.state
         return encode_images(
-            f"cifar-resnet:{self.argument}", inputs, lambda images: features(state, _normalised(images).to(device()))
+            f"cifar-resnet:{self.argument}",
+            inputs,
+            lambda images: features(state, resized(images, SIDE, MEAN, STD).to(device())),
         )
 
-    def fingerprint(self) -> str:
+    def identify(self) -> str:
         """Hash of weights and preprocessing."""
         arrays = [self.state[name].cpu().numpy() for name in sorted(self.state)]
         return content_key(sorted(self.state), *arrays, [SIDE, MEAN, STD])
@@ -101,14 +103,3 @@ def features(state: Mapping[str, Tensor], x: Tensor) -> Tensor:
             x = (y + pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, new // 2, new - new // 2))).relu()
             block += 1
     return x.mean(dim=(2, 3))
-
-
-def _normalised(images: NDArray[np.uint8]) -> Tensor:
-    """Input of the network, shape (n, 3, 32, 32), from images (n, H, W, 3)."""
-    import torch
-    from torch.nn.functional import interpolate
-
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float()
-    x = interpolate(x, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-    mean, std = (torch.tensor(value)[:, None, None] for value in (MEAN, STD))
-    return (x / 255 - mean) / std

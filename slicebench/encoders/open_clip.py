@@ -118,12 +118,8 @@ class OpenClip(Encoder):
         embeddings: NDArray[np.float32] = torch.cat(parts).numpy()
         return embeddings
 
-    def fingerprint(self) -> str:
+    def identify(self) -> str:
         """Hash of weights, preprocessing and tokeniser."""
-        return self._fingerprint
-
-    @cached_property
-    def _fingerprint(self) -> str:
         return content_key(state_hash(self.loaded.model), self.loaded.about_prepare)
 
     def _load(self) -> Loaded:

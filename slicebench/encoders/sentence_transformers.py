@@ -64,7 +64,7 @@ class SentenceTransformers(Encoder):
         )
         return embeddings
 
-    def fingerprint(self) -> str:
+    def identify(self) -> str:
         """Hash of the weights."""
         return state_hash(self._model)
 
@@ -77,9 +77,10 @@ class SentenceTransformers(Encoder):
         from sentence_transformers import SentenceTransformer
 
         name = self.argument or ""
+        folder = _folder_of(name)
         try:
             with quick_hub():
-                return SentenceTransformer(_folder_of(name), device=device()).eval()
+                return SentenceTransformer(folder, device=device()).eval()
         except Exception as error:
             raise StorageError(
                 f"the sentence encoder {name!r} is not on this machine and cannot be fetched ({type(error).__name__}: "

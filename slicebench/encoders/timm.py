@@ -49,7 +49,7 @@ class Timm(Encoder):
             f"timm:{self.argument}", inputs, lambda images: model(on_pictures(transform, images).to(device()))
         )
 
-    def fingerprint(self) -> str:
+    def identify(self) -> str:
         """Hash of weights and preprocessing."""
         model, _, about = self._loaded
         return content_key(state_hash(model), about)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from slicebench.cache import content_key
 from slicebench.encoders import Encoder
-from slicebench.encoders._batches import device, encode_images, on_pictures
+from slicebench.encoders._batches import device, encode_images, on_pictures, resized
 from slicebench.encoders._weights import load_into, missing_weights, placed_weights, read_state, state_hash
 from slicebench.errors import ConfigError, StorageError, did_you_mean
 
@@ -72,13 +72,7 @@ class InputConvention:
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
         """Input of the network, shape (n, 3, side, side), from images (n, H, W, 3)."""
-        import torch
-        from torch.nn.functional import interpolate
-
-        x = torch.from_numpy(images).permute(0, 3, 1, 2).float()
-        x = interpolate(x, size=(self.side, self.side), mode="bilinear", antialias=True, align_corners=False)
-        mean, std = (torch.tensor(value, dtype=torch.float32)[:, None, None] for value in (self.mean, self.std))
-        x = (x - mean) / std
+        x = resized(images, self.side, self.mean, self.std, full=1.0)
         return x.flip(-1, -2) if self.rotate else x
 
 
@@ -131,7 +125,7 @@ class Torchvision(Encoder):
             lambda images: loaded.features(loaded.prepare(images).to(device())),
         )
 
-    def fingerprint(self) -> str:
+    def identify(self) -> str:
         """Hash of weights and preprocessing."""
         return content_key(state_hash(self._loaded.model), self._loaded.about_prepare)
 

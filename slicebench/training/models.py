@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -73,9 +73,15 @@ def threads_of(arch: str) -> Iterator[None]:
     number of threads: a seed must mean the same model whatever `--jobs` is. A ResNet needs every core; its bits hold for a
     given number of threads.
     """
+    with nullcontext() if arch.startswith("resnet") else one_thread():
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: the order of a sum, and with it the last bits, depends on their number."""
     before = torch.get_num_threads()
-    if not arch.startswith("resnet"):
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     try:
         yield
     finally:

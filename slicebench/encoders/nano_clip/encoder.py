@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from slicebench.encoders._batches import resized
 from slicebench.encoders.open_clip import Loaded, OpenClip, _created
 from slicebench.errors import ConfigError, StorageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from slicebench.split import Inputs
 
@@ -52,12 +51,16 @@ class NanoClip(OpenClip):
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:
         """Embeddings of uint8 images (n, H, W) or (n, H, W, 3), shape (n, d); `DataError` for other inputs."""
-        with _one_thread():
+        from slicebench.training.models import one_thread
+
+        with one_thread():
             return super().encode(inputs, ids)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of captions, shape (m, d); `DataError` for words that are not in the vocabulary."""
-        with _one_thread():
+        from slicebench.training.models import one_thread
+
+        with one_thread():
             return super().encode_texts(texts)
 
     def _load(self) -> Loaded:
@@ -75,28 +78,5 @@ class NanoClip(OpenClip):
         except (OSError, ValueError, KeyError) as error:
             raise StorageError(f"{folder} is incomplete ({error}); install slicebench again") from error
         about = json.dumps([preprocessing, list(tokenize.numbers), tokenize.context_length], sort_keys=True)
-        return Loaded(model, lambda images: _prepared(images, preprocessing), tokenize, about)
-
-
-def _prepared(images: NDArray[np.uint8], preprocessing: dict[str, Any]) -> Tensor:
-    """Images (n, H, W, 3) resized and normalised, shape (n, 3, size, size)."""
-    import torch
-    from torch.nn.functional import interpolate
-
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float()
-    x = interpolate(x, size=preprocessing["size"], mode="bilinear", antialias=True, align_corners=False)
-    mean, std = (torch.tensor(preprocessing[key])[:, None, None] for key in ("mean", "std"))
-    return (x / 255 - mean) / std
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The order of sums, and with it the last bits, depends on the number of threads."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        side, mean, std = (preprocessing[key] for key in ("size", "mean", "std"))
+        return Loaded(model, lambda images: resized(images, side, mean, std), tokenize, about)
