@@ -115,7 +115,7 @@ class Superclasses(DatasetAdapter):
             name="cifar100-superclass",
             seed=seed,
             splits={name: split for name, split in splits.items() if name != "pool"},
-            recipe=Recipe(
+            base_model=Recipe(
                 arch="small_cnn", width=self.width, epochs=self.epochs, batch_size=256, peak_lr=0.2, peak_epoch=5
             ),
             encoder=encoder,

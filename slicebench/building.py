@@ -13,7 +13,7 @@ import numpy as np
 
 from slicebench.cache import cache_dir
 from slicebench.errors import ConfigError
-from slicebench.problem import AuditData, PlantedTruth, Problem
+from slicebench.problem import AuditData, PlantedTruth, Problem, Provenance
 from slicebench.split import Split
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.captions import CaptionSet
+    from slicebench.datafiles import DatasetCard
     from slicebench.dataset import DatasetAdapter
     from slicebench.encoders import Encoder
-    from slicebench.problem import Captions, Provenance
+    from slicebench.problem import Captions, TrainedModel
+    from slicebench.split import Inputs
     from slicebench.training import ModelTrainer, Recipe
     from slicebench.training.fitted import FittedModel
 
@@ -38,8 +40,8 @@ class RawSplit:
     ----------
     ids : (n,) strings
         Distinct over all splits, and silent about the groups.
-    inputs : (n, ...) array
-        Images (n, side, side[, 3]) of bytes, or vectors (n, d) of float32.
+    inputs : n raw examples
+        Images (n, side, side[, 3]) of bytes (also a memory map, see `slicebench.images`), vectors (n, d) of float32, or texts.
     labels : (n,) int64
     groups : (n, g) bool
         The truth.
@@ -49,7 +51,7 @@ class RawSplit:
     """
 
     ids: NDArray[np.str_]
-    inputs: NDArray[Any]
+    inputs: Inputs
     labels: NDArray[np.int64]
     groups: NDArray[np.bool_]
     metadata: pd.DataFrame | None = None
@@ -72,7 +74,7 @@ class RawSplit:
             inputs=inputs[rows],
             labels=labels[rows],
             groups=groups[rows],
-            metadata=None if metadata is None else _detached(metadata, rows),
+            metadata=None if metadata is None else detached(metadata, rows),
         )
 
 
@@ -82,7 +84,7 @@ def build_problem(
     name: str,
     seed: int,
     splits: Mapping[str, RawSplit],
-    recipe: Recipe,
+    base_model: Recipe | TrainedModel,
     encoder: str,
     class_names: Sequence[str],
     group_names: Sequence[str],
@@ -103,8 +105,8 @@ def build_problem(
         Of the problem; the base model is trained with it too.
     splits : mapping
         train, val, test and perhaps pool.
-    recipe : Recipe
-        How the base model is trained; its seed is replaced.
+    base_model : Recipe or TrainedModel
+        How the base model is trained, its seed replaced; or a model that is there already, and then no method can train one.
     encoder : str
         Name of the encoder that makes the embeddings, fitted on train.
     class_names : sequence of strings
@@ -129,14 +131,53 @@ def build_problem(
 
     """
     from slicebench.encoders import make_encoder
+    from slicebench.training import Recipe
 
     _check(splits, class_names)
     fitter = make_encoder(encoder)
     fitter.fingerprint()  # loads the weights, where there are any: what is missing is said before a model is trained
-    trainer, model = _base_model(recipe.but(seed=seed), splits["train"], len(class_names))
+    trainer: ModelTrainer | None = None
+    model: TrainedModel
+    if isinstance(base_model, Recipe):
+        trainer, model = _base_model(base_model.but(seed=seed), splits, len(class_names))
+    else:
+        model = base_model
     embedder = fitter.fit(splits["train"].inputs, model)
-    seen = {key: _split(raw, model, embedder) for key, raw in splits.items()}
-    groups = {key: raw.groups for key, raw in splits.items()}
+    return assemble(
+        adapter,
+        name=name,
+        seed=seed,
+        splits={key: _split(raw, model, embedder) for key, raw in splits.items()},
+        groups={key: raw.groups for key, raw in splits.items()},
+        encoder=encoder,
+        class_names=class_names,
+        group_names=group_names,
+        how=how,
+        provenance=provenance,
+        captions=_embedded(captions, embedder),
+        captions_for_groups=captions_for_groups,
+        trainer=trainer,
+    )
+
+
+def assemble(
+    adapter: DatasetAdapter,
+    *,
+    name: str,
+    seed: int,
+    splits: Mapping[str, Split],
+    groups: Mapping[str, NDArray[np.bool_]],
+    encoder: str,
+    class_names: Sequence[str],
+    group_names: Sequence[str],
+    how: str,
+    provenance: Provenance,
+    captions: Captions | None = None,
+    captions_for_groups: Mapping[str, tuple[str, ...]] | None = None,
+    trainer: ModelTrainer | None = None,
+) -> Problem:
+    """Problem of splits that a model has seen already; parameters as of `build_problem`, `groups` (n, g) per split."""
+    rate = float(groups["test"].any(axis=1).mean()) if group_names else None
     return Problem(
         name=name,
         family=adapter.family,
@@ -147,23 +188,29 @@ def build_problem(
         modality=adapter.modality,
         encoder=encoder,
         data=AuditData(
-            train=seen["train"],
-            val=seen["val"],
-            pool=seen.get("pool"),
+            train=splits["train"],
+            val=splits["val"],
+            pool=splits.get("pool"),
             class_names=tuple(class_names),
-            captions=_embedded(captions, embedder),
+            captions=captions,
             trainer=trainer,
         ),
-        test=seen["test"],
+        test=splits["test"],
         truth=PlantedTruth(
-            ids={key: split.ids for key, split in seen.items()},
+            ids={key: split.ids for key, split in splits.items()},
             groups=groups,
             group_names=tuple(group_names),
             captions=captions_for_groups or {},
             how=how,
         ),
-        provenance=replace(provenance, planted_rate=float(groups["test"].any(axis=1).mean())),
+        provenance=replace(provenance, planted_rate=rate),
     )
+
+
+def provenance_of(card: DatasetCard | None, revision: str = "local files") -> Provenance:
+    """What a problem says of its data: source and licence as on the card."""
+    assert card is not None, "an adapter of local data has a card"
+    return Provenance(source=f"{card.title}. {card.source}", licence=card.licence, revision=revision)
 
 
 def _check(splits: Mapping[str, RawSplit], class_names: Sequence[str]) -> None:
@@ -173,18 +220,21 @@ def _check(splits: Mapping[str, RawSplit], class_names: Sequence[str]) -> None:
     absent = sorted(set(range(len(class_names))) - set(splits["train"].labels.tolist()))
     if absent:
         names = ", ".join(class_names[c] for c in absent)
-        raise ConfigError(f"train has no example of the classes {names}; raise n_train, or lower the number of classes")
+        raise ConfigError(f"train has no example of the classes {names}; take more of train, or fewer classes")
 
 
-def _base_model(recipe: Recipe, train: RawSplit, n_classes: int) -> tuple[ModelTrainer, FittedModel]:
+def _base_model(recipe: Recipe, splits: Mapping[str, RawSplit], n_classes: int) -> tuple[ModelTrainer, FittedModel]:
     """Trainer and trained base model, with the snapshot at a third of the epochs that JTT's early stopping wants.
 
-    Both share one cache, so a method that asks for that snapshot pays what its training did cost and waits for nothing.
+    Both share one cache, so a method that asks for that snapshot pays what its training did cost and waits for nothing. A model
+    trained by binary cross-entropy decides by the threshold that is best for F1 on val.
     """
     from slicebench.training import ModelTrainer
 
+    train, val = splits["train"], splits["val"]
     trainer = ModelTrainer(recipe, train.inputs, train.labels, n_classes, cache=cache_dir() / "models")
-    return trainer, trainer.fit(snapshots=(max(1, round(recipe.epochs / 3)),))
+    model = trainer.fit(snapshots=(max(1, round(recipe.epochs / 3)),))
+    return trainer, model.with_threshold(val.inputs, val.labels) if recipe.loss == "bce" else model
 
 
 def _embedded(captions: CaptionSet | None, embedder: Encoder) -> Captions | None:
@@ -196,20 +246,22 @@ def _embedded(captions: CaptionSet | None, embedder: Encoder) -> Captions | None
     return embed_captions(embedder, captions)
 
 
-def _split(raw: RawSplit, model: FittedModel, embedder: Encoder) -> Split:
+def _split(raw: RawSplit, model: TrainedModel, embedder: Encoder) -> Split:
     from slicebench.encoders.cached import embed
 
-    return Split.from_probs(
+    probs, threshold = model.predict(raw.inputs), getattr(model, "threshold", None)
+    split = Split.from_probs(
         ids=raw.ids,
         embeddings=embed(embedder, raw.inputs, raw.ids),
         labels=raw.labels,
-        probs=model.predict(raw.inputs),
+        probs=probs,
         inputs=raw.inputs,
         metadata=raw.metadata,
     )
+    return split if threshold is None else replace(split, correct=(probs[:, 1] >= threshold) == (raw.labels == 1))
 
 
-def _detached(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
+def detached(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
     """Rows of `table` in new memory: a table that dropped a column may still share a block with it."""
     import pandas as pd
 

@@ -3,7 +3,7 @@
     problem.json                      what it is, and how the base model was trained
     data/<split>.safetensors          ids (UTF-8, a row each), embeddings, losses, labels, probs, correct
     data/<split>.parquet              metadata, with the ids as index
-    data/<split>.inputs.safetensors   raw arrays; texts stand in data/<split>.texts.parquet
+    data/<split>.inputs.npy           raw arrays, mapped into memory; texts stand in data/<split>.texts.parquet
     data/captions.safetensors
     truth/                            the planted groups, read by the evaluator only
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +24,29 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slicebench.cache import cache_dir
 from slicebench.errors import DataError, StorageError
+from slicebench.frozen_files import (
+    ids_from_bytes,
+    ids_to_bytes,
+    intact,
+    read_arrays,
+    read_inputs,
+    read_table,
+    read_text,
+    write_arrays,
+    write_inputs,
+)
 from slicebench.problem import SPLITS, AuditData, Captions, PlantedTruth, Problem, Provenance
 from slicebench.split import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from slicebench.problem import Trainer
     from slicebench.split import Inputs
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _ARRAYS = ("embeddings", "losses", "labels", "probs", "correct")
 
 
@@ -60,26 +71,7 @@ class Header(BaseModel):
     captions: tuple[str, ...] | None
     reference_texts: tuple[str, ...] | None
     recipe: dict[str, Any] | None
-
-
-class StoredArray:
-    """Raw inputs in a safetensors file, read whole when first asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._array: NDArray[Any] | None = None
-        self._length = _shape(path, "inputs")[0]
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: Any) -> Any:
-        return np.asarray(self)[index]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001
-        if self._array is None:
-            self._array = _read_arrays(self._path)["inputs"]
-        return self._array if dtype is None else self._array.astype(dtype)
+    inputs_are_embeddings: bool
 
 
 def save_problem(problem: Problem, folder: Path) -> None:
@@ -100,6 +92,32 @@ def save_problem(problem: Problem, folder: Path) -> None:
         shutil.rmtree(building, ignore_errors=True)
 
 
+def without_inputs(problem: Problem) -> Problem:
+    """Same problem without its raw inputs, as small as can be, and as free to be passed on as embeddings are.
+
+    A base model that reads the inputs through the very encoder of the embeddings needs nothing else: the embeddings take the
+    inputs' place, and methods can still train models. Otherwise the trainer goes with the inputs.
+    """
+    recipe: Any = None if problem.data.trainer is None else problem.data.trainer.recipe
+    reads_embeddings = recipe is not None and recipe.features == problem.encoder
+    parts = {
+        name: replace(s, inputs=s.embeddings if reads_embeddings else None) for name, s in _splits(problem).items()
+    }
+    data = AuditData(
+        train=parts["train"],
+        val=parts["val"],
+        pool=parts.get("pool"),
+        class_names=problem.data.class_names,
+        captions=problem.data.captions,
+        trainer=_trainer(
+            recipe.model_dump() | {"features": None} if reads_embeddings else None,
+            parts["train"],
+            problem.data.class_names,
+        ),
+    )
+    return replace(problem, data=data, test=parts["test"])
+
+
 def load_header(folder: Path) -> Header:
     """What the frozen problem in `folder` is.
 
@@ -109,7 +127,7 @@ def load_header(folder: Path) -> Header:
         if the folder is missing, unreadable or of another format version.
 
     """
-    text = _read_text(folder / "problem.json")
+    text = read_text(folder / "problem.json")
     try:
         header = Header.model_validate_json(text)
     except ValidationError as error:
@@ -124,7 +142,7 @@ def load_header(folder: Path) -> Header:
 def load_audit(folder: Path) -> tuple[AuditData, Split]:
     """What a method may see, and the test split; the truth stays on disk."""
     header = load_header(folder)
-    with _intact(folder):
+    with intact(folder):
         splits = {name: _load_split(folder / "data", name, header) for name in header.splits}
         data = AuditData(
             train=splits["train"],
@@ -132,7 +150,7 @@ def load_audit(folder: Path) -> tuple[AuditData, Split]:
             pool=splits.get("pool"),
             class_names=header.class_names,
             captions=_load_captions(folder / "data", header),
-            trainer=_trainer(header, splits["train"]),
+            trainer=_trainer(header.recipe, splits["train"], header.class_names),
         )
     return data, splits["test"]
 
@@ -142,19 +160,19 @@ def load_split(folder: Path, name: str) -> Split:
     header = load_header(folder)
     if name not in header.splits:
         raise StorageError(f"{folder} has no split {name!r}; it has {', '.join(header.splits)}")
-    with _intact(folder):
+    with intact(folder):
         return _load_split(folder / "data", name, header)
 
 
 def load_truth(folder: Path, *splits: str) -> PlantedTruth:
     """Load the planted truth of `splits`, by default of all; for the evaluator."""
-    text = _read_text(folder / "truth" / "truth.json")
-    arrays = _read_arrays(folder / "truth" / "truth.safetensors")
+    text = read_text(folder / "truth" / "truth.json")
+    arrays = read_arrays(folder / "truth" / "truth.safetensors")
     names = splits or tuple(name for name in arrays if not name.endswith(".ids"))
-    with _intact(folder / "truth"):
+    with intact(folder / "truth"):
         described = json.loads(text)
         return PlantedTruth(
-            ids={name: _ids_from_bytes(arrays[f"{name}.ids"]) for name in names},
+            ids={name: ids_from_bytes(arrays[f"{name}.ids"]) for name in names},
             groups={name: arrays[name] for name in names},
             group_names=tuple(described["group_names"]),
             captions={name: tuple(texts) for name, texts in described["captions"].items()},
@@ -189,76 +207,90 @@ def _header(problem: Problem) -> Header:
         captions=captions.texts if captions else None,
         reference_texts=captions.reference_texts if captions else None,
         recipe=trainer.recipe.model_dump(mode="json") if trainer is not None else None,
+        inputs_are_embeddings=_are_embeddings(problem.test),
     )
+
+
+def _are_embeddings(split: Split) -> bool:
+    return isinstance(split.inputs, np.ndarray) and np.shares_memory(split.inputs, split.embeddings)
+
+
+def _compact(embeddings: NDArray[np.float32]) -> NDArray[Any]:
+    """In half precision where that loses nothing, as for encoders that round to it."""
+    with np.errstate(over="ignore"):
+        half = embeddings.astype(np.float16)
+    return half if np.array_equal(half, embeddings) else embeddings
 
 
 def _save_split(split: Split, folder: Path, name: str) -> None:
     import pandas as pd
 
     arrays = {key: value for key in _ARRAYS if (value := getattr(split, key)) is not None}
-    _write_arrays(folder / f"{name}.safetensors", {"ids": _ids_to_bytes(split.ids), **arrays})
+    arrays["embeddings"] = _compact(split.embeddings)
+    write_arrays(folder / f"{name}.safetensors", {"ids": ids_to_bytes(split.ids), **arrays})
     if split.metadata is not None:
         index = pd.Index(split.ids.tolist(), name="id")
         split.metadata.set_axis(index, axis=0).to_parquet(folder / f"{name}.parquet")
-    if split.inputs is None:
+    if split.inputs is None or _are_embeddings(split):
         return
     if isinstance(split.inputs[0], str):
         texts = [split.inputs[i] for i in range(split.n)]
         pd.DataFrame({"text": texts}).to_parquet(folder / f"{name}.texts.parquet")
     else:
-        _write_arrays(folder / f"{name}.inputs.safetensors", {"inputs": np.asarray(split.inputs[:])})
+        write_inputs(folder / f"{name}.inputs.npy", split.inputs)
 
 
 def _load_split(folder: Path, name: str, header: Header) -> Split:
-    arrays = _read_arrays(folder / f"{name}.safetensors")
-    metadata = _read_table(folder / f"{name}.parquet") if header.with_metadata else None
+    arrays = read_arrays(folder / f"{name}.safetensors")
+    metadata = read_table(folder / f"{name}.parquet") if header.with_metadata else None
     unknown = set(arrays) - {"ids", *_ARRAYS}
     if unknown:
         raise DataError(f"{name}.safetensors holds unknown arrays {sorted(unknown)}")
-    return Split(
-        ids=_ids_from_bytes(arrays.pop("ids")),
+    split = Split(
+        ids=ids_from_bytes(arrays.pop("ids")),
         inputs=_load_inputs(folder, name),
         metadata=None if metadata is None else metadata.reset_index(drop=True),
         **arrays,
     )
+    return replace(split, inputs=split.embeddings) if header.inputs_are_embeddings else split
 
 
 def _load_inputs(folder: Path, name: str) -> Inputs | None:
     if (texts := folder / f"{name}.texts.parquet").exists():
-        listed: list[str] = _read_table(texts)["text"].tolist()
+        listed: list[str] = read_table(texts)["text"].tolist()
         return listed
-    arrays = folder / f"{name}.inputs.safetensors"
-    return StoredArray(arrays) if arrays.exists() else None
+    arrays = folder / f"{name}.inputs.npy"
+    return read_inputs(arrays) if arrays.exists() else None
 
 
 def _save_captions(captions: Captions | None, folder: Path) -> None:
     if captions is not None:
         arrays = {name: getattr(captions, name) for name in ("embeddings", "references", "candidates")}
-        _write_arrays(folder / "captions.safetensors", arrays)
+        write_arrays(folder / "captions.safetensors", arrays)
 
 
 def _load_captions(folder: Path, header: Header) -> Captions | None:
     if header.captions is None or header.reference_texts is None:
         return None
-    arrays = _read_arrays(folder / "captions.safetensors")
+    arrays = read_arrays(folder / "captions.safetensors")
     return Captions(texts=header.captions, reference_texts=header.reference_texts, **arrays)
 
 
 def _save_truth(truth: PlantedTruth, folder: Path) -> None:
-    ids = {f"{name}.ids": _ids_to_bytes(value) for name, value in truth.ids.items()}
-    _write_arrays(folder / "truth.safetensors", {**truth.groups, **ids})
+    ids = {f"{name}.ids": ids_to_bytes(value) for name, value in truth.ids.items()}
+    write_arrays(folder / "truth.safetensors", {**truth.groups, **ids})
     described = {"group_names": truth.group_names, "captions": dict(truth.captions), "how": truth.how}
     (folder / "truth.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 
-def _trainer(header: Header, train: Split) -> Trainer | None:
-    """Trainer of the base model's recipe on the stored train split."""
-    if header.recipe is None or train.inputs is None or train.labels is None:
+def _trainer(recipe: Any, train: Split, class_names: Sequence[str]) -> Trainer | None:
+    """Trainer of the base model's recipe (also as a dictionary) on the train split; None without recipe, inputs or labels."""
+    if recipe is None or train.inputs is None or train.labels is None:
         return None
     from slicebench.training import ModelTrainer, Recipe
 
-    recipe = Recipe.model_validate(header.recipe)
-    return ModelTrainer(recipe, train.inputs, train.labels, len(header.class_names), cache=cache_dir() / "models")
+    checked = Recipe.model_validate(recipe)
+    return ModelTrainer(checked, train.inputs, train.labels, len(class_names), cache=cache_dir() / "models")
 
 
 def _move(building: Path, folder: Path) -> None:
@@ -268,68 +300,3 @@ def _move(building: Path, folder: Path) -> None:
     except OSError:
         if not (folder / "problem.json").exists():
             raise
-
-
-def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    from safetensors.numpy import save_file
-
-    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    from safetensors.numpy import load_file
-
-    with _readable(path):
-        arrays: dict[str, NDArray[Any]] = load_file(path)
-    return arrays
-
-
-def _shape(path: Path, name: str) -> tuple[int, ...]:
-    from safetensors import safe_open
-
-    with _readable(path), safe_open(path, framework="np") as file:
-        return tuple(file.get_slice(name).get_shape())
-
-
-def _read_table(path: Path) -> Any:
-    import pandas as pd
-
-    with _readable(path):
-        return pd.read_parquet(path)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Name the file that cannot be read."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (SafetensorError, OSError, ValueError) as error:
-        raise StorageError(f"cannot read {path}: {error}; delete the folder and build it again") from error
-
-
-@contextmanager
-def _intact(folder: Path) -> Iterator[None]:
-    """Name the folder whose files can be read but do not fit together."""
-    try:
-        yield
-    except (ValueError, KeyError) as error:
-        raise StorageError(f"{folder} is damaged: {error}; delete it and build it again") from error
-
-
-def _ids_to_bytes(ids: NDArray[np.str_]) -> NDArray[np.uint8]:
-    """UTF-8 of each id in a row of fixed width: an array reads ten times faster than a Parquet column of strings."""
-    encoded = np.char.encode(ids, "utf-8")
-    return encoded.view(np.uint8).reshape(len(ids), encoded.itemsize)
-
-
-def _ids_from_bytes(rows: NDArray[np.uint8]) -> NDArray[np.str_]:
-    return np.char.decode(np.ascontiguousarray(rows).view(f"S{rows.shape[1]}").ravel(), "utf-8")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(f"cannot read {path}: {error}") from error

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+from time import perf_counter
+
+PERIOD_S = 5.0
+"""Seconds before the first line of progress, and between two."""
 
 
 def speak() -> None:
@@ -17,3 +21,20 @@ def speak() -> None:
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+class Patience:
+    """Tells the log how far long work has come: nothing for the first seconds, then a line now and then."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total = what, total
+        self._start = self._told = perf_counter()
+
+    def done(self, n: int) -> None:
+        """Say that `n` of the total are done, if it is time to."""
+        now = perf_counter()
+        if now - self._told > PERIOD_S and 0 < n < self.total:
+            left = (now - self._start) / n * (self.total - n)
+            message = "%s: %s of %s, about %.0f s left"
+            logging.getLogger("slicebench").info(message, self.what, f"{n:,}", f"{self.total:,}", left)
+            self._told = now

@@ -19,7 +19,9 @@ from slicebench.validation import array_of, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
     from pydantic import BaseModel
 
@@ -286,3 +288,43 @@ class Problem:
                 raise DataError(f"truth has no groups for the split {name!r}")
             if not np.array_equal(self.truth.ids[name], split.ids):
                 raise DataError(f"truth.ids[{name!r}] differs from {name}.ids; expected the same ids in the same order")
+
+    @staticmethod
+    def from_frame(frame: pd.DataFrame, **columns: Any) -> Problem:
+        """Problem of a table with a row per example; columns go by their names.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Without missing values in the columns named.
+        label, prediction, loss, id, split, text : str, optional
+            Columns; labels may be words, whose sorted order numbers the classes. `text` holds raw texts.
+        probs : list of str, or str, optional
+            One column per class, or a prefix: "p_" stands for the columns p_<class name>.
+        embedding : str
+            Column of vectors; or instead
+        features : list of str
+            Columns that describe an example: numbers are standardised, words one-hot, as fitted on train.
+        groups : list of str, or {name: (column, value)}, optional
+            Columns of booleans, or rows with a value in a column.
+        metadata : list of str, optional
+            Columns that methods may see.
+        **columns
+            All of the above but `frame`, and what `from_arrays` takes besides: name, seed, encoder, modality, provenance.
+
+        Raises
+        ------
+        DataError
+            naming the column, the first offending row and what was expected.
+
+        """
+        from slicebench.own_data import problem_from_frame
+
+        return problem_from_frame(frame, **columns)
+
+    @staticmethod
+    def from_parquet(path: str | Path, **columns: Any) -> Problem:
+        """Problem of a .parquet, .csv or .tsv file; parameters as of `from_frame`."""
+        from slicebench.own_data import problem_from_frame, read_frame
+
+        return problem_from_frame(read_frame(path), **columns)

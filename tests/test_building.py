@@ -47,7 +47,7 @@ def build(parts=None, encoder="identity", classes=("a", "b"), seed=0):
         name="toy-problem",
         seed=seed,
         splits=parts or splits(),
-        recipe=Recipe(arch="linear", epochs=6, batch_size=20, peak_lr=0.1, peak_epoch=1),
+        base_model=Recipe(arch="linear", epochs=6, batch_size=20, peak_lr=0.1, peak_epoch=1),
         encoder=encoder,
         class_names=classes,
         group_names=("weak",),

@@ -171,10 +171,10 @@ def test_inputs_that_are_no_images_are_told(nano):
 
 
 def test_long_work_says_how_far_it_is(nano, monkeypatch, caplog):
-    monkeypatch.setattr("slicebench.encoders._batches.PATIENCE_S", -1)
+    monkeypatch.setattr("slicebench.logs.PERIOD_S", -1)
     with caplog.at_level("INFO", "slicebench"):
         nano.encode(images(300, side=8))
-    assert "encoded 256 of 300 inputs with nano-clip" in caplog.text
+    assert "encoding with nano-clip: 256 of 300" in caplog.text
 
 
 # ---- open_clip ------------------------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def test_saving_twice_keeps_the_first_and_leaves_nothing_behind(problem, folder)
 
 
 @pytest.mark.parametrize(
-    "name", ["problem.json", "data/val.safetensors", "data/val.parquet", "data/train.inputs.safetensors"]
+    "name", ["problem.json", "data/val.safetensors", "data/val.parquet", "data/captions.safetensors"]
 )
 def test_a_truncated_file_is_named(folder, name):
     file = folder / name
@@ -126,7 +126,7 @@ def test_a_missing_folder_and_a_later_format_are_told(tmp_path, folder):
         load_header(tmp_path / "nowhere")
     described = json.loads((folder / "problem.json").read_text())
     (folder / "problem.json").write_text(json.dumps({**described, "format_version": 99}))
-    with pytest.raises(StorageError, match="format 99, this version reads 2"):
+    with pytest.raises(StorageError, match="format 99, this version reads 3"):
         load_header(folder)
 
 

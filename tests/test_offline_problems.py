@@ -31,8 +31,9 @@ def offline(request):
     return DATASETS.load(name)(**params).build(seed=0)
 
 
-def test_every_dataset_is_here():
-    assert set(PLANTS) == {p.name for p in DATASETS.describe() if p.distribution == "slicebench"}
+def test_every_dataset_without_files_is_here():
+    ours = [p.name for p in DATASETS.describe() if p.distribution == "slicebench"]
+    assert set(PLANTS) == {name for name in ours if not DATASETS.load(name).card.layouts}
 
 
 def test_oracle_is_one_and_random_zero_on_average(offline):

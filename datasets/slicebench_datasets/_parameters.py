@@ -24,7 +24,8 @@ def check_choices(adapter: DatasetAdapter, choices: Mapping[str, Collection[str]
 
 def check_ranges(adapter: DatasetAdapter, bounds: Mapping[str, tuple[float, float]]) -> None:
     """Raise `ConfigError` unless each parameter is a number within its bounds; those in `COUNTS` must be whole."""
-    for name, (low, high) in ({"epochs": (1, 10_000)} | dict(bounds)).items():
+    epochs = {"epochs": (1, 10_000)} if hasattr(adapter, "epochs") else {}
+    for name, (low, high) in (epochs | dict(bounds)).items():
         value = getattr(adapter, name)
         whole = name in COUNTS
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.datafiles import DatasetCard
 from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ class ColoredDigits(DatasetAdapter):
     family: ClassVar[str] = "colored_digits"
     modality: ClassVar[str] = "image"
     version: ClassVar[str] = "2"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="Colored digits",
+        size="1,797 digits: 700 train, 500 val, 597 test; MNIST with root",
+        group="digits whose tint disagrees with the label",
+        rate="35 % of train, 25 % of test",
+        licence="CC BY 4.0 (UCI digits)",
+        source="scikit-learn's load_digits; Jain et al. 2022 (Colored MNIST)",
+    )
 
     def __init__(
         self,
@@ -110,7 +119,7 @@ class ColoredDigits(DatasetAdapter):
             name="colored-digits",
             seed=seed,
             splits=splits,
-            recipe=recipe_of(self),
+            base_model=recipe_of(self),
             encoder=self.encoder,
             class_names=("digit below 5", "digit 5 or above"),
             group_names=tuple(naming),

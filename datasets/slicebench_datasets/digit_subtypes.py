@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from slicebench.datafiles import DatasetCard
 from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ class DigitSubtypes(DatasetAdapter):
     family: ClassVar[str] = "digit_subtypes"
     modality: ClassVar[str] = "image"
     version: ClassVar[str] = "2"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="Digit subtypes",
+        size="1,797 digits: 550 train, 500 val, 597 test; MNIST with root",
+        group="one rare digit per class",
+        rate="about 6 % of train, 20 % of test",
+        licence="CC BY 4.0 (UCI digits)",
+        source="scikit-learn's load_digits; Jain et al. 2022 (CIFAR-100 superclasses)",
+    )
 
     def __init__(
         self,
@@ -121,7 +130,7 @@ class DigitSubtypes(DatasetAdapter):
             name="digit-subtypes",
             seed=seed,
             splits=splits,
-            recipe=recipe_of(self),
+            base_model=recipe_of(self),
             encoder=self.encoder,
             class_names=["digit " + " or ".join(map(str, range(c, 10, self.classes))) for c in range(self.classes)],
             group_names=[f"digit {digit}" for digit in rare],

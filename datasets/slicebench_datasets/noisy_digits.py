@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.datafiles import DatasetCard
 from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ class NoisyDigits(DatasetAdapter):
     family: ClassVar[str] = "noisy_digits"
     modality: ClassVar[str] = "image"
     version: ClassVar[str] = "2"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="Noisy digits",
+        size="1,797 digits: 700 train, 500 val, 597 test; MNIST with root",
+        group="digits with more noise",
+        rate="10 % of train, 50 % of val and test",
+        licence="CC BY 4.0 (UCI digits)",
+        source="scikit-learn's load_digits; Jain et al. 2022 (ImageNet-C)",
+    )
 
     def __init__(
         self,
@@ -107,7 +116,7 @@ class NoisyDigits(DatasetAdapter):
             name="noisy-digits",
             seed=seed,
             splits=splits,
-            recipe=recipe_of(self),
+            base_model=recipe_of(self),
             encoder=self.encoder,
             class_names=[f"digit {digit}" for digit in range(10)],
             group_names=("noisy",),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from slicebench.datafiles import DatasetCard
 from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
@@ -60,6 +61,14 @@ class Scenes(DatasetAdapter):
     family: ClassVar[str] = "scenes"
     modality: ClassVar[str] = "image"
     version: ClassVar[str] = "2"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="Rendered scenes",
+        size="any number, rendered",
+        group="a correlation, a rare subtype, a corruption, or nothing",
+        rate="as asked for",
+        licence="Apache-2.0",
+        source="rendered by slicebench",
+    )
 
     def __init__(
         self,
@@ -131,7 +140,7 @@ class Scenes(DatasetAdapter):
             name=f"scenes-{self.plant}",
             seed=seed,
             splits=splits,
-            recipe=Recipe(
+            base_model=Recipe(
                 arch="small_cnn",
                 width=self.width,
                 epochs=self.epochs,

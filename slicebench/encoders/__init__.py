@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from slicebench.problem import TrainedModel
     from slicebench.split import Inputs
-    from slicebench.training.fitted import FittedModel
 
 
 class Encoder:
@@ -39,7 +39,7 @@ class Encoder:
     def __init__(self, argument: str | None = None) -> None:
         self.argument = argument
 
-    def fit(self, inputs: Inputs, model: FittedModel) -> Self:  # noqa: ARG002
+    def fit(self, inputs: Inputs, model: TrainedModel) -> Self:  # noqa: ARG002
         """Learn from the train inputs; `model` is the base model. By default there is nothing to learn."""
         return self
 

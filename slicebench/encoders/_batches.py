@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.errors import DataError
+from slicebench.logs import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 ROWS = 64
 """Images per forward pass, so that memory does not grow with n."""
-PATIENCE_S = 5.0
-"""Seconds before the first line of progress, and between two."""
 
 
 def device() -> str:
@@ -73,19 +70,13 @@ def encode_images(name: str, inputs: Inputs, function: Callable[[Images], Tensor
     n, done, parts = len(inputs), 0, []
     if n == 0:
         raise DataError(f"encoder {name!r} got no inputs")
-    start = told = perf_counter()
+    patience = Patience(f"encoding with {name}", n)
     gpu = device() == "cuda"
     for images in image_batches(inputs, ROWS):
         with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=gpu):
             parts.append(function(images).float().cpu())
         done += len(images)
-        now = perf_counter()
-        if now - told > PATIENCE_S and done < n:
-            left = (now - start) / done * (n - done)
-            logging.getLogger("slicebench").info(
-                "encoded %s of %s inputs with %s, about %.0f s left", f"{done:,}", f"{n:,}", name, left
-            )
-            told = now
+        patience.done(done)
     embeddings: NDArray[np.float32] = torch.cat(parts).numpy()
     return embeddings
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from slicebench.encoders import Encoder
+from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from slicebench.problem import TrainedModel
     from slicebench.split import Inputs
-    from slicebench.training.fitted import FittedModel
+
+
+@runtime_checkable
+class LatentModel(Protocol):
+    """A model that shows its penultimate layer."""
+
+    def latent(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Penultimate features, shape (n, h)."""
+        ...
 
 
 class OwnLatent(Encoder):
@@ -19,17 +29,21 @@ class OwnLatent(Encoder):
 
     Attributes
     ----------
-    model_ : FittedModel
+    model_ : LatentModel
 
     Reference: Jain, Lawrence, Moitra, Madry (2022), "Distilling Model Failures as Directions in Latent Space", the appendix
     on other latent spaces, where this one is about as good as confidences.
 
     """
 
-    model_: FittedModel
+    model_: LatentModel
 
-    def fit(self, inputs: Inputs, model: FittedModel) -> Self:  # noqa: ARG002
-        """Keep the base model."""
+    def fit(self, inputs: Inputs, model: TrainedModel) -> Self:  # noqa: ARG002
+        """Keep the base model; `ConfigError` if it shows no penultimate layer."""
+        if not isinstance(model, LatentModel):
+            raise ConfigError(
+                f"encoder 'own-latent' needs a model trained here; {type(model).__name__} shows no latent layer"
+            )
         self.model_ = model
         return self
 

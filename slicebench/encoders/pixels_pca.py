@@ -10,10 +10,17 @@ from slicebench.encoders import Encoder
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
+    from slicebench.problem import TrainedModel
     from slicebench.split import Inputs
-    from slicebench.training.fitted import FittedModel
+
+CHUNK = 4096
+"""Inputs that are in memory together."""
+FITTED = 20_000
+"""Inputs that the components are learnt from at most, so that memory does not grow with n."""
 
 
 class PixelsPCA(Encoder):
@@ -49,22 +56,23 @@ class PixelsPCA(Encoder):
             raise ConfigError(f"encoder 'pixels-pca:{argument}': expected a number of components, 1 or more")
         self.components = int(argument or 64)
 
-    def fit(self, inputs: Inputs, model: FittedModel | None) -> Self:  # noqa: ARG002
-        """Find the components of the train inputs."""
+    def fit(self, inputs: Inputs, model: TrainedModel | None) -> Self:  # noqa: ARG002
+        """Find the components of the train inputs, at most `FITTED` of them, evenly spread."""
         from sklearn.decomposition import PCA
 
-        flat = _flat(inputs)
+        flat = np.concatenate(list(_flat(inputs, FITTED)))
         self.pca_ = PCA(min(self.components, *flat.shape), random_state=0).fit(flat)
         return self
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
         """Coordinates along the components, shape (n, k)."""
-        coordinates: NDArray[np.float32] = self.pca_.transform(_flat(inputs)).astype(np.float32)
-        return coordinates
+        return np.concatenate([self.pca_.transform(rows).astype(np.float32) for rows in _flat(inputs)])
 
 
-def _flat(inputs: Inputs) -> NDArray[np.float32]:
-    """One row per input; bytes become 0..1."""
-    array = np.asarray(inputs[:])
-    scale = 1 / 255 if array.dtype == np.uint8 else 1.0
-    return array.reshape(len(array), -1).astype(np.float32) * np.float32(scale)
+def _flat(inputs: Inputs, most: int | None = None) -> Iterator[NDArray[np.float32]]:
+    """Some thousand rows at a time, one per input, of all inputs or of `most`; bytes become 0..1."""
+    step = 1 if most is None else -(-len(inputs) // most)
+    for start in range(0, len(inputs), CHUNK * step):
+        array = np.asarray(inputs[start : start + CHUNK * step : step])
+        scale = 1 / 255 if array.dtype == np.uint8 else 1.0
+        yield array.reshape(len(array), -1).astype(np.float32) * np.float32(scale)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from slicebench.errors import TrainingError
+from slicebench.training.augment import mirrored_and_shifted
 from slicebench.training.schedule import triangular
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from slicebench.training.examples import TrainExamples
     from slicebench.training.models import Network
     from slicebench.training.recipe import Recipe
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 def descend(
     networks: Sequence[Network],
     recipe: Recipe,
-    x: Tensor,
+    x: TrainExamples,
     objective: Callable[[Tensor, list[Tensor]], Tensor],
     *,
     epochs: int,
@@ -50,7 +52,9 @@ def descend(
         batches = torch.randperm(len(x), generator=order).tensor_split(math.ceil(len(x) / recipe.batch_size))
         for step, rows_ in enumerate(batches):
             rows, rate = rows_.to(x.device), _rate(recipe, epoch + step / len(batches))
-            batch = x[rows]
+            batch = x.take(rows_)
+            if recipe.augment:
+                batch = mirrored_and_shifted(batch, order)
             loss = objective(rows, [network(batch) for network in networks])
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step(rate)

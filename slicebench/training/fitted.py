@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from slicebench.cache import write_atomically
 from slicebench.errors import ConfigError, DataError, StorageError
-from slicebench.training.examples import batches
+from slicebench.training.examples import batches, read_through
 from slicebench.training.models import Network, build, threads_of
 from slicebench.training.recipe import Recipe
 from slicebench.validation import labels_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from slicebench.split import Inputs
 
-ROWS = 256  # per forward pass, so that memory does not grow with n
 THRESHOLDS = np.arange(1, 100) / 100  # the paper's grid
 
 
@@ -137,8 +136,9 @@ class FittedModel:
     def _apply(self, function: Callable[[Tensor], Tensor], inputs: Inputs, width: int) -> Tensor:
         self.network.eval()
         device = self.network.head.weight.device
+        read = read_through(self.recipe.features, inputs)
         with torch.inference_mode(), threads_of(self.recipe.arch):
-            parts = [function(x.to(device)).cpu() for x in batches(inputs, self.shape, ROWS)]
+            parts = [function(x.to(device)).cpu() for x in batches(read, self.shape)]
         return torch.cat(parts) if parts else torch.empty(0, width)
 
 

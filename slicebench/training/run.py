@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from slicebench.training.descent import descend
-from slicebench.training.examples import tensor_of
+from slicebench.training.examples import TrainExamples
 from slicebench.training.fitted import FittedModel, n_outputs
 from slicebench.training.losses import per_example
 from slicebench.training.models import build, threads_of
@@ -70,11 +70,11 @@ def train(
 
     """
     with threads_of(recipe.arch), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
-        start, x = perf_counter(), tensor_of(examples)
-        shape = tuple(x.shape[1:])
+        start, x = perf_counter(), TrainExamples(examples, device())
+        shape = x.shape
         networks = [build(recipe.but(seed=recipe.seed + i), shape, n_outputs(recipe, n_classes)) for i in range(models)]
         for network in networks:
-            network.normalise.learn(x)
+            network.normalise.learn(x.chunks)
             network.to(device())
         objective.start(torch.tensor(labels, device=device()), n_classes)
 
@@ -85,5 +85,5 @@ def train(
                 for network in networks
             )
 
-        descend(networks, recipe, x.to(device()), objective, epochs=epochs, after_epoch=lambda k: keep(k, fitted()))
+        descend(networks, recipe, x, objective, epochs=epochs, after_epoch=lambda k: keep(k, fitted()))
         return fitted()

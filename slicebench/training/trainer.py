@@ -34,7 +34,8 @@ class ModelTrainer:
     recipe : Recipe
         The base model's.
     inputs : Inputs
-        uint8 images (n, H, W) or (n, H, W, channels), or vectors (n, p); normalised by their mean and deviation.
+        uint8 images (n, H, W) or (n, H, W, channels), or vectors (n, p); normalised by their mean and deviation. Anything that
+        the encoder reads, if the recipe names one in `features`.
     labels : (n,) int64
     n_classes : int
     cache : Path, optional
@@ -184,9 +185,9 @@ class ModelTrainer:
 
     @cached_property
     def _data(self) -> tuple[NDArray[Any], NDArray[np.int64], int]:
-        from slicebench.training.examples import array_from
+        from slicebench.training.examples import array_from, read_through
 
-        return array_from(self.inputs), self.labels, self.n_classes
+        return array_from(read_through(self.recipe.features, self.inputs)), self.labels, self.n_classes
 
     @cached_property
     def _data_key(self) -> str:
@@ -198,7 +199,7 @@ class ModelTrainer:
         from slicebench.training.run import device
 
         # The exponent has no effect on the other losses: left in, another value of it would train the same model again.
-        about = recipe.model_dump(exclude=set() if recipe.loss == "gce" else {"q"})
+        about = recipe.model_dump(exclude=set() if recipe.loss == "gce" else {"q"}, exclude_none=True)
         return content_key(VERSION, torch.__version__, device(), self._data_key, about, *options)
 
     def _path(self, key: str) -> Path:

@@ -1,0 +1,202 @@
+"""CIFAR-10 and CIFAR-100 as their author and Hugging Face lay them out."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.datafiles import Layout, Wanted
+from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench_datasets._pickled_data import read_pickled_data
+from slicebench_datasets._tables import class_names_of, read_parquet, whole_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.datafiles import Place
+
+PARQUET = Layout(
+    "Hugging Face parquet", (Wanted("train-*.parquet", "train images"), Wanted("test-*.parquet", "test images"))
+)
+
+
+def python_layouts(folder: str, archive_md5: str, files: Sequence[Wanted]) -> tuple[Layout, Layout]:
+    """The author's "python version", unpacked or not; `folder` is the name inside its archive."""
+    archive = Wanted(f"{folder}.tar.gz", "the archive as it is offered", md5=archive_md5)
+    return Layout("python batches", tuple(files)), Layout("python archive", (archive,))
+
+
+@dataclass(frozen=True, eq=False)
+class Cifar:
+    """All 60,000 images, train before test.
+
+    Attributes
+    ----------
+    pixels : callable
+        Images (b, 32, 32, 3) at some rows; decoded when asked for, where the files hold encoded images.
+    labels : mapping of column to (60,000,) int64
+    names : mapping of column to class names
+    n_train : int
+    in_order : bool
+        Whether rows are known to be in the author's order.
+
+    """
+
+    pixels: Callable[[NDArray[np.intp]], NDArray[np.uint8]]
+    labels: dict[str, NDArray[np.int64]]
+    names: dict[str, list[str]]
+    n_train: int
+    in_order: bool
+
+    @property
+    def ids(self) -> list[str]:
+        """Position in train or test: "train-00017"."""
+        n = len(next(iter(self.labels.values())))
+        return [f"train-{i:05d}" if i < self.n_train else f"test-{i - self.n_train:05d}" for i in range(n)]
+
+    def test_rows(self) -> NDArray[np.intp]:
+        """Rows of the test images."""
+        return np.arange(self.n_train, len(next(iter(self.labels.values()))))
+
+
+def read_cifar(place: Place, columns: dict[str, tuple[str, str]], batches: tuple[Sequence[str], str, str]) -> Cifar:
+    """Read whichever layout was found.
+
+    Parameters
+    ----------
+    place : Place
+        Folder and layout.
+    columns : dict
+        Parquet column to key in the batches and key of the names in the meta file.
+    batches : tuple
+        The python version's train files, test file and meta file.
+
+    """
+    if place.layout == PARQUET.name:
+        return _from_parquet(place, list(columns))
+    train, test, meta = batches
+    parts = {name: _pickled(place, name) for name in (*train, test, meta)}
+    try:
+        pixels = np.concatenate([_images(parts[name]["data"]) for name in (*train, test)])
+        labels = {
+            column: np.array([y for name in (*train, test) for y in parts[name][key]], dtype=np.int64)
+            for column, (key, _) in columns.items()
+        }
+        names = {column: [_word(name) for name in parts[meta][key]] for column, (_, key) in columns.items()}
+        n_train = sum(len(parts[name]["data"]) for name in train)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise StorageError(
+            f"the batches in {place.folder} are not CIFAR's python version: {error}; fetch it again"
+        ) from error
+    for column, y in labels.items():
+        if len(y) != len(pixels) or not 0 <= y.min() <= y.max() < len(names[column]):
+            raise StorageError(
+                f"{place.folder}: {column} has {len(y)} labels from {y.min()} to {y.max()} for {len(pixels)} images of "
+                f"{len(names[column])} classes; fetch the batches again"
+            )
+    return Cifar(lambda rows: pixels[rows], labels, names, n_train, in_order=True)
+
+
+def published_rows(path: str, cifar: Cifar, column: str) -> dict[str, NDArray[np.intp]]:
+    """Rows of train, val and perhaps pool from a file of published indices: .npz with arrays train, val, pool.
+
+    Raises
+    ------
+    StorageError
+        for a file that cannot be read, or that indexes other data.
+    DataError
+        if the images cannot be in the order that the indices are for: their val split is balanced over the classes.
+
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rows = {name: file[name].astype(np.intp) for name in ("train", "val", "pool") if name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise StorageError(
+            f"cannot read the indices {path}: {error}; expected .npz with train, val and perhaps pool"
+        ) from error
+    if not {"train", "val"} <= set(rows) or any(
+        r.ndim != 1 or r.min() < 0 or r.max() >= cifar.n_train for r in rows.values()
+    ):
+        raise StorageError(f"{path} does not index {cifar.n_train} train images by train, val and perhaps pool")
+    counts = np.bincount(cifar.labels[column][rows["val"]], minlength=len(cifar.names[column]))
+    if counts.min() != counts.max():
+        raise DataError(
+            f"{path}: the val split would have {counts.min()} to {counts.max()} images per class, as published it has equally "
+            "many: these images are in another order than the author's. Leave `indices` out, and the rule is applied instead."
+        )
+    return rows
+
+
+def by_class(
+    labels: NDArray[np.int64], rule: Callable[[NDArray[np.intp]], dict[str, NDArray[np.intp]]]
+) -> dict[str, Any]:
+    """Parts of what `rule` makes of each class's rows, joined, in ascending order."""
+    parts = [rule(np.flatnonzero(labels == c)) for c in np.unique(labels)]
+    return {name: np.sort(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+
+
+def check_indices(indices: object, family: str) -> None:
+    """Raise `ConfigError` unless `indices` is a path or None."""
+    if indices is not None and not isinstance(indices, str):
+        raise ConfigError(f"{family}: indices is {indices!r}; expected the path of an .npz file")
+
+
+def _from_parquet(place: Place, columns: list[str]) -> Cifar:
+    from slicebench.images import ParquetImages, decoded
+
+    train, test = place.files("train-*.parquet"), place.files("test-*.parquet")
+    names = {column: class_names_of(test[0], column) for column in columns}
+    tables = [read_parquet(paths, columns) for paths in (train, test)]
+    labels = {
+        column: np.concatenate(
+            [
+                whole_numbers(paths[0], table[column], 0, len(names[column]) - 1)
+                for paths, table in zip((train, test), tables, strict=True)
+            ]
+        )
+        for column in columns
+    }
+    return Cifar(
+        lambda rows: decoded(ParquetImages([*train, *test], "img", rows)), labels, names, len(tables[0]), in_order=False
+    )
+
+
+def _pickled(place: Place, name: str) -> dict[str, Any]:
+    """Contents of one of the python version's files, unpacked or in the archive."""
+    if place.layout == "python batches":
+        path = place.folder / name
+        with path.open("rb") as file:
+            return _dictionary(read_pickled_data(file, str(path)), str(path))
+    archive = place.file("*.tar.gz")
+    try:
+        with tarfile.open(archive) as tar:
+            member = next((m for m in tar if m.isfile() and m.name.rpartition("/")[2] == name), None)
+            file_in = None if member is None else tar.extractfile(member)
+            if file_in is None:
+                raise StorageError(f"{archive} holds no {name}; fetch it again")
+            return _dictionary(read_pickled_data(file_in, f"{archive}: {name}"), f"{archive}: {name}")  # type: ignore[arg-type]
+    except (tarfile.TarError, OSError, EOFError) as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(f"cannot read {archive}: {error}; fetch it again") from error
+
+
+def _dictionary(found: Any, where: str) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise StorageError(f"{where} holds a {type(found).__name__}; expected a dictionary; fetch it again")
+    return found
+
+
+def _images(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Rows of 3,072 bytes, channel by channel, as images."""
+    return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+
+
+def _word(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)

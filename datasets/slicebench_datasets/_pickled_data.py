@@ -1,0 +1,173 @@
+"""Plain data in a Python pickle, read without running it.
+
+CIFAR's official files are pickles, and unpickling a download runs whatever code it holds. Here the opcodes are only parsed, by
+the standard library's `pickletools`, and a small interpreter puts dictionaries, lists, strings, numbers and NumPy arrays
+together. Anything else is refused.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import StorageError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+MARK = object()
+LITERALS = {
+    "BININT", "BININT1", "BININT2", "INT", "LONG1", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+    "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINFLOAT",
+}  # fmt: skip
+CONSTANTS: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+IGNORED = {"PROTO", "FRAME", "STOP"}
+
+
+class _Global:
+    """A name in a pickle, such as "numpy dtype": what would be called, were it run."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name.rpartition(" ")[2].rpartition(".")[2]
+
+
+class _Array:
+    """A NumPy array, or its dtype, under construction."""
+
+    value: Any = None
+
+
+def read_pickled_data(file: BinaryIO, where: str) -> Any:
+    """Dictionary, list or array that the pickle in `file` holds; `where` names it in errors.
+
+    Raises
+    ------
+    StorageError
+        for a truncated file, and for a pickle of anything but plain data and arrays.
+
+    """
+    try:
+        return _Machine(where).run(file)
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise StorageError(f"cannot read {where}: {error or 'not a pickle of plain data'}; fetch it again") from error
+
+
+class _Machine:
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self, file: BinaryIO) -> Any:
+        for opcode, argument, _ in pickletools.genops(file):
+            name = opcode.name
+            if name in LITERALS:
+                self.stack.append(argument)
+            elif name in CONSTANTS:
+                self.stack.append(CONSTANTS[name])
+            elif name not in IGNORED:
+                step = getattr(self, f"_{name.lower()}", None)
+                if step is None:
+                    raise StorageError(f"{self.where} holds the pickle opcode {name}; expected plain data and arrays")
+                step(argument)
+        return _finished(self.stack.pop())
+
+    def _above_mark(self) -> list[Any]:
+        at = len(self.stack) - 1 - self.stack[::-1].index(MARK)
+        items = self.stack[at + 1 :]
+        del self.stack[at:]
+        return items
+
+    def _mark(self, _: Any) -> None:
+        self.stack.append(MARK)
+
+    def _empty_dict(self, _: Any) -> None:
+        self.stack.append({})
+
+    def _empty_list(self, _: Any) -> None:
+        self.stack.append([])
+
+    def _append(self, _: Any) -> None:
+        item = self.stack.pop()
+        self.stack[-1].append(item)
+
+    def _appends(self, _: Any) -> None:
+        items = self._above_mark()
+        self.stack[-1].extend(items)
+
+    def _setitem(self, _: Any) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.stack[-1][_text(key)] = value
+
+    def _setitems(self, _: Any) -> None:
+        items = self._above_mark()
+        self.stack[-1].update((_text(key), value) for key, value in zip(items[::2], items[1::2], strict=True))
+
+    def _tuple(self, _: Any) -> None:
+        self.stack.append(tuple(self._above_mark()))
+
+    def _tuple1(self, _: Any) -> None:
+        self.stack[-1:] = [(self.stack[-1],)]
+
+    def _tuple2(self, _: Any) -> None:
+        self.stack[-2:] = [tuple(self.stack[-2:])]
+
+    def _tuple3(self, _: Any) -> None:
+        self.stack[-3:] = [tuple(self.stack[-3:])]
+
+    def _binput(self, index: int) -> None:
+        self.memo[index] = self.stack[-1]
+
+    _long_binput = _binput
+
+    def _memoize(self, _: Any) -> None:
+        self.memo[len(self.memo)] = self.stack[-1]
+
+    def _binget(self, index: int) -> None:
+        self.stack.append(self.memo[index])
+
+    _long_binget = _binget
+
+    def _global(self, name: str) -> None:
+        self.stack.append(_Global(name))
+
+    def _stack_global(self, _: Any) -> None:
+        name = self.stack.pop()
+        self.stack[-1] = _Global(name)
+
+    def _reduce(self, _: Any) -> None:
+        """Make an empty array or a dtype, or bytes, as protocol 2 of Python 3 writes them; call nothing."""
+        arguments, function = self.stack.pop(), self.stack.pop()
+        if function.name in ("_reconstruct", "dtype"):
+            made: Any = _Array()
+            made.value = np.dtype(arguments[0]) if function.name == "dtype" else None
+        elif function.name == "encode":
+            made = arguments[0].encode("latin-1")
+        else:
+            raise StorageError(f"{self.where} would call {function.name!r}; expected plain data and arrays")
+        self.stack.append(made)
+
+    def _build(self, _: Any) -> None:
+        """Fill an array from (version, shape, dtype, Fortran order, bytes); a dtype keeps its byte order."""
+        state, target = self.stack.pop(), self.stack[-1]
+        if target.value is not None:
+            target.value = target.value.newbyteorder(_text(state[1]))
+            return
+        _, shape, dtype, fortran, data = state
+        raw = data.encode("latin-1") if isinstance(data, str) else data
+        target.value = np.frombuffer(raw, dtype=dtype.value).reshape(shape, order="F" if fortran else "C")
+
+
+def _text(value: Any) -> Any:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _finished(value: Any) -> Any:
+    """Data with arrays in the place of those under construction."""
+    if isinstance(value, _Array):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _finished(item) for key, item in value.items()}
+    return [_finished(item) for item in value] if isinstance(value, list) else value

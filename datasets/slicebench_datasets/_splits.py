@@ -1,0 +1,100 @@
+"""Splits of local datasets: rows dealt to train, val, test and pool, and what a problem is built from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.building import RawSplit, detached
+from slicebench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.split import Inputs
+    from slicebench.training import Recipe
+
+    Rows = NDArray[np.intp]
+
+
+def recipe_from(paper: Mapping[str, Any], changes: Mapping[str, Any] | None) -> Recipe:
+    """The paper's recipe with a user's changes; its peak moves to the last epoch if that now comes first."""
+    from slicebench.training import Recipe
+
+    merged = dict(paper) | dict(changes or {})
+    if "peak_epoch" not in (changes or {}) and isinstance(merged.get("epochs"), int):
+        merged["peak_epoch"] = min(merged["peak_epoch"], merged["epochs"])
+    return Recipe(**merged)
+
+
+def deal(rows: Rows, shares: Mapping[str, float], rng: np.random.Generator) -> dict[str, Rows]:
+    """`rows` dealt at random by shares that sum to 1, each part in ascending order."""
+    ends = np.rint(np.cumsum([*shares.values()])[:-1] * len(rows)).astype(int)
+    parts = np.split(rng.permutation(rows), ends)
+    return {name: np.sort(part) for name, part in zip(shares, parts, strict=True)}
+
+
+def at_most(rows: Rows, n: int | None, name: str, rng: np.random.Generator) -> Rows:
+    """`n` of `rows` at random, in ascending order; all of them for None."""
+    if n is None:
+        return rows
+    if n > len(rows):
+        raise ConfigError(f"{name} is {n}, but only {len(rows)} examples are there; lower it, or leave it out for all")
+    return np.sort(rng.choice(rows, n, replace=False))
+
+
+def thinned(rows: Rows, rare: NDArray[np.bool_], keep: float) -> Rows:
+    """`rows` with the share `keep` of those that are `rare` ((N,) bool), evenly spread: 1/4 keeps every fourth from the first."""
+    those = rows[rare[rows]]
+    steps = np.floor(np.arange(-1, len(those)) * keep + 1e-9)
+    stays = np.diff(steps) > 0
+    return np.setdiff1d(rows, those[~stays])
+
+
+def split_up(
+    parts: Mapping[str, Rows],
+    *,
+    ids: Sequence[str] | NDArray[np.str_],
+    inputs: Callable[[Rows], Inputs],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.bool_],
+    metadata: pd.DataFrame | None = None,
+) -> dict[str, RawSplit]:
+    """Raw splits of one table of N examples.
+
+    Parameters
+    ----------
+    parts : mapping of split name to rows
+        Rows of a split stay in this order.
+    ids : N strings
+        Silent about the groups.
+    inputs : callable
+        Gives the raw examples at some rows, such as `lambda rows: decoded(ImageFiles(folder, names[rows]), side=75)`.
+    labels : (N,) int64
+        Class numbers.
+    groups : (N, g) bool
+        The truth.
+    metadata : DataFrame of N rows, optional
+        What methods may see; neither the planted attribute nor any that gives it away.
+
+    """
+    names = np.asarray(ids, dtype=np.str_)
+    return {
+        name: RawSplit(
+            ids=names[rows],
+            inputs=inputs(rows),
+            labels=labels[rows],
+            groups=groups[rows],
+            metadata=None if metadata is None else detached(metadata, rows),
+        )
+        for name, rows in parts.items()
+    }
+
+
+def texts_at(texts: Sequence[str], rows: Rows) -> list[str]:
+    """Texts at `rows`."""
+    return [texts[row] for row in rows.tolist()]

@@ -1,0 +1,109 @@
+"""Tables of local datasets: read column by column, every surprise told with file and row."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import StorageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+def read_csv(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFrame:
+    """Columns of a CSV file (.gz too); `options` go to pandas, which reads all as text unless they name a dtype."""
+    import pandas as pd
+
+    try:
+        table: pd.DataFrame = pd.read_csv(path, **{"dtype": str, "keep_default_na": False, **options})
+    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
+        raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
+    return _chosen(table, columns, path)
+
+
+def read_parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
+    """Columns of Parquet files, one after the other."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for path in paths:
+        try:
+            known = pq.read_schema(path).names
+            tables.append(pd.read_parquet(path, columns=[name for name in columns if name in known]))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
+        _chosen(tables[-1], columns, path, known)
+    return pd.concat(tables, ignore_index=True)
+
+
+def class_names_of(path: Path, column: str) -> list[str]:
+    """Names of a label, from the metadata that Hugging Face puts into its Parquet files."""
+    import pyarrow.parquet as pq
+
+    try:
+        features = json.loads((pq.read_schema(path).metadata or {})[b"huggingface"])["info"]["features"]
+        return [str(name) for name in features[column]["names"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{path} does not name the classes of {column!r} in its metadata; fetch Hugging Face's own"
+        ) from error
+
+
+def whole_numbers(path: Path, values: pd.Series[Any], low: int, high: int) -> NDArray[np.int64]:
+    """Column as integers from `low` to `high`, or an error that names file, column and row."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
+    bad = ~((numbers >= low) & (numbers <= high) & (numbers == np.floor(numbers)))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise StorageError(
+            f"{path}: {values.name} is {values.iloc[row]!r} at row {row} ({int(bad.sum())} such rows); expected a whole number "
+            f"from {low} to {high}"
+        )
+    return numbers.astype(np.int64)
+
+
+def coded(path: Path, values: pd.Series[Any], codes: Mapping[str, int]) -> NDArray[np.int64]:
+    """Column of words as the numbers that `codes` gives them, or an error that names file, column and row."""
+    numbers = values.map(codes)
+    bad = numbers.isna().to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise StorageError(
+            f"{path}: {values.name} is {values.iloc[row]!r} at row {row} ({int(bad.sum())} such rows); expected one of "
+            f"{', '.join(codes)}"
+        )
+    return np.array(numbers, dtype=np.int64)
+
+
+def distinct(path: Path, values: pd.Series[Any]) -> NDArray[np.str_]:
+    """Column of ids as strings, or an error that names the first one that stands twice, or is empty."""
+    ids = values.astype(str)
+    bad = (ids.duplicated() | (ids == "")).to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        first = int(np.argmax((ids == ids.iloc[row]).to_numpy()))
+        what = "is empty" if not ids.iloc[row] else f"is {ids.iloc[row]!r} at row {first} and again"
+        raise StorageError(f"{path}: {values.name} {what} at row {row}; expected distinct ids")
+    return ids.to_numpy(dtype=np.str_)
+
+
+def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path, known: Sequence[str] = ()) -> pd.DataFrame:
+    for name in columns:
+        if name not in table:
+            raise StorageError(
+                f"{path} has no column {name!r}; {did_you_mean(name, [*map(str, known or table.columns)])}"
+            )
+    if not len(table):
+        raise StorageError(f"{path} has no rows; fetch it again")
+    return table[[*columns]]
