@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.cache import cache_dir
+from slicebench.dataset import DatasetAdapter
 from slicebench.errors import ConfigError
 from slicebench.problem import AuditData, PlantedTruth, Problem, Provenance
 from slicebench.split import Split
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from slicebench.captions import CaptionSet
     from slicebench.datafiles import DatasetCard
-    from slicebench.dataset import DatasetAdapter
     from slicebench.encoders import Encoder
     from slicebench.problem import Captions, TrainedModel
     from slicebench.split import Inputs
@@ -76,6 +76,44 @@ class RawSplit:
             groups=groups[rows],
             metadata=None if metadata is None else detached(metadata, rows),
         )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RawProblem:
+    """A problem before any model has seen it; fields as the parameters of `build_problem`."""
+
+    name: str
+    splits: Mapping[str, RawSplit]
+    base_model: Recipe | TrainedModel
+    encoder: str
+    class_names: Sequence[str]
+    group_names: Sequence[str]
+    how: str
+    provenance: Provenance
+    captions: CaptionSet | None = None
+    captions_for_groups: Mapping[str, tuple[str, ...]] | None = None
+
+
+class RawDataset(DatasetAdapter):
+    """An adapter that reads and plants, and leaves training and embedding to `build_problem`."""
+
+    def raw(self, seed: int) -> RawProblem:
+        """Read the data and plant the subgroup, deterministically."""
+        raise NotImplementedError(f"{type(self).__name__} has no raw")
+
+    def build(self, seed: int) -> Problem:
+        """Read, plant, train the base model, embed.
+
+        Raises
+        ------
+        ConfigError
+            for a parameter that cannot be used.
+        StorageError
+            for data that are missing or damaged, saying what to do.
+
+        """
+        self.check()
+        return build_problem(self, seed=seed, **vars(self.raw(seed)))
 
 
 def build_problem(

@@ -32,6 +32,7 @@ SILENT_EXIT = 78
 
 GIB = 2**30
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_PLAIN_ALLOCATOR = {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # the usual one reserves a GiB, which a memory limit counts
 
 
 class CellTimeout(SlicebenchError):  # noqa: N818 - an outcome of a cell
@@ -86,8 +87,9 @@ class LocalExecutor(Executor):
         from pebble import ProcessPool
 
         self.jobs, self.timeout, self.memory_gb = jobs, timeout, memory_gb
-        self._environment = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+        wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads)) | _PLAIN_ALLOCATOR
+        self._environment = {name: os.environ.get(name) for name in wanted}
+        os.environ.update(wanted)
         self._pool: Any = ProcessPool(
             max_workers=jobs, initializer=_start_worker, context=multiprocessing.get_context("spawn")
         )

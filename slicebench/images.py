@@ -20,7 +20,7 @@ from slicebench.errors import StorageError
 from slicebench.logs import Patience
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -141,36 +141,72 @@ def decoded(images: EncodedImages, *, side: int | None = None, mode: Literal["RG
         naming the file or row of an image that is missing or cannot be decoded, or whose size differs.
 
     """
-    if not len(images):
-        raise StorageError("there are no images to decode")
-    path = cache_dir() / "images" / f"{content_key(images.key(), side, mode)}.npy"
+    return mapped(
+        content_key(images.key(), side, mode), len(images), "decoding images", lambda: _decoded(images, side, mode)
+    )
+
+
+def mapped(
+    key: str, n: int, what: str, make: Callable[[], Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]]
+) -> NDArray[np.uint8]:
+    """Array of n images that `make` gives one chunk after the other, mapped read-only from the cache.
+
+    Parameters
+    ----------
+    key : str
+        Of the content; what the cache holds under it is not made again.
+    n : int
+        At least one.
+    what : str
+        For lines of progress: "decoding images".
+    make : callable
+        Gives chunks: positions, names for error messages of the first, and images (b, ...) of one size.
+
+    Raises
+    ------
+    StorageError
+        if images differ in size, or positions are left out.
+
+    """
+    if not n:
+        raise StorageError(f"{what}: there are none")
+    path = cache_dir() / "images" / f"{key}.npy"
     if not path.exists():
-        write_atomically(path, lambda temporary: _fill(temporary, images, side, mode))
+        write_atomically(path, lambda temporary: _fill(temporary, n, what, make()))
     found: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
     return found
 
 
-def _fill(path: Path, images: EncodedImages, side: int | None, mode: str) -> None:
-    """Decode chunk by chunk on all cores (Pillow gives way to other threads) into a file of NumPy's format."""
+def _fill(path: Path, n: int, what: str, chunks: Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]) -> None:
+    """Write chunk by chunk into a file of NumPy's format."""
     out: Any = None
-    patience, done = Patience("decoding images", len(images)), 0
+    patience, done = Patience(what, n), 0
+    for positions, name, array in chunks:
+        if out is None:
+            out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(n, *array.shape[1:]))
+        if array.shape[1:] != out.shape[1:]:
+            raise StorageError(f"{name}: {array.shape[1:]}, other images {out.shape[1:]}; set a side to resize them")
+        out[np.asarray(positions)] = array
+        done += len(positions)
+        patience.done(done)
+    if done != n:
+        raise StorageError(f"{what}: {n - done} of {n} are not in the files")
+    out.flush()
+
+
+def _decoded(
+    images: EncodedImages, side: int | None, mode: str
+) -> Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]:
+    """Chunks for `mapped`, decoded on all cores: Pillow gives way to other threads."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for chunk in _chunks(images):
-            arrays = threads.map(lambda item: _decode(item[1], item[2], side, mode), chunk)
-            for (position, name, _), array in zip(chunk, arrays, strict=True):
-                if out is None:
-                    shape = (len(images), *array.shape)
-                    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-                if array.shape != out.shape[1:]:
+            arrays = list(threads.map(lambda item: _decode(item[1], item[2], side, mode), chunk))
+            for (_, name, _), array in zip(chunk, arrays, strict=True):
+                if array.shape != arrays[0].shape:
                     raise StorageError(
-                        f"{name} is {array.shape}, other images {out.shape[1:]}; set a side to resize them"
+                        f"{name} is {array.shape}, {chunk[0][1]} {arrays[0].shape}; set a side to resize them"
                     )
-                out[position] = array
-            done += len(chunk)
-            patience.done(done)
-    if done != len(images):
-        raise StorageError(f"{len(images) - done} of {len(images)} images asked for are not in the files")
-    out.flush()
+            yield [position for position, _, _ in chunk], chunk[0][1], np.stack(arrays)
 
 
 def _chunks(images: EncodedImages) -> Iterator[list[tuple[int, str, bytes]]]:

@@ -290,6 +290,45 @@ class Problem:
                 raise DataError(f"truth.ids[{name!r}] differs from {name}.ids; expected the same ids in the same order")
 
     @staticmethod
+    def from_arrays(**arrays: Any) -> Problem:
+        """Problem of your own predictions.
+
+        Parameters
+        ----------
+        embeddings : (n, d) array
+            Any representation of the examples; the better it knows what may set them apart, the better the slices.
+        labels : (n,) class numbers, optional
+        probs : (n, C) array, optional
+            The model's class probabilities.
+        predictions : (n,) class numbers, optional
+            Where there are no probabilities, or another rule than the most probable class decides.
+        losses : (n,) array, optional
+            By default -log p of the true class; without `probs` 1 for an error and 0 for a right answer.
+        groups : mapping of name to (n,) bool, optional
+            Subgroups that you know and want the methods' findings compared with; no method sees them.
+        ids : n strings or integers, optional
+            By default the positions.
+        splits : n strings, optional
+            "train", "val", "test" or "pool"; methods learn from train and val and are judged on test. By default a fifth goes to
+            train, which gives methods means and deviations, two fifths each to val and test, at random within each class. All of
+            it should be data that the model was not trained on.
+        class_names : C strings, optional
+        inputs, metadata : optional
+            The raw examples (n images or texts) and a DataFrame with n rows.
+        **arrays
+            All of the above, and what records say of the problem: name, seed, encoder, modality, provenance.
+
+        Raises
+        ------
+        DataError
+            naming the array, the first offending row and what was expected.
+
+        """
+        from slicebench.own_data import problem_from_arrays
+
+        return problem_from_arrays(**arrays)
+
+    @staticmethod
     def from_frame(frame: pd.DataFrame, **columns: Any) -> Problem:
         """Problem of a table with a row per example; columns go by their names.
 

@@ -201,3 +201,50 @@ def test_each_class_has_one_candidate_that_names_its_group(adapter, naming):
 def test_digit_caption():
     assert digit_caption(colour="orange") == "an orange digit"
     assert digit_caption(digit=8, colour="red", ground="orange") == "a red digit 8 on an orange background"
+
+
+@pytest.fixture
+def packed_root(tmp_path):
+    for prefix, n in (("train", 300), ("t10k", 100)):
+        images = rng(n).integers(0, 256, size=(n, 28, 28))
+        write_idx(tmp_path / f"{prefix}-images-idx3-ubyte.gz", images, zipped=True)
+        write_idx(tmp_path / f"{prefix}-labels-idx1-ubyte.gz", np.arange(n) % 10, zipped=True)
+    return tmp_path
+
+
+def test_colored_mnist_needs_files_and_takes_the_papers_training(packed_root, monkeypatch):
+    from slicebench_datasets.colored_mnist import ColoredMNIST
+    from tests.local_data import TINY, assert_oracle_is_one
+
+    sizes = {"n_train": 150, "n_val": 100, "n_test": 80}
+    problem = ColoredMNIST(root=str(packed_root), **sizes, p=0.8, recipe=TINY, encoder="own-latent").build(0)
+    assert (problem.name, problem.family) == ("colored-mnist", "colored_mnist")
+    assert problem.data.trainer.recipe.width == 4
+    assert ColoredMNIST().training().epochs == 15
+    assert problem.truth.minority(problem.test.ids).mean() == pytest.approx(0.25, abs=0.1)
+    assert_oracle_is_one(problem)
+    (packed_root / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(StorageError, match=r"lacks .*t10k-labels"):
+        ColoredMNIST(root=str(packed_root), **sizes).build(0)
+
+
+@pytest.mark.parametrize("p", [0.08, 0.5, 0.92])
+def test_the_grid_of_p_sets_the_share_that_disagrees(packed_root, p):
+    from slicebench_datasets.colored_mnist import ColoredMNIST
+
+    splits = (
+        ColoredMNIST(root=str(packed_root), n_train=300 - 100, n_val=100, n_test=80, p=p, label_noise=0.0).raw(0).splits
+    )
+    assert splits["train"].groups.any(axis=1).mean() == pytest.approx((1 - p) / 2, abs=0.09)
+
+
+def test_colored_mnist_of_the_shared_files_has_no_overlap(shared):
+    from slicebench_datasets.colored_mnist import ColoredMNIST
+
+    root = shared / "data" / "mnist"
+    splits = ColoredMNIST(root=str(root), n_train=2000, n_val=1000, n_test=1000).raw(0).splits
+    grey = {name: rows_of(split.inputs.max(axis=-1)) for name, split in splits.items()}
+    assert not grey["test"] & (grey["train"] | grey["val"])
+    assert not grey["train"] & grey["val"]
+    again = ColoredMNIST(root=str(root), n_train=2000, n_val=1000, n_test=1000).raw(0).splits
+    np.testing.assert_array_equal(again["test"].inputs, splits["test"].inputs)

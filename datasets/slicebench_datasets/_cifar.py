@@ -31,6 +31,36 @@ def python_layouts(folder: str, archive_md5: str, files: Sequence[Wanted]) -> tu
     return Layout("python batches", tuple(files)), Layout("python archive", (archive,))
 
 
+CIFAR10_COLUMNS = {"label": ("labels", "label_names")}
+CIFAR10_BATCHES = (tuple(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
+CIFAR10_MD5 = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+    "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+}
+CIFAR10_LAYOUTS = (
+    *python_layouts(
+        "cifar-10-python",
+        "c58f30108f718f92721af3b95e74349a",
+        [
+            Wanted(name, "class names" if name.endswith("meta") else "images", md5=md5)
+            for name, md5 in CIFAR10_MD5.items()
+        ],
+    ),
+    PARQUET,
+)
+CIFAR10_SOURCE = (
+    "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; www.cs.toronto.edu/~kriz/cifar.html"
+)
+CIFAR10_OBTAIN = (
+    "fetch cifar-10-python.tar.gz from the source's page, or the Parquet files of Hugging Face's uoft-cs/cifar10."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Cifar:
     """All 60,000 images, train before test.
@@ -80,26 +110,43 @@ def read_cifar(place: Place, columns: dict[str, tuple[str, str]], batches: tuple
     if place.layout == PARQUET.name:
         return _from_parquet(place, list(columns))
     train, test, meta = batches
-    parts = {name: _pickled(place, name) for name in (*train, test, meta)}
+    about = _pickled(place, meta)
+    parts = [_batch(place, name, columns, about) for name in (*train, test)]
+    pixels = np.concatenate([images for images, _ in parts])
+    return Cifar(
+        lambda rows: pixels[rows],
+        {column: np.concatenate([labels[column] for _, labels in parts]) for column in columns},
+        {column: _names(about, key) for column, (_, key) in columns.items()},
+        len(pixels) - len(parts[-1][0]),
+        in_order=True,
+    )
+
+
+def _batch(
+    place: Place, name: str, columns: dict[str, tuple[str, str]], about: dict[str, Any]
+) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int64]]]:
+    """Images and labels of one batch of the python version."""
+    part, where = _pickled(place, name), place.folder / name
     try:
-        pixels = np.concatenate([_images(parts[name]["data"]) for name in (*train, test)])
-        labels = {
-            column: np.array([y for name in (*train, test) for y in parts[name][key]], dtype=np.int64)
-            for column, (key, _) in columns.items()
-        }
-        names = {column: [_word(name) for name in parts[meta][key]] for column, (_, key) in columns.items()}
-        n_train = sum(len(parts[name]["data"]) for name in train)
+        images = _images(part["data"])
+        labels = {column: np.array(part[key], dtype=np.int64) for column, (key, _) in columns.items()}
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise StorageError(
-            f"the batches in {place.folder} are not CIFAR's python version: {error}; fetch it again"
-        ) from error
-    for column, y in labels.items():
-        if len(y) != len(pixels) or not 0 <= y.min() <= y.max() < len(names[column]):
-            raise StorageError(
-                f"{place.folder}: {column} has {len(y)} labels from {y.min()} to {y.max()} for {len(pixels)} images of "
-                f"{len(names[column])} classes; fetch the batches again"
-            )
-    return Cifar(lambda rows: pixels[rows], labels, names, n_train, in_order=True)
+        raise StorageError(f"{where} is no batch of CIFAR's python version: {error}; fetch it again") from error
+    for column, (_, key) in columns.items():
+        y, C = labels[column], len(_names(about, key))
+        if len(y) != len(images):
+            raise StorageError(f"{where} has {len(images)} images and {len(y)} labels; fetch it again")
+        bad = (y < 0) | (y >= C)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise StorageError(f"{where}: {column} is {y[row]} at row {row}; expected 0 to {C - 1}; fetch it again")
+    return images, labels
+
+
+def _names(about: dict[str, Any], key: str) -> list[str]:
+    if key not in about:
+        raise StorageError(f"the file of class names holds {', '.join(about) or 'nothing'}, not {key}; fetch it again")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in about[key]]
 
 
 def published_rows(path: str, cifar: Cifar, column: str) -> dict[str, NDArray[np.intp]]:
@@ -196,7 +243,3 @@ def _dictionary(found: Any, where: str) -> dict[str, Any]:
 def _images(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Rows of 3,072 bytes, channel by channel, as images."""
     return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-
-
-def _word(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)

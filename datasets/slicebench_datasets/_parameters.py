@@ -31,3 +31,20 @@ def check_ranges(adapter: DatasetAdapter, bounds: Mapping[str, tuple[float, floa
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
             kind = "a whole number" if whole else "a number"
             raise ConfigError(f"{adapter.family}: {name} is {value!r}; expected {kind} from {low:g} to {high:g}")
+
+
+def check_cap(adapter: DatasetAdapter, *names: str) -> None:
+    """Raise `ConfigError` unless each parameter is None or a whole number of examples."""
+    check_ranges(adapter, {name: (1, 10**9) for name in names if getattr(adapter, name) is not None})
+
+
+def check_subset(adapter: DatasetAdapter, name: str, known: Collection[str]) -> None:
+    """Raise `ConfigError` unless the parameter is a list of one or more distinct ones of the `known` strings."""
+    values = getattr(adapter, name)
+    if not isinstance(values, list | tuple) or not values or len({*map(str, values)}) < len(values):
+        raise ConfigError(
+            f"{adapter.family}: {name} is {values!r}; expected a list of distinct names: {', '.join(known)}"
+        )
+    for value in values:
+        if value not in known:
+            raise ConfigError(f"{adapter.family}: {name} holds {value!r}; {did_you_mean(str(value), sorted(known))}")

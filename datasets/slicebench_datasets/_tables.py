@@ -18,14 +18,21 @@ if TYPE_CHECKING:
 
 
 def read_csv(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFrame:
-    """Columns of a CSV file (.gz too); `options` go to pandas, which reads all as text unless they name a dtype."""
+    """Columns of a CSV file (.gz too), no others read; `options` go to pandas, which gives text unless they name a dtype."""
     import pandas as pd
 
+    reading: dict[str, Any] = {
+        "dtype": str,
+        "keep_default_na": False,
+        "usecols": lambda name: name in columns,
+        **options,
+    }
     try:
-        table: pd.DataFrame = pd.read_csv(path, **{"dtype": str, "keep_default_na": False, **options})
+        known = options.get("names") or [*pd.read_csv(path, **reading | {"nrows": 0, "usecols": None}).columns]
+        table: pd.DataFrame = pd.read_csv(path, **reading)
     except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
         raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
-    return _chosen(table, columns, path)
+    return _chosen(table, columns, path, known)
 
 
 def read_parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
@@ -67,7 +74,7 @@ def whole_numbers(path: Path, values: pd.Series[Any], low: int, high: int) -> ND
     if bad.any():
         row = int(np.argmax(bad))
         raise StorageError(
-            f"{path}: {values.name} is {values.iloc[row]!r} at row {row} ({int(bad.sum())} such rows); expected a whole number "
+            f"{path}: {values.name} is {_shown(values, row)} at row {row} ({int(bad.sum())} such rows); expected a whole number "
             f"from {low} to {high}"
         )
     return numbers.astype(np.int64)
@@ -80,10 +87,16 @@ def coded(path: Path, values: pd.Series[Any], codes: Mapping[str, int]) -> NDArr
     if bad.any():
         row = int(np.argmax(bad))
         raise StorageError(
-            f"{path}: {values.name} is {values.iloc[row]!r} at row {row} ({int(bad.sum())} such rows); expected one of "
+            f"{path}: {values.name} is {_shown(values, row)} at row {row} ({int(bad.sum())} such rows); expected one of "
             f"{', '.join(codes)}"
         )
     return np.array(numbers, dtype=np.int64)
+
+
+def _shown(values: pd.Series[Any], row: int) -> str:
+    """A value as a table shows it: 100 and 'x', not np.int64(100)."""
+    value = values.iloc[row]
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def distinct(path: Path, values: pd.Series[Any]) -> NDArray[np.str_]:
@@ -98,12 +111,10 @@ def distinct(path: Path, values: pd.Series[Any]) -> NDArray[np.str_]:
     return ids.to_numpy(dtype=np.str_)
 
 
-def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path, known: Sequence[str] = ()) -> pd.DataFrame:
+def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path, known: Sequence[str]) -> pd.DataFrame:
     for name in columns:
         if name not in table:
-            raise StorageError(
-                f"{path} has no column {name!r}; {did_you_mean(name, [*map(str, known or table.columns)])}"
-            )
+            raise StorageError(f"{path} has no column {name!r}; {did_you_mean(name, [*map(str, known)])}")
     if not len(table):
         raise StorageError(f"{path} has no rows; fetch it again")
     return table[[*columns]]

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.building import RawDataset
 from slicebench.datafiles import DatasetCard, Wanted
-from slicebench.dataset import DatasetAdapter
 from slicebench_datasets._cifar import PARQUET, python_layouts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import Problem
+    from slicebench.building import RawProblem
     from slicebench_datasets._cifar import Cifar
 
 COLUMNS = {"fine_label": ("fine_labels", "fine_label_names"), "coarse_label": ("coarse_labels", "coarse_label_names")}
@@ -27,7 +27,7 @@ RARE = (4, 73, 54, 10, 51, 40, 84, 18, 3, 12, 33, 38, 64, 45, 2, 44, 80, 96, 13,
 PAPER = {"arch": "resnet18_cifar", "epochs": 35, "batch_size": 512, "peak_lr": 0.5, "peak_epoch": 5, "augment": True}
 
 
-class CIFAR100Superclass(DatasetAdapter):
+class CIFAR100Superclass(RawDataset):
     """Which superclass is it? One of the five subclasses of each was seen a quarter as often.
 
     Within each superclass, in the order of the files, every fifth train image goes to val, every second of the rest to the
@@ -100,22 +100,19 @@ class CIFAR100Superclass(DatasetAdapter):
         check_indices(self.indices, self.family)
         recipe_from(PAPER, self.recipe)
 
-    def build(self, seed: int) -> Problem:
-        """Read, split, train the base model, embed; errors as of `DatasetAdapter.place` and `build_problem`."""
-        from slicebench.building import build_problem, provenance_of
+    def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are the published ones
+        """Read and split; one subclass of each superclass is thinned in train."""
+        from slicebench.building import RawProblem, provenance_of
         from slicebench.captions.grammar import caption_set
         from slicebench.captions.naming import captions_naming
         from slicebench_datasets._cifar import read_cifar
         from slicebench_datasets._splits import recipe_from, split_up
 
-        self.check()
         cifar = read_cifar(self.place(), COLUMNS, (("train",), "test", "meta"))
         rare = [cifar.names["fine_label"][c].replace("_", " ") for c in RARE]
         captions = caption_set("cifar100", cifar.names["coarse_label"])
-        return build_problem(
-            self,
+        return RawProblem(
             name="cifar100-superclass",
-            seed=seed,
             splits=split_up(
                 self._rows(cifar) | {"test": cifar.test_rows()},
                 ids=cifar.ids,

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.building import RawDataset
 from slicebench.datafiles import DatasetCard
-from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from slicebench.building import RawProblem
     from slicebench.captions import CaptionSet
-    from slicebench.problem import Problem
+    from slicebench.training import Recipe
     from slicebench_datasets._digits import Digits
 
 
-class ColoredDigits(DatasetAdapter):
+class ColoredDigits(RawDataset):
     """Is the digit below five? The tint knows, in train, and the digit is hard to read: a model learns the tint.
 
     Class 0 is the digits 0 to 4, class 1 the digits 5 to 9; the share `label_noise` of train labels is flipped. The tint of
@@ -92,21 +93,13 @@ class ColoredDigits(DatasetAdapter):
 
         check_digits(self, p=1, p_eval=1, label_noise=1, pixel_noise=2, tint=1)
 
-    def build(self, seed: int) -> Problem:
-        """Draw, tint, train the base model, embed.
+    def raw(self, seed: int) -> RawProblem:
+        """Draw and tint."""
+        from slicebench.building import RawProblem, RawSplit
+        from slicebench_datasets._digits import draw_digits, provenance_of, sizes_of
 
-        Raises
-        ------
-        ConfigError, StorageError
-            for a parameter or a `root` that cannot be used.
-
-        """
-        from slicebench.building import RawSplit, build_problem
-        from slicebench_datasets._digits import draw_digits, provenance_of, recipe_of, sizes_of
-
-        self.check()
-        rng = np.random.default_rng(seed)
-        drawn = draw_digits(self.root, sizes_of(self), rng)
+        rng, root = np.random.default_rng(seed), self.digits_root()
+        drawn = draw_digits(root, sizes_of(self), rng)
         naming = {"green digit below 5": ("a green digit",), "red digit 5 or above": ("a red digit",)}
         splits = {}
         for name, part in drawn.items():
@@ -114,20 +107,28 @@ class ColoredDigits(DatasetAdapter):
             splits[name] = RawSplit.shuffled(
                 name, rng, inputs=images, labels=labels, groups=disagrees[:, None] & (labels[:, None] == np.arange(2))
             )
-        return build_problem(
-            self,
-            name="colored-digits",
-            seed=seed,
+        return RawProblem(
+            name=self.family.replace("_", "-"),
             splits=splits,
-            base_model=recipe_of(self),
+            base_model=self.training(),
             encoder=self.encoder,
             class_names=("digit below 5", "digit 5 or above"),
             group_names=tuple(naming),
             how="in train the tint agrees with the label more often than chance; the group's disagrees",
-            provenance=provenance_of(self.root),
+            provenance=provenance_of(root),
             captions=self._candidates(),
             captions_for_groups=naming,
         )
+
+    def digits_root(self) -> str | None:
+        """Folder of MNIST files; None for scikit-learn's digits."""
+        return self.root
+
+    def training(self) -> Recipe:
+        """How the base model is trained."""
+        from slicebench_datasets._digits import recipe_of
+
+        return recipe_of(self)
 
     def _candidates(self) -> CaptionSet:
         """Per class its five digits, four colours and noise."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from slicebench.building import RawDataset
 from slicebench.datafiles import DatasetCard
-from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
-    from slicebench.problem import Problem
+    from slicebench.building import RawProblem
 
 
-class DigitSubtypes(DatasetAdapter):
+class DigitSubtypes(RawDataset):
     """A class is several digits; one of them was seen too seldom in training, and is mistaken for other classes.
 
     Digits are dealt to the classes in turn (digit modulo `classes`: even against odd for two), and the largest digit of
@@ -91,16 +91,9 @@ class DigitSubtypes(DatasetAdapter):
         check_ranges(self, {"classes": (2, 5)})
         check_digits(self, keep=1, pixel_noise=2)
 
-    def build(self, seed: int) -> Problem:
-        """Draw, thin, train the base model, embed.
-
-        Raises
-        ------
-        ConfigError, StorageError
-            for a parameter or a `root` that cannot be used.
-
-        """
-        from slicebench.building import RawSplit, build_problem
+    def raw(self, seed: int) -> RawProblem:
+        """Draw, thin."""
+        from slicebench.building import RawProblem, RawSplit
         from slicebench.captions import CaptionSet
         from slicebench_datasets._digits import (
             digit_caption,
@@ -111,7 +104,6 @@ class DigitSubtypes(DatasetAdapter):
             with_pixel_noise,
         )
 
-        self.check()
         rng, rare = np.random.default_rng(seed), self.rare_digits()
         stays = np.where(np.isin(np.arange(10), rare), self.keep, 1.0)
         sizes = sizes_of(self)
@@ -125,10 +117,8 @@ class DigitSubtypes(DatasetAdapter):
             )
             for name, part in draw_digits(self.root, sizes, rng, {"train": stays}).items()
         }
-        return build_problem(
-            self,
+        return RawProblem(
             name="digit-subtypes",
-            seed=seed,
             splits=splits,
             base_model=recipe_of(self),
             encoder=self.encoder,

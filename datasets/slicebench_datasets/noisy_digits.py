@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.building import RawDataset
 from slicebench.datafiles import DatasetCard
-from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
+    from slicebench.building import RawProblem
     from slicebench.captions import CaptionSet
-    from slicebench.problem import Problem
 
 
-class NoisyDigits(DatasetAdapter):
+class NoisyDigits(RawDataset):
     """Ten classes, one per digit; a model that saw few noisy images in training reads them badly.
 
     Parameters
@@ -84,16 +84,9 @@ class NoisyDigits(DatasetAdapter):
 
         check_digits(self, corruption=2, train_share=1, eval_share=1, pixel_noise=2)
 
-    def build(self, seed: int) -> Problem:
-        """Draw, add noise, train the base model, embed.
-
-        Raises
-        ------
-        ConfigError, StorageError
-            for a parameter or a `root` that cannot be used.
-
-        """
-        from slicebench.building import RawSplit, build_problem
+    def raw(self, seed: int) -> RawProblem:
+        """Draw, add noise."""
+        from slicebench.building import RawProblem, RawSplit
         from slicebench_datasets._digits import (
             digit_caption,
             draw_digits,
@@ -103,7 +96,6 @@ class NoisyDigits(DatasetAdapter):
             with_pixel_noise,
         )
 
-        self.check()
         rng = np.random.default_rng(seed)
         splits = {}
         sizes = sizes_of(self)
@@ -111,10 +103,8 @@ class NoisyDigits(DatasetAdapter):
             noisy = rng.random(len(part.digits)) < (self.train_share if name == "train" else self.eval_share)
             images = with_pixel_noise(part.images, np.where(noisy, self.corruption, self.pixel_noise), rng)
             splits[name] = RawSplit.shuffled(name, rng, inputs=images, labels=part.digits, groups=noisy[:, None])
-        return build_problem(
-            self,
+        return RawProblem(
             name="noisy-digits",
-            seed=seed,
             splits=splits,
             base_model=recipe_of(self),
             encoder=self.encoder,

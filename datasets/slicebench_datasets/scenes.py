@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from slicebench.building import RawDataset
 from slicebench.datafiles import DatasetCard
-from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from slicebench.problem import Problem
+    from slicebench.building import RawProblem
 
 
-class Scenes(DatasetAdapter):
+class Scenes(RawDataset):
     """Images of one shape on a background, every attribute known, classified by a small convolutional network.
 
     Plants (`plant`), after Jain, Lawrence, Moitra and Madry (2022):
@@ -110,22 +110,14 @@ class Scenes(DatasetAdapter):
         self.epochs = epochs
         self.encoder = encoder
 
-    def build(self, seed: int) -> Problem:
-        """Render, train the base model, embed.
-
-        Raises
-        ------
-        ConfigError
-            naming the parameter that cannot be used.
-
-        """
-        from slicebench.building import RawSplit, build_problem
+    def raw(self, seed: int) -> RawProblem:
+        """Render."""
+        from slicebench.building import RawProblem, RawSplit
         from slicebench.problem import Provenance
         from slicebench.training import Recipe
         from slicebench_datasets._render import render
         from slicebench_datasets._scene_plants import PLANTS
 
-        self.check()
         plant = PLANTS[self.plant](self)
         splits = {}
         for position, name in enumerate(("train", "val", "test")):
@@ -135,10 +127,8 @@ class Scenes(DatasetAdapter):
             visible = table.drop(columns=list(plant.hidden))
             splits[name] = RawSplit.shuffled(name, rng, inputs=images, labels=labels, groups=groups, metadata=visible)
         captions = plant.captions()
-        return build_problem(
-            self,
+        return RawProblem(
             name=f"scenes-{self.plant}",
-            seed=seed,
             splits=splits,
             base_model=Recipe(
                 arch="small_cnn",

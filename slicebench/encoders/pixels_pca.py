@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 CHUNK = 4096
 """Inputs that are in memory together."""
-FITTED = 20_000
-"""Inputs that the components are learnt from at most, so that memory does not grow with n."""
+FITTED_BYTES = 2**28
+"""Of the inputs that the components are learnt from, as float32: more are thinned evenly, so that memory does not grow with n."""
 
 
 class PixelsPCA(Encoder):
@@ -57,10 +57,11 @@ class PixelsPCA(Encoder):
         self.components = int(argument or 64)
 
     def fit(self, inputs: Inputs, model: TrainedModel | None) -> Self:  # noqa: ARG002
-        """Find the components of the train inputs, at most `FITTED` of them, evenly spread."""
+        """Find the components of the train inputs, or of as many as `FITTED_BYTES` hold."""
         from sklearn.decomposition import PCA
 
-        flat = np.concatenate(list(_flat(inputs, FITTED)))
+        most = FITTED_BYTES // (4 * np.asarray(inputs[:1]).size)
+        flat = np.concatenate(list(_flat(inputs, most)))
         self.pca_ = PCA(min(self.components, *flat.shape), random_state=0).fit(flat)
         return self
 

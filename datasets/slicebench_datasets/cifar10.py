@@ -1,0 +1,134 @@
+"""CIFAR-10 as it is: natural failure modes, no planted truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from slicebench.building import RawDataset
+from slicebench.datafiles import DatasetCard
+from slicebench_datasets._cifar import CIFAR10_BATCHES, CIFAR10_COLUMNS, CIFAR10_LAYOUTS, CIFAR10_OBTAIN, CIFAR10_SOURCE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.building import RawProblem
+    from slicebench_datasets._cifar import Cifar
+
+PAPER = {"arch": "resnet18_cifar", "epochs": 15, "batch_size": 512, "peak_lr": 0.5, "peak_epoch": 5, "augment": True}
+SHARES = {"20/20/60": (1, 1, 3), "40/20/40": (2, 1, 2), "80/20": (4, 1, 0)}
+"""Of five images of a class, in the order of the files: how many go to train, val and pool."""
+
+
+class CIFAR10(RawDataset):
+    """Ten classes and no planted subgroup: what methods name can be judged by caption gaps and interventions alone.
+
+    Of every five train images of a class, in the order of the files, the first goes to val, the next to train, the rest to the
+    pool. The official test set is the test split.
+
+    Parameters
+    ----------
+    root : str, optional
+        Folder of the data; by default as `slicebench data check cifar10` says.
+    split : "20/20/60", "40/20/40" or "80/20"
+        Shares of train, val and pool; the last has no pool.
+    indices : str, optional
+        Path of the published indices (.npz with train, val, pool), for images in the author's order; then `split` does not count.
+    captions : "simple" or "extended"
+        Candidate captions; the extended ones need WordNet's database.
+    recipe : dict, optional
+        Changes to the training.
+    encoder : str
+
+    References
+    ----------
+    Krizhevsky (2009); Jain, Lawrence, Moitra, Madry (2022), the experiments on CIFAR-10, where the base model of 20/20/60 is
+    right on .791 of the test images and that of 80/20 on .931.
+
+    >>> CIFAR10().get_params()["split"]
+    '20/20/60'
+
+    """
+
+    family: ClassVar[str] = "cifar10"
+    modality: ClassVar[str] = "image"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="CIFAR-10",
+        size="50,000 train + 10,000 test",
+        group="none: natural",
+        rate="nothing planted",
+        licence="none stated; cite Krizhevsky 2009",
+        source=CIFAR10_SOURCE,
+        obtain=CIFAR10_OBTAIN,
+        folder="cifar10",
+        layouts=CIFAR10_LAYOUTS,
+    )
+
+    def __init__(
+        self,
+        root: str | None = None,
+        split: str = "20/20/60",
+        indices: str | None = None,
+        captions: str = "simple",
+        recipe: dict[str, Any] | None = None,
+        encoder: str = "open_clip:ViT-B-32/openai",
+    ) -> None:
+        self.root = root
+        self.split = split
+        self.indices = indices
+        self.captions = captions
+        self.recipe = recipe
+        self.encoder = encoder
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench_datasets._cifar import check_indices
+        from slicebench_datasets._parameters import check_choices
+        from slicebench_datasets._splits import recipe_from
+
+        check_choices(self, {"split": SHARES, "captions": ("simple", "extended")})
+        check_indices(self.indices, self.family)
+        recipe_from(PAPER, self.recipe)
+
+    def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are fixed
+        """Read and split."""
+        from slicebench.building import RawProblem, provenance_of
+        from slicebench.captions.grammar import caption_set
+        from slicebench_datasets._cifar import read_cifar
+        from slicebench_datasets._splits import recipe_from, split_up
+
+        cifar = read_cifar(self.place(), CIFAR10_COLUMNS, CIFAR10_BATCHES)
+        names = cifar.names["label"]
+        return RawProblem(
+            name="cifar10",
+            splits=split_up(
+                self._rows(cifar) | {"test": cifar.test_rows()},
+                ids=cifar.ids,
+                inputs=cifar.pixels,
+                labels=cifar.labels["label"],
+                groups=np.zeros((len(cifar.ids), 0), dtype=bool),
+            ),
+            base_model=recipe_from(PAPER, self.recipe),
+            encoder=self.encoder,
+            class_names=names,
+            group_names=(),
+            how="natural: no subgroup is planted",
+            provenance=provenance_of(self.card),
+            captions=caption_set(f"cifar10_{self.captions}", names),
+        )
+
+    def _rows(self, cifar: Cifar) -> dict[str, NDArray[np.intp]]:
+        """Rows of train, val and pool among the train images."""
+        from slicebench_datasets._cifar import by_class, published_rows
+
+        if self.indices is not None:
+            return published_rows(self.indices, cifar, "label")
+        train, val, _ = SHARES[self.split]
+
+        def rule(rows: NDArray[np.intp]) -> dict[str, NDArray[np.intp]]:
+            at = np.arange(len(rows)) % 5
+            parts = {"val": at < val, "train": (at >= val) & (at < val + train), "pool": at >= val + train}
+            return {name: rows[there] for name, there in parts.items() if there.any()}
+
+        return by_class(cifar.labels["label"][: cifar.n_train], rule)

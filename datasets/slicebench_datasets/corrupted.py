@@ -1,0 +1,182 @@
+"""Any image dataset with some of its images corrupted, after ImageNet-C."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from slicebench.building import RawDataset
+from slicebench.datafiles import DatasetCard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from slicebench.building import RawProblem, RawSplit
+    from slicebench.split import Inputs
+
+CORRUPTIONS = (
+    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow", "frost",
+    "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
+)  # fmt: skip
+OWN_RANDOMNESS = ("impulse_noise", "glass_blur")
+"""Those that the library draws from generators of their own, and not from NumPy's global one."""
+SMALLEST = 32
+"""Pixels that an image must have in each direction, by the library."""
+CHUNK = 256
+
+
+class Corrupted(RawDataset):
+    """The classes of another image dataset; the group is the images that are noisy, blurred, foggy, seldom so in train.
+
+    Parameters
+    ----------
+    dataset : str
+        Registered name of an image dataset, such as "cifar10" or "imagenet"; its own groups are forgotten.
+    params : dict, optional
+        Its parameters, training and encoder included.
+    corruption : str
+        One of ImageNet-C's fifteen.
+    severity : int
+        1 to 5.
+    share_train, share_eval : float
+        Share of the train images, and of those of the other splits, that are corrupted.
+
+    Notes
+    -----
+    Needs `pip install 'slicebench[corruptions]'`. Every image has a random state of its own, so that it is corrupted in the same
+    way whatever stands beside it.
+
+    References
+    ----------
+    Hendrycks, Dietterich (2019), "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations"; Jain,
+    Lawrence, Moitra, Madry (2022): Gaussian noise on 10 % of train and 50 % of val and test.
+
+    >>> Corrupted(severity=5).corruption
+    'gaussian_noise'
+
+    """
+
+    family: ClassVar[str] = "corrupted"
+    modality: ClassVar[str] = "image"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="Corrupted images of any image dataset",
+        size="as the other dataset's",
+        group="corrupted images, one of 15 kinds",
+        rate="10 % of train, 50 % of val and test",
+        licence="as the other dataset's",
+        source="Hendrycks, Dietterich 2019 (ImageNet-C)",
+    )
+
+    def __init__(
+        self,
+        dataset: str = "cifar10",
+        params: dict[str, Any] | None = None,
+        corruption: str = "gaussian_noise",
+        severity: int = 3,
+        share_train: float = 0.1,
+        share_eval: float = 0.5,
+    ) -> None:
+        self.dataset = dataset
+        self.params = params
+        self.corruption = corruption
+        self.severity = severity
+        self.share_train = share_train
+        self.share_eval = share_eval
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from importlib.util import find_spec
+
+        from slicebench.errors import ConfigError
+        from slicebench_datasets._parameters import check_choices, check_ranges
+
+        check_choices(self, {"corruption": CORRUPTIONS})
+        check_ranges(self, {"severity": (1, 5), "share_train": (0, 1), "share_eval": (0, 1)})
+        if find_spec("imagecorruptions") is None:
+            raise ConfigError("corrupted: needs the extra 'corruptions': pip install 'slicebench[corruptions]'")
+        self._other().check()
+
+    def raw(self, seed: int) -> RawProblem:
+        """Corrupt a share of the other dataset's images."""
+        other = self._other()
+        raw = other.raw(seed)
+        rng = np.random.default_rng([seed, 1])
+        splits = {}
+        for name, split in raw.splits.items():
+            share = self.share_train if name == "train" else self.share_eval
+            hit = rng.random(len(split.ids)) < share
+            splits[name] = replace(split, inputs=self._images(split, hit, seed), groups=hit[:, None])
+        return replace(
+            raw,
+            name=f"{raw.name}-{self.corruption}".replace("_", "-"),
+            splits=splits,
+            group_names=(f"{self.corruption} {self.severity}",),
+            how=f"{self.corruption} {self.severity} on a share {self.share_train:g} of train, {self.share_eval:g} elsewhere",
+            captions=None,
+            captions_for_groups=None,
+        )
+
+    def _other(self) -> RawDataset:
+        """The adapter that gives the images."""
+        from slicebench.errors import ConfigError
+        from slicebench.registry import DATASETS
+
+        found = DATASETS.load(self.dataset)
+        if not issubclass(found, RawDataset) or found.modality != "image" or found is Corrupted:
+            raise ConfigError(f"corrupted: dataset is {self.dataset!r}, which does not give raw images")
+        try:
+            return found(**(self.params or {}))
+        except TypeError as error:
+            raise ConfigError(f"corrupted: params of {self.dataset!r}: {error}") from error
+
+    def _images(self, split: RawSplit, hit: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
+        """The split's images, those that are `hit` corrupted, mapped from the cache."""
+        from slicebench.cache import content_key
+        from slicebench.errors import ConfigError
+        from slicebench.images import mapped
+
+        if min(np.shape(split.inputs)[1:3]) < SMALLEST:
+            raise ConfigError(
+                f"corrupted: the images of {self.dataset!r} are {np.shape(split.inputs)[1:3]} pixels; expected {SMALLEST} or more"
+            )
+
+        about = self.corruption, self.severity, seed
+        key = content_key(np.asarray(split.inputs), split.ids, hit.astype(np.uint8), about)
+        return mapped(key, len(hit), f"corrupting with {self.corruption}", lambda: self._chunks(split, hit, seed))
+
+    def _chunks(
+        self, split: RawSplit, hit: NDArray[np.bool_], seed: int
+    ) -> Iterator[tuple[range, str, NDArray[np.uint8]]]:
+        from zlib import crc32
+
+        for start in range(0, len(hit), CHUNK):
+            rows = range(start, min(start + CHUNK, len(hit)))
+            images = _colour(split.inputs, rows)
+            for offset, row in enumerate(rows):
+                if hit[row]:
+                    state = crc32(f"{seed} {split.ids[row]}".encode())
+                    images[offset] = corrupt(images[offset], self.corruption, self.severity, state)
+            yield rows, str(split.ids[start]), images
+
+
+def corrupt(image: NDArray[np.uint8], corruption: str, severity: int, state: int) -> NDArray[np.uint8]:
+    """Corrupt an image (H, W, 3), the library's random numbers started from `state` and NumPy's global ones left alone."""
+    from imagecorruptions import corrupt as library
+
+    own = {"seed": state} if corruption in OWN_RANDOMNESS else {}
+    before = np.random.get_state()  # noqa: NPY002 - the library draws from NumPy's global state
+    try:
+        np.random.seed(state)  # noqa: NPY002
+        return np.asarray(library(image, severity, corruption, **own), dtype=np.uint8)
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+def _colour(inputs: Inputs, rows: range) -> NDArray[np.uint8]:
+    """Copy of images (b, H, W, 3); grey ones are repeated over the channels."""
+    images = np.asarray(inputs[rows.start : rows.stop])
+    return np.repeat(images[..., None], 3, axis=-1) if images.ndim == 3 else np.array(images)

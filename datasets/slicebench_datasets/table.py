@@ -1,0 +1,112 @@
+"""Any table of a user's own predictions: features or embeddings, labels, predictions, groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from slicebench.datafiles import DatasetCard
+from slicebench.dataset import DatasetAdapter
+
+if TYPE_CHECKING:
+    from slicebench.problem import Problem
+
+
+class Table(DatasetAdapter):
+    """A row per example in a .parquet, .csv or .tsv file; columns go by their names, as in `Problem.from_frame`.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    label, prediction, loss, id, split, text : str, optional
+        Columns. Without `split` a fifth goes to train, two fifths each to val and test, by the seed.
+    probs : list of str, or str, optional
+        One column per class, or a prefix: "p_" stands for the columns p_<class name>.
+    embedding : str, optional
+        Column of vectors; or instead
+    features : list of str
+        Columns that describe an example: numbers are standardised, words one-hot, as fitted on train.
+    groups : list of str, or dict, optional
+        Columns of booleans, or {name: [column, value]}.
+    metadata : list of str, optional
+        Columns that methods may see.
+
+    Raises
+    ------
+    DataError
+        naming column, row and expectation.
+
+    >>> Table(path="mine.parquet", label="y", prediction="yhat", features=["age"]).label
+    'y'
+
+    """
+
+    family: ClassVar[str] = "table"
+    modality: ClassVar[str] = "tabular"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="A table of your own",
+        size="as it is",
+        group="columns of booleans, or rows with a value",
+        rate="as it is",
+        licence="yours",
+        source="a .parquet, .csv or .tsv file",
+        obtain="give its path as the parameter `path`; docs/your-own-dataset.md has an example.",
+    )
+
+    def __init__(
+        self,
+        path: str = "",
+        label: str | None = None,
+        prediction: str | None = None,
+        probs: list[str] | str | None = None,
+        loss: str | None = None,
+        embedding: str | None = None,
+        features: list[str] | tuple[str, ...] = (),
+        groups: list[str] | dict[str, list[str]] | tuple[str, ...] = (),
+        id: str | None = None,  # noqa: A002 - the column's usual name
+        split: str | None = None,
+        text: str | None = None,
+        metadata: list[str] | tuple[str, ...] = (),
+    ) -> None:
+        self.path = path
+        self.label = label
+        self.prediction = prediction
+        self.probs = probs
+        self.loss = loss
+        self.embedding = embedding
+        self.features = features
+        self.groups = groups
+        self.id = id
+        self.split = split
+        self.text = text
+        self.metadata = metadata
+
+    def check(self) -> None:
+        """Raise `ConfigError` if no file is named."""
+        from slicebench.errors import ConfigError
+
+        if not self.path:
+            raise ConfigError("table: path is not given; expected the path of a .parquet, .csv or .tsv file")
+
+    def build(self, seed: int) -> Problem:
+        """Read the table."""
+        from pathlib import Path
+
+        from slicebench.problem import Problem, Provenance
+
+        self.check()
+        columns = self.get_params()
+        path = Path(columns.pop("path"))
+        problem = Problem.from_parquet(
+            path,
+            **columns,
+            seed=seed,
+            name=path.stem,
+            modality="text" if self.text else self.modality,
+            encoder=self.embedding or "features",
+            provenance=Provenance(source=str(path), licence="the user's"),
+        )
+        return replace(
+            problem, family=self.family, dataset=self.family, dataset_version=self.version, params=self.get_params()
+        )
