@@ -20,7 +20,7 @@ import numpy as np
 from slicebench.frozen import load_problem
 from slicebench.metrics import Ranking, namf
 from slicebench.registry import METHODS
-from slicebench.runner import frozen_folder
+from slicebench.shelf import frozen_folder
 from slicebench.store import Run, load_run
 from slicebench.suite import Filters, Suite, plan
 from slicebench.summary import problem_intervals

@@ -8,14 +8,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from slicebench.cache import cache_dir
 from slicebench.errors import ConfigError, SlicebenchError
 from slicebench.executor import LocalExecutor, dask_executor, default_memory_gb
-from slicebench.frozen import FORMAT_VERSION
+from slicebench.shelf import frozen_folder, shelved
 from slicebench.store import Entry, RunStore, TestTruth, entry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -114,6 +113,7 @@ def run(
     limits: Limits | None = None,
     force: bool = False,
     scheduler: str | None = None,
+    problems: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunOutcome:
     """Run what is missing of `cells` (from `slicebench.suite.plan`) into the folder `out`.
@@ -122,10 +122,11 @@ def run(
     workers and returns what is finished.
 
     What the run folder `out` holds already is not run again, unless `force`. `scheduler` is the address of a Dask scheduler
-    whose workers see the same cache folder; without it, local worker processes keep to `limits`. `on_progress` is told of
-    every build that starts and every cell that ends.
+    whose workers see the same cache folder; without it, local worker processes keep to `limits`. Frozen problems that stand in
+    the folder `problems` are used instead of built. `on_progress` is told of every build that starts and every cell that ends.
     """
     limits = limits or Limits()
+    shelf = {} if problems is None else shelved(problems)
     store = RunStore(out)
     planned = plan_run(cells, store, force=force)
     store.open(suite, cells)
@@ -136,7 +137,7 @@ def run(
         try:
             executor, width = _open(limits, scheduler, len(missing))
             with executor:
-                _Execution(executor, width, store, missing, ended, on_progress).run()
+                _Execution(executor, width, store, shelf, missing, ended, on_progress).run()
         except KeyboardInterrupt:
             interrupted = True
     found = [(p.cell, ended.get(p.entry, p.record)) for p in planned]
@@ -161,11 +162,12 @@ class _Execution:
         executor: Executor,
         width: int,
         store: RunStore,
+        shelf: Mapping[str, Path],
         missing: list[PlannedCell],
         ended: dict[Entry, Record],
         on_progress: Callable[[Progress], None],
     ) -> None:
-        self.executor, self.width, self.store = executor, width, store
+        self.executor, self.width, self.store, self.shelf = executor, width, store, shelf
         self.ended, self.on_progress, self.total = ended, on_progress, len(missing)
         groups: dict[tuple[str, int], list[PlannedCell]] = {}
         for item in missing:
@@ -203,8 +205,12 @@ class _Execution:
             items = self.waiting.popleft()
             problem = items[0].cell.problem
             self.on_progress(Progress(len(self.ended), self.total, problem))
-            self.builds[self.executor.submit(prepare_problem, problem, frozen_folder(problem))] = items
+            self.builds[self.executor.submit(prepare_problem, problem, self._folder(problem))] = items
         return bool(self.builds)
+
+    def _folder(self, problem: PlannedProblem) -> Path:
+        """Where the problem is, or will be built."""
+        return self.shelf.get(problem.identity) or frozen_folder(problem)
 
     def _built(self, future: Future[TestTruth], items: list[PlannedCell]) -> None:
         """Queue the cells of a problem, or record the error of its build for all of them."""
@@ -217,7 +223,7 @@ class _Execution:
         for item in items:
             cell = item.cell
             task = self.executor.submit(
-                run_cell, frozen_folder(cell.problem), cell.problem.name, cell.method, cell.method_params
+                run_cell, self._folder(cell.problem), cell.problem.name, cell.method, cell.method_params
             )
             self.cells[task] = item
 
@@ -235,20 +241,14 @@ class _Execution:
         self.on_progress(Progress(len(self.ended), self.total, item.cell.problem, item.cell, record))
 
 
-def frozen_folder(problem: PlannedProblem) -> Path:
-    """Where a built problem is kept, by its identity; another format of the files has another folder."""
-    return cache_dir() / f"problems-{FORMAT_VERSION}" / problem.identity
-
-
 def prepare_problem(problem: PlannedProblem, folder: Path) -> TestTruth:
     """Build `problem` into `folder` unless it is there; what a worker process does first."""
-    from slicebench.frozen import load_split, load_truth, save_problem
-    from slicebench.registry import DATASETS
-
-    if not folder.exists():
-        save_problem(DATASETS.load(problem.dataset)(**problem.params).build(problem.seed), folder)
     import numpy as np
 
+    from slicebench.frozen import load_split, load_truth
+    from slicebench.shelf import build_missing
+
+    build_missing(problem, folder)
     test = load_split(folder, "test")
     labels = np.zeros(test.n, dtype=np.int64) if test.labels is None else np.asarray(test.labels)
     return TestTruth(np.asarray(test.ids), labels, load_truth(folder, "test").minority(test.ids))

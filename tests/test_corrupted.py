@@ -64,5 +64,5 @@ def test_impossible_parameters_are_named(params, message):
 
 
 def test_small_images_are_refused():
-    with pytest.raises(ConfigError, match=r"images of 'scenes' are \(16, 16\) pixels; expected 32 or more"):
+    with pytest.raises(ConfigError, match="images of 'scenes' have 16 pixels a side; expected 32 or more"):
         Corrupted("scenes", SCENES | {"side": 16}).raw(0)

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from slicebench.errors import ConfigError, StorageError
-from slicebench.runner import Limits, frozen_folder, plan_run, run
+from slicebench.runner import Limits, plan_run, run
+from slicebench.shelf import frozen_folder
 from slicebench.store import RunStore, entry_of, load_run
 from slicebench.suite import Filters, parse_suite, plan
 

@@ -139,11 +139,11 @@ class Corrupted(RawDataset):
         from slicebench.errors import ConfigError
         from slicebench.images import mapped
 
-        if min(np.shape(split.inputs)[1:3]) < SMALLEST:
+        side = min(np.asarray(split.inputs[:1]).shape[1:3])
+        if side < SMALLEST:
             raise ConfigError(
-                f"corrupted: the images of {self.dataset!r} are {np.shape(split.inputs)[1:3]} pixels; expected {SMALLEST} or more"
+                f"corrupted: images of {self.dataset!r} have {side} pixels a side; expected {SMALLEST} or more"
             )
-
         about = self.corruption, self.severity, seed
         key = content_key(np.asarray(split.inputs), split.ids, hit.astype(np.uint8), about)
         return mapped(key, len(hit), f"corrupting with {self.corruption}", lambda: self._chunks(split, hit, seed))

@@ -1,0 +1,86 @@
+"""The command line: parses and prints. Results go to stdout, progress and errors to stderr.
+
+Exit codes: 0 fine, 1 a cell or check failed, 2 usage, 130 interrupted. One module per command; heavy imports stand inside the
+functions, so that `slicebench list` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from slicebench import __version__
+from slicebench.cli.captions import captions_command
+from slicebench.cli.data import check_data_command, freeze_command
+from slicebench.cli.listing import list_command, show_command
+from slicebench.cli.methods import check_method_command
+from slicebench.cli.run import run_command
+from slicebench.errors import SlicebenchError
+from slicebench.logs import speak
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=SETTINGS,
+)
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings=SETTINGS)
+
+app.command("run")(run_command)
+app.command("list")(list_command)
+app.command("show")(show_command)
+app.command("captions")(captions_command)
+app.command("check-method")(check_method_command)
+app.command("freeze")(freeze_command)
+app.add_typer(data, name="data", help="Local data: what is there, what is missing, how to get it.")
+data.command("check")(check_data_command)
+
+
+@data.callback()
+def _data() -> None:
+    """Local data: what is there, what is missing, how to get it.
+
+    \b
+    slicebench data check celeba --root ~/data/celeba
+    """
+
+
+def main() -> None:
+    """Entry point; an error that the user can mend is one message on stderr and exit code 2."""
+    speak()
+    try:
+        app()
+    except SlicebenchError as error:
+        typer.echo(f"slicebench: {error}", err=True)
+        sys.exit(2)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if value:
+        typer.echo(f"slicebench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Which slice-discovery method can be trusted? A benchmark with planted subgroups.
+
+    \b
+    slicebench run                           the quick suite: about two minutes on two cores
+    slicebench run --method domino           one method on it
+    slicebench show runs/quick               the table again
+    slicebench captions --problem scenes-correlation    a close look at a method's captions
+    slicebench list                          methods, datasets, encoders, decoders and suites
+    slicebench check-method mine:MyMethod    does a new method keep the contract?
+    slicebench data check celeba             is a dataset there, and how to get it
+    slicebench freeze --suite real           built problems to hand on, without raw data
+    """

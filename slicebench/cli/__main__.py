@@ -1,0 +1,5 @@
+"""`python -m slicebench.cli`."""
+
+from slicebench.cli import main
+
+main()

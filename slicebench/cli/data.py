@@ -1,0 +1,61 @@
+"""`slicebench data check` and `slicebench freeze`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slicebench.cli.options import AsJson, SuiteName
+
+
+def check_data_command(
+    name: Annotated[str, typer.Argument(help="Registered dataset.", metavar="NAME")],
+    root: Annotated[Path | None, typer.Option(help="Folder of the data.  [default: where it is expected]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what there is of a dataset's files, what is missing, and how to get it; exit code 1 unless it can be used.
+
+    \b
+    slicebench data check celeba --root ~/data/celeba
+    slicebench data check cifar100_superclass --json
+    """
+    from slicebench.data_report import report_data
+
+    report = report_data(name, root)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), indent=1))
+    else:
+        from slicebench.console import print_data_report
+
+        print_data_report(report)
+    if not report.usable:
+        raise typer.Exit(1)
+
+
+def freeze_command(
+    suite: SuiteName = "real",
+    out: Annotated[Path, typer.Option(help="Folder to put the problems into.")] = Path("leaderboard/problems"),
+    problem: Annotated[list[str] | None, typer.Option(help="Freeze this problem of the suite; repeatable.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="Freeze this seed; repeatable.")] = None,
+) -> None:
+    """Build a suite's problems and save them without raw inputs: embeddings, predictions and groups, to run without the data.
+
+    \b
+    slicebench freeze --suite real
+    slicebench freeze --suite my.toml --problem mine --seed 0 --out problems
+    slicebench run --suite real --problems leaderboard/problems
+    """
+    from slicebench.shelf import freeze
+    from slicebench.suite import Filters, load_suite, plan
+
+    cells = plan(load_suite(suite), Filters(problems=tuple(problem or ()), seeds=tuple(seed or ())))
+    planned = {cell.problem.identity: cell.problem for cell in cells}
+    total = 0
+    for one in planned.values():
+        kept = freeze(one, out)
+        total += kept.size
+        typer.echo(f"{kept.folder}  {kept.size / 1e6:.1f} MB{'' if kept.written else '  (there already)'}")
+    typer.echo(f"{len(planned)} problems, {total / 1e6:.1f} MB", err=True)

@@ -1,0 +1,86 @@
+"""`slicebench list` and `slicebench show`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from slicebench.cli.options import AsJson
+from slicebench.cli.printing import print_results
+
+
+class Kind(StrEnum):
+    """What `slicebench list` can list."""
+
+    methods = "methods"
+    datasets = "datasets"
+    encoders = "encoders"
+    decoders = "decoders"
+    suites = "suites"
+
+
+def list_command(
+    kind: Annotated[Kind | None, typer.Argument(help="Only these.")] = None, as_json: AsJson = False
+) -> None:
+    """List methods, datasets, encoders, decoders and suites, with the state of each plugin.
+
+    \b
+    slicebench list
+    slicebench list datasets                 what is planted, how much of it, where the data are expected
+    slicebench list methods --json
+    """
+    if kind is Kind.datasets and not as_json:
+        from slicebench.console import print_datasets
+        from slicebench.data_report import describe_datasets
+
+        print_datasets(describe_datasets())
+        return
+    kinds = list(Kind) if kind is None else [kind]
+    listed = {k: _listed(k) for k in kinds}
+    if as_json:
+        typer.echo(json.dumps([{"kind": k.value, **item} for k, items in listed.items() for item in items], indent=1))
+        return
+    for k, items in listed.items():
+        typer.echo(f"{k.value}:")
+        width = max((len(item["name"]) for item in items), default=0)
+        for item in items:
+            state = "" if item["status"] == "ok" else f"  {item['status']}"
+            about = item.get("description") or item.get("argument") or ", ".join(item.get("requires", ()))
+            typer.echo(f"  {item['name']:<{width}}  {item['distribution']}  {about}{state}".rstrip())
+
+
+def show_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")], as_json: AsJson = False
+) -> None:
+    """Print the tables of a run folder: every cell asked for so far.
+
+    \b
+    slicebench show runs/quick
+    """
+    from slicebench.store import load_run
+
+    found = load_run(run)
+    print_results(found.store, [(e, found.records.get(e.slot)) for e in found.entries], as_json=as_json)
+
+
+def _listed(kind: Kind) -> list[dict[str, Any]]:
+    from slicebench.decoding import DECODERS
+    from slicebench.encoders import ENCODERS
+    from slicebench.registry import METHODS
+
+    registries = {Kind.methods: METHODS, Kind.encoders: ENCODERS, Kind.decoders: DECODERS}
+    if kind is Kind.datasets:
+        from slicebench.data_report import describe_datasets
+
+        return [{"description": item.get("title", ""), **item} for item in describe_datasets()]
+    if kind in registries:
+        return [info.as_dict() for info in registries[kind].describe()]
+    from slicebench.suite import load_suite, suite_names
+
+    described = {name: load_suite(name).description for name in suite_names()}
+    shared = {"distribution": "slicebench", "requires": [], "status": "ok"}
+    return [{"name": name, **shared, "description": text} for name, text in described.items()]

@@ -1,0 +1,122 @@
+"""`slicebench run`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slicebench.cli.options import AsJson, SuiteName
+from slicebench.cli.printing import print_results
+from slicebench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from slicebench.runner import Limits, RunOutcome
+    from slicebench.suite import Suite
+
+
+def run_command(
+    suite: SuiteName = "quick",
+    method: Annotated[list[str] | None, typer.Option(help="Run this registered method; repeatable.")] = None,
+    problem: Annotated[list[str] | None, typer.Option(help="Run this problem of the suite; repeatable.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="Run this seed; repeatable.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/<suite>]")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker process.  [default: 1]")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds per cell and per build.  [default: 1800]")] = None,
+    memory_gb: Annotated[
+        float | None, typer.Option(help="GiB per cell and per build.  [default: a share of the free memory]")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster that sees the same cache folder.")
+    ] = None,
+    problems: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Use frozen problems from this folder instead of building them."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Recompute cells that are done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and why; run nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a suite; what the run folder holds already is not run again.
+
+    \b
+    slicebench run
+    slicebench run --method svm_directions --method domino --seed 0
+    slicebench run --suite my.toml --out runs/mine --jobs 4 --timeout 60
+    slicebench run --dry-run
+    """
+    from slicebench.suite import Filters, load_suite, plan
+
+    chosen = load_suite(suite)
+    folder = out or Path("runs") / chosen.name
+    cells = plan(chosen, Filters(tuple(method or ()), tuple(problem or ()), tuple(seed or ())))
+    limits = _limits(scheduler, jobs=jobs, threads=threads, timeout_s=timeout, memory_gb=memory_gb)
+    if dry_run:
+        _print_plan(cells, folder, force=force, as_json=as_json)
+        return
+    outcome = _run(chosen, cells, folder, limits, force=force, scheduler=scheduler, problems=problems)
+    from slicebench.store import entry_of
+
+    found = {id(cell): record for cell, record in outcome.records}
+    print_results(outcome.store, [(entry_of(cell), found.get(id(cell))) for cell in cells], as_json=as_json)
+    _say_how_it_ended(outcome, suite, folder)
+
+
+def _limits(scheduler: str | None, **given: float | None) -> Limits:
+    """Limits from the options given; Dask's workers have limits of their own."""
+    from slicebench.runner import Limits
+
+    present: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if scheduler is not None and present:
+        raise ConfigError(
+            "--jobs, --threads, --timeout and --memory-gb are for local workers; with --scheduler set them on the Dask workers "
+            "(`dask worker --nworkers N --memory-limit M`)"
+        )
+    return Limits(**present)
+
+
+def _run(suite: Suite, cells: Sequence[Any], folder: Path, limits: Limits, **options: Any) -> RunOutcome:
+    from slicebench.console import ProgressReport
+    from slicebench.runner import run
+
+    with ProgressReport() as report:
+        return run(suite, list(cells), out=folder, limits=limits, on_progress=report, **options)
+
+
+def _print_plan(cells: Sequence[Any], folder: Path, *, force: bool, as_json: bool) -> None:
+    from slicebench.runner import plan_run
+    from slicebench.store import RunStore
+
+    planned = plan_run(cells, RunStore(folder), force=force)
+    if as_json:
+        lines = [
+            {**p.entry.model_dump(include={"problem", "seed", "method"}), "action": p.action, "why": p.why}
+            for p in planned
+        ]
+        typer.echo(json.dumps(lines, indent=1))
+        return
+    from slicebench.console import print_plan
+
+    print_plan(planned)
+
+
+def _say_how_it_ended(outcome: RunOutcome, suite: str, folder: Path) -> None:
+    """Failures with the commands that reproduce them, on stderr, and the exit code."""
+    for cell, record in outcome.failed:
+        again = f"--problem {cell.problem.name} --seed {cell.problem.seed} --method {shlex.quote(cell.method)}"
+        typer.echo(f"failed: {cell}: {record.reason}", err=True)
+        typer.echo(
+            f"  again: slicebench run --suite {shlex.quote(suite)} {again} --out {shlex.quote(str(folder))}", err=True
+        )
+    typer.echo(f"{outcome.computed} cells run, {len(outcome.failed)} failed; records in {folder}", err=True)
+    if outcome.interrupted:
+        typer.echo(f"interrupted: {outcome.missing} cells are missing; the same command goes on from here", err=True)
+        raise typer.Exit(130)
+    if outcome.failed:
+        raise typer.Exit(1)
