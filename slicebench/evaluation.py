@@ -111,7 +111,7 @@ def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
         peak_rss_mb=peak_memory_mb(),
         training_s=training,
     )
-    checked = None if strength is None else _checked_strength(strength, len(data.class_names))
+    checked = None if strength is None else _checked_strength(strength, max(1, len(data.class_names)))
     return MethodRun(scores, checked, caption_hardness, tuple(map(str, method.notes())), cost)
 
 
@@ -192,7 +192,7 @@ def summarise_base_model(test: Split, minority: NDArray[np.bool_], n_classes: in
         accuracy=rate(np.ones(test.n, dtype=bool)),
         minority_accuracy=rate(minority),
         majority_accuracy=rate(~minority),
-        minority_rate=float(minority.mean()),
+        minority_rate=float(minority.mean()) or None,
         n_test=test.n,
         n_classes=n_classes,
     )
@@ -228,7 +228,7 @@ def _finish(
     if isinstance(run, dict):
         return CellResult(blank_record(header, name, method.version, params, base_model=base, **run), None)
     measured = measure(run.scores, test, truth, data.class_names)
-    strength = None if run.strength is None else dict(zip(data.class_names, map(_number, run.strength), strict=True))
+    strength = None if run.strength is None else dict(zip(data.class_names or ("all",), map(_number, run.strength), strict=True))
     record = blank_record(
         header,
         name,

