@@ -15,145 +15,37 @@ to the captions' embeddings, fitted on the extra split, which this experiment us
 from __future__ import annotations
 
 import argparse
-import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.building import RawSplit, build_problem
+from slicebench.building import build_problem
 from slicebench.captions.grammar import caption_set
-from slicebench.captions.naming import captions_naming
-from slicebench.dataset import DatasetAdapter
 from slicebench.encoders.sentence_transformers import SentenceTransformers
 from slicebench.evaluation import evaluate
-from slicebench.problem import Provenance
 from slicebench.registry import METHODS
-from slicebench.training import Recipe
 from slicebench_datasets._render import article
+from slicebench_datasets.cifar100_superclass import CIFAR100Superclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from slicebench.problem import Problem
+    from slicebench.building import RawSplit
 
 OUT = Path(__file__).parents[1] / "leaderboard" / "cifar100-captions.json"
-RARE = (
-    4,
-    73,
-    54,
-    10,
-    51,
-    40,
-    84,
-    18,
-    3,
-    12,
-    33,
-    38,
-    64,
-    45,
-    2,
-    44,
-    80,
-    96,
-    13,
-    81,
-)  # fine label of each superclass's rare one
+SMALL = {"arch": "small_cnn", "batch_size": 128, "peak_lr": 0.2}
+"""The base model: a small convolutional network, for want of a GPU; the paper's is a ResNet-18."""
 TOP = 10  # names that ConSE mixes
-
-
-def read_cifar(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-    """Images (n, 32, 32, 3), fine and coarse labels of one part."""
-    import pandas as pd
-    from PIL import Image
-
-    table = pd.read_parquet(next(folder.glob(f"{part}-*.parquet")))
-    images = np.stack([np.asarray(Image.open(io.BytesIO(cell["bytes"])).convert("RGB")) for cell in table["img"]])
-    return images, table["fine_label"].to_numpy(), table["coarse_label"].to_numpy()
-
-
-class Superclasses(DatasetAdapter):
-    """CIFAR-100's 20 superclasses, one subclass of each rare in train, on a local copy of the data."""
-
-    family: ClassVar[str] = "cifar100_superclass"
-    modality: ClassVar[str] = "image"
-
-    def __init__(self, root: str, width: int = 32, epochs: int = 35) -> None:
-        self.root = root
-        self.width = width
-        self.epochs = epochs
-
-    def splits(self) -> dict[str, RawSplit]:
-        """Train, val, test and extra ("pool")."""
-        images, fine, coarse = read_cifar(Path(self.root), "train")
-        rows = {name: [] for name in ("train", "val", "pool")}
-        for c in range(20):
-            of_class = np.flatnonzero(coarse == c)
-            rest = np.delete(of_class, np.s_[::5])
-            train = np.delete(rest, np.s_[::2])
-            rare = train[fine[train] == RARE[c]]
-            rows["val"].append(of_class[::5])
-            rows["pool"].append(rest[::2])
-            rows["train"].append(np.setdiff1d(train, np.delete(rare, np.s_[::4])))
-        out = {name: _split(name, images, fine, coarse, np.sort(np.concatenate(part))) for name, part in rows.items()}
-        images, fine, coarse = read_cifar(Path(self.root), "test")
-        return out | {"test": _split("test", images, fine, coarse, np.arange(len(images)))}
-
-    def problem(self, splits: dict[str, RawSplit], encoder: str, seed: int) -> Problem:
-        """Train the base model, embed, assemble."""
-        names = class_names(Path(self.root), "coarse_label")
-        subclasses = class_names(Path(self.root), "fine_label")
-        rare = [subclasses[RARE[c]].replace("_", " ") for c in range(20)]
-        captions = caption_set("cifar100", names)
-        return build_problem(
-            self,
-            name="cifar100-superclass",
-            seed=seed,
-            splits={name: split for name, split in splits.items() if name != "pool"},
-            base_model=Recipe(
-                arch="small_cnn", width=self.width, epochs=self.epochs, batch_size=256, peak_lr=0.2, peak_epoch=5
-            ),
-            encoder=encoder,
-            class_names=names,
-            group_names=rare,
-            how="one subclass of each superclass keeps every fourth train image",
-            provenance=Provenance(source="CIFAR-100 (Krizhevsky 2009), local files", licence="none stated"),
-            captions=captions,
-            captions_for_groups={name: captions_naming(captions.texts, [name]) for name in rare},
-        )
 
 
 def _an(name: str) -> str:
     return f"{article(name)} {name}"
-
-
-def _split(
-    name: str,
-    images: NDArray[np.uint8],
-    fine: NDArray[np.int64],
-    coarse: NDArray[np.int64],
-    rows: NDArray[np.intp],
-) -> RawSplit:
-    return RawSplit(
-        ids=np.array([f"{name}-{i:05d}-{fine[i]}" for i in rows]),
-        inputs=images[rows],
-        labels=coarse[rows].astype(np.int64),
-        groups=fine[rows, None] == np.array(RARE),
-    )
-
-
-def class_names(folder: Path, column: str) -> list[str]:
-    """Names of a label, from the metadata that Hugging Face puts into its files."""
-    import pyarrow.parquet as pq
-
-    metadata = pq.ParquetFile(next(folder.glob("test-*.parquet"))).schema_arrow.metadata
-    names: list[str] = json.loads(metadata[b"huggingface"])["info"]["features"][column]["names"]
-    return names
 
 
 def conse(data: Path, splits: dict[str, RawSplit], texts: Sequence[str], side: int) -> dict[str, Any]:
@@ -248,19 +140,21 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with cifar100/ and weights_mobilenet_v2/")
     parser.add_argument("--projection", action="store_true", help="also the encoder fitted on the extra split")
     parser.add_argument("--side", type=int, default=128, help="pixels per edge that MobileNetV2 sees")
-    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--width", type=int, default=48)
     parser.add_argument("--epochs", type=int, default=35)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT, help="the JSON file to write")
     parser.add_argument("--work", type=Path, default=Path("runs/cifar100-captions"), help="where embeddings are kept")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
-    root = asked.data / "cifar100" / "cifar100"
-    adapter = Superclasses(root=str(root), width=asked.width, epochs=asked.epochs)
-    splits = adapter.splits()
-    subclasses = [name.replace("_", " ") for name in class_names(root, "fine_label")]
-    fine = {name: np.array([int(key.split("-")[2]) for key in split.ids]) for name, split in splits.items()}
-    captions = caption_set("cifar100", class_names(root, "coarse_label"))
+    adapter = CIFAR100Superclass(
+        root=str(asked.data / "cifar100"), recipe={**SMALL, "width": asked.width, "epochs": asked.epochs}
+    )
+    raw, cifar = adapter.raw(asked.seed), adapter.read()
+    splits, subclasses = raw.splits, [name.replace("_", " ") for name in cifar.names["fine_label"]]
+    of_id = dict(zip(cifar.ids, cifar.labels["fine_label"].tolist(), strict=True))
+    fine = {name: np.array([of_id[key] for key in split.ids.tolist()]) for name, split in splits.items()}
+    captions = caption_set("cifar100", cifar.names["coarse_label"])
     texts = list(dict.fromkeys([*captions.texts, *captions.reference_texts]))
     found = kept(asked.work / f"mobilenet-{asked.side}.npz", lambda: conse(asked.data, splits, texts, asked.side))
     encoders = {"conse": found}
@@ -270,7 +164,8 @@ def main() -> None:
     for name, one in encoders.items():
         path = asked.work / f"{name}.safetensors"
         write(one, splits, path)
-        problem = adapter.problem(splits, f"file:{path}", asked.seed)
+        seen = {part: split for part, split in splits.items() if part != "pool"}
+        problem = build_problem(adapter, seed=asked.seed, **vars(replace(raw, splits=seen, encoder=f"file:{path}")))
         methods = {}
         for method in ("svm_directions", "domino", "confidence", "random"):
             record = evaluate(METHODS.load(method)(), problem, method).record

@@ -105,10 +105,9 @@ class CIFAR100Superclass(RawDataset):
         from slicebench.building import RawProblem, provenance_of
         from slicebench.captions.grammar import caption_set
         from slicebench.captions.naming import captions_naming
-        from slicebench_datasets._cifar import read_cifar
         from slicebench_datasets._splits import recipe_from, split_up
 
-        cifar = read_cifar(self.place(), COLUMNS, (("train",), "test", "meta"))
+        cifar = self.read()
         rare = [cifar.names["fine_label"][c].replace("_", " ") for c in RARE]
         captions = caption_set("cifar100", cifar.names["coarse_label"])
         return RawProblem(
@@ -129,6 +128,12 @@ class CIFAR100Superclass(RawDataset):
             captions=captions,
             captions_for_groups={name: captions_naming(captions.texts, [name]) for name in rare},
         )
+
+    def read(self) -> Cifar:
+        """Every image with its fine and coarse label."""
+        from slicebench_datasets._cifar import read_cifar
+
+        return read_cifar(self.place(), COLUMNS, (("train",), "test", "meta"))
 
     def _rows(self, cifar: Cifar) -> dict[str, NDArray[np.intp]]:
         """Rows of train, val and pool among the train images."""
