@@ -48,7 +48,7 @@ def table(run: Run, summary: Summary) -> str:
     lines = [head, ["---", *[":-:"] * (len(head) - 1)]]
     for field in ("n_test", "minority_accuracy", "majority_accuracy"):
         values = [getattr(problem, field) for problem in summary.problems]
-        said = (f"{v:.0f}" if field == "n_test" else f"{v:.2f}" for v in values)
+        said = ("–" if v is None else f"{v:.0f}" if field == "n_test" else f"{v:.2f}" for v in values)
         lines.append([f"*{field.replace('_', ' ')}*", "", "", *said])
     for row in summary.rows:
         label = f"{row.method} (ref)" if row.reference else row.method
@@ -97,26 +97,29 @@ def curves(run: Run, problem: str) -> dict[str, np.ndarray]:
 
 
 def plot(run: Run, summary: Summary, path: Path) -> None:
-    """Small multiples of the curves, one per problem."""
+    """Small multiples of the curves, one per problem in which something is planted."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    columns = 4
-    rows = -(-len(summary.problems) // columns)
+    columns, planted = 4, [problem for problem in summary.problems if problem.minority_accuracy is not None]
+    rows = -(-len(planted) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(12, 3.1 * rows + 0.6), sharex=True, sharey=True, squeeze=False)
     order = [row.method for row in summary.rows if row.method not in ("random", "oracle")]
-    for axis, problem in zip(axes.flat, summary.problems, strict=False):
+    styles = {method: {"color": colour, "lw": 1.6} for colour, method in zip(COLOURS, order, strict=False)}
+    styles |= {"oracle": {"color": "black", "lw": 0.8, "ls": "--"}, "random": {"color": "grey", "lw": 0.8, "ls": ":"}}
+    for axis, problem in zip(axes.flat, planted, strict=False):
         lines = curves(run, problem.name)
-        for colour, method in zip(COLOURS, order, strict=False):
-            axis.plot(100 * SHARES, lines[method], color=colour, lw=1.6, label=method)
-        axis.plot(100 * SHARES, lines["oracle"], color="black", lw=0.8, ls="--", label="oracle")
-        axis.plot(100 * SHARES, lines["random"], color="grey", lw=0.8, ls=":", label="random")
+        for method, style in styles.items():
+            if method in lines:
+                axis.plot(100 * SHARES, lines[method], label=method, **style)
         axis.set_title(problem.name, fontsize=10)
         axis.set_ylim(0, 1.02)
         axis.set_xlim(0, 100)
         axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes.flat[len(planted) :]:
+        axis.set_axis_off()
     for axis in axes[-1]:
         axis.set_xlabel("hardest share of the class, %")
     for axis in axes[:, 0]:

@@ -228,7 +228,11 @@ def _finish(
     if isinstance(run, dict):
         return CellResult(blank_record(header, name, method.version, params, base_model=base, **run), None)
     measured = measure(run.scores, test, truth, data.class_names)
-    strength = None if run.strength is None else dict(zip(data.class_names or ("all",), map(_number, run.strength), strict=True))
+    strength = (
+        None
+        if run.strength is None
+        else dict(zip(data.class_names or ("all",), map(_number, run.strength), strict=True))
+    )
     record = blank_record(
         header,
         name,

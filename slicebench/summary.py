@@ -126,7 +126,7 @@ def summarise(store: RunStore, cells: Sequence[tuple[Entry, Record | None]]) -> 
         found = list(pool.map(lambda name: problem_intervals(store, by_problem[name]), names))
     for name, intervals in zip(names, found, strict=True):
         scores[name] = _scores(by_problem[name], intervals)
-        draws[name] = {method: interval.draws for method, interval in intervals.items()}
+        draws[name] = {method: interval.draws for method, interval in intervals.items() if method in scores[name]}
     gaps = {method: _incomplete([(e, r) for e, r in cells if e.method == method]) for method in methods}
     ranks = _mean_ranks([m for m in methods if m not in REFERENCES], gaps, scores)
     rows = [
