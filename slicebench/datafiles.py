@@ -196,7 +196,8 @@ def _what_is_missing(card: DatasetCard, folder: Path) -> str:
         have = f"{base} lacks {', '.join(lacking)} (layout {layout.name!r})"
     others = "; ".join(f"{layout.name}: {', '.join(w.path for w in layout.files)}" for layout in card.layouts)
     return (
-        f"{card.title}: {have}. Layouts read: {others}. To get the data: {card.obtain} Then give their folder as `root`, "
+        f"{card.title}: {have}. Layouts read: {others}. Source: {card.source}. To get the data: {card.obtain} Then give their "
+        "folder as `root`, "
         f"or put it at {card.expected_root()} (SLICEBENCH_DATA moves {data_dir()})."
     )
 

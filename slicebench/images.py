@@ -79,7 +79,11 @@ class ImageFiles:
     def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
         for row, name in enumerate(self.names):
             path = self.folder / name
-            yield row, str(path), path.read_bytes()
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+            yield row, str(path), data
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ def at_most(rows: Rows, n: int | None, name: str, rng: np.random.Generator) -> R
     if n is None:
         return rows
     if n > len(rows):
-        raise ConfigError(f"{name} is {n}, but only {len(rows)} examples are there; lower it, or leave it out for all")
+        raise ConfigError(f"{name} is {n}, but only {len(rows)} examples are left for it; lower it")
     return np.sort(rng.choice(rows, n, replace=False))
 
 

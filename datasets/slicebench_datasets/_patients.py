@@ -1,0 +1,53 @@
+"""Radiographs by patient: splits that share none, and ids that do not tell who is who."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench_datasets._splits import deal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    Rows = NDArray[np.intp]
+
+
+def deal_patients(
+    rows: Rows,
+    patients: NDArray[Any],
+    shares: Mapping[str, float],
+    rng: np.random.Generator,
+    strata: NDArray[np.bool_] | None = None,
+) -> dict[str, Rows]:
+    """`rows` dealt by shares of the patients, no patient in two parts; each part in ascending order.
+
+    Parameters
+    ----------
+    rows : (k,) int
+        Positions among N images.
+    patients : (N,) numbers or strings
+        Whose each image is.
+    shares : mapping of part to share
+        Of the patients; they sum to 1.
+    rng : Generator
+        Of the seed.
+    strata : (N,) bool, optional
+        Patients with such an image are dealt for themselves, so that every part has some of them as long as they go round.
+
+    """
+    who, of = np.unique(patients[rows], return_inverse=True)
+    apart = np.zeros(len(who), dtype=bool)
+    if strata is not None:
+        np.logical_or.at(apart, of, strata[rows])
+    dealt = [deal(np.flatnonzero(apart == stratum), shares, rng) for stratum in (False, True)]
+    return {name: np.sort(rows[np.isin(of, np.concatenate([part[name] for part in dealt]))]) for name in shares}
+
+
+def hashed(names: Iterable[str]) -> NDArray[np.str_]:
+    """Ids that say nothing: twelve hexadecimal digits of each name's SHA-256."""
+    return np.array([hashlib.sha256(name.encode()).hexdigest()[:12] for name in names], dtype=np.str_)

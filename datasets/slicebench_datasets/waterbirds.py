@@ -1,0 +1,166 @@
+"""Waterbirds: the bird is the label, the background goes with it in train."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from slicebench.building import RawDataset
+from slicebench.datafiles import DatasetCard, Layout, Wanted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from slicebench.building import RawProblem
+    from slicebench.captions import CaptionSet
+    from slicebench.datafiles import Place
+
+PAPER = {"arch": "resnet18", "epochs": 30, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
+CLASSES = ("landbird", "waterbird")
+GROUPS = ("landbird on water", "waterbird on land")
+PARTS = ("train", "val", "test")
+COLUMNS = ("img_id", "img_filename", "y", "split", "place")
+LAND = ("on land", "in a forest", "in a bamboo forest")
+WATER = ("on water", "on the ocean", "on a lake")
+
+
+class Waterbirds(RawDataset):
+    """Landbird or waterbird? In train 95 % of them are before the background that suits them, and a model looks at that.
+
+    Photographs of birds, cut out and put before a place: forests for land, oceans and lakes for water. The splits are the
+    published ones; in val and test half of each class is before either background. One group per class: its birds before the
+    other one.
+
+    Parameters
+    ----------
+    root : str, optional
+        Folder of the data; by default as `slicebench data check waterbirds` says.
+    side : int
+        Pixels.
+    recipe : dict, optional
+        Changes to the training, such as {"arch": "small_cnn", "width": 48}.
+    encoder : str
+
+    References
+    ----------
+    Sagawa, Koh, Hashimoto, Liang, "Distributionally robust neural networks for group shifts", 2020: train has 3,498 landbirds on
+    land, 184 on water, 56 waterbirds on land and 1,057 on water.
+
+    >>> Waterbirds(side=64).get_params()["side"]
+    64
+
+    """
+
+    family: ClassVar[str] = "waterbirds"
+    modality: ClassVar[str] = "image"
+    card: ClassVar[DatasetCard | None] = DatasetCard(
+        title="Waterbirds",
+        size="4,795 train + 1,199 val + 5,794 test",
+        group="landbirds on water and waterbirds on land",
+        rate="5.0 % of train (240), 50 % of val and test",
+        licence="none stated; made of CUB-200-2011 (non-commercial research only) and Places; cite Sagawa et al. 2020",
+        source="Sagawa, Koh, Hashimoto, Liang 2020; github.com/kohpangwei/group_DRO",
+        obtain="fetch waterbird_complete95_forest2water2.tar.gz as github.com/kohpangwei/group_DRO says and unpack it.",
+        folder="waterbirds",
+        layouts=(
+            Layout(
+                "waterbird_complete95_forest2water2",
+                (
+                    Wanted("metadata.csv", "labels, places and splits"),
+                    Wanted("*/*.jpg", "birds, a folder per species", count=11_788),
+                ),
+            ),
+        ),
+    )
+
+    def __init__(
+        self,
+        root: str | None = None,
+        side: int = 128,
+        recipe: dict[str, Any] | None = None,
+        encoder: str = "open_clip:ViT-B-32/openai",
+    ) -> None:
+        self.root = root
+        self.side = side
+        self.recipe = recipe
+        self.encoder = encoder
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the parameter that cannot be used."""
+        from slicebench_datasets._parameters import check_ranges
+        from slicebench_datasets._splits import recipe_from
+
+        check_ranges(self, {"side": (8, 1024)})
+        recipe_from(PAPER, self.recipe)
+
+    def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are the published ones
+        """Read the table and the images; the published splits and groups."""
+        from slicebench.building import RawProblem, provenance_of
+        from slicebench.images import ImageFiles, decoded
+        from slicebench_datasets._splits import recipe_from, split_up
+        from slicebench_datasets._tables import distinct, read_csv, whole_numbers
+
+        place = self.place()
+        path = place.file("metadata.csv")
+        table = read_csv(path, COLUMNS)
+        names = distinct(path, table["img_filename"])
+        y, at, part = (
+            whole_numbers(path, table[name], 0, high) for name, high in (("y", 1), ("place", 1), ("split", 2))
+        )
+        _check_images(path, len(names), place)
+        return RawProblem(
+            name="waterbirds",
+            splits=split_up(
+                _official(path, part),
+                ids=distinct(path, table["img_id"]),
+                inputs=lambda rows: decoded(ImageFiles(place.folder, names[rows].tolist()), side=self.side),
+                labels=y,
+                groups=(y != at)[:, None] & (y[:, None] == np.arange(2)),
+            ),
+            base_model=recipe_from(PAPER, self.recipe),
+            encoder=self.encoder,
+            class_names=CLASSES,
+            group_names=GROUPS,
+            how="published: the background goes with the class in 95 % of train and in half of val and test",
+            provenance=provenance_of(self.card),
+            captions=caption_candidates(),
+            captions_for_groups={
+                group: tuple(_captions(bird, other))
+                for group, bird, other in zip(GROUPS, CLASSES, (WATER, LAND), strict=True)
+            },
+        )
+
+
+def caption_candidates() -> CaptionSet:
+    """Each bird on land and on water, three captions of either; the reference names the bird alone."""
+    from slicebench.captions import CaptionSet
+
+    return CaptionSet.of(
+        [_captions(bird, LAND + WATER) for bird in CLASSES], [f"a photo of a {bird}" for bird in CLASSES]
+    )
+
+
+def _captions(bird: str, places: tuple[str, ...]) -> list[str]:
+    return [f"a photo of a {bird} {place}" for place in places]
+
+
+def _check_images(path: Path, rows: int, place: Place) -> None:
+    """Raise `StorageError` for a table that lost rows; images that are lacking are named when they are read."""
+    from slicebench.errors import StorageError
+
+    found = len(place.files("*/*.jpg"))
+    if found > rows:
+        raise StorageError(f"{path} has {rows:,} rows for {found:,} images in {place.folder}; fetch it again")
+
+
+def _official(path: Path, part: NDArray[np.int64]) -> dict[str, NDArray[np.intp]]:
+    """Rows of train, val and test."""
+    from slicebench.errors import StorageError
+
+    rows = {name: np.flatnonzero(part == i) for i, name in enumerate(PARTS)}
+    if empty := [name for name, found in rows.items() if not len(found)]:
+        raise StorageError(f"{path} has no row of {', '.join(empty)}; expected 0, 1 and 2 in split; fetch it again")
+    return rows
