@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from slicebench.cli import app
 from slicebench.data_report import describe_datasets, report_data
-from slicebench.errors import ConfigError, PluginError
+from slicebench.errors import ConfigError, PluginError, StorageError
 from tests.test_celeba import official
 
 
@@ -86,6 +86,15 @@ def test_freezing_from_the_command_line(tmp_path):
     assert first.exit_code == again.exit_code == 0
     assert "shift.s0" in first.stdout
     assert "(there already)" in again.stdout
-    done = invoke("run", "--suite", str(suite), "--out", str(tmp_path / "run"), "--problems", str(tmp_path / "shelf"))
+    run = ("run", "--suite", str(suite), "--out", str(tmp_path / "run"), "--problems")
+    done = invoke(*run, str(tmp_path / "shelf"), "--seed", "0", "--seed", "1")
     assert done.exit_code == 0
-    assert isinstance(invoke("run", "--suite", str(suite), "--problems", str(tmp_path)).exception, Exception)
+    assert "left out: shift s1" in done.output
+    with pytest.raises(StorageError, match="holds no frozen problems"):
+        _raise(invoke(*run, str(tmp_path)).exception)
+    with pytest.raises(ConfigError, match=r"none of the suite's problems stands in .*: shift s5"):
+        _raise(invoke(*run, str(tmp_path / "shelf"), "--seed", "5").exception)
+
+
+def _raise(error):
+    raise error

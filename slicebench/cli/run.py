@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from slicebench.runner import Limits, RunOutcome
-    from slicebench.suite import Suite
+    from slicebench.suite import Cell, Suite
 
 
 def run_command(
@@ -37,7 +37,9 @@ def run_command(
     ] = None,
     problems: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Use frozen problems from this folder instead of building them."),
+        typer.Option(
+            metavar="DIR", help="Run the problems of the suite that stand frozen in this folder, and no others."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute cells that are done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and why; run nothing.")] = False,
@@ -56,6 +58,8 @@ def run_command(
     chosen = load_suite(suite)
     folder = out or Path("runs") / chosen.name
     cells = plan(chosen, Filters(tuple(method or ()), tuple(problem or ()), tuple(seed or ())))
+    if problems is not None:
+        cells = _on_shelf(cells, problems)
     limits = _limits(scheduler, jobs=jobs, threads=threads, timeout_s=timeout, memory_gb=memory_gb)
     if dry_run:
         _print_plan(cells, folder, force=force, as_json=as_json)
@@ -66,6 +70,20 @@ def run_command(
     found = {id(cell): record for cell, record in outcome.records}
     print_results(outcome.store, [(entry_of(cell), found.get(id(cell))) for cell in cells], as_json=as_json)
     _say_how_it_ended(outcome, suite, folder)
+
+
+def _on_shelf(cells: list[Cell], folder: Path) -> list[Cell]:
+    """Cells whose problem stands frozen in `folder`; the others are named on stderr."""
+    from slicebench.shelf import shelved
+
+    shelf = shelved(folder)
+    kept = [cell for cell in cells if cell.problem.identity in shelf]
+    left_out = dict.fromkeys(str(cell.problem) for cell in cells if cell.problem.identity not in shelf)
+    if not kept:
+        raise ConfigError(f"none of the suite's problems stands in {folder}: {', '.join(left_out)}")
+    if left_out:
+        typer.echo(f"not in {folder}, left out: {', '.join(left_out)}", err=True)
+    return kept
 
 
 def _limits(scheduler: str | None, **given: float | None) -> Limits:

