@@ -302,3 +302,17 @@ def test_a_pickle_is_never_run(tmp_path, capsys):
 def test_impossible_parameters_are_named(adapter, message):
     with pytest.raises(ConfigError, match=message):
         adapter.check()
+
+
+@pytest.mark.experiment
+def test_the_real_cifar10(shared):
+    """Published: 10,000 / 10,000 / 30,000 of 20/20/60, 20,000 / 10,000 / 20,000 of 40/20/40."""
+    root = str(shared / "data" / "cifar10")
+    for split, sizes in (("20/20/60", (10_000, 10_000, 30_000)), ("40/20/40", (20_000, 10_000, 20_000))):
+        parts = CIFAR10(root=root, split=split).raw(0).splits
+        assert tuple(len(parts[name].ids) for name in ("train", "val", "pool")) == sizes
+        assert np.bincount(parts["train"].labels).tolist() == [sizes[0] // 10] * 10
+    subtypes = CIFAR10Subtypes(root=root).raw(0).splits
+    rates = {name: split.groups.any(axis=1).mean() for name, split in subtypes.items()}
+    assert rates["train"] == pytest.approx(0.059, abs=0.002)
+    assert rates["test"] == pytest.approx(0.2)
