@@ -64,7 +64,7 @@ def read_films(place: Place, finding: str) -> Films:
     """
     import pandas as pd
 
-    from slicebench_datasets._patients import hashed
+    from slicebench_datasets._splits import hashed
     from slicebench_datasets._tables import coded, distinct, read_csv, whole_numbers
 
     path = place.files(INDEX)[-1]

@@ -1,8 +1,7 @@
-"""Radiographs by patient: splits that share none, and ids that do not tell who is who."""
+"""Radiographs by patient: splits that share none."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from slicebench_datasets._splits import deal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -46,8 +45,3 @@ def deal_patients(
         np.logical_or.at(apart, of, strata[rows])
     dealt = [deal(np.flatnonzero(apart == stratum), shares, rng) for stratum in (False, True)]
     return {name: np.sort(rows[np.isin(of, np.concatenate([part[name] for part in dealt]))]) for name in shares}
-
-
-def hashed(names: Iterable[str]) -> NDArray[np.str_]:
-    """Ids that say nothing: twelve hexadecimal digits of each name's SHA-256."""
-    return np.array([hashlib.sha256(name.encode()).hexdigest()[:12] for name in names], dtype=np.str_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from slicebench.building import RawSplit, detached
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -98,3 +99,8 @@ def split_up(
 def texts_at(texts: Sequence[str], rows: Rows) -> list[str]:
     """Texts at `rows`."""
     return [texts[row] for row in rows.tolist()]
+
+
+def hashed(names: Iterable[str]) -> NDArray[np.str_]:
+    """Ids that say nothing: twelve hexadecimal digits of each name's SHA-256."""
+    return np.array([sha256(name.encode()).hexdigest()[:12] for name in names], dtype=np.str_)

@@ -89,8 +89,8 @@ class ChestXrayViews(RawDataset):
         """Read the table, deal by patient, decode."""
         from slicebench.building import RawProblem, provenance_of
         from slicebench.images import ParquetImages, decoded
-        from slicebench_datasets._patients import deal_patients, hashed
-        from slicebench_datasets._splits import recipe_from, split_up
+        from slicebench_datasets._patients import deal_patients
+        from slicebench_datasets._splits import hashed, recipe_from, split_up
         from slicebench_datasets._tables import coded, read_parquet
 
         paths = self.place().files("train-*.parquet")

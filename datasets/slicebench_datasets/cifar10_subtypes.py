@@ -130,4 +130,6 @@ def _candidates() -> Any:
 
 
 def _photo_of(name: str) -> str:
-    return f"a photo of {'an' if name[0] in 'aeiou' else 'a'} {name}"
+    from slicebench_datasets._render import article
+
+    return f"a photo of {article(name)} {name}"

@@ -193,10 +193,9 @@ def read_faces(place: Place) -> Faces:
 
 
 def _in_order_of_ids(said: dict[str, re.Match[str]]) -> Faces:
-    import hashlib
+    from slicebench_datasets._splits import hashed
 
-    names = np.array([*said], dtype=np.str_)
-    ids = np.array([hashlib.sha256(name.encode()).hexdigest()[:12] for name in said])
+    names, ids = np.array([*said], dtype=np.str_), hashed(said)
     numbers = np.array([[int(part) for part in found.groups()] for found in said.values()], dtype=np.int64)
     order = np.argsort(ids)
     age, gender, race = numbers[order].T
