@@ -357,13 +357,13 @@ class Problem:
             naming the column, the first offending row and what was expected.
 
         """
-        from slicebench.own_data import problem_from_frame
+        from slicebench.own_table import problem_from_frame
 
         return problem_from_frame(frame, **columns)
 
     @staticmethod
     def from_parquet(path: str | Path, **columns: Any) -> Problem:
         """Problem of a .parquet, .csv or .tsv file; parameters as of `from_frame`."""
-        from slicebench.own_data import problem_from_frame, read_frame
+        from slicebench.own_table import problem_from_frame, read_frame
 
         return problem_from_frame(read_frame(path), **columns)

@@ -33,7 +33,7 @@ LAYERS = [
         "frozen_files",
     },
     {"split"},
-    {"problem", "own_data"},
+    {"problem", "own_data", "own_table"},
     {"directions"},
     {"method", "dataset", "training", "registry", "encoders", "captioning", "decoding", "aligned", "unclip"},
     {"frozen", "building", "huggingface"},
