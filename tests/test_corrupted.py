@@ -10,7 +10,7 @@ from slicebench_datasets.corrupted import CORRUPTIONS, Corrupted, corrupt
 from slicebench_datasets.scenes import Scenes
 from tests.local_data import assert_oracle_is_one
 
-pytest.importorskip("imagecorruptions", reason="needs the extra 'corruptions'")
+pytest.importorskip("imagecorruptions", reason="OpenCV misses a library of the system", exc_type=ImportError)
 SCENES = {"side": 32, "n_train": 300, "n_val": 200, "n_test": 200, "epochs": 1, "width": 4, "encoder": "own-latent"}
 
 
@@ -66,3 +66,25 @@ def test_impossible_parameters_are_named(params, message):
 def test_small_images_are_refused():
     with pytest.raises(ConfigError, match="images of 'scenes' have 16 pixels a side; expected 32 or more"):
         Corrupted("scenes", SCENES | {"side": 16}).raw(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ModuleNotFoundError("No module named 'imagecorruptions'"), r"pip install 'slicebench\[corruptions\]'"),
+        (ImportError("libGL.so.1: cannot open shared object file"), "libGL.so.1.*apt-get install libgl1"),
+    ],
+)
+def test_a_library_that_cannot_be_had_is_told_while_planning(monkeypatch, error, message):
+    import builtins
+
+    real = builtins.__import__
+
+    def refuse(name, *rest, **more):
+        if name == "imagecorruptions":
+            raise error
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(ConfigError, match=message):
+        Corrupted("scenes", SCENES).check()

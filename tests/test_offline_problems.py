@@ -29,6 +29,8 @@ CASES += [("gaussian", {"plant": "linear", "losses_only": True, **SMALL})]
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1].get('plant', 'default')}")
 def offline(request):
     name, params = request.param
+    if name == "corrupted":
+        pytest.importorskip("imagecorruptions", reason="OpenCV misses a library of the system", exc_type=ImportError)
     return DATASETS.load(name)(**params).build(seed=0)
 
 

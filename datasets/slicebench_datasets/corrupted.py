@@ -11,7 +11,7 @@ from slicebench.building import RawDataset
 from slicebench.datafiles import DatasetCard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -47,8 +47,8 @@ class Corrupted(RawDataset):
 
     Notes
     -----
-    Needs `pip install 'slicebench[corruptions]'`. Every image has a random state of its own, so that it is corrupted in the same
-    way whatever stands beside it.
+    Needs `pip install 'slicebench[corruptions]'`, whose OpenCV needs the system's libGL and GLib. Every image has a random state of
+    its own, so that it is corrupted in the same way whatever stands beside it.
 
     References
     ----------
@@ -89,15 +89,11 @@ class Corrupted(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from importlib.util import find_spec
-
-        from slicebench.errors import ConfigError
         from slicebench_datasets._parameters import check_choices, check_ranges
 
         check_choices(self, {"corruption": CORRUPTIONS})
         check_ranges(self, {"severity": (1, 5), "share_train": (0, 1), "share_eval": (0, 1)})
-        if find_spec("imagecorruptions") is None:
-            raise ConfigError("corrupted: needs the extra 'corruptions': pip install 'slicebench[corruptions]'")
+        _library()
         self._other().check()
 
     def raw(self, seed: int) -> RawProblem:
@@ -165,8 +161,7 @@ class Corrupted(RawDataset):
 
 def corrupt(image: NDArray[np.uint8], corruption: str, severity: int, state: int) -> NDArray[np.uint8]:
     """Corrupt an image (H, W, 3), the library's random numbers started from `state` and NumPy's global ones left alone."""
-    from imagecorruptions import corrupt as library
-
+    library = _library()
     own = {"seed": state} if corruption in OWN_RANDOMNESS else {}
     before = np.random.get_state()  # noqa: NPY002 - the library draws from NumPy's global state
     try:
@@ -174,6 +169,23 @@ def corrupt(image: NDArray[np.uint8], corruption: str, severity: int, state: int
         return np.asarray(library(image, severity, corruption, **own), dtype=np.uint8)
     finally:
         np.random.set_state(before)  # noqa: NPY002
+
+
+def _library() -> Callable[..., Any]:
+    """The library's function, or a `ConfigError` that says what to install."""
+    from slicebench.errors import ConfigError
+
+    try:
+        from imagecorruptions import corrupt as function
+    except ModuleNotFoundError as error:
+        raise ConfigError("corrupted: needs the extra 'corruptions': pip install 'slicebench[corruptions]'") from error
+    except ImportError as error:
+        raise ConfigError(
+            f"corrupted: imagecorruptions cannot be imported ({error}). If it is OpenCV that misses a library of the system: "
+            "apt-get install libgl1 libglib2.0-0, or pip uninstall opencv-python && pip install opencv-python-headless"
+        ) from error
+    found: Callable[..., Any] = function
+    return found
 
 
 def _colour(inputs: Inputs, rows: range) -> NDArray[np.uint8]:
