@@ -47,8 +47,8 @@ class Corrupted(RawDataset):
 
     Notes
     -----
-    Needs `pip install 'slicebench[corruptions]'`, whose OpenCV needs the system's libGL and GLib. Every image has a random state of
-    its own, so that it is corrupted in the same way whatever stands beside it.
+    Needs `pip install 'slicebench[corruptions]'`, whose OpenCV needs the system's libGL and GLib. Every image has a random state
+    of its own, so that it is corrupted in the same way whatever stands beside it.
 
     References
     ----------
