@@ -45,7 +45,7 @@ class CIFAR10Subtypes(RawDataset):
     Krizhevsky (2009); the plant follows Jain, Lawrence, Moitra, Madry (2022), the CIFAR-100 superclass experiment.
 
     >>> CIFAR10Subtypes().rare
-    ['bird', 'airplane']
+    ('bird', 'airplane')
 
     """
 
