@@ -165,7 +165,7 @@ def main() -> None:
         path = asked.work / f"{name}.safetensors"
         write(one, splits, path)
         seen = {part: split for part, split in splits.items() if part != "pool"}
-        problem = build_problem(adapter, seed=asked.seed, **vars(replace(raw, splits=seen, encoder=f"file:{path}")))
+        problem = build_problem(adapter, replace(raw, splits=seen, encoder=f"file:{path}"), asked.seed)
         methods = {}
         for method in ("svm_directions", "domino", "confidence", "random"):
             record = evaluate(METHODS.load(method)(), problem, method).record

@@ -80,7 +80,32 @@ class RawSplit:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RawProblem:
-    """A problem before any model has seen it; fields as the parameters of `build_problem`."""
+    """A problem before any model has seen it.
+
+    Parameters
+    ----------
+    name : str
+        Of this configuration, without the seed.
+    splits : mapping
+        train, val, test and perhaps pool.
+    base_model : Recipe or TrainedModel
+        How the base model is trained, its seed replaced; or a model that is there already, and then no method can train one.
+    encoder : str
+        Name of the encoder that makes the embeddings, fitted on train.
+    class_names : sequence of strings
+        One per class number.
+    group_names : sequence of strings
+        One per group column.
+    how : str
+        How the plant was made.
+    provenance : Provenance
+        Its planted rate is filled in: the minority share of the test split.
+    captions : CaptionSet, optional
+        Candidates of each class; embedded where the encoder reads captions, else the problem has none.
+    captions_for_groups : mapping, optional
+        Group name to the captions that name it.
+
+    """
 
     name: str
     splits: Mapping[str, RawSplit]
@@ -113,52 +138,13 @@ class RawDataset(DatasetAdapter):
 
         """
         self.check()
-        return build_problem(self, seed=seed, **vars(self.raw(seed)))
+        return build_problem(self, self.raw(seed), seed)
 
 
-def build_problem(
-    adapter: DatasetAdapter,
-    *,
-    name: str,
-    seed: int,
-    splits: Mapping[str, RawSplit],
-    base_model: Recipe | TrainedModel,
-    encoder: str,
-    class_names: Sequence[str],
-    group_names: Sequence[str],
-    how: str,
-    provenance: Provenance,
-    captions: CaptionSet | None = None,
-    captions_for_groups: Mapping[str, tuple[str, ...]] | None = None,
-) -> Problem:
-    """Train the base model on `splits["train"]` and assemble the problem.
+def build_problem(adapter: DatasetAdapter, raw: RawProblem, seed: int) -> Problem:
+    """Train the base model on the train split and assemble the problem.
 
-    Parameters
-    ----------
-    adapter : DatasetAdapter
-        Gives family, version, modality and parameters.
-    name : str
-        Of this configuration, without the seed.
-    seed : int
-        Of the problem; the base model is trained with it too.
-    splits : mapping
-        train, val, test and perhaps pool.
-    base_model : Recipe or TrainedModel
-        How the base model is trained, its seed replaced; or a model that is there already, and then no method can train one.
-    encoder : str
-        Name of the encoder that makes the embeddings, fitted on train.
-    class_names : sequence of strings
-        One per class number.
-    group_names : sequence of strings
-        One per group column.
-    how : str
-        How the plant was made.
-    provenance : Provenance
-        Its planted rate is filled in: the minority share of the test split.
-    captions : CaptionSet, optional
-        Candidates of each class; embedded where the encoder reads captions, else the problem has none.
-    captions_for_groups : mapping, optional
-        Group name to the captions that name it.
+    `adapter` gives family, version, modality and parameters; the base model is trained with `seed`, which is the problem's.
 
     Raises
     ------
@@ -171,29 +157,29 @@ def build_problem(
     from slicebench.encoders import make_encoder
     from slicebench.training import Recipe
 
-    _check(splits, class_names)
-    fitter = make_encoder(encoder)
+    _check(raw.splits, raw.class_names)
+    fitter = make_encoder(raw.encoder)
     fitter.fingerprint()  # loads the weights, where there are any: what is missing is said before a model is trained
     trainer: ModelTrainer | None = None
     model: TrainedModel
-    if isinstance(base_model, Recipe):
-        trainer, model = _base_model(base_model.but(seed=seed), splits, len(class_names))
+    if isinstance(raw.base_model, Recipe):
+        trainer, model = _base_model(raw.base_model.but(seed=seed), raw.splits, len(raw.class_names))
     else:
-        model = base_model
-    embedder = fitter.fit(splits["train"].inputs, model)
+        model = raw.base_model
+    embedder = fitter.fit(raw.splits["train"].inputs, model)
     return assemble(
         adapter,
-        name=name,
+        name=raw.name,
         seed=seed,
-        splits={key: _split(raw, model, embedder) for key, raw in splits.items()},
-        groups={key: raw.groups for key, raw in splits.items()},
-        encoder=encoder,
-        class_names=class_names,
-        group_names=group_names,
-        how=how,
-        provenance=provenance,
-        captions=_embedded(captions, embedder),
-        captions_for_groups=captions_for_groups,
+        splits={key: _split(part, model, embedder) for key, part in raw.splits.items()},
+        groups={key: part.groups for key, part in raw.splits.items()},
+        encoder=raw.encoder,
+        class_names=raw.class_names,
+        group_names=raw.group_names,
+        how=raw.how,
+        provenance=raw.provenance,
+        captions=_embedded(raw.captions, embedder),
+        captions_for_groups=raw.captions_for_groups,
         trainer=trainer,
     )
 
@@ -214,7 +200,7 @@ def assemble(
     captions_for_groups: Mapping[str, tuple[str, ...]] | None = None,
     trainer: ModelTrainer | None = None,
 ) -> Problem:
-    """Problem of splits that a model has seen already; parameters as of `build_problem`, `groups` (n, g) per split."""
+    """Problem of splits that a model has seen already; fields as of `RawProblem`, `groups` (n, g) per split."""
     rate = float(groups["test"].any(axis=1).mean()) if group_names else None
     return Problem(
         name=name,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicebench.building import RawSplit, build_problem
+from slicebench.building import RawProblem, RawSplit, build_problem
 from slicebench.dataset import DatasetAdapter
 from slicebench.errors import ConfigError, PluginError
 from slicebench.frozen import load_problem, save_problem
@@ -42,10 +42,8 @@ def splits(n=120):
 
 
 def build(parts=None, encoder="identity", classes=("a", "b"), seed=0):
-    return build_problem(
-        Toy(),
+    raw_problem = RawProblem(
         name="toy-problem",
-        seed=seed,
         splits=parts or splits(),
         base_model=Recipe(arch="linear", epochs=6, batch_size=20, peak_lr=0.1, peak_epoch=1),
         encoder=encoder,
@@ -55,6 +53,7 @@ def build(parts=None, encoder="identity", classes=("a", "b"), seed=0):
         provenance=Provenance(source="here", licence="none"),
         captions_for_groups={"weak": ("a weak one",)},
     )
+    return build_problem(Toy(), raw_problem, seed)
 
 
 def test_everything_stands_in_its_place():

@@ -217,7 +217,7 @@ def test_without_inputs_a_model_of_pixels_cannot_be_trained_again(problem, tmp_p
 def test_without_inputs_a_model_of_the_embeddings_still_can(tmp_path):
     """A base model that reads texts through the encoder of the embeddings: the embeddings take the texts' place."""
     pytest.importorskip("sentence_transformers")
-    from slicebench.building import RawSplit, build_problem
+    from slicebench.building import RawProblem, RawSplit, build_problem
     from slicebench.dataset import DatasetAdapter
     from slicebench.frozen import without_inputs
     from slicebench.problem import Provenance
@@ -238,10 +238,8 @@ def test_without_inputs_a_model_of_the_embeddings_still_can(tmp_path):
         )
         for name in ("train", "val", "test")
     }
-    whole = build_problem(
-        Films(),
+    raw = RawProblem(
         name="films",
-        seed=0,
         splits=splits,
         base_model=Recipe(arch="linear", epochs=3, batch_size=20, peak_lr=0.05, peak_epoch=1, features=encoder),
         encoder=encoder,
@@ -250,6 +248,7 @@ def test_without_inputs_a_model_of_the_embeddings_still_can(tmp_path):
         how="by hand",
         provenance=Provenance(source="here", licence="none"),
     )
+    whole = build_problem(Films(), raw, 0)
     save_problem(without_inputs(whole), tmp_path / "small")
     small = load_problem(tmp_path / "small")
     assert sorted(p.name for p in (tmp_path / "small" / "data").iterdir()) == [

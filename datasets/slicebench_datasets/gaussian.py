@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.building import RawDataset
 from slicebench.datafiles import DatasetCard
-from slicebench.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
+    from slicebench.building import RawProblem
     from slicebench.problem import Problem
     from slicebench.split import Split
 
 
-class Gaussian(DatasetAdapter):
+class Gaussian(RawDataset):
     """x = R [core, group, nuisance], R a random rotation; the base model is trained on x itself.
 
     The core of class c is N(signal e_c, I) in `classes` dimensions; the other dimensions are standard normal. Membership in
@@ -105,20 +106,17 @@ class Gaussian(DatasetAdapter):
         self.losses_only = losses_only
 
     def build(self, seed: int) -> Problem:
-        """Draw the vectors, train the base model, assemble.
+        """Draw the vectors, train the base model; errors as of `RawDataset.build`."""
+        problem = super().build(seed)
+        return _losses_only(problem) if self.losses_only else problem
 
-        Raises
-        ------
-        ConfigError
-            naming the parameter that cannot be used.
-
-        """
-        from slicebench.building import RawSplit, build_problem
+    def raw(self, seed: int) -> RawProblem:
+        """Draw the vectors."""
+        from slicebench.building import RawProblem, RawSplit
         from slicebench.problem import Provenance
         from slicebench.training import Recipe
         from slicebench_datasets._gaussian_plants import PLANTS, draw, group_names
 
-        self.check()
         rotation = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((self.d, self.d)))[0]
         splits = {}
         for position, name in enumerate(("train", "val", "test")):
@@ -126,10 +124,8 @@ class Gaussian(DatasetAdapter):
             x, labels, groups = draw(self, getattr(self, f"n_{name}"), self._rate(name), rng)
             inputs = (x @ rotation).astype(np.float32)
             splits[name] = RawSplit.shuffled(name, rng, inputs=inputs, labels=labels, groups=groups)
-        problem = build_problem(
-            self,
+        return RawProblem(
             name=f"gaussian-{self.plant}",
-            seed=seed,
             splits=splits,
             base_model=Recipe(
                 arch=self.model,
@@ -145,7 +141,6 @@ class Gaussian(DatasetAdapter):
             how=PLANTS[self.plant],
             provenance=Provenance(source="drawn by slicebench_datasets.gaussian", licence="Apache-2.0"),
         )
-        return _losses_only(problem) if self.losses_only else problem
 
     def _rate(self, split: str) -> float:
         """Share of the subgroup in a split."""
