@@ -297,6 +297,8 @@ def print_data_report(report: DataReport, console: Console | None = None) -> Non
     facts = {"n": card.size, "planted": f"{card.group}; {card.rate}", "licence": card.licence, "source": card.source}
     for label, fact in (facts | ({"obtain": card.obtain} if card.obtain else {})).items():
         console.print(Text(f"  {label:<9}{fact}"))
+    if report.layouts and not report.root.is_dir():
+        console.print(Text(f"there is no folder {report.root}"))
     for layout in report.layouts:
         state = "complete" if layout.complete else "incomplete"
         console.print(Text(f"layout {layout.layout!r}: {state} in {layout.folder}"))

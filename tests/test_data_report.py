@@ -60,6 +60,7 @@ def test_the_commands(monkeypatch, tmp_path):
     assert "missing" in missing.stdout
     assert "non-commercial research only" in missing.stdout
     assert "unpack the first" in missing.stdout
+    assert f"there is no folder {tmp_path / 'celeba'}" in missing.stdout
     official(tmp_path / "elsewhere", 8)
     found = invoke("data", "check", "celeba", "--root", str(tmp_path / "elsewhere"))
     assert "layout 'official archive': complete" in found.stdout
