@@ -72,8 +72,6 @@ class Cifar:
     labels : mapping of column to (60,000,) int64
     names : mapping of column to class names
     n_train : int
-    in_order : bool
-        Whether rows are known to be in the author's order.
 
     """
 
@@ -81,7 +79,6 @@ class Cifar:
     labels: dict[str, NDArray[np.int64]]
     names: dict[str, list[str]]
     n_train: int
-    in_order: bool
 
     @property
     def ids(self) -> list[str]:
@@ -118,7 +115,6 @@ def read_cifar(place: Place, columns: dict[str, tuple[str, str]], batches: tuple
         {column: np.concatenate([labels[column] for _, labels in parts]) for column in columns},
         {column: _names(about, key) for column, (_, key) in columns.items()},
         len(pixels) - len(parts[-1][0]),
-        in_order=True,
     )
 
 
@@ -209,9 +205,7 @@ def _from_parquet(place: Place, columns: list[str]) -> Cifar:
         )
         for column in columns
     }
-    return Cifar(
-        lambda rows: decoded(ParquetImages([*train, *test], "img", rows)), labels, names, len(tables[0]), in_order=False
-    )
+    return Cifar(lambda rows: decoded(ParquetImages([*train, *test], "img", rows)), labels, names, len(tables[0]))
 
 
 def _pickled(place: Place, name: str) -> dict[str, Any]:
