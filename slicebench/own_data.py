@@ -8,7 +8,7 @@ import numpy as np
 
 from slicebench.errors import DataError
 from slicebench.problem import SPLITS, AuditData, PlantedTruth, Problem, Provenance
-from slicebench.split import Split
+from slicebench.split import Split, cross_entropy, deal
 from slicebench.validation import array_of, ids_of, labels_of, probs_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _outcomes(
     elif "probs" in out and y is not None:
         if y.max() >= out["probs"].shape[1]:
             raise DataError(f"labels reach {y.max()}, but probs has {out['probs'].shape[1]} columns")
-        out["losses"] = -np.log(np.maximum(out["probs"][np.arange(n), y], 1e-12))
+        out["losses"] = cross_entropy(out["probs"], y)
     elif "correct" in out:
         out["losses"] = (~out["correct"]).astype(np.float32)
     else:
@@ -125,13 +125,9 @@ def split_positions(n: int, splits: Any, y: NDArray[np.int64] | None, seed: int)
 
 def _dealt(n: int, y: NDArray[np.int64] | None, rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
     """Positions of each split, at random within each class."""
-    parts: dict[str, list[NDArray[np.intp]]] = {key: [] for key in SHARES}
-    for c in [0] if y is None else np.unique(y):
-        rows = rng.permutation(np.arange(n) if y is None else np.flatnonzero(y == c))
-        ends = np.rint(np.cumsum([*SHARES.values()])[:-1] * len(rows)).astype(int)
-        for key, part in zip(SHARES, np.split(rows, ends), strict=True):
-            parts[key].append(part)
-    dealt = {key: np.sort(np.concatenate(part)) for key, part in parts.items()}
+    classes = [np.arange(n)] if y is None else [np.flatnonzero(y == c) for c in np.unique(y)]
+    parts = [deal(rows, SHARES, rng) for rows in classes]
+    dealt = {key: np.sort(np.concatenate([part[key] for part in parts])) for key in SHARES}
     if empty := [key for key, rows in dealt.items() if not len(rows)]:
         raise DataError(f"{n} examples are too few to deal into train, val and test: {', '.join(empty)} would be empty")
     return dealt

@@ -11,7 +11,7 @@ from slicebench.errors import DataError
 from slicebench.validation import array_of, ids_of, labels_of, probs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -28,6 +28,19 @@ class Inputs(Protocol):
     def __getitem__(self, index: Any, /) -> Any:
         """Give the examples at an integer, slice or index array."""
         ...
+
+
+def deal(rows: NDArray[np.intp], shares: Mapping[str, float], rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
+    """`rows` dealt at random by shares that sum to 1, each part in ascending order."""
+    ends = np.rint(np.cumsum([*shares.values()])[:-1] * len(rows)).astype(int)
+    parts = np.split(rng.permutation(rows), ends)
+    return {name: np.sort(part) for name, part in zip(shares, parts, strict=True)}
+
+
+def cross_entropy(probs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """-log p of the true class, shape (n,), probabilities (n, C) floored at 1e-12."""
+    losses: NDArray[np.float32] = -np.log(np.maximum(probs[np.arange(len(labels)), labels], 1e-12))
+    return losses
 
 
 def put_field(frozen: object, name: str, value: object) -> None:
@@ -121,11 +134,10 @@ class Split:
         if y.max() >= p.shape[1]:
             row = int(np.argmax(y >= p.shape[1]))
             raise DataError(f"labels is {y[row]} at row {row}, but probs has {p.shape[1]} columns")
-        losses = -np.log(np.maximum(p[np.arange(n), y], 1e-12))
         return cls(
             ids=ids_of("ids", ids),
             embeddings=embeddings,
-            losses=losses,
+            losses=cross_entropy(p, y),
             labels=y,
             probs=p,
             inputs=inputs,

@@ -78,6 +78,7 @@ def test_v2_is_the_test_split(tmp_path):
     raw = adapter(folders(tmp_path / "in"), classes=3, v2=str(v2)).raw(0)
     assert {name: len(split.ids) for name, split in raw.splits.items()} == {"train": 60, "val": 30, "test": 12}
     assert raw.splits["test"].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert raw.splits["test"].ids[:2].tolist() == ["v2-0-00", "v2-0-01"]
     with pytest.raises(StorageError, match="expected the images of one class"):
         adapter(tmp_path / "in", classes=3, v2=str(tmp_path / "nowhere")).raw(0)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
-from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._parameters import EPOCHS, check_ranges
 from slicebench_datasets._render import article
 
 if TYPE_CHECKING:
@@ -136,9 +136,11 @@ def digit_caption(
 
 
 def check_digits(adapter: DatasetAdapter, **highest: float) -> None:
-    """Raise `ConfigError` unless each named parameter lies in 0..highest, and sizes and width are 1 or more."""
+    """Raise `ConfigError` unless each named parameter lies in 0..highest, and sizes, width and epochs are 1 or more."""
     sizes = dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000))
-    check_ranges(adapter, {name: (0, high) for name, high in highest.items()} | sizes | {"width": (1, 4096)})
+    check_ranges(
+        adapter, {name: (0, high) for name, high in highest.items()} | sizes | {"width": (1, 4096), "epochs": EPOCHS}
+    )
 
 
 def with_pixel_noise(

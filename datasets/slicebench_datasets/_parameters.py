@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from slicebench.dataset import DatasetAdapter
 
+EPOCHS = (1, 10_000)
 COUNTS = ("n_train", "n_val", "n_test", "classes", "side", "d", "subtypes", "width", "epochs")
 
 
@@ -24,8 +25,7 @@ def check_choices(adapter: DatasetAdapter, choices: Mapping[str, Collection[str]
 
 def check_ranges(adapter: DatasetAdapter, bounds: Mapping[str, tuple[float, float]]) -> None:
     """Raise `ConfigError` unless each parameter is a number within its bounds; those in `COUNTS` must be whole."""
-    epochs = {"epochs": (1, 10_000)} if hasattr(adapter, "epochs") else {}
-    for name, (low, high) in (epochs | dict(bounds)).items():
+    for name, (low, high) in bounds.items():
         value = getattr(adapter, name)
         whole = name in COUNTS
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:

@@ -9,6 +9,7 @@ import numpy as np
 
 from slicebench.building import RawSplit, detached
 from slicebench.errors import ConfigError
+from slicebench.split import deal as deal  # with the other ways of choosing rows, for adapters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,13 +31,6 @@ def recipe_from(paper: Mapping[str, Any], changes: Mapping[str, Any] | None) -> 
     if "peak_epoch" not in (changes or {}) and isinstance(merged.get("epochs"), int):
         merged["peak_epoch"] = min(merged["peak_epoch"], merged["epochs"])
     return Recipe(**merged)
-
-
-def deal(rows: Rows, shares: Mapping[str, float], rng: np.random.Generator) -> dict[str, Rows]:
-    """`rows` dealt at random by shares that sum to 1, each part in ascending order."""
-    ends = np.rint(np.cumsum([*shares.values()])[:-1] * len(rows)).astype(int)
-    parts = np.split(rng.permutation(rows), ends)
-    return {name: np.sort(part) for name, part in zip(shares, parts, strict=True)}
 
 
 def at_most(rows: Rows, n: int | None, name: str, rng: np.random.Generator) -> Rows:

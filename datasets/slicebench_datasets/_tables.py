@@ -93,6 +93,12 @@ def coded(path: Path, values: pd.Series[Any], codes: Mapping[str, int]) -> NDArr
     return np.array(numbers, dtype=np.int64)
 
 
+def none_lost(path: Path, rows: int, images: int, folder: Path) -> None:
+    """Raise `StorageError` for a table that lost rows; images that are lacking are named when they are read."""
+    if images > rows:
+        raise StorageError(f"{path} has {rows:,} rows for {images:,} images in {folder}; fetch it again")
+
+
 def _shown(values: pd.Series[Any], row: int) -> str:
     """A value as a table shows it: 100 and 'x', not np.int64(100)."""
     value = values.iloc[row]

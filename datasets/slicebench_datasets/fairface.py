@@ -216,18 +216,12 @@ class FairFace(RawDataset):
 
 def _table(place: Place, part: str) -> pd.DataFrame:
     """One table, its words checked; gender and race as numbers."""
-    from slicebench_datasets._tables import coded, read_csv
+    from slicebench_datasets._tables import coded, none_lost, read_csv
 
     path = place.file(f"fairface_label_{part}.csv")
     table = read_csv(path, COLUMNS)
     _check_names(path, table["file"], part)
-    found = len(place.files(f"{part}/*.jpg"))
-    if found > len(table):
-        from slicebench.errors import StorageError
-
-        raise StorageError(
-            f"{path} has {len(table):,} rows for {found:,} images in {place.folder / part}; fetch it again"
-        )
+    none_lost(path, len(table), len(place.files(f"{part}/*.jpg")), place.folder / part)
     numbers = {
         "gender": coded(path, table["gender"], {name: i for i, name in enumerate(CLASSES)}),
         "race": coded(path, table["race"], {name: i for i, name in enumerate(RACES)}),

@@ -149,11 +149,12 @@ class Gaussian(RawDataset):
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
         from slicebench_datasets._gaussian_plants import PLANTS, group_dims
-        from slicebench_datasets._parameters import check_choices, check_ranges
+        from slicebench_datasets._parameters import EPOCHS, check_choices, check_ranges
 
         check_choices(self, {"plant": PLANTS, "model": ("linear", "mlp")})
         check_ranges(self, {"classes": (2, 10**4)})
         bounds: dict[str, tuple[float, float]] = {
+            "epochs": EPOCHS,
             "minority": (0, 1),
             "flip": (0, 1),
             "overlap": (0, 1),

@@ -131,7 +131,7 @@ class ImageNet(RawDataset):
             name="imagenet",
             splits=split_up(
                 parts,
-                ids=[Path(file).stem if "v2" not in file else file for file in files],
+                ids=[_id(Path(file)) for file in files],
                 inputs=lambda rows: decoded(ImageFiles(base, [files[row] for row in rows]), side=self.side),
                 labels=labels,
                 groups=np.zeros((len(files), 0), dtype=bool),
@@ -178,6 +178,11 @@ def _images(folder: Path) -> list[str]:
     if not names:
         raise StorageError(f"{folder} holds no .JPEG images; unpack the archive of this class")
     return names
+
+
+def _id(path: Path) -> str:
+    """The file's name, of ImageNet-V2 with the class's folder; the only absolute paths are its own."""
+    return f"v2-{path.parent.name}-{path.stem}" if path.is_absolute() else path.stem
 
 
 def _v2(folder: Path, classes: int) -> list[tuple[str, int]]:

@@ -149,7 +149,7 @@ class Scenes(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_choices, check_ranges
+        from slicebench_datasets._parameters import EPOCHS, check_choices, check_ranges
         from slicebench_datasets._render import VALUES
         from slicebench_datasets._scene_plants import PLANTS
 
@@ -163,6 +163,7 @@ class Scenes(RawDataset):
         check_choices(self, choices)
         most = len(VALUES["colour" if self.plant == "rare" else self.label])
         bounds: dict[str, tuple[float, float]] = {
+            "epochs": EPOCHS,
             "side": (8, 512),
             "width": (1, 4096),
             "classes": (2, most),

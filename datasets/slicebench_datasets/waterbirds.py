@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from slicebench.building import RawProblem
     from slicebench.captions import CaptionSet
-    from slicebench.datafiles import Place
 
 PAPER = {"arch": "resnet18", "epochs": 30, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
 CLASSES = ("landbird", "waterbird")
@@ -101,7 +100,7 @@ class Waterbirds(RawDataset):
         from slicebench.building import RawProblem, provenance_of
         from slicebench.images import ImageFiles, decoded
         from slicebench_datasets._splits import recipe_from, split_up
-        from slicebench_datasets._tables import distinct, read_csv, whole_numbers
+        from slicebench_datasets._tables import distinct, none_lost, read_csv, whole_numbers
 
         place = self.place()
         path = place.file("metadata.csv")
@@ -110,7 +109,7 @@ class Waterbirds(RawDataset):
         y, at, part = (
             whole_numbers(path, table[name], 0, high) for name, high in (("y", 1), ("place", 1), ("split", 2))
         )
-        _check_images(path, len(names), place)
+        none_lost(path, len(names), len(place.files("*/*.jpg")), place.folder)
         return RawProblem(
             name="waterbirds",
             splits=split_up(
@@ -145,15 +144,6 @@ def caption_candidates() -> CaptionSet:
 
 def _captions(bird: str, places: tuple[str, ...]) -> list[str]:
     return [f"a photo of a {bird} {place}" for place in places]
-
-
-def _check_images(path: Path, rows: int, place: Place) -> None:
-    """Raise `StorageError` for a table that lost rows; images that are lacking are named when they are read."""
-    from slicebench.errors import StorageError
-
-    found = len(place.files("*/*.jpg"))
-    if found > rows:
-        raise StorageError(f"{path} has {rows:,} rows for {found:,} images in {place.folder}; fetch it again")
 
 
 def _official(path: Path, part: NDArray[np.int64]) -> dict[str, NDArray[np.intp]]:
