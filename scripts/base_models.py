@@ -12,7 +12,7 @@ from statistics import fmean
 from slicebench.frozen import load_header, load_split, load_truth
 from slicebench.shelf import frozen_folder
 from slicebench.store import load_run
-from slicebench.suite import Suite, plan
+from slicebench.suite import plan
 
 PAGE = Path(__file__).parents[1] / "docs" / "datasets.md"
 HEAD = """| problem | n train / val / pool / test | group in train → test | base model | accuracy: all, minority | published |
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     run = load_run(parser.parse_args().run)
-    problems = {cell.problem.identity: cell.problem for cell in plan(Suite.model_validate(run.suite))}
+    problems = {cell.problem.identity: cell.problem for cell in plan(run.suite)}
     rows = []
     for name in dict.fromkeys(problem.name for problem in problems.values()):
         own = [problem for problem in problems.values() if problem.name == name]

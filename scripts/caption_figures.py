@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from slicebench.encoders.nano_clip.encoder import HOME
+from slicebench.markdown import captions_table, table
+from slicebench.outcomes import RunOutcomes
+from slicebench.standings import standings
 from slicebench.store import load_run
-from slicebench.summary import CaptionRow, summarise
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -36,8 +38,7 @@ def main() -> None:
     plot_curves(report, IMAGES / "captions-gap.png")
     fill(PAGE, "example", example(report))
     run = load_run(asked.run)
-    summary = summarise(run.store, [(entry, run.records.get(entry.slot)) for entry in run.entries])
-    fill(PAGE, "measured", captions_table(summary.captions))
+    fill(PAGE, "measured", captions_table(standings(RunOutcomes(run.store, run.cells), run.suite)))
     for mark, text in {"accuracy": accuracies(), "training": training()}.items():
         fill(HOME / "MODEL_CARD.md", mark, text)
 
@@ -47,11 +48,6 @@ def fill(page: Path, mark: str, text: str) -> None:
     before, rest = page.read_text(encoding="utf-8").split(f"<!-- {mark} -->\n")
     after = rest.split(f"<!-- /{mark} -->")[1]
     page.write_text(f"{before}<!-- {mark} -->\n{text}<!-- /{mark} -->{after}", encoding="utf-8")
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---", *[":-:"] * (len(head) - 1)], *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def example(report: dict[str, Any]) -> str:
@@ -84,40 +80,6 @@ def example(report: dict[str, Any]) -> str:
 def interval(one: dict[str, Any]) -> str:
     values = (one["metrics"][key] for key in ("gap", "gap_low", "gap_high"))
     return "{:.2f} [{:.2f}, {:.2f}]".format(*values)
-
-
-def captions_table(rows: list[CaptionRow]) -> str:
-    """Pooled over the suite, then Hit@1 by problem."""
-    total = [row for row in rows if row.problem is None]
-    problems = list(dict.fromkeys(row.problem for row in rows if row.problem is not None))
-    by = {(row.method, row.problem): row for row in rows}
-    head = ["method", "classes", "Hit@1", "p", "Hit@2", "p", "MRR", "gap"]
-    chance = total[0].chance
-    lines = [
-        [
-            "*chance*",
-            "",
-            f"{chance['hit_at_1']:.2f}",
-            "",
-            f"{chance['hit_at_2']:.2f}",
-            "",
-            f"{chance['mrr']:.2f}",
-            ".00",
-        ]
-    ]
-    for row in total:
-        hits = [said for key in ("hit_at_1", "hit_at_2") for said in (f"{row.value[key]:.2f}", f"{row.p[key]:.1e}")]
-        lines.append([row.method, str(row.classes), *hits, f"{row.value['mrr']:.2f}", f"{row.gap or 0:.2f}"])
-    each = [["*chance*", *(f"{by[total[0].method, problem].chance['hit_at_1']:.2f}" for problem in problems)]]
-    each += [
-        [row.method, *(f"{by[row.method, problem].value['hit_at_1']:.2f}" for problem in problems)] for row in total
-    ]
-    return (
-        "Classes of all problems with captions, over all seeds; *p* is exact, against chance.\n\n"
-        + table(head, lines)
-        + "\nHit@1 problem by problem:\n\n"
-        + table(["method", *map(str, problems)], each)
-    )
 
 
 def accuracies() -> str:

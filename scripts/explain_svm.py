@@ -19,11 +19,13 @@ import numpy as np
 
 from slicebench.frozen import load_problem
 from slicebench.metrics import Ranking, namf
+from slicebench.outcomes import RunOutcomes
 from slicebench.registry import METHODS
 from slicebench.shelf import frozen_folder
+from slicebench.standings import sampled_cells
+from slicebench.statistics import interval_of_mean
 from slicebench.store import Run, load_run
-from slicebench.suite import Filters, Suite, plan
-from slicebench.summary import problem_intervals
+from slicebench.suite import Filters, plan
 
 if TYPE_CHECKING:
     from slicebench.problem import Problem
@@ -33,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     run = load_run(parser.parse_args().run)
-    cells = plan(Suite.model_validate(run.suite), Filters(methods=("svm_directions",)))
+    cells = plan(run.suite, Filters(methods=("svm_directions",)))
     found: dict[str, list[list[float]]] = {}
     for cell in cells:
         found.setdefault(cell.problem.name, []).append(explain(load_problem(frozen_folder(cell.problem))))
@@ -44,11 +46,9 @@ def main() -> None:
 
 
 def difference(run: Run, problem: str) -> str:
-    cells = [(entry, run.records.get(entry.slot)) for entry in run.entries if entry.problem == problem]
-    intervals = problem_intervals(run.store, cells)
-    svm, doubt = intervals["svm_directions"], intervals["confidence"]
-    low, high = np.quantile(svm.draws - doubt.draws, [0.025, 0.975])
-    return f"{svm.mean - doubt.mean:.2f} [{low:.2f}, {high:.2f}]"
+    cells = sampled_cells(RunOutcomes(run.store, run.cells), problem)
+    apart = interval_of_mean([cells["svm_directions"] - cells["confidence"]])
+    return f"{apart.mean:.2f} [{apart.low:.2f}, {apart.high:.2f}]"
 
 
 def explain(problem: Problem) -> list[float]:

@@ -38,7 +38,7 @@ class MethodRow(_Plain):
     """One method over all problems. `values` and `chance` go by metric key; without a value the metric does not apply.
 
     `incomplete` says which cells are missing and why; such a method stands unranked below the others, though it keeps a worst
-    rank for what is missing in `rank`. `seconds` is the median of fit plus score, `seconds_per_10k` per 10,000 examples.
+    rank for what is missing in `rank`. `seconds` is the median of fit plus score, `seconds_per_10k` per 10,000 test examples.
     """
 
     name: str
@@ -58,11 +58,19 @@ class MethodRow(_Plain):
     """Least and largest mean rank when one family of datasets is left out."""
     wins: float | None
     """Share of bootstrap draws in which the method has the best mean nAMF."""
+    p: dict[str, float] = {}
+    """Exact probability of so many caption hits by chance, by metric key."""
     n: int
     """Cells that ended well."""
+    caption_classes: int = 0
+    """Classes, over all cells, in which a caption could have named a planted group."""
     incomplete: str | None
     seconds: float | None
     seconds_per_10k: float | None
+    fit_seconds: float | None = None
+    """Of it `training_seconds` are model training."""
+    score_seconds: float | None = None
+    caption_seconds: float | None = None
     training_seconds: float | None
     peak_mb: float | None
     failures: int

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
+    from slicebench.board import Board, Estimate, MethodRow, ProblemColumn
     from slicebench.data_report import DataReport
     from slicebench.datafiles import FileReport
     from slicebench.runner import PlannedCell, Progress
-    from slicebench.summary import ProblemColumn, Row, Score, Summary
 
 PIPED_WIDTH = 170
 """Columns of a table that does not go to a terminal."""
@@ -33,24 +33,24 @@ def results_console() -> Console:
     return Console(file=sys.stdout, width=PIPED_WIDTH if piped else None, no_color=piped or None, highlight=False)
 
 
-def print_summary(summary: Summary, console: Console | None = None) -> None:
-    """Print the result table, split where the terminal is too narrow, then the methods left out, then costs."""
+def print_board(board: Board, console: Console | None = None) -> None:
+    """Print the result table, split where the terminal is too narrow, then the methods left out, then captions and costs."""
     console = console or results_console()
     per_table = max(1, (console.width - _FIRST) // _COLUMN)
-    for start in range(0, len(summary.problems), per_table):
-        console.print(_scores_table(summary, summary.problems[start : start + per_table]))
-    console.print(_legend(summary))
-    for row in summary.rows:
+    for start in range(0, len(board.problems), per_table):
+        console.print(_scores_table(board, board.problems[start : start + per_table]))
+    console.print(_legend(board))
+    for row in board.methods:
         if row.incomplete:
-            console.print(Text(f"{row.method} is not ranked: {row.incomplete}"))
-    if summary.captions:
-        console.print(_caption_table(summary))
+            console.print(Text(f"{row.name} is not ranked: {row.incomplete}"))
+    if any(row.caption_classes for row in board.methods):
+        console.print(_caption_table(board))
         console.print(_CAPTION_LEGEND)
-    if summary.costs:
-        console.print(_cost_table(summary))
+    if any(row.seconds is not None for row in board.methods):
+        console.print(_cost_table(board))
 
 
-def _scores_table(summary: Summary, problems: Sequence[ProblemColumn]) -> Table:
+def _scores_table(board: Board, problems: Sequence[ProblemColumn]) -> Table:
     table = Table(title="nAMF by problem, methods sorted by mean", title_justify="left", show_lines=False)
     table.add_column("method", no_wrap=True)
     table.add_column("mean", justify="center", no_wrap=True)
@@ -62,9 +62,10 @@ def _scores_table(summary: Summary, problems: Sequence[ProblemColumn]) -> Table:
         values = ["–" if (v := getattr(p, fields)) is None else _plain(label, v) for p in problems]
         table.add_row(Text(label, style="dim"), "", "", *values)
     table.add_section()
-    for row in summary.rows:
-        cells = [_cell(row.problems[p.name]) for p in problems]
-        table.add_row(_label(row), _cell(row.mean), "–" if row.rank is None else f"{row.rank:.1f}", *cells)
+    for row in board.methods:
+        cells = [_cell(board.cells[p.name][row.name].values.get("namf")) for p in problems]
+        rank = "–" if row.rank is None or row.incomplete else f"{row.rank:.1f}"
+        table.add_row(_label(row), _cell(row.values.get("namf")), rank, *cells)
     return table
 
 
@@ -80,11 +81,11 @@ def _plain(label: str, value: float) -> str:
     return f"{value:.0f}" if label == "test examples" else _short(value)
 
 
-def _label(row: Row) -> str:
-    return f"{row.method} (ref)" if row.reference else row.method
+def _label(row: MethodRow) -> str:
+    return f"{row.name} (ref)" if row.reference else row.name
 
 
-def _cell(score: Score | None) -> str:
+def _cell(score: Estimate | None) -> str:
     if score is None:
         return "–"
     interval = "" if score.low is None or score.high is None else f"\n[{_short(score.low)}, {_short(score.high)}]"
@@ -101,15 +102,20 @@ def _short(value: float) -> str:
     return (".00" if text == "-0.00" else text).replace("0.", ".", 1) if abs(value) < 0.995 else text
 
 
-def _legend(summary: Summary) -> Text:
-    seeds = sorted({len(p.seeds) for p in summary.problems})
+def _legend(board: Board) -> Text:
+    seeds = sorted({len(p.seeds) for p in board.problems})
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]}–{seeds[-1]}" if seeds else "0"
+    compared = board.comparison
+    over = f" Ranks are means over {compared.units} {_UNITS[compared.unit]}." if compared else ""
     return Text(
-        f"Mean over {count} seeds, 95 % interval below (bootstrap of seeds, then test examples). Chance 0, ideal 1. "
-        "= within the interval of the column's best. (ref): ends of the scale, not ranked. Accuracies are the base model's.",
+        f"Mean over {count} seeds, 95 % interval below. Chance 0, ideal 1. = not separated from the column's best: its paired interval "
+        f"reaches 0; for the mean, Holm-corrected tests over the units.{over} (ref): ends of the scale, not ranked. "
+        "Accuracies are the base model's.",
         style="dim",
     )
 
+
+_UNITS = {"problem": "problems", "family": "families of datasets"}
 
 _CAPTION_LEGEND = Text(
     "Share of classes, over all seeds, whose hardest caption (Hit@1) or one of the two hardest (Hit@2) names the planted group; "
@@ -119,29 +125,36 @@ _CAPTION_LEGEND = Text(
 )
 
 
-def _caption_table(summary: Summary) -> Table:
+def _caption_table(board: Board) -> Table:
     """Over all problems, and Hit@2 problem by problem, each beside its chance."""
     table = Table(title="Captions, methods sorted by Hit@1", title_justify="left")
     table.add_column("method")
     for name in ("classes", "Hit@1", "p", "Hit@2", "p", "MRR", "gap"):
         table.add_column(name, justify="right", no_wrap=True)
-    problems = list(dict.fromkeys(row.problem for row in summary.captions if row.problem is not None))
-    for problem in problems:
+    rows = sorted((r for r in board.methods if r.caption_classes), key=lambda r: -r.values["hit_at_1"].mean)
+    cells = {problem: board.cells[problem] for problem in board.cells if _caption_chance(board, problem) is not None}
+    for problem in cells:
         table.add_column("Hit@2\n" + problem.replace("-", "-\n"), justify="right")
-    by = {(row.method, row.problem): row for row in summary.captions}
-    total = [row for row in summary.captions if row.problem is None]
-    chance = total[0].chance
-    by_problem = [_short(next(r for r in summary.captions if r.problem == p).chance["hit_at_2"]) for p in problems]
-    cells = ["", _short(chance["hit_at_1"]), "", _short(chance["hit_at_2"]), "", _short(chance["mrr"]), ".00"]
-    table.add_row(Text("chance", style="dim"), *cells, *by_problem)
+    chance = rows[0].chance
+    said = ["", _short(chance["hit_at_1"]), "", _short(chance["hit_at_2"]), "", _short(chance["mrr"]), ".00"]
+    by_problem = [_short(_caption_chance(board, problem) or 0.0) for problem in cells]
+    table.add_row(Text("chance", style="dim"), *said, *by_problem)
     table.add_section()
-    for row in total:
-        hits = [said for key in ("hit_at_1", "hit_at_2") for said in (_short(row.value[key]), _p(row.p[key]))]
-        gap = "–" if row.gap is None else _short(row.gap)
-        found = [by.get((row.method, problem)) for problem in problems]
-        each = ["–" if one is None else _short(one.value["hit_at_2"]) for one in found]
-        table.add_row(row.method, str(row.classes), *hits, _short(row.value["mrr"]), gap, *each)
+    for row in rows:
+        hits = [said for key in ("hit_at_1", "hit_at_2") for said in (_short(row.values[key].mean), _p(row.p[key]))]
+        each = [_mean(own[row.name].values.get("hit_at_2")) for own in cells.values()]
+        last = (_mean(row.values.get(key)) for key in ("mrr", "gap"))
+        table.add_row(row.name, str(row.caption_classes), *hits, *last, *each)
     return table
+
+
+def _caption_chance(board: Board, problem: str) -> float | None:
+    """Chance of Hit@2 on a problem; None if it has no captions."""
+    return next((c for one in board.cells[problem].values() if (c := one.chance.get("hit_at_2")) is not None), None)
+
+
+def _mean(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else _short(estimate.mean)
 
 
 def _p(value: float) -> str:
@@ -149,20 +162,14 @@ def _p(value: float) -> str:
     return f"{value:.0e}".replace("e-0", "e-") if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1)
 
 
-def _cost_table(summary: Summary) -> Table:
+def _cost_table(board: Board) -> Table:
     table = Table(title="Cost, median over cells, sorted by fit time", title_justify="left")
     table.add_column("method")
     for name in ("cells", "fit s", "of it training s", "score s", "captions s", "peak MB"):
         table.add_column(name, justify="right")
-    for row in summary.costs:
-        numbers = (
-            f"{row.fit_s:.3f}",
-            f"{row.training_s:.2f}",
-            f"{row.score_s:.3f}",
-            f"{row.caption_s:.3f}",
-            f"{row.peak_rss_mb:.0f}",
-        )
-        table.add_row(row.method, str(row.cells), *numbers)
+    fields = {"fit_seconds": 3, "training_seconds": 2, "score_seconds": 3, "caption_seconds": 3, "peak_mb": 0}
+    for row in sorted((r for r in board.methods if r.seconds is not None), key=lambda r: r.fit_seconds or 0.0):
+        table.add_row(row.name, str(row.n), *(f"{getattr(row, field):.{digits}f}" for field, digits in fields.items()))
     return table
 
 

@@ -153,7 +153,7 @@ def case(h: Floats, g: Bools, wrong: Bools | None = None, flagged: Bools | None 
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of the metric table. `chance` gives the value of a random ranking, or of flagging at random."""
+    """A row of the metric table. `chance` gives the value of a random ranking, or of flagging at random; `about` is a sentence."""
 
     name: str
     label: str
@@ -161,6 +161,7 @@ class Metric:
     higher_is_better: bool | None
     value: Callable[[ClassCase], Value]
     chance: Callable[[ClassCase], Value]
+    about: str
 
 
 def _at(k: int) -> list[Metric]:
@@ -171,6 +172,7 @@ def _at(k: int) -> list[Metric]:
         higher_is_better=UP,
         value=lambda c: minority_fraction(c.ranking, k),
         chance=lambda c: c.base if k <= len(c.h) else None,
+        about=f"Share of the planted minority among the {k} hardest examples of a class.",
     )
     chance_corrected = Metric(
         f"kappa_at_{k}",
@@ -179,6 +181,7 @@ def _at(k: int) -> list[Metric]:
         higher_is_better=UP,
         value=lambda c: kappa(c.ranking, k),
         chance=lambda c: 0.0 if k < len(c.h) else None,
+        about=f"MF@{k} on a scale on which chance is 0 and the ideal order 1.",
     )
     return [mf, chance_corrected]
 
@@ -247,19 +250,49 @@ def _random_gain(c: ClassCase, _: float) -> Value:
 _ERRORS, _RIGHT = _ap_within(errors=True), _ap_within(errors=False)
 
 _TABLE = [
-    Metric("namf", "nAMF", "", UP, lambda c: namf(c.ranking), lambda _: 0.0),
+    Metric(
+        "namf", "nAMF", "", UP, lambda c: namf(c.ranking), lambda _: 0.0,
+        "Area under the curve of the minority fraction among the K hardest, chance 0, ideal order 1: the primary metric.",
+    ),
     *(metric for k in (10, 25, 50, 100) for metric in _at(k)),
-    Metric("mf_at_r", "MF@⌈πn⌉", "share", UP, lambda c: minority_fraction(c.ranking, c.ranking.m), lambda c: c.base),
-    Metric("ap", "AP", "", UP, lambda c: average_precision(c.ranking), lambda c: expected_ap(c.ranking.n, c.ranking.m)),
-    Metric("auroc", "AUROC", "", UP, lambda c: auroc(c.ranking), lambda _: 0.5),
-    Metric("ap_within_errors", "AP | wrong", "", UP, *_ERRORS),
-    Metric("ap_within_correct", "AP | right", "", UP, *_RIGHT),
-    Metric("flagged_rate", "flagged", "share", None, _rate, _rate),
-    Metric("flagged_precision", "flagged precision", "share", UP, _precision, _if_flagged(lambda c, _: c.base)),
-    Metric("flagged_recall", "flagged recall", "share", UP, _recall, _if_flagged(lambda _, rate: rate)),
-    Metric("flagged_f1", "flagged F1", "", UP, _f1, _if_flagged(_random_f1)),
-    Metric("flagged_gain", "precision − P(g | error)", "share", UP, _gain, _if_flagged(_random_gain)),
-]
+    Metric(
+        "mf_at_r", "MF@⌈πn⌉", "share", UP, lambda c: minority_fraction(c.ranking, c.ranking.m), lambda c: c.base,
+        "Minority fraction among as many of the hardest as the minority has members.",
+    ),
+    Metric(
+        "ap", "AP", "", UP, lambda c: average_precision(c.ranking), lambda c: expected_ap(c.ranking.n, c.ranking.m),
+        "Average precision of hardness against the planted group.",
+    ),
+    Metric(
+        "auroc", "AUROC", "", UP, lambda c: auroc(c.ranking), lambda _: 0.5,
+        "Probability that a minority example is ranked harder than another one.",
+    ),
+    Metric(
+        "ap_within_errors", "AP | wrong", "", UP, *_ERRORS,
+        about="Average precision among the base model's errors only: does the method know more than who is wrong?",
+    ),
+    Metric(
+        "ap_within_correct", "AP | right", "", UP, *_RIGHT,
+        about="Average precision among what the base model gets right: the group where it does not show.",
+    ),
+    Metric("flagged_rate", "flagged", "share", None, _rate, _rate, "Share of examples that the method flags."),
+    Metric(
+        "flagged_precision", "flagged precision", "share", UP, _precision, _if_flagged(lambda c, _: c.base),
+        "Share of the minority among the flagged.",
+    ),
+    Metric(
+        "flagged_recall", "flagged recall", "share", UP, _recall, _if_flagged(lambda _, rate: rate),
+        "Share of the minority that is flagged.",
+    ),
+    Metric(
+        "flagged_f1", "flagged F1", "", UP, _f1, _if_flagged(_random_f1),
+        "Harmonic mean of flagged precision and recall.",
+    ),
+    Metric(
+        "flagged_gain", "precision − P(g | error)", "share", UP, _gain, _if_flagged(_random_gain),
+        "Flagged precision minus the minority share of the errors themselves: what flagging adds to a list of errors.",
+    ),
+]  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}
 """The metric table: name → label, unit, direction, value and chance. Records hold these names."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from slicebench.errors import ConfigError, SlicebenchError
 from slicebench.executor import LocalExecutor, dask_executor, default_memory_gb
 from slicebench.shelf import frozen_folder, shelved
-from slicebench.store import Entry, RunStore, TestTruth, entry_of
+from slicebench.store import Entry, ProblemFacts, RunStore, TestTruth, entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -173,7 +173,7 @@ class _Execution:
         for item in missing:
             groups.setdefault((item.cell.problem.name, item.cell.problem.seed), []).append(item)
         self.waiting = deque(groups.values())
-        self.builds: dict[Future[TestTruth], list[PlannedCell]] = {}
+        self.builds: dict[Future[tuple[TestTruth, ProblemFacts]], list[PlannedCell]] = {}
         self.cells: dict[Future[CellResult], PlannedCell] = {}
 
     def run(self) -> None:
@@ -212,14 +212,14 @@ class _Execution:
         """Where the problem is, or will be built."""
         return self.shelf.get(problem.identity) or frozen_folder(problem)
 
-    def _built(self, future: Future[TestTruth], items: list[PlannedCell]) -> None:
+    def _built(self, future: Future[tuple[TestTruth, ProblemFacts]], items: list[PlannedCell]) -> None:
         """Queue the cells of a problem, or record the error of its build for all of them."""
         error = future.exception()
         if error is not None:
             for item in items:
                 self._store(item, failed_record(item.cell, f"the problem could not be built: {_text(error)}"), None)
             return
-        self.store.save_truth(items[0].entry, future.result())
+        self.store.save_truth(items[0].entry, *future.result())
         for item in items:
             cell = item.cell
             task = self.executor.submit(
@@ -241,17 +241,20 @@ class _Execution:
         self.on_progress(Progress(len(self.ended), self.total, item.cell.problem, item.cell, record))
 
 
-def prepare_problem(problem: PlannedProblem, folder: Path) -> TestTruth:
+def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, ProblemFacts]:
     """Build `problem` into `folder` unless it is there; what a worker process does first."""
     import numpy as np
 
-    from slicebench.frozen import load_split, load_truth
+    from slicebench.frozen import load_header, load_split, load_truth
     from slicebench.shelf import build_missing
 
     build_missing(problem, folder)
-    test = load_split(folder, "test")
+    test, truth, header = load_split(folder, "test"), load_truth(folder, "test"), load_header(folder)
     labels = np.zeros(test.n, dtype=np.int64) if test.labels is None else np.asarray(test.labels)
-    return TestTruth(np.asarray(test.ids), labels, load_truth(folder, "test").minority(test.ids))
+    facts = ProblemFacts(
+        modality=header.modality, how=truth.how, groups=truth.group_names, class_names=header.class_names
+    )
+    return TestTruth(np.asarray(test.ids), labels, truth.minority(test.ids)), facts
 
 
 def run_cell(folder: Path, problem: str, method: str, params: dict[str, Any]) -> CellResult:

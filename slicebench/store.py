@@ -22,6 +22,7 @@ from slicebench.cache import write_atomically
 from slicebench.errors import StorageError
 from slicebench.method import SliceScores
 from slicebench.record import SCHEMA_VERSION, Record
+from slicebench.suite import Suite  # noqa: TC001 - pydantic reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.suite import Cell, PlannedProblem, Suite
+    from slicebench.suite import Cell, PlannedProblem
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -43,6 +44,18 @@ class TestTruth:
     ids: NDArray[np.str_]
     labels: NDArray[np.int64]
     minority: NDArray[np.bool_]
+
+
+class ProblemFacts(BaseModel):
+    """What a reader of results wants to know of a problem, beside the numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    modality: str
+    how: str
+    """How the plant was made, in words."""
+    groups: tuple[str, ...]
+    class_names: tuple[str, ...]
 
 
 class Entry(BaseModel):
@@ -70,7 +83,7 @@ class RunHeader(BaseModel):
 
     schema_version: int = SCHEMA_VERSION
     code_version: str = __version__
-    suite: dict[str, Any]
+    suite: Suite
     cells: tuple[Entry, ...] = ()
 
 
@@ -86,7 +99,7 @@ class RunStore:
             leftover.unlink(missing_ok=True)
         known = {e.slot: e for e in self.header().cells} if self._header_path.exists() else {}
         known |= {e.slot: e for e in map(entry_of, cells)}
-        header = RunHeader(suite=suite.model_dump(mode="json"), cells=tuple(known.values()))
+        header = RunHeader(suite=suite, cells=tuple(known.values()))
         _write_text(self._header_path, header.model_dump_json(indent=1))
 
     @property
@@ -139,16 +152,25 @@ class RunStore:
         names = tuple(json.loads(metadata["names"])) if "names" in metadata else None
         return np.array(json.loads(metadata["ids"])), SliceScores(**arrays, names=names)
 
-    def save_truth(self, entry: Entry, truth: TestTruth) -> None:
-        """Write labels and minority of a problem's test split."""
-        path = self.folder / entry.folder / f"{entry.truth}.safetensors"
+    def save_truth(self, entry: Entry, truth: TestTruth, facts: ProblemFacts) -> None:
+        """Write labels and minority of a problem's test split, and what the problem is."""
         arrays = {"labels": truth.labels, "minority": truth.minority}
-        _write_arrays(path, arrays, {"ids": json.dumps(truth.ids.tolist())})
+        metadata = {"ids": json.dumps(truth.ids.tolist()), "facts": facts.model_dump_json()}
+        _write_arrays(self._truth_path(entry), arrays, metadata)
 
     def truth(self, entry: Entry) -> TestTruth:
         """Labels and minority of the test split of a cell's problem."""
-        arrays, metadata = _read_arrays(self.folder / entry.folder / f"{entry.truth}.safetensors")
+        arrays, metadata = _read_arrays(self._truth_path(entry))
         return TestTruth(np.array(json.loads(metadata["ids"])), **arrays)
+
+    def facts(self, entry: Entry) -> ProblemFacts | None:
+        """What a cell's problem is; None if it has not been built for this run, or by a version that did not note it."""
+        path = self._truth_path(entry)
+        said = _read_arrays(path)[1].get("facts") if path.exists() else None
+        return None if said is None else ProblemFacts.model_validate_json(said)
+
+    def _truth_path(self, entry: Entry) -> Path:
+        return self.folder / entry.folder / f"{entry.truth}.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +178,15 @@ class Run:
     """A run folder as read: what was asked for, and the records there are."""
 
     store: RunStore
-    suite: Mapping[str, Any]
+    suite: Suite
     entries: tuple[Entry, ...]
     records: Mapping[tuple[str, int, str], Record]
     """By (problem, seed, method); a cell without a record has not run yet."""
+
+    @property
+    def cells(self) -> list[tuple[Entry, Record | None]]:
+        """Every cell asked for so far, with its record if there is one."""
+        return [(entry, self.records.get(entry.slot)) for entry in self.entries]
 
 
 def load_run(folder: Path) -> Run:

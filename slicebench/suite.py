@@ -22,7 +22,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -61,7 +61,11 @@ class ProblemSpec(BaseModel):
 
 
 class Suite(BaseModel):
-    """A named list of problems, methods and seeds; `method_params` holds constructor parameters by method."""
+    """A named list of problems, methods and seeds; `method_params` holds constructor parameters by method.
+
+    `unit` is what methods are compared over: "family", where problems of one dataset adapter count as one, or "problem", where
+    each is a variant with a mechanism of its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,6 +75,7 @@ class Suite(BaseModel):
     methods: tuple[str, ...] = Field(min_length=1)
     problems: tuple[ProblemSpec, ...] = Field(min_length=1)
     method_params: dict[str, dict[str, Any]] = {}
+    unit: Literal["family", "problem"] = "family"
 
     @field_validator("seeds", "methods", "problems")
     @classmethod

@@ -67,7 +67,7 @@ def test_json_is_the_machine_interface(cli):
     assert set(record["metrics"]) == set(record["chance"]) == set(METRICS)
     assert {"fit_s", "score_s", "cpu_s", "peak_rss_mb", "training_s"} <= set(record["cost"])
     assert said["records"][1]["reason"] == "needs a quieter place"
-    assert {row["method"] for row in said["summary"]} == {"gentle", "declines"}
+    assert {row["name"] for row in said["board"]["methods"]} == {"gentle", "declines"}
     assert json.loads(cli("show", "runs/small", "--json").stdout)["records"] == said["records"]
 
 

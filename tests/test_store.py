@@ -11,9 +11,10 @@ import pytest
 from slicebench.errors import StorageError
 from slicebench.method import SliceScores
 from slicebench.runner import failed_record
-from slicebench.store import RunStore, TestTruth, entry_of, load_run
+from slicebench.store import ProblemFacts, RunStore, TestTruth, entry_of, load_run
 from slicebench.suite import parse_suite, plan
 
+FACTS = ProblemFacts(modality="vector", how="told", groups=("g",), class_names=("c", "d"))
 SUITE = """
 name = "small"
 seeds = [3]
@@ -35,7 +36,7 @@ def store(tmp_path, cells):
     store = RunStore(tmp_path / "run")
     store.open(parse_suite(SUITE, "x"), cells)
     truth = TestTruth(np.array(["x", "ü", "z"]), np.array([0, 1, 1]), np.array([True, False, True]))
-    store.save_truth(entry_of(cells[0]), truth)
+    store.save_truth(entry_of(cells[0]), truth, FACTS)
     return store
 
 
@@ -60,6 +61,7 @@ def test_records_and_scores_come_back(store, cells):
         np.testing.assert_array_equal(getattr(scores, name), getattr(said, name))
     assert scores.names == ("a slice",)
     assert store.truth(entry).minority.tolist() == [True, False, True]
+    assert store.facts(entry) == FACTS
     assert not list(store.folder.glob("**/*.tmp"))
 
 

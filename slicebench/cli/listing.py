@@ -64,7 +64,7 @@ def show_command(
     from slicebench.store import load_run
 
     found = load_run(run)
-    print_results(found.store, [(e, found.records.get(e.slot)) for e in found.entries], as_json=as_json)
+    print_results(found.store, found.suite, found.cells, as_json=as_json)
 
 
 def _listed(kind: Kind) -> list[dict[str, Any]]:

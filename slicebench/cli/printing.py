@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
     from slicebench.record import Record
     from slicebench.store import Entry, RunStore
+    from slicebench.suite import Suite
 
 
-def print_results(store: RunStore, cells: Sequence[tuple[Entry, Record | None]], *, as_json: bool) -> None:
-    """Print tables, or {"records": [...], "summary": [...]}."""
-    from slicebench.summary import summarise
+def print_results(store: RunStore, suite: Suite, cells: Sequence[tuple[Entry, Record | None]], *, as_json: bool) -> None:
+    """Print tables, or {"records": [...], "board": {...}}: what `slicebench.board` says of the cells."""
+    from slicebench.outcomes import RunOutcomes
+    from slicebench.standings import standings
 
-    summary = summarise(store, cells)
+    board = standings(RunOutcomes(store, cells), suite)
     if as_json:
-        records = [json.loads(record.model_dump_json()) for _, record in cells if record is not None]
-        typer.echo(json.dumps({"records": records, "summary": summary.as_dicts()}, indent=1, allow_nan=False))
+        records = [record.model_dump(mode="json") for _, record in cells if record is not None]
+        typer.echo(json.dumps({"records": records, "board": board.model_dump(mode="json")}, indent=1, allow_nan=False))
         return
-    from slicebench.console import print_summary
+    from slicebench.console import print_board
 
-    print_summary(summary)
+    print_board(board)

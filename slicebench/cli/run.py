@@ -68,7 +68,7 @@ def run_command(
     from slicebench.store import entry_of
 
     found = {id(cell): record for cell, record in outcome.records}
-    print_results(outcome.store, [(entry_of(cell), found.get(id(cell))) for cell in cells], as_json=as_json)
+    print_results(outcome.store, chosen, [(entry_of(cell), found.get(id(cell))) for cell in cells], as_json=as_json)
     _say_how_it_ended(outcome, suite, folder)
 
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.svm import SVC
 
 from slicebench.metrics import Ranking, namf
-from slicebench.statistics import SeedScores, hierarchical_interval
+from slicebench.statistics import SeedScores, sampled_problem
 from slicebench.testing import example_problem
 from slicebench_datasets._render import draw_attributes, render
 from slicebench_methods.svm_directions import PAPER_CS, SVMDirections
@@ -81,7 +81,7 @@ def seeds():
 
 @pytest.mark.benchmark(group="bootstrap, 4 methods, n = 2000, 200 draws")
 def test_bootstrap_slicebench(benchmark, seeds):
-    assert len(benchmark(lambda: hierarchical_interval(seeds, 0, draws=200))) == 4
+    assert len(benchmark(lambda: sampled_problem(seeds, 0, draws=200))) == 4
 
 
 @pytest.mark.benchmark(group="bootstrap, 4 methods, n = 2000, 200 draws")

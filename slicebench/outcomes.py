@@ -1,0 +1,75 @@
+"""What a set of cells came to: records, and the scores and truth behind them, whether they lie in a run folder or a leaderboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from slicebench.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.record import Record
+    from slicebench.store import Entry, ProblemFacts, RunStore, TestTruth
+
+Slot = tuple[str, int, str]
+"""Problem, seed, method."""
+
+
+class Outcomes(Protocol):
+    """Cells by slot, in the order they were asked for."""
+
+    @property
+    def records(self) -> Mapping[Slot, Record | None]:
+        """The record of every cell that was asked for; None if there is none yet."""
+        ...
+
+    def facts(self, problem: str) -> ProblemFacts | None:
+        """What a problem is; None if none of its cells has run."""
+        ...
+
+    def truth(self, problem: str, seed: int) -> TestTruth:
+        """Labels and planted membership of a test split."""
+        ...
+
+    def hardness(self, slot: Slot) -> NDArray[np.float64]:
+        """Hardness of the test examples, in the order of `truth`; for cells whose record is "ok"."""
+        ...
+
+
+class RunOutcomes:
+    """The `Outcomes` of cells in a run folder.
+
+    Errors: `StorageError`, naming the file, for one that is missing, cannot be read, or is about other examples.
+    """
+
+    def __init__(self, store: RunStore, cells: Sequence[tuple[Entry, Record | None]]) -> None:
+        self.store = store
+        self.entries = {entry.slot: entry for entry, _ in cells}
+        self.records: dict[Slot, Record | None] = {entry.slot: record for entry, record in cells}
+
+    def _entry(self, problem: str, seed: int | None = None) -> Entry:
+        return next(e for e in self.entries.values() if e.problem == problem and seed in (None, e.seed))
+
+    def facts(self, problem: str) -> ProblemFacts | None:
+        """What a problem is, as noted at its first seed that has run."""
+        return next((f for e in self.entries.values() if e.problem == problem and (f := self.store.facts(e))), None)
+
+    def truth(self, problem: str, seed: int) -> TestTruth:
+        """Labels and planted membership of a test split."""
+        return self.store.truth(self._entry(problem, seed))
+
+    def hardness(self, slot: Slot) -> NDArray[np.float64]:
+        """Hardness of a finished cell, joined by id with the test split."""
+        entry = self.entries[slot]
+        ids, scores = self.store.scores(entry)
+        if not np.array_equal(ids, self.store.truth(entry).ids):
+            raise StorageError(
+                f"{entry.folder}/{entry.record}.safetensors and {entry.truth}.safetensors hold different ids; "
+                "delete both and run again"
+            )
+        return scores.hardness
