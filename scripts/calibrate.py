@@ -1,9 +1,10 @@
-"""Choose the plant strengths of the quick suite by a fixed rule, and record everything that was tried.
+"""Choose the plant strengths of the offline suites by a fixed rule, and record everything that was tried.
 
 A saturated problem measures nothing, so each problem of the suite has a small grid of strengths (`GRIDS`). The bounds of the
-grids were found by trying single builds with the seeds and the figures below, and by looking at nothing else; the point within a
-grid is chosen by the rule. Every grid point is built with eight calibration seeds, 100 to 107, and with the benchmark's own,
-0 to 2. Three figures of the test split, averaged over the seeds of each set, decide:
+grids were found by trying single builds with the seeds and the figures below, and by looking at nothing else; the point within
+a grid is chosen by the rule. Every grid point is built with eight calibration seeds, 100 to 107, and with the benchmark's own:
+0 to 2 for the problems of the suite "quick", 0 to 4 for those that only "standard" has. Three figures of the test split, averaged
+over the seeds of each set, decide:
 
     minority accuracy       .35 to .75    of the base model, on the planted groups
     majority accuracy       .85 to .97    of the base model, on all else
@@ -14,7 +15,7 @@ is the larger one of its two sets. The point with the smallest distance is chose
 are not enough, because base models differ: a point can be in the middle of the ranges on average and outside on the three seeds
 that are used. If the smallest distance exceeds 1 the script fails: the grid has to change. No other method is run or looked at.
 
-The chosen points go, by hand, into slicebench/suites/quick.toml; tests/test_calibration.py holds the two together.
+The chosen points go, by hand, into slicebench/suites/quick.toml and standard.toml; tests/test_calibration.py holds them together.
 
     python scripts/calibrate.py [PROBLEM ...]      writes datasets/slicebench_datasets/calibration.json (a few minutes)
 """
@@ -36,12 +37,13 @@ if TYPE_CHECKING:
     from slicebench.problem import Problem
 
 OUT = Path(__file__).parents[1] / "datasets" / "slicebench_datasets" / "calibration.json"
-SETS = {"calibration": tuple(range(100, 108)), "benchmark": (0, 1, 2)}
+CALIBRATION_SEEDS = tuple(range(100, 108))
+BENCHMARK_SEEDS = {"quick": (0, 1, 2), "standard": (0, 1, 2, 3, 4)}
 RANGES = {"minority_accuracy": (0.35, 0.75), "majority_accuracy": (0.85, 0.97), "confidence_namf": (0.15, 0.75)}
 SCENES = {"side": 16, "n_train": 2000, "n_val": 1000, "n_test": 2000}
 Grid = tuple[str, dict[str, Any], dict[str, tuple[float, ...]]]
 # problem: dataset, fixed parameters, strengths to try
-GRIDS: dict[str, Grid] = {
+QUICK: dict[str, Grid] = {
     "scenes-correlation": (
         "scenes",
         {"plant": "correlation", "classes": 4, "test": "natural", **SCENES},
@@ -80,6 +82,74 @@ GRIDS: dict[str, Grid] = {
     ),
 }
 
+# the mechanisms that "standard" adds
+STANDARD: dict[str, Grid] = {
+    "scenes-texture": (
+        "scenes",
+        {"plant": "correlation", "planted": "texture", "classes": 4, "test": "natural", "noise": 0.1, **SCENES},
+        {"ratio": (3.0, 4.0, 5.0)},
+    ),
+    "scenes-lighting": (
+        "scenes",
+        {"plant": "correlation", "planted": "lighting", "classes": 4, "test": "natural", "noise": 0.1, **SCENES},
+        {"ratio": (3.0, 4.0, 6.0)},
+    ),
+    "scenes-size": (
+        "scenes",
+        {"plant": "correlation", "planted": "size", "classes": 4, "test": "natural", **SCENES},
+        {"ratio": (2.0, 3.0), "noise": (0.05, 0.1)},
+    ),
+    "scenes-skewed-val": (
+        "scenes",
+        {"plant": "correlation", "classes": 4, "val": "train", "test": "natural", **SCENES},
+        {"ratio": (2.0, 3.0), "noise": (0.1,)},
+    ),
+    "colored-digits-few-flips": (
+        "colored_digits",
+        {"label_noise": 0.1},
+        {"p": (0.5, 0.6), "pixel_noise": (0.1, 0.2)},
+    ),
+    "digit-subtypes-even-odd": (
+        "digit_subtypes",
+        {"classes": 2, "keep": 0.25, "n_train": 400},
+        {"pixel_noise": (0.25, 0.3, 0.35)},
+    ),
+    "noisy-digits-few": (
+        "noisy_digits",
+        {"train_share": 0.05, "eval_share": 0.3, "pixel_noise": 0.2},
+        {"corruption": (0.4, 0.45)},
+    ),
+    **{
+        f"gaussian-{plant}": (
+            "gaussian",
+            {"plant": plant.replace("-", "_"), "minority": 0.2, "model": model},
+            {"signal": (1.5, 2.0, 2.5), "attenuation": (0.0, 0.15, 0.3)},
+        )
+        for plant, model in {"radial": "linear", "xor": "mlp", "two": "linear", "two-classes": "mlp"}.items()
+    },
+    "gaussian-rare": (
+        "gaussian",
+        {"plant": "rare", "minority": 0.2, "signal": 2.0},
+        {"train_minority": (0.05, 0.1, 0.2), "overlap": (0.4, 0.5, 0.6), "strength": (1.0, 2.0)},
+    ),
+    "gaussian-label-noise": (
+        "gaussian",
+        {"plant": "label_noise", "minority": 0.2},
+        {"signal": (1.5, 2.0, 2.5), "flip": (0.3, 0.4, 0.5)},
+    ),
+    "gaussian-five-classes": (
+        "gaussian",
+        {"plant": "linear", "minority": 0.2, "classes": 5},
+        {"signal": (2.5, 3.0, 3.5), "attenuation": (0.2, 0.3, 0.4)},
+    ),
+    "gaussian-wide": (
+        "gaussian",
+        {"plant": "correlation", "minority": 0.2, "train_minority": 0.05, "d": 64, "model": "mlp"},
+        {"signal": (1.0, 1.5, 2.0), "strength": (1.0, 1.5, 2.0)},
+    ),
+}
+GRIDS = QUICK | STANDARD
+
 
 def figures(problem: Problem) -> dict[str, float]:
     """Give the three figures of `RANGES` on the test split."""
@@ -112,13 +182,18 @@ def distance(means: dict[str, float]) -> float:
     return max(abs(means[key] - (low + high) / 2) / ((high - low) / 2) for key, (low, high) in RANGES.items())
 
 
+def sets_of(name: str) -> dict[str, tuple[int, ...]]:
+    """Both sets of seeds of a problem."""
+    return {"calibration": CALIBRATION_SEEDS, "benchmark": BENCHMARK_SEEDS["quick" if name in QUICK else "standard"]}
+
+
 def calibrate(name: str) -> dict[str, Any]:
     """Run the grid of one problem and choose."""
     dataset, fixed, strengths = GRIDS[name]
     grid = []
     for values in product(*strengths.values()):
         point = dict(zip(strengths, values, strict=True))
-        sets = {key: measure(dataset, fixed | point, seeds) for key, seeds in SETS.items()}
+        sets = {key: measure(dataset, fixed | point, seeds) for key, seeds in sets_of(name).items()}
         grid.append({"params": point, "distance": max(one["distance"] for one in sets.values()), **sets})
         print(name, json.dumps(grid[-1]), flush=True)
     best = min(grid, key=lambda tried: tried["distance"])
@@ -135,8 +210,10 @@ def main(names: list[str]) -> None:
         "the earlier grid point on a tie"
     )
     problems = json.loads(OUT.read_text(encoding="utf-8"))["problems"] if names else {}
-    problems |= {name: calibrate(name) for name in names or GRIDS}
-    out = {"rule": rule, "ranges": RANGES, "seeds": SETS, "problems": problems}
+    for name in names or GRIDS:
+        problems[name] = calibrate(name)
+    seeds = {"calibration": CALIBRATION_SEEDS, "benchmark": BENCHMARK_SEEDS}
+    out = {"rule": rule, "ranges": RANGES, "seeds": seeds, "problems": problems}
     OUT.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
 
 

@@ -119,6 +119,8 @@ class Pair(_Plain):
     difference: Estimate
     p: float
     p_holm: float
+    p_families: float | None = None
+    """By Student's t over the means of dataset families, Holm-corrected: is it so on other families too?"""
     a_better: int
     b_better: int
 

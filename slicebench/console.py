@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,12 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
-    from slicebench.board import Board, Estimate, MethodRow, ProblemColumn
+    from slicebench.board import Board, ControlBoard, ControlRate, Estimate, MethodRow, ProblemColumn
     from slicebench.data_report import DataReport
     from slicebench.datafiles import FileReport
+    from slicebench.gate import Verdict
     from slicebench.runner import PlannedCell, Progress
 
 PIPED_WIDTH = 170
@@ -108,8 +110,8 @@ def _legend(board: Board) -> Text:
     compared = board.comparison
     over = f" Ranks are means over {compared.units} {_UNITS[compared.unit]}." if compared else ""
     return Text(
-        f"Mean over {count} seeds, 95 % interval below. Chance 0, ideal 1. = not separated from the column's best: its paired interval "
-        f"reaches 0; for the mean, Holm-corrected tests over the units.{over} (ref): ends of the scale, not ranked. "
+        f"Mean over {count} seeds, 95 % interval below. Chance 0, ideal 1. = not separated from the column's best: the paired "
+        f"interval reaches 0; for the mean, Holm-corrected tests.{over} (ref): ends of the scale, not ranked. "
         "Accuracies are the base model's.",
         style="dim",
     )
@@ -241,19 +243,24 @@ def print_plan(planned: Sequence[PlannedCell], console: Console | None = None) -
 
 
 class ProgressReport:
-    """Progress on stderr: a bar on a terminal, one plain line per cell when piped. A context manager and a callback."""
+    """Progress on stderr: a bar on a terminal, one plain line per cell when piped. A context manager and a callback.
 
-    def __init__(self, *, terminal: bool | None = None) -> None:
+    What is left is estimated from all that has been done so far, builds and trainings included, so it is "about".
+    """
+
+    def __init__(self, *, terminal: bool | None = None, clock: Callable[[], float] = perf_counter) -> None:
         self.terminal = sys.stderr.isatty() if terminal is None else terminal
         self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         columns = (
-            BarColumn(),
+            BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
             TextColumn("{task.description}", markup=False),
         )
         self._bar = Bar(*columns, console=self._console, transient=True)
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("starting", total=None, left="")
+        self._clock, self._start = clock, clock()
 
     def __enter__(self) -> Self:
         if self.terminal:
@@ -266,17 +273,46 @@ class ProgressReport:
 
     def __call__(self, progress: Progress) -> None:
         """Show one event of a run."""
-        where = f"{progress.problem.name} s{progress.problem.seed}"
+        what = "; ".join(progress.running) or f"building {progress.problem}"
         if progress.cell is None or progress.record is None:
-            self._bar.update(self._task, total=progress.total, description=f"building {where}")
+            self._bar.update(self._task, total=progress.total, description=what)
             return
-        record, what = progress.record, f"{where} {progress.cell.method}"
-        self._bar.update(self._task, total=progress.total, completed=progress.done, description=what)
+        left, record = self._show(progress.done, progress.total, what), progress.record
         if not self.terminal or record.status == "failed":
             namf = record.metrics.get("namf")
             said = record.reason or ("" if namf is None else f"nAMF {namf:.3f}")
-            line = f"[{progress.done}/{progress.total}] {what}: {record.status}" + (f" {said}" if said else "")
+            line = f"[{progress.done}/{progress.total}{left}] {progress.cell}: {record.status}" + (
+                f" {said}" if said else ""
+            )
             self._console.print(Text(line), soft_wrap=True)
+
+    def count(self, done: int, total: int, what: str) -> None:
+        """Show that `done` of `total` are done, and `what` was or is next."""
+        left = self._show(done, total, what)
+        if not self.terminal:
+            self._console.print(Text(f"[{done}/{total}{left}] {what}"), soft_wrap=True)
+
+    def _show(self, done: int, total: int, what: str) -> str:
+        """Move the bar; the estimate of what is left, as it stands in a line, or nothing while there is too little to go by."""
+        spent = self._clock() - self._start
+        left = f"about {_duration(spent / done * (total - done))} left" if 0 < done < total and spent > _SOON_S else ""
+        self._bar.update(self._task, total=total, completed=done, description=what, left=left)
+        return f", {left}" if left else ""
+
+
+_SOON_S = 3.0
+"""Seconds before an estimate means anything."""
+
+
+def _duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever is short.
+
+    >>> _duration(8.2), _duration(95), _duration(5000)
+    ('8 s', '2 min', '1.4 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def print_datasets(datasets: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
@@ -321,3 +357,74 @@ def _file_state(file: FileReport) -> str:
     state = f"{file.found:,} file{'s' if file.found > 1 else ''}, {file.size / 1e6:,.1f} MB"
     checked = "" if file.md5_holds is None else ", checksum as published"
     return f"{state}: {file.problem}" if file.problem else state + checked
+
+
+def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
+    """Print what the gate says, method by method, and below what moved."""
+    console = console or results_console()
+    table = Table(title="Against the baseline", title_justify="left")
+    for name in ("method", "check", "verdict", "nAMF now − then", "cells", "why"):
+        table.add_column(name, justify="right" if name == "cells" else "left", overflow="fold")
+    for v in verdicts:
+        table.add_row(v.method, v.check, _VERDICTS[v.status], _signed(v.difference), str(v.cells or "–"), Text(v.why))
+    console.print(table)
+    moved = [(v.method, m) for v in verdicts for m in v.moved]
+    if moved:
+        table = Table(title="What moved", title_justify="left")
+        for name in ("method", "problem", "nAMF now − then"):
+            table.add_column(name)
+        for method, one in moved:
+            table.add_row(method, one.problem, _signed(one.difference))
+        console.print(table)
+
+
+_VERDICTS = {
+    "pass": Text("pass", style="green"),
+    "warn": Text("warn", style="yellow"),
+    "fail": Text("FAIL", style="bold red"),
+    "new": Text("new", style="dim"),
+}
+
+
+def _signed(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return "–"
+    return f"{estimate.mean:+.3f} \\[{estimate.low:+.3f}, {estimate.high:+.3f}]"
+
+
+def print_controls(board: ControlBoard, console: Console | None = None) -> None:
+    """Print how often each method declares in each control, then what the controls are and what there is to say of a method."""
+    console = console or results_console()
+    table = Table(
+        title=f"Controls: share of {board.replicates} replicates in which a method declares", title_justify="left"
+    )
+    table.add_column("method", no_wrap=True)
+    shown = [info for info in board.controls if info.key != "C1"]
+    for info in shown:
+        table.add_column(f"{info.key}\n{info.label.replace(' ', chr(10))}", justify="center")
+    for title in ("C0\nopen", "C0\nreturned", *(["C1\nnAMF"] if len(shown) < len(board.controls) else [])):
+        table.add_column(title, justify="center")
+    for row in board.rows:
+        blind, seeing = ({rate.control: rate for rate in rates} for rates in (row.rates, row.open_rates))
+        returned = row.returned.get("C0")
+        cells = [_rate(blind.get(info.key)) for info in shown]
+        cells += [_rate(seeing.get("C0")), "–" if returned is None else _short(returned)]
+        table.add_row(row.method, *cells, *([_cell(row.namf)] if len(shown) < len(board.controls) else []))
+    console.print(table)
+    for info in board.controls:
+        console.print(Text(f"{info.key}: {info.about}", style="dim"))
+    console.print(_CONTROLS_LEGEND)
+    for row in board.rows:
+        for note in row.notes:
+            console.print(Text(f"{row.method}: {note}"))
+
+
+_CONTROLS_LEGEND = Text(
+    "95 % Clopper–Pearson interval below. The held-out part is scored blind, with outcomes permuted within class; open: with the "
+    "outcomes that the slices are tested on. returned: before any test, a slice has a member.",
+    style="dim",
+)
+
+
+def _rate(rate: ControlRate | None) -> str:
+    return "–" if rate is None else f"{_short(rate.rate)}\n\\[{_short(rate.low)}, {_short(rate.high)}]"

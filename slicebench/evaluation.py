@@ -19,6 +19,7 @@ from slicebench.method import SliceMethod, SliceScores
 from slicebench.metrics import METRICS, case
 from slicebench.record import BaseModelSummary, Cost, Record
 from slicebench.registry import METHODS
+from slicebench.slices import measure_slices
 from slicebench.validation import array_of
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ def _finish(
         per_class=measured.per_class,
         strength=strength,
         captions=measure_captions(run.caption_hardness, data, test, truth),
+        slices=measure_slices(run.scores, test, truth, data.class_names),
         notes=run.notes,
         base_model=base,
         cost=run.cost,

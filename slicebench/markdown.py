@@ -54,10 +54,10 @@ def methods_table(board: Board) -> str:
 
 
 def pairs_table(board: Board) -> str:
-    """Every pair of ranked methods over the units; the better one first."""
+    """Every pair of ranked methods over the units, the better one first; p after Holm."""
     if board.comparison is None:
         return ""
-    head = ["better", "worse", "difference in nAMF", "p (Holm)", "ahead on"]
+    head = ["better", "worse", "difference in nAMF", "p", "p over families", "ahead on"]
     rows = []
     for pair in sorted(board.comparison.pairs, key=lambda p: p.p_holm):
         d, swap = pair.difference, pair.difference.mean < 0
@@ -65,7 +65,8 @@ def pairs_table(board: Board) -> str:
         better, worse = (pair.b, pair.a) if swap else (pair.a, pair.b)
         ahead, behind = (pair.b_better, pair.a_better) if swap else (pair.a_better, pair.b_better)
         shown = f"{abs(d.mean):.2f} [{low:.2f}, {high:.2f}]".replace("-0.00", "0.00")
-        rows.append([better, worse, shown, probability(pair.p_holm), f"{ahead} of {ahead + behind}"])
+        over = "–" if pair.p_families is None else probability(pair.p_families)
+        rows.append([better, worse, shown, probability(pair.p_holm), over, f"{ahead} of {ahead + behind}"])
     return table(head, rows)
 
 

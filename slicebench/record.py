@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Status = Literal["ok", "skipped", "failed"]
 
@@ -72,6 +72,35 @@ class CaptionOutcome(BaseModel):
     per_class: dict[str, ClassCaptions]
 
 
+class SliceFinding(BaseModel):
+    """A slice on the test split: members, error rate, Δ against the rest of the class with its 95 % interval.
+
+    `group` is the planted group that half of its members or more belong to. None where undefined: an empty slice, no rest of
+    a class, errors that are not known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    size: int
+    error_rate: float | None
+    delta: float | None
+    low: float | None
+    high: float | None
+    group: str | None
+
+
+class SliceOutcome(BaseModel):
+    """The `k` slices that a method returned, measured: keys are those of `slicebench.slice_metrics.SLICE_METRICS`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metrics: dict[str, float | None]
+    chance: dict[str, float | None]
+    k: int
+    per_slice: tuple[SliceFinding, ...]
+
+
 class Record(BaseModel):
     """Outcome of one cell (problem × method).
 
@@ -100,6 +129,8 @@ class Record(BaseModel):
     strength: dict[str, float | None] | None = None
     captions: CaptionOutcome | None = None
     """None where the problem has no candidate captions."""
+    slices: SliceOutcome | None = None
+    """None where the method has neither slices nor flags, and in records of schema versions 1 and 2."""
     notes: tuple[str, ...] = ()
     """What the method says of its own fit, such as classes in which it fell back to another score."""
     base_model: BaseModelSummary | None = None

@@ -56,13 +56,17 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress callback is told: a cell has ended (`record` is set), or a problem is being built."""
+    """What a progress callback is told: a cell has ended (`record` is set), or a problem is being built.
+
+    `running` names the oldest tasks that have not ended, as many as run at a time.
+    """
 
     done: int
     total: int
     problem: PlannedProblem
     cell: Cell | None = None
     record: Record | None = None
+    running: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,8 +208,8 @@ class _Execution:
         while self.waiting and len(self.builds) < self.width:
             items = self.waiting.popleft()
             problem = items[0].cell.problem
-            self.on_progress(Progress(len(self.ended), self.total, problem))
             self.builds[self.executor.submit(prepare_problem, problem, self._folder(problem))] = items
+            self.on_progress(Progress(len(self.ended), self.total, problem, running=self._running()))
         return bool(self.builds)
 
     def _folder(self, problem: PlannedProblem) -> Path:
@@ -238,7 +242,15 @@ class _Execution:
     def _store(self, item: PlannedCell, record: Record, scores: Any) -> None:
         self.store.save(item.entry, record, scores)
         self.ended[item.entry] = record
-        self.on_progress(Progress(len(self.ended), self.total, item.cell.problem, item.cell, record))
+        self.on_progress(
+            Progress(len(self.ended), self.total, item.cell.problem, item.cell, record, self._running(item))
+        )
+
+    def _running(self, ended: PlannedCell | None = None) -> tuple[str, ...]:
+        """What is under way: builds first, then the cells that were queued first."""
+        builds = [f"building {items[0].cell.problem}" for items in self.builds.values()]
+        cells = [str(item.cell) for item in self.cells.values() if item is not ended]
+        return tuple([*builds, *cells][: self.width])
 
 
 def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, ProblemFacts]:

@@ -10,9 +10,11 @@ from slicebench.errors import StorageError
 from slicebench.frozen import FORMAT_VERSION, load_header, load_problem, save_problem, without_inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from slicebench.suite import PlannedProblem
+    from slicebench.dataset import DatasetAdapter
+    from slicebench.suite import Cell, PlannedProblem
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,18 @@ def shelved(shelf: Path) -> dict[str, Path]:
             f"{shelf} holds no frozen problems; expected folders with a problem.json, from `slicebench freeze`"
         )
     return {_identity(folder): folder for folder in folders}
+
+
+def ready(cells: Sequence[Cell], shelf: Path) -> list[Cell]:
+    """Those `cells` whose problem stands on the shelf or is generated: those that no local data are needed for."""
+    from slicebench.registry import DATASETS
+
+    there = shelved(shelf) if shelf.is_dir() else {}
+    return [c for c in cells if c.problem.identity in there or not _reads_files(DATASETS.load(c.problem.dataset))]
+
+
+def _reads_files(adapter: type[DatasetAdapter]) -> bool:
+    return adapter.card is not None and bool(adapter.card.layouts)
 
 
 def freeze(problem: PlannedProblem, shelf: Path) -> Kept:

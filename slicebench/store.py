@@ -142,13 +142,13 @@ class RunStore:
             ids = self.truth(entry).ids
             arrays = {"hardness": scores.hardness, "flagged": scores.flagged, "membership": scores.membership}
             names = {} if scores.names is None else {"names": json.dumps(scores.names)}
-            _write_arrays(folder / f"{entry.record}.safetensors", arrays, {"ids": json.dumps(ids.tolist()), **names})
+            write_arrays(folder / f"{entry.record}.safetensors", arrays, {"ids": json.dumps(ids.tolist()), **names})
         _write_text(folder / f"{entry.record}.json", record.model_dump_json(indent=1))
 
     def scores(self, entry: Entry) -> tuple[NDArray[np.str_], SliceScores]:
         """Ids and scores of a cell whose record is "ok"."""
         path = self.folder / entry.folder / f"{entry.record}.safetensors"
-        arrays, metadata = _read_arrays(path)
+        arrays, metadata = read_arrays(path)
         names = tuple(json.loads(metadata["names"])) if "names" in metadata else None
         return np.array(json.loads(metadata["ids"])), SliceScores(**arrays, names=names)
 
@@ -156,17 +156,17 @@ class RunStore:
         """Write labels and minority of a problem's test split, and what the problem is."""
         arrays = {"labels": truth.labels, "minority": truth.minority}
         metadata = {"ids": json.dumps(truth.ids.tolist()), "facts": facts.model_dump_json()}
-        _write_arrays(self._truth_path(entry), arrays, metadata)
+        write_arrays(self._truth_path(entry), arrays, metadata)
 
     def truth(self, entry: Entry) -> TestTruth:
         """Labels and minority of the test split of a cell's problem."""
-        arrays, metadata = _read_arrays(self._truth_path(entry))
+        arrays, metadata = read_arrays(self._truth_path(entry))
         return TestTruth(np.array(json.loads(metadata["ids"])), **arrays)
 
     def facts(self, entry: Entry) -> ProblemFacts | None:
         """What a cell's problem is; None if it has not been built for this run, or by a version that did not note it."""
         path = self._truth_path(entry)
-        said = _read_arrays(path)[1].get("facts") if path.exists() else None
+        said = read_arrays(path)[1].get("facts") if path.exists() else None
         return None if said is None else ProblemFacts.model_validate_json(said)
 
     def _truth_path(self, entry: Entry) -> Path:
@@ -247,18 +247,22 @@ def _write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any] | None], metadata: dict[str, str]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any] | None], metadata: dict[str, str]) -> None:
+    """Write those `arrays` that there are to a safetensors file, which appears complete or not at all."""
     from safetensors.numpy import save_file
 
     present = {name: np.ascontiguousarray(value) for name, value in arrays.items() if value is not None}
     write_atomically(path, lambda temporary: save_file(present, temporary, metadata))
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_arrays(
+    path: Path, remedy: str = "delete the records beside it and run again"
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Arrays and metadata of a safetensors file; `StorageError` with `remedy` if it cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="np") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise StorageError(f"cannot read {path}: {error}; delete the records beside it and run again") from error
+        raise StorageError(f"cannot read {path}: {error}; {remedy}") from error

@@ -64,7 +64,7 @@ class Suite(BaseModel):
     """A named list of problems, methods and seeds; `method_params` holds constructor parameters by method.
 
     `unit` is what methods are compared over: "family", where problems of one dataset adapter count as one, or "problem", where
-    each is a variant with a mechanism of its own.
+    each counts, which makes a claim about problems like these and not about other families (docs/statistics.md).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -40,8 +40,10 @@ LAYERS = [
     {"method", "dataset", "training", "registry", "encoders", "captioning", "decoding", "aligned", "unclip", "slices"},
     {"frozen", "building", "huggingface"},
     {"evaluation", "testing", "store", "suite", "statistics", "outcomes"},
-    {"executor", "shelf", "runner", "inspection", "data_report", "standings", "controls"},
-    {"caption_report", "markdown", "leaderboard", "sweep", "gate", "page", "report"},
+    {"executor", "shelf", "runner", "inspection", "data_report", "standings", "controls", "strength"},
+    {"caption_report", "markdown", "sweep", "page", "report", "timing"},
+    {"leaderboard"},
+    {"gate"},
     {"console"},
     {"cli"},
 ]

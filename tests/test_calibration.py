@@ -1,4 +1,4 @@
-"""The quick suite holds what the recorded calibration chose, and the choice follows its rule."""
+"""The offline suites hold what the recorded calibration chose, and the choice follows its rule."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ def recorded():
 
 
 @pytest.fixture(scope="module")
-def suite():
-    return tomllib.loads((ROOT / "slicebench" / "suites" / "quick.toml").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
 def script():
     spec = importlib.util.spec_from_file_location("calibrate", ROOT / "scripts" / "calibrate.py")
     module = importlib.util.module_from_spec(spec)
@@ -31,18 +26,27 @@ def script():
     return module
 
 
-def test_the_suite_holds_the_chosen_parameters(recorded, suite):
-    assert {p["name"]: (p["dataset"], p["params"]) for p in suite["problems"]} == {
-        name: (of["dataset"], of["chosen"]) for name, of in recorded["problems"].items()
+def suite(name):
+    return tomllib.loads((ROOT / "slicebench" / "suites" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["quick", "standard"])
+def test_the_suites_hold_the_chosen_parameters(recorded, script, name):
+    wanted = script.QUICK if name == "quick" else script.GRIDS
+    assert {p["name"]: (p["dataset"], p["params"]) for p in suite(name)["problems"]} == {
+        problem: (recorded["problems"][problem]["dataset"], recorded["problems"][problem]["chosen"])
+        for problem in wanted
     }
-    assert len(suite["problems"]) >= 8
-    assert len({p["dataset"] for p in suite["problems"]}) >= 5
 
 
-def test_both_sets_of_seeds_were_looked_at(recorded, suite, script):
-    assert recorded["seeds"] == {name: list(seeds) for name, seeds in script.SETS.items()}
-    assert recorded["seeds"]["benchmark"] == suite["seeds"]
-    assert not set(recorded["seeds"]["calibration"]) & set(suite["seeds"])
+def test_both_sets_of_seeds_were_looked_at(recorded, script):
+    assert recorded["seeds"]["calibration"] == list(script.CALIBRATION_SEEDS)
+    for name in ("quick", "standard"):
+        assert recorded["seeds"]["benchmark"][name] == list(script.BENCHMARK_SEEDS[name]) == suite(name)["seeds"]
+        assert not set(recorded["seeds"]["calibration"]) & set(suite(name)["seeds"])
+    for name, of in recorded["problems"].items():
+        for key, seeds in script.sets_of(name).items():
+            assert all(len(found) == len(seeds) for tried in of["grid"] for found in tried[key]["seeds"].values())
 
 
 def test_the_choice_follows_the_rule(recorded, script):
@@ -51,10 +55,10 @@ def test_the_choice_follows_the_rule(recorded, script):
         dataset, fixed, strengths = script.GRIDS[name]
         assert len(of["grid"]) == np.prod([len(values) for values in strengths.values()])
         for tried in of["grid"]:
-            for key in script.SETS:
+            for key in script.sets_of(name):
                 means = {figure: np.mean(tried[key]["seeds"][figure]) for figure in script.RANGES}
                 assert script.distance(means) == pytest.approx(tried[key]["distance"], abs=2e-3)
-            assert tried["distance"] == max(tried[key]["distance"] for key in script.SETS)
+            assert tried["distance"] == max(tried[key]["distance"] for key in script.sets_of(name))
         best = min(of["grid"], key=lambda tried: tried["distance"])
         assert (of["dataset"], of["chosen"]) == (dataset, fixed | best["params"])
         assert best["distance"] <= 1

@@ -7,12 +7,15 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.stats import friedmanchisquare, wilcoxon
+from statsmodels.stats.multitest import multipletests
 
 from slicebench.statistics import (
     cliques,
     compare_pairs,
     critical_difference,
+    family_p,
     friedman_p,
+    holm,
     interval_over_units,
     paired_p,
     ranks,
@@ -69,12 +72,36 @@ def test_holm_over_all_pairs():
         assert pair.difference.low < pair.difference.mean < pair.difference.high
 
 
+def test_holm_is_statsmodels():
+    rng = np.random.default_rng(1)
+    for m in (1, 2, 7, 30):
+        p = rng.random(m) ** 3
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm(np.array([0.01, 0.01, 0.5])).tolist() == pytest.approx([0.03, 0.03, 0.5])
+    assert holm(np.zeros(0)).shape == (0,)
+
+
 def test_incomplete_methods_are_not_paired():
     values = table(np.random.default_rng(3))
     values[4, 1] = NAN
     assert [(p.a, p.b) for p in compare_pairs(values)] == [(0, 2)]
     assert compare_pairs(values[:, :1]) == []
     assert compare_pairs(values[:1]) == []
+
+
+def test_families_count_once():
+    """Units of one family that agree are no more evidence than one of them."""
+    from scipy.stats import ttest_1samp
+
+    rng = np.random.default_rng(8)
+    values = np.repeat(rng.normal(0.5, 0.1, (4, 2)) + np.array([0.1, 0.0]), 6, axis=0)
+    families = [f"f{i // 6}" for i in range(24)]
+    pairs = compare_pairs(values)
+    means = values[::6]
+    assert family_p(values, families, pairs) == [pytest.approx(ttest_1samp(means[:, 0] - means[:, 1], 0).pvalue)]
+    assert pairs[0].p < 0.01
+    assert family_p(values, ["a"] * 12 + ["b"] * 12, pairs) is None
+    assert family_p(np.ones((24, 2)), families, compare_pairs(np.ones((24, 2)))) == [1.0]
 
 
 def test_friedman_is_iman_davenport_of_scipys():

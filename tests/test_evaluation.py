@@ -15,7 +15,9 @@ from slicebench.frozen import save_problem
 from slicebench.method import SliceMethod, SliceScores
 from slicebench.metrics import METRICS, Ranking, namf
 from slicebench.problem import PlantedTruth
+from slicebench.record import Record
 from slicebench.registry import METHODS
+from slicebench.slice_metrics import SLICE_METRICS
 from slicebench.testing import example_problem, without_labels
 
 if TYPE_CHECKING:
@@ -41,6 +43,29 @@ def test_constant_is_exactly_zero_and_oracle_exactly_one(problem):
     record = outcome(METHODS.load("oracle")(), problem)
     assert record.metrics["namf"] == 1.0
     assert record.metrics["flagged_precision"] == 1.0
+
+
+def test_slices_are_part_of_the_record(problem, tmp_path):
+    save_problem(problem, tmp_path / "p")
+    for name in ("oracle", "domino"):
+        here = outcome(METHODS.load(name)(), problem).slices
+        assert here == evaluate_cell(tmp_path / "p", name, {}).record.slices
+        assert set(here.metrics) == set(here.chance) == set(SLICE_METRICS)
+        assert len(here.per_slice) == here.k
+    oracle = outcome(METHODS.load("oracle")(), problem).slices
+    assert oracle.metrics["matched_kappa_at_10"] == pytest.approx(1)
+    assert oracle.metrics["best_f1"] == oracle.metrics["discovery_rate_8_8"] == 1
+    assert [one.group for one in oracle.per_slice] == ["apart"]
+    assert outcome(Constant(), problem).slices is None
+
+
+def test_records_of_schema_version_2_can_be_read(problem):
+    described = outcome(METHODS.load("oracle")(), problem).model_dump()
+    assert described["schema_version"] == 3
+    del described["slices"]
+    old = Record.model_validate(described | {"schema_version": 2})
+    assert old.slices is None
+    assert old.schema_version == 2
 
 
 def test_random_is_near_zero_on_average(problem):

@@ -46,7 +46,7 @@ def test_every_cell_is_there(records):
 
 def test_the_machine_interface(records):
     for record in records:
-        assert record["schema_version"] == 2
+        assert record["schema_version"] == 3
         assert set(record["metrics"]) == set(record["chance"]) == set(METRICS)
         assert {"fit_s", "score_s", "cpu_s", "peak_rss_mb", "training_s"} <= set(record["cost"])
         assert record["cost"]["fit_s"] >= record["cost"]["training_s"] >= 0
@@ -56,17 +56,27 @@ def test_the_machine_interface(records):
 
 def test_the_ends_of_the_scale(quick, records):
     assert {r["metrics"]["namf"] for r in records if r["method"] == "oracle"} == {1.0}
-    (row,) = [row for row in quick["summary"] if row["method"] == "random"]
-    covered = [s["low"] <= 0 <= s["high"] for s in row["problems"].values()]
-    assert fmean(covered) >= 0.9
-    assert abs(row["mean"]["mean"]) <= 0.05
+    board = quick["board"]
+    (row,) = [row for row in board["methods"] if row["name"] == "random"]
+    cells = [own["random"]["values"]["namf"] for own in board["cells"].values()]
+    assert fmean(c["low"] <= 0 <= c["high"] for c in cells) >= 0.9
+    assert abs(row["values"]["namf"]["mean"]) <= 0.05
 
 
 def test_every_number_has_an_interval(quick):
-    for row in quick["summary"]:
-        for score in (row["mean"], *row["problems"].values()):
-            assert score["low"] <= score["mean"] + 1e-9
-            assert score["mean"] <= score["high"] + 1e-9
+    board = quick["board"]
+    cells = [cell["values"]["namf"] for own in board["cells"].values() for cell in own.values()]
+    for score in (*(row["values"]["namf"] for row in board["methods"]), *cells):
+        assert score["low"] <= score["mean"] + 1e-9
+        assert score["mean"] <= score["high"] + 1e-9
+
+
+def test_five_families_separate_nobody_and_the_board_says_so(quick):
+    """Exact sign flips over five units cannot pass .05: every method that is ranked is tied."""
+    compared = quick["board"]["comparison"]
+    assert (compared["unit"], compared["units"], compared["test"]) == ("family", 5, "exact sign-flip")
+    assert min(pair["p"] for pair in compared["pairs"]) >= 2 / 2**5
+    assert all(row["values"]["namf"]["tied"] for row in quick["board"]["methods"] if not row["reference"])
 
 
 def test_the_problems_discriminate(records):

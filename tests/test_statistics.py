@@ -10,7 +10,7 @@ import pytest
 from slicebench.errors import DataError
 from slicebench.metrics import Ranking, namf
 from slicebench.statistics import SeedScores, interval_of_mean, interval_over_seeds, sampled_problem
-from slicebench.statistics.bootstrap import resample_counts, weighted_namf
+from slicebench.statistics.bootstrap import resample_counts, weighted_namf, welch_dof
 
 
 def scores(rng, n=120, methods=("a", "b"), shift=0.6, decimals=None):
@@ -65,19 +65,13 @@ def test_the_interval_agrees_with_a_direct_bootstrap():
         assert np.quantile(fast.draws(), q) == pytest.approx(np.quantile(slow, q), abs=0.025)
 
 
-def test_the_variance_is_that_of_the_seeds_but_not_below_that_of_the_examples():
+def test_the_variance_is_that_of_the_seeds_and_of_the_examples_where_there_is_one():
     rng = np.random.default_rng(7)
     apart = sampled_problem([scores(rng, n=600, methods=("a",), shift=s) for s in (0.0, 0.8, 1.6)], 0)["a"]
     assert apart.variance() == (pytest.approx(apart.values.var(ddof=1) / 3), 2)
     one = scores(rng, methods=("a",))
-    alike = sampled_problem([one, one, one], 0)["a"]
-    assert alike.values.var() == 0
-    examples, dof = alike.variance()
-    assert dof == np.inf
-    direct = weighted_draws(one, 4000).var() / 3
-    assert examples == pytest.approx(direct, rel=0.1)
     (single,) = sampled_problem([one], 0).values()
-    assert single.variance() == (pytest.approx(3 * examples, rel=0.1), np.inf)
+    assert single.variance() == (pytest.approx(weighted_draws(one, 4000).var(), rel=0.1), np.inf)
 
 
 def weighted_draws(one, draws):
@@ -94,12 +88,22 @@ def weighted_draws(one, draws):
 
 
 def test_the_width_is_students():
-    """One problem: half width t(S - 1) standard errors; two alike: Welch and Satterthwaite's degrees, twice as many."""
+    """One problem: half width t(S - 1) standard errors; two that came out alike: 6 degrees by Welch's formula."""
     rng = np.random.default_rng(9)
     one = sampled_problem([scores(rng, n=2000, methods=("a",), shift=s) for s in (0.1, 0.7, 1.4)], 0)["a"]
     error = np.sqrt(one.variance()[0])
     assert interval_of_mean([one]).draws.std() == pytest.approx(error * 4.3027 / 1.96, rel=1e-3)
-    assert interval_of_mean([one, one]).draws.std() == pytest.approx(error / np.sqrt(2) * 2.7764 / 1.96, rel=1e-3)
+    assert interval_of_mean([one, one]).draws.std() == pytest.approx(error / np.sqrt(2) * 2.4469 / 1.96, rel=1e-3)
+
+
+def test_welchs_degrees_are_right_on_average():
+    """Of k equal variances on nu degrees each the sum has k nu."""
+    rng = np.random.default_rng(10)
+    found = [welch_dof(rng.chisquare(2, 8) / 2, np.full(8, 2.0)) for _ in range(4000)]
+    assert 14 < np.mean(found) < 18
+    assert welch_dof(np.array([1.0]), np.array([4.0])) == pytest.approx(4)
+    assert welch_dof(np.array([1.0, 2.0]), np.array([np.inf, np.inf])) == np.inf
+    assert welch_dof(np.zeros(2), np.full(2, 4.0)) == np.inf
 
 
 def test_intervals_over_seeds_are_students():

@@ -41,5 +41,11 @@ class Oracle(SliceMethod):
 
     def score(self, split: Split) -> SliceScores:
         """Hardness and flag are the minority itself; one slice per planted group."""
-        minority = self._fitted("truth_").minority(split.ids)
-        return SliceScores(hardness=minority.astype(float), flagged=minority)
+        truth: PlantedTruth = self._fitted("truth_")
+        minority = truth.minority(split.ids)
+        return SliceScores(
+            hardness=minority.astype(float),
+            flagged=minority,
+            membership=truth.groups_of(split.ids).astype("float32"),
+            names=truth.group_names,
+        )

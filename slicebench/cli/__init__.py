@@ -13,9 +13,13 @@ import typer
 
 from slicebench import __version__
 from slicebench.cli.captions import captions_command
+from slicebench.cli.check import check_command
+from slicebench.cli.controls import controls_command
 from slicebench.cli.data import check_data_command, freeze_command
+from slicebench.cli.leaderboard import build_command
 from slicebench.cli.listing import list_command, show_command
 from slicebench.cli.methods import check_method_command
+from slicebench.cli.report import report_command
 from slicebench.cli.run import run_command
 from slicebench.errors import SlicebenchError
 from slicebench.logs import speak
@@ -30,6 +34,7 @@ app = typer.Typer(
     context_settings=SETTINGS,
 )
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings=SETTINGS)
+leaderboard = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings=SETTINGS)
 
 app.command("run")(run_command)
 app.command("list")(list_command)
@@ -37,8 +42,13 @@ app.command("show")(show_command)
 app.command("captions")(captions_command)
 app.command("check-method")(check_method_command)
 app.command("freeze")(freeze_command)
+app.command("check")(check_command)
+app.command("controls")(controls_command)
+app.command("report")(report_command)
 app.add_typer(data, name="data", help="Local data: what is there, what is missing, how to get it.")
 data.command("check")(check_data_command)
+app.add_typer(leaderboard, name="leaderboard", help="The committed leaderboard: table and page from its records.")
+leaderboard.command("build")(build_command)
 
 
 @data.callback()
@@ -47,6 +57,15 @@ def _data() -> None:
 
     \b
     slicebench data check celeba --root ~/data/celeba
+    """
+
+
+@leaderboard.callback()
+def _leaderboard() -> None:
+    """The committed leaderboard: table and page from its records.
+
+    \b
+    slicebench leaderboard build
     """
 
 
@@ -78,9 +97,13 @@ def _root(
     slicebench run                           the quick suite: about two minutes on two cores
     slicebench run --method domino           one method on it
     slicebench show runs/quick               the table again
+    slicebench report runs/quick             the run as one page, with pictures
     slicebench captions --problem scenes-correlation    a close look at a method's captions
     slicebench list                          methods, datasets, encoders, decoders and suites
     slicebench check-method mine:MyMethod    does a new method keep the contract?
     slicebench data check celeba             is a dataset there, and how to get it
     slicebench freeze --suite real           built problems to hand on, without raw data
+    slicebench controls                      how often a method finds something where there is nothing
+    slicebench check                         has any method got worse than the leaderboard says?
+    slicebench leaderboard build             table and page from the committed records
     """

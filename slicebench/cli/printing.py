@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from slicebench.suite import Suite
 
 
-def print_results(store: RunStore, suite: Suite, cells: Sequence[tuple[Entry, Record | None]], *, as_json: bool) -> None:
+def print_results(
+    store: RunStore, suite: Suite, cells: Sequence[tuple[Entry, Record | None]], *, as_json: bool
+) -> None:
     """Print tables, or {"records": [...], "board": {...}}: what `slicebench.board` says of the cells."""
     from slicebench.outcomes import RunOutcomes
     from slicebench.standings import standings

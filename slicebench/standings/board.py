@@ -14,6 +14,7 @@ from slicebench.caption_metrics import LABELS, pooled
 from slicebench.errors import PluginError
 from slicebench.metrics import METRICS
 from slicebench.registry import METHODS
+from slicebench.slice_metrics import SLICE_METRICS
 from slicebench.standings.cells import (
     SHARES,
     collected,
@@ -32,8 +33,10 @@ from slicebench.statistics import Sampled, interval_of_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from slicebench.metrics import Metric
     from slicebench.outcomes import Outcomes, Slot
     from slicebench.record import Record
+    from slicebench.slice_metrics import SliceMetric
     from slicebench.standings.comparing import Compared
     from slicebench.suite import Suite
 
@@ -80,12 +83,19 @@ def standings(outcomes: Outcomes, suite: Suite, kind: str = "run") -> Board:
 
 
 def metric_infos() -> tuple[MetricInfo, ...]:
-    """All metrics of which more is better: rankings, flags, captions."""
-    tables = [(m.name, m.label, m.unit, m.about) for m in METRICS.values() if m.higher_is_better]
-    tables += [(key, LABELS[key], "share" if key != "mrr" else "", about) for key, about in CAPTION_ABOUT.items()]
-    return tuple(
-        MetricInfo(key=key, label=label, unit=unit, higher_is_better=True, about=about)
-        for key, label, unit, about in tables
+    """All metrics with a direction: rankings, flags, slices, captions."""
+    tables: list[Metric | SliceMetric] = [m for m in METRICS.values() if m.higher_is_better is not None]
+    tables += SLICE_METRICS.values()
+    captions = [
+        MetricInfo(key=key, label=LABELS[key], unit="" if key == "mrr" else "share", higher_is_better=True, about=about)
+        for key, about in CAPTION_ABOUT.items()
+    ]
+    return (
+        *(
+            MetricInfo(key=m.name, label=m.label, unit=m.unit, higher_is_better=bool(m.higher_is_better), about=m.about)
+            for m in tables
+        ),
+        *captions,
     )
 
 

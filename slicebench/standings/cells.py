@@ -48,16 +48,16 @@ def namf_estimate(interval: Interval, *, tied: bool = False) -> Estimate:
 
 
 def estimate_over_seeds(parts: Sequence[Sequence[float]]) -> Estimate:
-    """Mean of several quantities, each given at its seeds, with the interval over seeds."""
+    """Mean of several quantities, each given at its seeds, with the interval over seeds; no metric passes 1."""
     mean, low, high = interval_over_seeds(parts)
-    return Estimate(mean=mean, low=low, high=high)
+    return Estimate(mean=mean, low=low, high=None if high is None else min(high, max(mean, 1.0)))
 
 
 def collected(records: Iterable[Record]) -> dict[str, list[float]]:
     """Values of each metric at the seeds at which it is defined."""
     found: dict[str, list[float]] = {}
     for record in records:
-        for key, value in _metrics(record).items():
+        for key, value in _merged(record, "metrics").items():
             if value is not None:
                 found.setdefault(key, []).append(value)
     return found
@@ -67,17 +67,19 @@ def mean_chance(records: Iterable[Record]) -> dict[str, float]:
     """Mean chance level of each metric."""
     found: dict[str, list[float]] = {}
     for record in records:
-        captions = record.captions.chance if record.captions else {}
-        for key, value in (record.chance | captions).items():
+        for key, value in _merged(record, "chance").items():
             if value is not None:
                 found.setdefault(key, []).append(value)
     return {key: fmean(values) for key, values in found.items()}
 
 
-def _metrics(record: Record) -> dict[str, float | None]:
-    """Metrics of a record, captions' among them but for the ends of the gap's interval."""
-    captions = record.captions.metrics if record.captions else {}
-    return record.metrics | {k: v for k, v in captions.items() if k not in ("gap_low", "gap_high")}
+def _merged(record: Record, of: str) -> dict[str, float | None]:
+    """`metrics` or `chance` of rankings, slices and captions together, but for the ends of the gap's interval."""
+    parts = [record, *(part for part in (record.slices, record.captions) if part is not None)]
+    merged: dict[str, float | None] = {}
+    for part in parts:
+        merged |= getattr(part, of)
+    return {key: value for key, value in merged.items() if key not in ("gap_low", "gap_high")}
 
 
 def what_is_missing(cells: Mapping[Slot, Record | None]) -> str | None:

@@ -15,6 +15,7 @@ from slicebench.statistics import (
     cliques,
     compare_pairs,
     critical_difference,
+    family_p,
     friedman_p,
     ranks,
     ranks_without,
@@ -57,7 +58,7 @@ def compare(
     pairs = compare_pairs(table)
     complete = [m for c, m in enumerate(field) if not np.isnan(table[:, c]).any()]
     return Compared(
-        comparison=_comparison(field, table, mean_ranks, pairs, unit),
+        comparison=_comparison(field, table, families, mean_ranks, pairs, unit),
         rank=dict(zip(field, mean_ranks.tolist(), strict=True)),
         rank_range=dict(zip(field, zip(least.tolist(), most.tolist(), strict=True), strict=True)),
         wins=_wins(complete, list(units.values()), intervals),
@@ -81,11 +82,13 @@ def _wins(
 def _comparison(
     field: Sequence[str],
     table: NDArray[np.float64],
+    families: Sequence[str],
     mean_ranks: NDArray[np.float64],
     pairs: Sequence[PairTest],
     unit: str,
 ) -> Comparison:
     units, methods = table.shape
+    by_family: Sequence[float | None] = family_p(table, families, pairs) or [None] * len(pairs)
     halves = [(pair.difference.high - pair.difference.low) / 2 for pair in pairs]
     return Comparison(
         unit=unit,
@@ -101,10 +104,11 @@ def _comparison(
                 difference=_estimate(pair.difference),
                 p=pair.p,
                 p_holm=pair.p_holm,
+                p_families=over_families,
                 a_better=pair.a_better,
                 b_better=pair.b_better,
             )
-            for pair in pairs
+            for pair, over_families in zip(pairs, by_family, strict=True)
         ),
         resolvable=median(halves) if halves else None,
     )

@@ -1,0 +1,198 @@
+"""`slicebench check`: the CI gate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slicebench.cli.options import AsJson
+from slicebench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from slicebench.board import ControlBoard
+    from slicebench.gate import Verdict
+    from slicebench.leaderboard.settings import Tolerances
+    from slicebench.store import Run
+    from slicebench.suite import Suite
+
+
+def check_command(
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="Run folder to judge.  [default: run the golden problems now]", metavar="[RUN]"),
+    ] = None,
+    leaderboard: Annotated[Path, typer.Option(help="Folder of the baseline.")] = Path("leaderboard"),
+    method: Annotated[list[str] | None, typer.Option(help="Check this method only; repeatable.")] = None,
+    controls: Annotated[Path | None, typer.Option(help="controls.json of `slicebench controls`, to judge too.")] = None,
+    timings: Annotated[
+        Path | None, typer.Option(help="JSON of `pytest tests/bench/test_gate.py`, to judge too.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Run folder of the golden problems.")] = Path("runs/check"),
+    jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
+    update: Annotated[bool, typer.Option("--update", help="Make this the baseline; needs --reason.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why the baseline changes; goes into updates.jsonl.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare results with the committed leaderboard; exit code 1 if a method got worse.
+
+    Without RUN the golden problems are run with the code as it is now. Exact methods must repeat their scores; the others
+    fail when they certainly lose more nAMF than `tolerances.toml` allows, and are warned of when they may.
+
+    \b
+    slicebench check                                    golden problems, this code
+    slicebench check --method svm_directions
+    slicebench check runs/standard                      a finished run of a suite
+    slicebench check runs/standard --update --reason "Domino starts from k-means"
+    """
+    from slicebench.leaderboard.settings import load_tolerances
+
+    if update and not (reason and reason.strip()):
+        raise ConfigError("--update rewrites the baseline; say why with --reason")
+    tolerances = load_tolerances(leaderboard)
+    found = None
+    if run is not None or (controls is None and timings is None):
+        found = _loaded(run, tuple(method or ())) if run else _golden(leaderboard, tolerances, method, out, jobs)
+    if update:
+        _update(leaderboard, tolerances, found, controls, timings, str(reason))
+        return
+    verdicts = _verdicts(leaderboard, tolerances, found, controls, timings)
+    if as_json:
+        typer.echo(json.dumps([_plain(v) for v in verdicts], indent=1, allow_nan=False))
+    else:
+        from slicebench.console import print_verdicts
+
+        print_verdicts(verdicts)
+    failed = [v for v in verdicts if v.status == "fail"]
+    for verdict in failed:
+        typer.echo(f"failed: {verdict.method}: {verdict.why}\n  again: {_again(verdict, run, leaderboard)}", err=True)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _loaded(folder: Path, methods: tuple[str, ...]) -> Run:
+    from dataclasses import replace
+
+    from slicebench.store import load_run
+
+    found = load_run(folder)
+    kept = tuple(entry for entry in found.entries if not methods or entry.method in methods)
+    if not kept:
+        raise ConfigError(f"{folder} holds no cell of {', '.join(methods)}; it has {', '.join(found.suite.methods)}")
+    return replace(found, entries=kept)
+
+
+def _golden(root: Path, tolerances: Tolerances, method: list[str] | None, out: Path, jobs: int | None) -> Run:
+    """Run the golden problems with the code as it is: nothing is resumed, and no model comes from the cache."""
+    import os
+    import tempfile
+
+    from slicebench.console import ProgressReport
+    from slicebench.runner import Limits, run
+    from slicebench.shelf import ready
+    from slicebench.suite import Filters, plan
+
+    suite, shelf = _golden_suite(root, tolerances), root / tolerances.golden.problems
+    cells = ready(plan(suite, Filters(methods=tuple(method or ()))), shelf)
+    limits = Limits() if jobs is None else Limits(jobs=jobs)
+    with tempfile.TemporaryDirectory() as cache, ProgressReport() as report:
+        kept, os.environ["SLICEBENCH_CACHE"] = os.environ.get("SLICEBENCH_CACHE"), cache
+        try:
+            there = shelf if shelf.is_dir() else None
+            outcome = run(suite, cells, out=out, limits=limits, force=True, problems=there, on_progress=report)
+        finally:
+            del os.environ["SLICEBENCH_CACHE"]
+            if kept is not None:
+                os.environ["SLICEBENCH_CACHE"] = kept
+    if outcome.interrupted:
+        raise typer.Exit(130)
+    return _loaded(out, tuple({cell.method for cell in cells}))
+
+
+def _golden_suite(root: Path, tolerances: Tolerances) -> Suite:
+    """A packaged suite, or a file beside the tolerances."""
+    from slicebench.suite import load_suite
+
+    asked = tolerances.golden.suite
+    return load_suite(str(root / asked) if asked.endswith(".toml") else asked)
+
+
+def _verdicts(
+    root: Path, tolerances: Tolerances, found: Run | None, controls: Path | None, timings: Path | None
+) -> list[Verdict]:
+    from slicebench.gate import check_controls, check_scores, check_times
+    from slicebench.leaderboard.store import LeaderboardStore
+    from slicebench.outcomes import RunOutcomes
+    from slicebench.timing import load_ratios
+
+    verdicts: list[Verdict] = []
+    if found is not None:
+        baseline = LeaderboardStore(root / found.suite.name)
+        verdicts += check_scores(RunOutcomes(found.store, found.cells), baseline, tolerances)
+    if controls is not None:
+        verdicts += check_controls(_read_controls(controls), tolerances)
+    if timings is not None:
+        verdicts += check_times(load_ratios(timings), load_ratios(root / "timings.json"), tolerances)
+    return verdicts
+
+
+def _read_controls(path: Path) -> ControlBoard:
+    from slicebench.leaderboard.settings import load_controls
+
+    found = load_controls(path)
+    if found is None:
+        raise ConfigError(f"there is no {path}; `slicebench controls` writes it")
+    return found
+
+
+def _update(
+    root: Path, tolerances: Tolerances, found: Run | None, controls: Path | None, timings: Path | None, reason: str
+) -> None:
+    """Rewrite what was given, note why, and generate the leaderboard again."""
+    from datetime import UTC, datetime
+
+    from slicebench.leaderboard.settings import Update, note_update
+    from slicebench.leaderboard.store import write_outcomes
+    from slicebench.outcomes import RunOutcomes
+    from slicebench.timing import load_ratios, save_ratios
+
+    today = datetime.now(UTC).date().isoformat()
+    if found is not None:
+        methods = tuple(dict.fromkeys(entry.method for entry in found.entries))
+        golden = found.suite.name == _golden_suite(root, tolerances).name
+        outcomes = RunOutcomes(found.store, found.cells)
+        exact = tolerances.exact if golden else ()
+        write_outcomes(outcomes, found.suite, root / found.suite.name, with_hardness=exact, methods=methods)
+        note_update(root, Update(date=today, suite=found.suite.name, methods=methods, reason=reason))
+    if controls is not None:
+        board = _read_controls(controls)
+        (root / "controls.json").write_text(board.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        methods = tuple(row.method for row in board.rows)
+        note_update(root, Update(date=today, suite="controls", methods=methods, reason=reason, kind="controls"))
+    if timings is not None:
+        ratios = load_ratios(timings)
+        save_ratios(ratios, root / "timings.json")
+        note_update(root, Update(date=today, suite="timings", methods=tuple(ratios), reason=reason, kind="timings"))
+    if (root / tolerances.headline / "suite.json").exists():
+        from slicebench.leaderboard.build import build
+
+        for name, text in build(root).items():
+            (root / name).write_text(text, encoding="utf-8")
+    typer.echo(f"{root} updated: {reason}", err=True)
+
+
+def _again(verdict: Verdict, run: Path | None, root: Path) -> str:
+    """Command that shows the same again."""
+    where = "" if root == Path("leaderboard") else f" --leaderboard {root}"
+    if verdict.check == "time":
+        return "pytest tests/bench/test_gate.py --benchmark-enable --benchmark-json=b.json && slicebench check --timings b.json"
+    if verdict.check == "false alarms":
+        return f"slicebench controls --method {verdict.method} --control C0"
+    return f"slicebench check{'' if run is None else f' {run}'} --method {verdict.method}{where}"
+
+
+def _plain(verdict: Verdict) -> dict[str, object]:
+    estimates = {"difference": verdict.difference.model_dump() if verdict.difference else None}
+    moved = [{"problem": m.problem, "difference": m.difference.model_dump()} for m in verdict.moved]
+    return {k: v for k, v in vars(verdict).items() if k not in ("difference", "moved")} | estimates | {"moved": moved}

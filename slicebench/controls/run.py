@@ -1,0 +1,155 @@
+"""Runs the controls: builds the missing problems, runs the missing chunks, and stores each the moment it is there."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from slicebench.cache import write_atomically
+from slicebench.controls.design import chosen_controls, chosen_methods, planned_chunks
+from slicebench.controls.rates import control_board
+from slicebench.controls.replicates import ChunkResult, Replicate, run_chunk
+from slicebench.errors import ConfigError, SlicebenchError, StorageError
+from slicebench.executor import LocalExecutor, default_memory_gb
+from slicebench.runner import Limits, prepare_problem
+from slicebench.shelf import frozen_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor, Future
+    from pathlib import Path
+
+    from slicebench.board import ControlBoard
+    from slicebench.controls.design import Chunk
+    from slicebench.suite import Suite
+
+    Report = Callable[[int, int, str], object]
+    """Called with chunks done, chunks to do in all, and what goes on."""
+
+BOARD = "controls.json"
+
+
+@dataclass(frozen=True, eq=False)
+class ControlsOutcome:
+    """The board, how many chunks were computed now, and what failed, a line each."""
+
+    board: ControlBoard
+    computed: int
+    failures: tuple[str, ...]
+
+
+def run_controls(
+    *,
+    methods: Sequence[str] = (),
+    suite: Suite | None = None,
+    controls: Sequence[str] = (),
+    replicates: int = 100,
+    seed: int = 0,
+    out: Path,
+    limits: Limits | None = None,
+    force: bool = False,
+    on_progress: Report = lambda *_: None,
+) -> ControlsOutcome:
+    """Run controls into the folder `out`: a file per chunk of replicates, and `controls.json`.
+
+    Chunks that `out` holds already are not run again, unless `force` or a replicate of theirs failed. The board is about what
+    was asked for now; an empty tuple means all. `suite` says which methods are all, and with which parameters.
+
+    Raises
+    ------
+    ConfigError, PluginError
+        for a method or control that does not exist.
+    StorageError
+        for a file in `out` that cannot be read.
+
+    """
+    if replicates < 1 or seed < 0:
+        raise ConfigError(f"replicates is {replicates} and seed {seed}; expected 1 or more, and 0 or more")
+    method_params = suite.method_params if suite else {}
+    chunks = planned_chunks(chosen_methods(methods, suite), chosen_controls(controls), replicates, seed, method_params)
+    results = {} if force else {c: r for c in chunks if (r := stored(out / c.file)) is not None and not r.failures}
+    missing = [chunk for chunk in chunks if chunk not in results]
+    for done, (chunk, result) in enumerate(_computed(missing, limits or Limits(), on_progress), start=1):
+        _write(out / chunk.file, result)
+        results[chunk] = result
+        on_progress(done, len(missing), str(chunk))
+    board = control_board({chunk: results[chunk] for chunk in chunks}, replicates)
+    _write(out / BOARD, board)
+    failures = tuple(f"{chunk}: {results[chunk].failures[0]}" for chunk in chunks if results[chunk].failures)
+    return ControlsOutcome(board, len(missing), failures)
+
+
+def stored(path: Path) -> ChunkResult | None:
+    """Result of a chunk, or None if there is none yet.
+
+    Raises
+    ------
+    StorageError
+        if the file cannot be read, naming it.
+
+    """
+    if not path.exists():
+        return None
+    try:
+        return ChunkResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, ValidationError) as error:
+        raise StorageError(
+            f"cannot read {path}: {str(error).splitlines()[0]}; delete this file and run again: only its part is recomputed"
+        ) from error
+
+
+def _write(path: Path, model: ChunkResult | ControlBoard) -> None:
+    text = model.model_dump_json(indent=1) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _computed(missing: list[Chunk], limits: Limits, on_progress: Report) -> Iterator[tuple[Chunk, ChunkResult]]:
+    """Results of `missing` as they come; a chunk whose worker could not return one has failed as a whole."""
+    if not missing:
+        return
+    jobs = min(limits.jobs, len(missing))
+    memory_gb = limits.memory_gb or default_memory_gb(jobs)
+    with LocalExecutor(jobs, limits.timeout_s, memory_gb, limits.threads) as executor:
+        broken = _build(executor, missing, lambda what: on_progress(0, len(missing), what))
+        tasks: dict[Future[ChunkResult], Chunk] = {}
+        for chunk in missing:
+            problem = chunk.cell.problem
+            if problem.identity in broken:
+                yield chunk, _failed(chunk, broken[problem.identity])
+            else:
+                tasks[executor.submit(run_chunk, frozen_folder(problem), chunk)] = chunk
+        yield from _as_they_end(tasks)
+
+
+def _as_they_end(tasks: dict[Future[ChunkResult], Chunk]) -> Iterator[tuple[Chunk, ChunkResult]]:
+    """Chunks and results in the order in which tasks end; the timeout lets Ctrl-C through."""
+    while tasks:
+        for future in wait(tasks, timeout=0.5, return_when=FIRST_COMPLETED).done:
+            chunk, error = tasks.pop(future), future.exception()
+            yield chunk, future.result() if error is None else _failed(chunk, _text(error))
+
+
+def _build(executor: Executor, missing: list[Chunk], say: Callable[[str], object]) -> dict[str, str]:
+    """Build the problems that are not there; what went wrong, by the problem's identity."""
+    problems = {chunk.cell.problem.identity: chunk.cell.problem for chunk in missing}
+    absent = {key: problem for key, problem in problems.items() if not frozen_folder(problem).exists()}
+    builds = {key: executor.submit(prepare_problem, one, frozen_folder(one)) for key, one in absent.items()}
+    broken = {}
+    for key, future in builds.items():
+        say(f"building {absent[key]}")
+        while not wait([future], timeout=0.5).done:  # the timeout lets Ctrl-C through
+            pass
+        if (error := future.exception()) is not None:
+            broken[key] = f"the problem could not be built: {_text(error)}"
+    return broken
+
+
+def _failed(chunk: Chunk, reason: str) -> ChunkResult:
+    return ChunkResult(replicates=tuple(Replicate(index=index, failure=reason) for index in chunk.replicates))
+
+
+def _text(error: BaseException) -> str:
+    return str(error) if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,1 @@
+"""The committed leaderboard: compact records and rankings of a suite, and what is generated from them."""

@@ -1,0 +1,58 @@
+"""What is generated from a committed leaderboard: README.md and index.html, the same bytes whenever they are built."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from slicebench.leaderboard.settings import load_controls, load_tolerances, load_updates
+from slicebench.leaderboard.store import LeaderboardStore
+from slicebench.markdown import captions_table, controls_table, methods_table, pairs_table, probability, scores_table
+from slicebench.page import render
+from slicebench.standings import standings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from slicebench.board import Board
+    from slicebench.leaderboard.settings import Update
+
+GENERATED = ("README.md", "index.html")
+
+
+def leaderboard_board(root: Path) -> Board:
+    """Board of the headline suite in `root`, with its controls."""
+    store = LeaderboardStore(root / load_tolerances(root).headline)
+    board = standings(store, store.suite, kind="leaderboard")
+    return board.model_copy(update={"controls": load_controls(root / "controls.json")})
+
+
+def build(root: Path) -> dict[str, str]:
+    """Text of each of `GENERATED`."""
+    board = leaderboard_board(root)
+    return {"README.md": _readme(board, load_updates(root)), "index.html": render(board)}
+
+
+def differing(root: Path, built: dict[str, str]) -> list[str]:
+    """Names of generated files that are not there, or hold something else than `built`."""
+    return [
+        name
+        for name, text in built.items()
+        if not (root / name).exists() or (root / name).read_text(encoding="utf-8") != text
+    ]
+
+
+def _readme(board: Board, updates: Sequence[Update]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(  # noqa: S701 - Markdown, not HTML
+        loader=PackageLoader("slicebench.leaderboard", "."),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    tables = (methods_table, pairs_table, scores_table, captions_table, controls_table, probability)
+    template = environment.get_template("readme.md.j2")
+    text = template.render(board=board, updates=updates, **{table.__name__: table for table in tables})
+    return re.sub("\n{3,}", "\n\n", text).rstrip() + "\n"

@@ -1,0 +1,116 @@
+"""The page itself: what the templates are given, and the data that its script reads."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from slicebench.markdown import probability
+from slicebench.page import figures
+from slicebench.page.figures import Axis, estimate_axis, rounded
+from slicebench.page.view import View, better_first, pair_of, rate_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from slicebench.board import Board, CellView, Estimate
+
+
+def render(board: Board) -> str:
+    """HTML page of `board`: a pure function, equal boards give equal bytes.
+
+    Its only scripts and styles are those in the page, allowed by their hashes; nothing is fetched from anywhere.
+    """
+    view = View(board)
+    own = {"css": _text("board.css"), "early": _text("early.js"), "script": _text("board.js")}
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_hash(own['css'])}'; "
+        f"script-src '{_hash(own['early'])}' '{_hash(own['script'])}'; base-uri 'none'; form-action 'none'"
+    )
+    template = _environment().get_template("board.html.j2")
+    return template.render(board=board, view=view, policy=policy, data=script_data(view), **own)
+
+
+def script_data(view: View) -> dict[str, Any]:
+    """What the script redraws: metrics, methods, cells and curves; estimates are [mean, low, high, tied]."""
+    board = view.board
+    keys = [m.key for m in view.shown_metrics]
+    methods = [
+        {
+            "name": row.name,
+            "reference": row.reference,
+            "look": view.look.get(row.name),
+            "requires": row.requires,
+            "seconds": rounded(row.seconds_per_10k),
+            "values": {key: _estimate(row.values[key]) for key in keys if key in row.values},
+            "chance": {key: rounded(row.chance[key]) for key in keys if key in row.chance},
+            "p": {key: probability(p) for key, p in row.p.items()},
+        }
+        for row in board.methods
+    ]
+    return {
+        "headline": view.metric.key,
+        "metrics": {
+            m.key: {"label": m.label, "about": m.about, "axis": [view.axes[m.key].low, view.axes[m.key].high]}
+            for m in view.shown_metrics
+        },
+        "methods": methods,
+        "problems": [
+            {
+                "name": p.name,
+                "modality": p.modality,
+                "family": p.family,
+                "cells": [_cell(view.cell(p.name, row.name), keys) for row in board.methods],
+                "curves": [
+                    [rounded(v, 4) for v in board.curves.get(p.name, {}).get(row.name, ())] for row in board.methods
+                ],
+            }
+            for p in board.problems
+        ],
+        "shares": board.shares,
+    }
+
+
+def _cell(cell: CellView | None, keys: list[str]) -> dict[str, list[float | int | None]]:
+    return {} if cell is None else {key: _estimate(cell.values[key]) for key in keys if key in cell.values}
+
+
+def _estimate(estimate: Estimate) -> list[float | int | None]:
+    ends = [rounded(estimate.mean), rounded(estimate.low), rounded(estimate.high)]
+    return [*ends, 1] if estimate.tied else ends if estimate.low is not None else ends[:1]
+
+
+def _text(name: str) -> str:
+    return (files("slicebench.page") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("slicebench.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
+    printing = (
+        figures.number,
+        figures.between,
+        figures.amount,
+        figures.share,
+        figures.exact,
+        figures.heat,
+        probability,
+    )
+    finding = (better_first, pair_of, rate_of)
+    environment.filters |= {function.__name__: function for function in (*printing, *finding)}
+    environment.globals |= {"Axis": Axis, "estimate_axis": estimate_axis}
+    return environment
