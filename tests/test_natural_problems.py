@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slicebench.outcomes import RunOutcomes
 from slicebench.runner import Limits, run
+from slicebench.standings import standings
 from slicebench.store import load_run
 from slicebench.suite import parse_suite, plan
-from slicebench.summary import summarise
 
 SUITE = """
 name = "natural"
@@ -55,14 +56,15 @@ def test_every_cell_is_ok_and_undefined_where_nothing_is_planted(outcome):
 
 def test_means_intervals_and_ranks_are_of_the_planted_problem_alone(outcome):
     loaded = load_run(outcome.store.folder)
-    cells = [(entry, loaded.records[entry.slot]) for entry in loaded.entries]
-    summary = summarise(loaded.store, cells)
-    planted = summarise(loaded.store, [(entry, record) for entry, record in cells if entry.problem == "planted"])
-    for row, alone in zip(summary.rows, planted.rows, strict=True):
-        assert row.method == alone.method
-        assert row.mean == alone.mean
-        assert row.mean.low is not None
-        assert row.rank == alone.rank
-        assert row.problems["mine"] is None
-    assert [column.name for column in summary.problems] == ["planted", "mine"]
-    assert summary.problems[1].minority_rate is None
+    board = standings(RunOutcomes(loaded.store, loaded.cells), loaded.suite)
+    planted = [(entry, record) for entry, record in loaded.cells if entry.problem == "planted"]
+    alone = standings(RunOutcomes(loaded.store, planted), loaded.suite)
+    for row, other in zip(board.methods, alone.methods, strict=True):
+        assert row.name == other.name
+        assert row.values["namf"] == other.values["namf"]
+        assert row.values["namf"].low is not None
+        assert row.rank == other.rank
+        assert "namf" not in board.cells["mine"][row.name].values
+    assert board.comparison == alone.comparison
+    assert [column.name for column in board.problems] == ["planted", "mine"]
+    assert board.problems[1].minority_rate is None
