@@ -139,7 +139,7 @@ class Comparison(_Plain):
     cliques: tuple[tuple[str, ...], ...]
     pairs: tuple[Pair, ...]
     resolvable: float | None
-    """Median half width of the pairs' intervals: about the difference in nAMF that this suite can tell from 0."""
+    """Median half width of the pairs' intervals, uncorrected; docs/statistics.md has the difference that is found after Holm."""
 
 
 class ControlRate(_Plain):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from slicebench.datafiles import FileReport
     from slicebench.gate import Verdict
     from slicebench.runner import PlannedCell, Progress
+    from slicebench.sweep.report import SweepReport
 
 PIPED_WIDTH = 170
 """Columns of a table that does not go to a terminal."""
@@ -261,6 +262,7 @@ class ProgressReport:
         self._bar = Bar(*columns, console=self._console, transient=True)
         self._task = self._bar.add_task("starting", total=None, left="")
         self._clock, self._start = clock, clock()
+        self._done, self._total = 0, 0
 
     def __enter__(self) -> Self:
         if self.terminal:
@@ -273,11 +275,11 @@ class ProgressReport:
 
     def __call__(self, progress: Progress) -> None:
         """Show one event of a run."""
-        what = "; ".join(progress.running) or f"building {progress.problem}"
-        if progress.cell is None or progress.record is None:
-            self._bar.update(self._task, total=progress.total, description=what)
+        what = _named(progress.running) or f"building {progress.problem}"
+        left = self._show(progress.done, progress.total, what)
+        record = progress.record
+        if progress.cell is None or record is None:
             return
-        left, record = self._show(progress.done, progress.total, what), progress.record
         if not self.terminal or record.status == "failed":
             namf = record.metrics.get("namf")
             said = record.reason or ("" if namf is None else f"nAMF {namf:.3f}")
@@ -294,14 +296,30 @@ class ProgressReport:
 
     def _show(self, done: int, total: int, what: str) -> str:
         """Move the bar; the estimate of what is left, as it stands in a line, or nothing while there is too little to go by."""
+        if self._total and (total != self._total or done < self._done):  # other work: its pace is its own
+            self._start = self._clock()
+        self._done, self._total = done, total
         spent = self._clock() - self._start
-        left = f"about {_duration(spent / done * (total - done))} left" if 0 < done < total and spent > _SOON_S else ""
+        enough = spent > _SOON_S and min(_FEW, total / _FEW) <= done < total and done > 0
+        left = f"about {_duration(spent / done * (total - done))} left" if enough else ""
         self._bar.update(self._task, total=total, completed=done, description=what, left=left)
         return f", {left}" if left else ""
 
 
 _SOON_S = 3.0
 """Seconds before an estimate means anything."""
+
+_FEW = 10
+"""An estimate goes by a tenth of the work, or by so many: the first cells wait for their problem and say little."""
+
+
+def _named(running: Sequence[str]) -> str:
+    """What runs now, in a line's width.
+
+    >>> _named(["building a s0", "a s1 m", "b s0 m"])
+    'building a s0; a s1 m; …'
+    """
+    return "; ".join([*running[:2], *(["…"] if len(running) > 2 else [])])
 
 
 def _duration(seconds: float) -> str:
@@ -428,3 +446,69 @@ _CONTROLS_LEGEND = Text(
 
 def _rate(rate: ControlRate | None) -> str:
     return "–" if rate is None else f"{_short(rate.rate)}\n\\[{_short(rate.low)}, {_short(rate.high)}]"
+
+
+def print_sweep(report: SweepReport, console: Console | None = None) -> None:
+    """Print a row per value of the parameter, split where the terminal is too narrow, then how everything follows it."""
+    console = console or results_console()
+    per_table = max(1, (console.width - 62) // 34)
+    for start in range(0, len(report.methods), per_table):
+        console.print(_sweep_table(report, report.methods[start : start + per_table]))
+    console.print(_trend_table(report))
+    console.print(_SWEEP_LEGEND)
+    for row in report.rows:
+        for method, one in row.cells.items():
+            if one.missing:
+                console.print(Text(f"{row.problem} {method}: {one.missing}"), soft_wrap=True)
+
+
+def _sweep_table(report: SweepReport, methods: Sequence[str]) -> Table:
+    title = f"{report.base}: {report.param}, mean and 95 % interval over {len(report.seeds)} seeds"
+    table = Table(title=title, title_justify="left")
+    table.add_column(report.param, justify="right", no_wrap=True)
+    for name in ("accuracy", "minority\naccuracy", "minority share\nof errors"):
+        table.add_column(f"base model\n{name}", justify="center")
+    shown = _STRENGTH if report.permutations else _STRENGTH[:1]
+    strong = {m for m in methods if any(row.cells[m].strength for row in report.rows)}
+    for method in methods:
+        for what in (_metric_label(report), *(shown if method in strong else ())):
+            table.add_column(f"{method}\n{what}", justify="center")
+    for row in report.rows:
+        cells = [_cell(row.accuracy), _cell(row.minority_accuracy), _cell(row.minority_share_of_errors)]
+        for method in methods:
+            one = row.cells[method]
+            strength = (_cell(one.strength), _optional(one.by_chance), _optional(one.significant))
+            cells += [_cell(one.metric), *(strength[: len(shown)] if method in strong else ())]
+        table.add_row(f"{row.value:g}", *cells)
+    return table
+
+
+_STRENGTH = ("strength", "strength\nby chance", "classes with\np ≤ .05")
+
+_SWEEP_LEGEND = Text(
+    "Strength: mean over classes. ρ: Spearman, a point for each value and seed, or for each class of those; classes of one base "
+    "model are not independent, so their p is a guide.",
+    style="dim",
+)
+
+
+def _trend_table(report: SweepReport) -> Table:
+    table = Table(title="What follows what", title_justify="left")
+    for name in ("of", "what", "against", "points", "ρ", "p"):
+        table.add_column(name, justify="right" if name in ("points", "ρ", "p") else "left", no_wrap=True)
+    for trend in report.trends:
+        what = _metric_label(report) if trend.what == report.metric else trend.what.replace("_", " ")
+        against = trend.against.replace("_", " ") + " of the class" if trend.per_class else trend.against
+        p = "–" if trend.p is None else _p(trend.p)
+        table.add_row(trend.method or "base model", what, against, str(trend.points), _optional(trend.rho), p)
+    return table
+
+
+def _metric_label(report: SweepReport) -> str:
+    from slicebench.metrics import METRICS
+
+    return METRICS[report.metric].label
+
+
+def _optional(value: float | None) -> str:
+    return "–" if value is None else _short(value)

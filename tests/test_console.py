@@ -57,6 +57,37 @@ def test_other_long_work_counts(clock, capsys):
     assert capsys.readouterr().err.splitlines() == ["[0/4] first", "[1/4, about 30 s left] second"]
 
 
+def test_the_first_cells_of_many_give_no_estimate(clock, capsys):
+    with ProgressReport(terminal=False, clock=clock) as report:
+        for done, total in ((1, 40), (3, 40), (4, 40), (9, 4000), (10, 4000)):
+            clock.now += 20.0
+            report.count(done, total, "x")
+    said = [line.split("]")[0] for line in capsys.readouterr().err.splitlines()]
+    assert said[:3] == ["[1/40", "[3/40", "[4/40, about 9 min left"]
+    assert said[3] == "[9/4000"
+    assert said[4].startswith("[10/4000, about ")
+
+
+def test_a_second_phase_has_a_pace_of_its_own(clock, capsys):
+    with ProgressReport(terminal=False, clock=clock) as report:
+        clock.now = 1000.0
+        report.count(4, 4, "built")
+        report.count(0, 4, "testing")
+        clock.now = 1010.0
+        report.count(1, 4, "tested")
+        report.count(0, 4, "again")
+        clock.now = 1020.0
+        report.count(2, 4, "tested")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "[4/4] built",
+        "[0/4] testing",
+        "[1/4, about 30 s left] tested",
+        "[0/4] again",
+        "[2/4, about 10 s left] tested",
+    ]
+
+
 def test_a_terminal_shows_what_runs_and_the_estimate(clock, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")
     with ProgressReport(terminal=True, clock=clock) as report:
@@ -66,6 +97,9 @@ def test_a_terminal_shows_what_runs_and_the_estimate(clock, monkeypatch):
         assert (task.completed, task.total) == (1, 3)
         assert task.description == "building q s1; p s0 n"
         assert task.fields["left"] == "about 2 min left"
+        report(Progress(1, 3, PROBLEM, running=("a", "b", "c", "d")))
+        assert task.description == "a; b; …"
+        assert task.fields["left"] == "about 2 min left"  # a build that starts takes no estimate away
 
 
 @pytest.mark.parametrize(

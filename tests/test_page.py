@@ -418,7 +418,7 @@ def test_comparison_draws_cliques_and_pairs(visit, board):
     assert page.locator(".matrix td.apart").count() == 2 * apart
     page.click("text=All 21 pairs")
     assert page.locator(".pairs tr.apart").count() == apart
-    assert f"told from 0 here is about {found.resolvable:.2f}" in page.locator("#comparison").inner_text()
+    assert f"interval is {found.resolvable:.2f} nAMF in the median" in page.locator("#comparison").inner_text()
 
 
 def test_controls_show_both_views(visit):

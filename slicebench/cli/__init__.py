@@ -21,6 +21,7 @@ from slicebench.cli.listing import list_command, show_command
 from slicebench.cli.methods import check_method_command
 from slicebench.cli.report import report_command
 from slicebench.cli.run import run_command
+from slicebench.cli.sweep import sweep_command
 from slicebench.errors import SlicebenchError
 from slicebench.logs import speak
 
@@ -45,6 +46,7 @@ app.command("freeze")(freeze_command)
 app.command("check")(check_command)
 app.command("controls")(controls_command)
 app.command("report")(report_command)
+app.command("sweep")(sweep_command)
 app.add_typer(data, name="data", help="Local data: what is there, what is missing, how to get it.")
 data.command("check")(check_data_command)
 app.add_typer(leaderboard, name="leaderboard", help="The committed leaderboard: table and page from its records.")
@@ -103,6 +105,7 @@ def _root(
     slicebench check-method mine:MyMethod    does a new method keep the contract?
     slicebench data check celeba             is a dataset there, and how to get it
     slicebench freeze --suite real           built problems to hand on, without raw data
+    slicebench sweep --dataset scenes --param ratio=1,2,4,8    does a score follow the plant?
     slicebench controls                      how often a method finds something where there is nothing
     slicebench check                         has any method got worse than the leaderboard says?
     slicebench leaderboard build             table and page from the committed records
