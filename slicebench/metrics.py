@@ -153,7 +153,7 @@ def case(h: Floats, g: Bools, wrong: Bools | None = None, flagged: Bools | None 
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of the metric table. `chance` gives the value of a random ranking, or of flagging at random; `about` is a sentence."""
+    """A row of the metric table; `chance` gives the value of a random ranking, or of flagging at random, `about` a sentence."""
 
     name: str
     label: str

@@ -1,4 +1,4 @@
-"""What a set of cells came to: records, and the scores and truth behind them, whether they lie in a run folder or a leaderboard."""
+"""What a set of cells came to: records, scores and truth, whether they lie in a run folder or a leaderboard."""
 
 from __future__ import annotations
 
