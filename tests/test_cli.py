@@ -150,7 +150,10 @@ def test_check_method_reports_and_fails(cli, tmp_path):
     assert cli("check-method", "mine:Mine").returncode == 0
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("list",), ("show",), ("check-method",)])
+COMMANDS = ("run", "list", "show", "check-method", "controls", "sweep", "check", "report")
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), ("leaderboard", "build")])
 def test_every_help_has_a_worked_example(cli, command):
     done = cli(*command, "--help")
     assert done.returncode == 0
