@@ -25,10 +25,10 @@ LOG_FROM = 8
 
 def check_picture(path: Path) -> None:
     """Raise `ConfigError` if no picture can be drawn to `path`."""
-    if find_spec("matplotlib") is None:
-        raise ConfigError("--picture needs matplotlib: pip install 'slicebench[figures]'")
     if path.suffix != ".png":
         raise ConfigError(f"--picture {path}: expected a file name that ends in .png")
+    if find_spec("matplotlib") is None:
+        raise ConfigError("--picture needs matplotlib: pip install 'slicebench[figures]'")
 
 
 def draw_sweep(report: SweepReport, path: Path) -> None:
