@@ -40,6 +40,11 @@ def content_key(*parts: object) -> str:
     return digest.hexdigest()[:32]
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8: readers see all of it or nothing."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Have `write` fill a temporary file beside `path`, then move it there: readers see all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)

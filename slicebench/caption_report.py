@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.aligned import most_aligned
-from slicebench.cache import write_atomically
+from slicebench.cache import write_text
 from slicebench.decoding import decoded_accuracy, decoded_points, make_decoder
 from slicebench.errors import ConfigError
 from slicebench.pictures import SheetRow, contact_sheet
@@ -47,7 +47,7 @@ def write_report(inspection: Inspection, folder: Path, decoder: str | None = Non
         report["decoded"] = _decode(inspection, decoder, folder / "decoded.png")
     _show_aligned(inspection, folder / "aligned.png")
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
-    write_atomically(folder / "captions.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_text(folder / "captions.json", text)
     written: dict[str, Any] = json.loads(text)
     return written
 

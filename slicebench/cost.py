@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +43,11 @@ def reset_peak_memory() -> None:
         _CLEAR_REFS.write_text("5")
     except OSError:
         return
+
+
+def hardware() -> str:
+    """Name the machine in a few words, as records do."""
+    return f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores"
 
 
 def peak_memory_mb() -> float:

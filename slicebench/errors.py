@@ -36,6 +36,12 @@ class SlicebenchWarning(UserWarning):
     """Something a careful user wants to know, though the result stands."""
 
 
+def message_of(error: BaseException) -> str:
+    """What to tell of an error: our own speak for themselves, of others the type is part of it."""
+    message = str(error) or type(error).__name__
+    return message if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {message}"
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
     """Sentence that offers names near `name`, or lists what there is.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +11,7 @@ import numpy as np
 
 from slicebench import __version__
 from slicebench.captioning import measure_captions
-from slicebench.cost import Stopwatch, peak_memory_mb, reset_peak_memory
+from slicebench.cost import Stopwatch, hardware, peak_memory_mb, reset_peak_memory
 from slicebench.errors import MethodError, SlicebenchError
 from slicebench.method import SliceMethod, SliceScores
 from slicebench.metrics import METRICS, case
@@ -177,7 +175,7 @@ def blank_record(
         method_version=method_version,
         method_params=dict(params),
         code_version=__version__,
-        hardware=f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores",
+        hardware=hardware(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         **outcome,
     )

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from concurrent.futures import Executor, Future, TimeoutError  # noqa: A004 - pebble's own on every Python
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait  # noqa: A004 - pebble's own on every Python
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+K = TypeVar("K")
 
 MEMORY_EXIT = 77
 """Exit code of a worker that its own memory watchdog ended."""
@@ -152,6 +153,14 @@ class LocalExecutor(Executor):
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.shutdown(cancel_futures=kind is not None)
+
+
+def as_they_end(tasks: dict[Future[T], K]) -> Iterator[tuple[K, Future[T]]]:
+    """Keys of `tasks` with their finished futures, in the order in which they end; empties `tasks`."""
+    while tasks:
+        # the timeout lets Ctrl-C through where it does not wake a waiting thread
+        for future in wait(tasks, timeout=0.5, return_when=FIRST_COMPLETED).done:
+            yield tasks.pop(future), future
 
 
 def default_memory_gb(jobs: int) -> float:

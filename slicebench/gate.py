@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from slicebench.board import Estimate
 from slicebench.errors import DataError
 from slicebench.leaderboard.store import listed
+from slicebench.standings.cells import estimate_of
 from slicebench.statistics import Interval, Sampled, SeedScores, interval_of_mean, sampled_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from slicebench.board import ControlBoard
+    from slicebench.board import ControlBoard, Estimate
     from slicebench.leaderboard.settings import Tolerances
     from slicebench.leaderboard.store import LeaderboardStore
     from slicebench.outcomes import Outcomes, Slot
@@ -94,14 +94,14 @@ def _scores_of(method: str, new: Outcomes, baseline: LeaderboardStore, tolerance
         p: _difference([s for s in slots if s[0] == p], new, baseline) for p in dict.fromkeys(s[0] for s in slots)
     }
     moved = tuple(
-        Moved(p, _estimate(interval_of_mean([part]))) for p, part in by_problem.items() if part and part.values.any()
+        Moved(p, estimate_of(interval_of_mean([part]))) for p, part in by_problem.items() if part and part.values.any()
     )
     overall = None if total is None else interval_of_mean([total])
     if method in tolerances.exact and baseline.keeps_hardness(method):
         status, why = _exact(slots, new, baseline, tolerances.exact_tolerance)
     else:
         status, why = _statistical(overall, tolerances.namf_drop)
-    difference = None if overall is None else _estimate(overall)
+    difference = None if overall is None else estimate_of(overall)
     return Verdict(method, "scores", status, why, difference, len(slots), moved)
 
 
@@ -190,7 +190,3 @@ def check_times(new: Mapping[str, float], baseline: Mapping[str, float], toleran
         )
         verdicts.append(Verdict(method, "time", status, why))
     return verdicts
-
-
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(mean=interval.mean, low=interval.low, high=interval.high)

@@ -51,23 +51,30 @@ class RunOutcomes:
         self.store = store
         self.entries = {entry.slot: entry for entry, _ in cells}
         self.records: dict[Slot, Record | None] = {entry.slot: record for entry, record in cells}
-
-    def _entry(self, problem: str, seed: int | None = None) -> Entry:
-        return next(e for e in self.entries.values() if e.problem == problem and seed in (None, e.seed))
+        self._splits = {(entry.problem, entry.seed): entry for entry, _ in cells}
+        self._truths: dict[tuple[str, int], TestTruth] = {}
+        self._hardness: dict[Slot, NDArray[np.float64]] = {}
 
     def facts(self, problem: str) -> ProblemFacts | None:
         """What a problem is, as noted at its first seed that has run."""
         return next((f for e in self.entries.values() if e.problem == problem and (f := self.store.facts(e))), None)
 
     def truth(self, problem: str, seed: int) -> TestTruth:
-        """Labels and planted membership of a test split."""
-        return self.store.truth(self._entry(problem, seed))
+        """Labels and planted membership of a test split; read once."""
+        key = problem, seed
+        if key not in self._truths:
+            self._truths[key] = self.store.truth(self._splits[key])
+        return self._truths[key]
 
     def hardness(self, slot: Slot) -> NDArray[np.float64]:
-        """Hardness of a finished cell, joined by id with the test split."""
-        entry = self.entries[slot]
+        """Hardness of a finished cell, joined by id with the test split; read once."""
+        if slot not in self._hardness:
+            self._hardness[slot] = self._read(self.entries[slot])
+        return self._hardness[slot]
+
+    def _read(self, entry: Entry) -> NDArray[np.float64]:
         ids, scores = self.store.scores(entry)
-        if not np.array_equal(ids, self.store.truth(entry).ids):
+        if not np.array_equal(ids, self.truth(entry.problem, entry.seed).ids):
             raise StorageError(
                 f"{entry.folder}/{entry.record}.safetensors and {entry.truth}.safetensors hold different ids; "
                 "delete both and run again"

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from slicebench.errors import ConfigError, SlicebenchError
+from slicebench.errors import ConfigError, message_of
 from slicebench.executor import LocalExecutor, dask_executor, default_memory_gb
 from slicebench.shelf import frozen_folder, shelved
 from slicebench.store import Entry, ProblemFacts, RunStore, TestTruth, entry_of
@@ -153,9 +153,14 @@ def _open(limits: Limits, scheduler: str | None, tasks: int) -> tuple[Executor, 
     """Executor, and how many builds to have under way."""
     if scheduler is not None:
         return dask_executor(scheduler)
+    executor = local_executor(limits, tasks)
+    return executor, executor.jobs
+
+
+def local_executor(limits: Limits, tasks: int) -> LocalExecutor:
+    """Worker processes within `limits`, no more than there are tasks."""
     jobs = min(limits.jobs, tasks)
-    memory_gb = limits.memory_gb or default_memory_gb(jobs)
-    return LocalExecutor(jobs, limits.timeout_s, memory_gb, limits.threads), jobs
+    return LocalExecutor(jobs, limits.timeout_s, limits.memory_gb or default_memory_gb(jobs), limits.threads)
 
 
 class _Execution:
@@ -221,7 +226,9 @@ class _Execution:
         error = future.exception()
         if error is not None:
             for item in items:
-                self._store(item, failed_record(item.cell, f"the problem could not be built: {_text(error)}"), None)
+                self._store(
+                    item, failed_record(item.cell, f"the problem could not be built: {message_of(error)}"), None
+                )
             return
         self.store.save_truth(items[0].entry, *future.result())
         for item in items:
@@ -234,7 +241,7 @@ class _Execution:
     def _finished(self, future: Future[CellResult], item: PlannedCell) -> None:
         error = future.exception()
         if error is not None:
-            self._store(item, failed_record(item.cell, _text(error)), None)
+            self._store(item, failed_record(item.cell, message_of(error)), None)
         else:
             result = future.result()
             self._store(item, result.record, result.scores)
@@ -286,8 +293,3 @@ def failed_record(cell: Cell, reason: str) -> Record:
     return blank_record(
         cell.problem, cell.method, cell.method_version, cell.method_params, status="failed", reason=reason
     )
-
-
-def _text(error: BaseException) -> str:
-    message = str(error) or type(error).__name__
-    return message if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {message}"

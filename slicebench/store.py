@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slicebench import __version__
-from slicebench.cache import write_atomically
+from slicebench.cache import write_atomically, write_text
 from slicebench.errors import StorageError
 from slicebench.method import SliceScores
 from slicebench.record import SCHEMA_VERSION, Record
@@ -100,7 +100,7 @@ class RunStore:
         known = {e.slot: e for e in self.header().cells} if self._header_path.exists() else {}
         known |= {e.slot: e for e in map(entry_of, cells)}
         header = RunHeader(suite=suite, cells=tuple(known.values()))
-        _write_text(self._header_path, header.model_dump_json(indent=1))
+        write_text(self._header_path, header.model_dump_json(indent=1))
 
     @property
     def _header_path(self) -> Path:
@@ -143,7 +143,7 @@ class RunStore:
             arrays = {"hardness": scores.hardness, "flagged": scores.flagged, "membership": scores.membership}
             names = {} if scores.names is None else {"names": json.dumps(scores.names)}
             write_arrays(folder / f"{entry.record}.safetensors", arrays, {"ids": json.dumps(ids.tolist()), **names})
-        _write_text(folder / f"{entry.record}.json", record.model_dump_json(indent=1))
+        write_text(folder / f"{entry.record}.json", record.model_dump_json(indent=1))
 
     def scores(self, entry: Entry) -> tuple[NDArray[np.str_], SliceScores]:
         """Ids and scores of a cell whose record is "ok"."""
@@ -241,10 +241,6 @@ def _check_version(path: Path, described: object) -> None:
     version = described.get("schema_version") if isinstance(described, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise StorageError(f"{path} has schema version {version}, this slicebench reads {SCHEMA_VERSION}; update it")
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any] | None], metadata: dict[str, str]) -> None:

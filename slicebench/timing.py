@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.cache import write_atomically
+from slicebench.cache import write_text
 from slicebench.errors import StorageError
 
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ def load_ratios(path: Path) -> dict[str, float]:
 def save_ratios(ratios: Mapping[str, float], path: Path) -> None:
     """Write `ratios` to a file that `load_ratios` reads."""
     text = json.dumps({"ratios": {k: round(v, 4) for k, v in sorted(ratios.items())}}, indent=1) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(path, text)

@@ -33,6 +33,7 @@ LAYERS = [
         "frozen_files",
         "slice_metrics",
         "board",
+        "model_files",
     },
     {"split"},
     {"problem", "own_data", "own_table"},

@@ -208,8 +208,7 @@ def test_strengths_are_tested_and_kept(done, monkeypatch):
     last = report.rows[-1].cells["svm_directions"]
     assert last.significant > 0.5  # with most examples to learn from
     assert last.by_chance < last.strength.mean
-    monkeypatch.setattr("slicebench.sweep.run.LocalExecutor", None)  # whatever runs again raises
-    monkeypatch.setattr("slicebench.runner.LocalExecutor", None)
+    monkeypatch.setattr("slicebench.runner.LocalExecutor", None)  # whatever runs again raises
     again = run_sweep(sweep, out=folder, limits=TWO, permutations=19)
     assert again.run.computed == 0
     assert sweep_report(again, permutations=19) == report

@@ -152,8 +152,10 @@ def _update(
     """Rewrite what was given, note why, and generate the leaderboard again."""
     from datetime import UTC, datetime
 
+    from slicebench.cache import write_text
     from slicebench.leaderboard.settings import Update, note_update
     from slicebench.leaderboard.store import write_outcomes
+    from slicebench.model_files import save_model
     from slicebench.outcomes import RunOutcomes
     from slicebench.timing import load_ratios, save_ratios
 
@@ -167,7 +169,7 @@ def _update(
         note_update(root, Update(date=today, suite=found.suite.name, methods=methods, reason=reason))
     if controls is not None:
         board = _read_controls(controls)
-        (root / "controls.json").write_text(board.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        save_model(root / "controls.json", board)
         methods = tuple(row.method for row in board.rows)
         note_update(root, Update(date=today, suite="controls", methods=methods, reason=reason, kind="controls"))
     if timings is not None:
@@ -178,7 +180,7 @@ def _update(
         from slicebench.leaderboard.build import build
 
         for name, text in build(root).items():
-            (root / name).write_text(text, encoding="utf-8")
+            write_text(root / name, text)
     typer.echo(f"{root} updated: {reason}", err=True)
 
 

@@ -21,6 +21,7 @@ def build_command(
     slicebench leaderboard build
     slicebench leaderboard build --check          in CI
     """
+    from slicebench.cache import write_text
     from slicebench.leaderboard.build import build, differing
 
     built = build(root)
@@ -30,5 +31,5 @@ def build_command(
             typer.echo(f"{root / name} is not what `slicebench leaderboard build` makes of the records", err=True)
         raise typer.Exit(1 if changed else 0)
     for name, text in built.items():
-        (root / name).write_text(text, encoding="utf-8")
+        write_text(root / name, text)
         typer.echo(f"{root / name}: {len(text.encode()):,} bytes{'' if name in changed else ', unchanged'}", err=True)

@@ -8,8 +8,6 @@ the outcome of the example that it scores can return the errors themselves; blin
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +21,7 @@ from slicebench import __version__
 from slicebench.controls.alterations import joined, permuted_outcomes
 from slicebench.controls.declare import about_group, judged_parts
 from slicebench.controls.design import CONTROLS, NULL
+from slicebench.cost import hardware
 from slicebench.errors import DataError, MethodError
 from slicebench.evaluation import measure
 from slicebench.frozen import load_audit, load_truth
@@ -104,7 +103,7 @@ def run_chunk(folder: Path, chunk: Chunk) -> ChunkResult:
         replicates=done,
         declined=declined,
         seconds=time.perf_counter() - start,
-        hardware=f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores",
+        hardware=hardware(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

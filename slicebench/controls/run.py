@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from slicebench.cache import write_atomically
 from slicebench.controls.design import chosen_controls, chosen_methods, planned_chunks
 from slicebench.controls.rates import control_board
 from slicebench.controls.replicates import ChunkResult, Replicate, run_chunk
-from slicebench.errors import ConfigError, SlicebenchError, StorageError
-from slicebench.executor import LocalExecutor, default_memory_gb
-from slicebench.runner import Limits, prepare_problem
+from slicebench.errors import ConfigError, message_of
+from slicebench.executor import as_they_end
+from slicebench.model_files import save_model, stored_model
+from slicebench.runner import Limits, local_executor, prepare_problem
 from slicebench.shelf import frozen_folder
 
 if TYPE_CHECKING:
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     """Called with chunks done, chunks to do in all, and what goes on."""
 
 BOARD = "controls.json"
+REMEDY = "delete this file and run again: only its part is recomputed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,49 +69,24 @@ def run_controls(
         raise ConfigError(f"replicates is {replicates} and seed {seed}; expected 1 or more, and 0 or more")
     method_params = suite.method_params if suite else {}
     chunks = planned_chunks(chosen_methods(methods, suite), chosen_controls(controls), replicates, seed, method_params)
-    results = {} if force else {c: r for c in chunks if (r := stored(out / c.file)) is not None and not r.failures}
+    kept = {} if force else {chunk: stored_model(ChunkResult, out / chunk.file, REMEDY) for chunk in chunks}
+    results = {chunk: result for chunk, result in kept.items() if result is not None and not result.failures}
     missing = [chunk for chunk in chunks if chunk not in results]
     for done, (chunk, result) in enumerate(_computed(missing, limits or Limits(), on_progress), start=1):
-        _write(out / chunk.file, result)
+        save_model(out / chunk.file, result)
         results[chunk] = result
         on_progress(done, len(missing), str(chunk))
     board = control_board({chunk: results[chunk] for chunk in chunks}, replicates)
-    _write(out / BOARD, board)
+    save_model(out / BOARD, board)
     failures = tuple(f"{chunk}: {results[chunk].failures[0]}" for chunk in chunks if results[chunk].failures)
     return ControlsOutcome(board, len(missing), failures)
-
-
-def stored(path: Path) -> ChunkResult | None:
-    """Result of a chunk, or None if there is none yet.
-
-    Raises
-    ------
-    StorageError
-        if the file cannot be read, naming it.
-
-    """
-    if not path.exists():
-        return None
-    try:
-        return ChunkResult.model_validate_json(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValidationError) as error:
-        raise StorageError(
-            f"cannot read {path}: {str(error).splitlines()[0]}; delete this file and run again: only its part is recomputed"
-        ) from error
-
-
-def _write(path: Path, model: ChunkResult | ControlBoard) -> None:
-    text = model.model_dump_json(indent=1) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def _computed(missing: list[Chunk], limits: Limits, on_progress: Report) -> Iterator[tuple[Chunk, ChunkResult]]:
     """Results of `missing` as they come; a chunk whose worker could not return one has failed as a whole."""
     if not missing:
         return
-    jobs = min(limits.jobs, len(missing))
-    memory_gb = limits.memory_gb or default_memory_gb(jobs)
-    with LocalExecutor(jobs, limits.timeout_s, memory_gb, limits.threads) as executor:
+    with local_executor(limits, len(missing)) as executor:
         broken = _build(executor, missing, lambda what: on_progress(0, len(missing), what))
         tasks: dict[Future[ChunkResult], Chunk] = {}
         for chunk in missing:
@@ -121,15 +95,9 @@ def _computed(missing: list[Chunk], limits: Limits, on_progress: Report) -> Iter
                 yield chunk, _failed(chunk, broken[problem.identity])
             else:
                 tasks[executor.submit(run_chunk, frozen_folder(problem), chunk)] = chunk
-        yield from _as_they_end(tasks)
-
-
-def _as_they_end(tasks: dict[Future[ChunkResult], Chunk]) -> Iterator[tuple[Chunk, ChunkResult]]:
-    """Chunks and results in the order in which tasks end; the timeout lets Ctrl-C through."""
-    while tasks:
-        for future in wait(tasks, timeout=0.5, return_when=FIRST_COMPLETED).done:
-            chunk, error = tasks.pop(future), future.exception()
-            yield chunk, future.result() if error is None else _failed(chunk, _text(error))
+        for chunk, future in as_they_end(tasks):
+            error = future.exception()
+            yield chunk, future.result() if error is None else _failed(chunk, message_of(error))
 
 
 def _build(executor: Executor, missing: list[Chunk], say: Callable[[str], object]) -> dict[str, str]:
@@ -143,13 +111,9 @@ def _build(executor: Executor, missing: list[Chunk], say: Callable[[str], object
         while not wait([future], timeout=0.5).done:  # the timeout lets Ctrl-C through
             pass
         if (error := future.exception()) is not None:
-            broken[key] = f"the problem could not be built: {_text(error)}"
+            broken[key] = f"the problem could not be built: {message_of(error)}"
     return broken
 
 
 def _failed(chunk: Chunk, reason: str) -> ChunkResult:
     return ChunkResult(replicates=tuple(Replicate(index=index, failure=reason) for index in chunk.replicates))
-
-
-def _text(error: BaseException) -> str:
-    return str(error) if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {error}"

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from slicebench.board import Board
     from slicebench.leaderboard.settings import Update
 
-GENERATED = ("README.md", "index.html")
-
 
 def leaderboard_board(root: Path) -> Board:
     """Board of the headline suite in `root`, with its controls."""
@@ -29,7 +27,7 @@ def leaderboard_board(root: Path) -> Board:
 
 
 def build(root: Path) -> dict[str, str]:
-    """Text of each of `GENERATED`."""
+    """Text of each generated file, by its name."""
     board = leaderboard_board(root)
     return {"README.md": _readme(board, load_updates(root)), "index.html": render(board)}
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from slicebench.board import ControlBoard
 from slicebench.documents import parsed
-from slicebench.errors import ConfigError, StorageError
+from slicebench.errors import ConfigError
+from slicebench.model_files import stored_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,14 +78,7 @@ def load_tolerances(root: Path) -> Tolerances:
 
 def load_controls(path: Path) -> ControlBoard | None:
     """Controls as `slicebench controls` wrote them; None if there is no such file."""
-    if not path.exists():
-        return None
-    try:
-        return ControlBoard.model_validate_json(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValidationError) as error:
-        raise StorageError(
-            f"cannot read {path}: {str(error).splitlines()[0]}; run `slicebench controls` again"
-        ) from error
+    return stored_model(ControlBoard, path, "run `slicebench controls` again")
 
 
 def note_update(root: Path, update: Update) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slicebench.cache import write_atomically
+from slicebench.cache import write_text
 from slicebench.errors import StorageError
 from slicebench.record import Record
 from slicebench.store import ProblemFacts, TestTruth, read_arrays, write_arrays
@@ -135,7 +135,7 @@ def write_outcomes(
     header = _Header(
         format_version=FORMAT_VERSION, suite=suite, facts=facts, examples=examples, with_hardness=tuple(with_hardness)
     )
-    _write_text(folder / "suite.json", header.model_dump_json(indent=1) + "\n")
+    write_text(folder / "suite.json", header.model_dump_json(indent=1) + "\n")
     arrays: dict[str, NDArray[Any] | None] = {
         f"{key}.labels": truth.labels.astype(np.uint16) for key, truth in truths.items()
     }
@@ -144,7 +144,7 @@ def write_outcomes(
     for method in sorted(chosen):
         own = {slot: record for slot, record in finished.items() if slot[2] == method}
         lines = "".join(json.dumps(_rounded(r.model_dump(mode="json")), allow_nan=False) + "\n" for r in own.values())
-        _write_text(folder / "records" / f"{method}.jsonl", lines)
+        write_text(folder / "records" / f"{method}.jsonl", lines)
         scores: dict[str, NDArray[Any] | None] = {}
         for slot, record in own.items():
             if record.status == "ok":
@@ -231,7 +231,3 @@ def _read_lines(path: Path) -> list[Record]:
             reason = str(error).splitlines()[0]
             raise StorageError(f"cannot read {path}, line {number}: {reason}; {RESTORE}") from error
     return records
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -47,6 +47,11 @@ def namf_estimate(interval: Interval, *, tied: bool = False) -> Estimate:
     return Estimate(mean=interval.mean, low=min(interval.low, 1.0), high=min(interval.high, 1.0), tied=tied)
 
 
+def estimate_of(interval: Interval) -> Estimate:
+    """Estimate of an interval that may lie anywhere, of a difference for example."""
+    return Estimate(mean=interval.mean, low=interval.low, high=interval.high)
+
+
 def estimate_over_seeds(parts: Sequence[Sequence[float]]) -> Estimate:
     """Mean of several quantities, each given at its seeds, with the interval over seeds; no metric passes 1."""
     mean, low, high = interval_over_seeds(parts)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.board import Comparison, Estimate, Pair
+from slicebench.board import Comparison, Pair
+from slicebench.standings.cells import estimate_of
 from slicebench.statistics import (
     ALPHA,
     FEW_UNITS,
@@ -101,7 +102,7 @@ def _comparison(
             Pair(
                 a=field[pair.a],
                 b=field[pair.b],
-                difference=_estimate(pair.difference),
+                difference=estimate_of(pair.difference),
                 p=pair.p,
                 p_holm=pair.p_holm,
                 p_families=over_families,
@@ -112,10 +113,6 @@ def _comparison(
         ),
         resolvable=median(halves) if halves else None,
     )
-
-
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(mean=interval.mean, low=interval.low, high=interval.high)
 
 
 def _tied_with_best(field: Sequence[str], table: NDArray[np.float64], pairs: Sequence[PairTest]) -> frozenset[str]:

@@ -1,16 +1,8 @@
-"""What a sweep keeps in its run folder beside the records, and how it is read and written."""
+"""What a sweep keeps in its run folder beside the records."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from slicebench.cache import write_atomically
-from slicebench.errors import StorageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pydantic import BaseModel, ConfigDict
 
 
 class _Kept(BaseModel):
@@ -35,32 +27,3 @@ class StrengthFigures(_Kept):
 
     p: dict[str, float | None]
     by_chance: dict[str, float | None]
-
-
-Kept = TypeVar("Kept", bound=_Kept)
-
-
-def stored(kind: type[Kept], path: Path) -> Kept | None:
-    """What lies at `path`, or None if there is nothing yet.
-
-    Raises
-    ------
-    StorageError
-        if the file cannot be read, naming it.
-
-    """
-    if not path.exists():
-        return None
-    try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValidationError) as error:
-        said = str(error).splitlines()[0]
-        raise StorageError(
-            f"cannot read {path}: {said}; delete this file and run again: only it is recomputed"
-        ) from error
-
-
-def keep(path: Path, model: _Kept) -> None:
-    """Write `model` to `path`, all of it or nothing."""
-    text = model.model_dump_json(indent=1) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

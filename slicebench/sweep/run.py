@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.errors import ConfigError, SlicebenchError
-from slicebench.executor import LocalExecutor, default_memory_gb
+from slicebench.errors import ConfigError, message_of
+from slicebench.executor import as_they_end
+from slicebench.model_files import save_model, stored_model
 from slicebench.registry import METHODS
-from slicebench.runner import Limits, run
+from slicebench.runner import Limits, local_executor, run
 from slicebench.shelf import build_missing, frozen_folder
 from slicebench.slice_metrics import mean_known
 from slicebench.store import entry_of
 from slicebench.suite import plan
-from slicebench.sweep.kept import ClassFigures, ProblemFigures, StrengthFigures, keep, stored
+from slicebench.sweep.kept import ClassFigures, ProblemFigures, StrengthFigures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
     Report = Callable[[int, int, str], object]
     """Called with strengths tested, strengths to test in all, and which was the last."""
+
+REMEDY = "delete this file and run again: only it is recomputed"
 
 LEAST_PERMUTATIONS = 19
 """With fewer no p can reach .05."""
@@ -96,10 +97,10 @@ def run_sweep(
 def _figures(cell: Cell, out: Path) -> ProblemFigures:
     """Figures of a cell's problem, from the run folder if they are there."""
     path = out / entry_of(cell).folder / f"classes-{cell.problem.identity[:8]}.json"
-    found = stored(ProblemFigures, path)
+    found = stored_model(ProblemFigures, path, REMEDY)
     if found is None:
         found = problem_figures(cell.problem)
-        keep(path, found)
+        save_model(path, found)
     return found
 
 
@@ -129,23 +130,23 @@ def _tested(
     """Every cell with the test of its strength, or with what went wrong; tests are kept beside the records."""
     missing = []
     for cell in cells:
-        kept = None if force else stored(StrengthFigures, _test_path(cell, out, permutations))
+        kept = None if force else stored_model(StrengthFigures, _test_path(cell, out, permutations), REMEDY)
         if kept is None:
             missing.append(cell)
         else:
             yield cell, kept
     if not missing:
         return
-    jobs = min(limits.jobs, len(missing))
-    memory_gb = limits.memory_gb or default_memory_gb(jobs)
-    with LocalExecutor(jobs, limits.timeout_s, memory_gb, limits.threads) as executor:
+    with local_executor(limits, len(missing)) as executor:
         tasks = {
             executor.submit(tested_cell, cell.problem, cell.method, cell.method_params, permutations): cell
             for cell in missing
         }
-        for done, (cell, result) in enumerate(_as_they_end(tasks), start=1):
+        for done, (cell, future) in enumerate(as_they_end(tasks), start=1):
+            error = future.exception()
+            result = future.result() if error is None else message_of(error)
             if isinstance(result, StrengthFigures):
-                keep(_test_path(cell, out, permutations), result)
+                save_model(_test_path(cell, out, permutations), result)
             on_test(done, len(missing), f"strength of {cell}")
             yield cell, result
 
@@ -153,18 +154,6 @@ def _tested(
 def _test_path(cell: Cell, out: Path, permutations: int) -> Path:
     entry = entry_of(cell)
     return out / entry.folder / f"{entry.record}-p{permutations}.json"
-
-
-def _as_they_end(tasks: dict[Future[StrengthFigures], Cell]) -> Iterator[tuple[Cell, StrengthFigures | str]]:
-    while tasks:
-        # the timeout lets Ctrl-C through where it does not wake a waiting thread
-        for future in wait(tasks, timeout=0.5, return_when=FIRST_COMPLETED).done:
-            error = future.exception()
-            yield tasks.pop(future), future.result() if error is None else _text(error)
-
-
-def _text(error: BaseException) -> str:
-    return str(error) if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {error}"
 
 
 def tested_cell(problem: PlannedProblem, method: str, params: dict[str, Any], permutations: int) -> StrengthFigures:
