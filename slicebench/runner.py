@@ -276,6 +276,23 @@ def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, P
     return TestTruth(np.asarray(test.ids), labels, truth.minority(test.ids)), facts
 
 
+def build_absent(
+    executor: Executor, problems: Iterable[PlannedProblem], say: Callable[[str], object]
+) -> dict[str, str]:
+    """Build the `problems` that are not in the cache; what went wrong, by the problem's identity."""
+    wanted = {problem.identity: problem for problem in problems}
+    absent = {key: problem for key, problem in wanted.items() if not frozen_folder(problem).exists()}
+    builds = {key: executor.submit(prepare_problem, one, frozen_folder(one)) for key, one in absent.items()}
+    broken = {}
+    for key, future in builds.items():
+        say(f"building {absent[key]}")
+        while not wait([future], timeout=0.5).done:  # the timeout lets Ctrl-C through
+            pass
+        if (error := future.exception()) is not None:
+            broken[key] = f"the problem could not be built: {message_of(error)}"
+    return broken
+
+
 def run_cell(folder: Path, problem: str, method: str, params: dict[str, Any]) -> CellResult:
     """Evaluate a cell in a worker process; the record bears the suite's name for the problem."""
     from dataclasses import replace

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from slicebench.console import ProgressReport, _duration
+from slicebench.console import ProgressReport
+from slicebench.console.progress import _duration
 from slicebench.record import Record
 from slicebench.runner import Progress
 from slicebench.suite import Cell, PlannedProblem

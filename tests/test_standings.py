@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from slicebench.console import _short, print_board
+from slicebench.console import print_board
+from slicebench.console._shared import short
 from slicebench.errors import StorageError
 from slicebench.markdown import captions_table, methods_table, pairs_table, scores_table
 from slicebench.method import SliceScores
@@ -201,4 +202,4 @@ def test_markdown_says_the_same(run):
     [(0.52, ".52"), (-0.04, "-.04"), (1.0, "1.00"), (-1.0, "-1.00"), (-0.001, ".00"), (0.999, "1.00")],
 )
 def test_short_numbers(value, text):
-    assert _short(value) == text
+    assert short(value) == text

@@ -233,7 +233,7 @@ def test_the_picture_is_a_png_and_needs_matplotlib(done, tmp_path, monkeypatch):
     assert (tmp_path / "new" / "sweep.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ConfigError, match=r"ends in \.png"):
         draw_sweep(report, tmp_path / "sweep.html")
-    monkeypatch.setattr("slicebench.sweep.picture.find_spec", lambda _: None)
+    monkeypatch.setattr("slicebench.plots.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"slicebench\[figures\]"):
         draw_sweep(report, tmp_path / "sweep.png")
 

@@ -47,7 +47,8 @@ def sweep_command(
     slicebench sweep --problem scenes-rare --param keep=0.1,0.25,0.5,1 --permutations 199
     slicebench sweep --dataset gaussian --set plant=label_noise --param flip=0.1,0.2,0.4 --method confidence --picture flip.png
     """
-    from slicebench.sweep.picture import check_picture, draw_sweep
+    from slicebench.plots import check_picture
+    from slicebench.sweep.picture import draw_sweep
     from slicebench.sweep.report import checked_metric, sweep_report
 
     checked_metric(metric)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,12 @@ from slicebench.controls.replicates import ChunkResult, Replicate, run_chunk
 from slicebench.errors import ConfigError, message_of
 from slicebench.executor import as_they_end
 from slicebench.model_files import save_model, stored_model
-from slicebench.runner import Limits, local_executor, prepare_problem
+from slicebench.runner import Limits, build_absent, local_executor
 from slicebench.shelf import frozen_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Future
     from pathlib import Path
 
     from slicebench.board import ControlBoard
@@ -87,7 +86,8 @@ def _computed(missing: list[Chunk], limits: Limits, on_progress: Report) -> Iter
     if not missing:
         return
     with local_executor(limits, len(missing)) as executor:
-        broken = _build(executor, missing, lambda what: on_progress(0, len(missing), what))
+        problems = [chunk.cell.problem for chunk in missing]
+        broken = build_absent(executor, problems, lambda what: on_progress(0, len(missing), what))
         tasks: dict[Future[ChunkResult], Chunk] = {}
         for chunk in missing:
             problem = chunk.cell.problem
@@ -98,21 +98,6 @@ def _computed(missing: list[Chunk], limits: Limits, on_progress: Report) -> Iter
         for chunk, future in as_they_end(tasks):
             error = future.exception()
             yield chunk, future.result() if error is None else _failed(chunk, message_of(error))
-
-
-def _build(executor: Executor, missing: list[Chunk], say: Callable[[str], object]) -> dict[str, str]:
-    """Build the problems that are not there; what went wrong, by the problem's identity."""
-    problems = {chunk.cell.problem.identity: chunk.cell.problem for chunk in missing}
-    absent = {key: problem for key, problem in problems.items() if not frozen_folder(problem).exists()}
-    builds = {key: executor.submit(prepare_problem, one, frozen_folder(one)) for key, one in absent.items()}
-    broken = {}
-    for key, future in builds.items():
-        say(f"building {absent[key]}")
-        while not wait([future], timeout=0.5).done:  # the timeout lets Ctrl-C through
-            pass
-        if (error := future.exception()) is not None:
-            broken[key] = f"the problem could not be built: {message_of(error)}"
-    return broken
 
 
 def _failed(chunk: Chunk, reason: str) -> ChunkResult:

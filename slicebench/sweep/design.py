@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from slicebench.assignments import assignment, kind_of, read_value
 from slicebench.errors import ConfigError, did_you_mean
 from slicebench.registry import DATASETS
 from slicebench.suite import ProblemSpec, Suite
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 METHODS = ("svm_directions", "confidence")
 SEEDS = (0, 1, 2)
-KINDS = {"bool": bool, "int": int, "float": float, "str": str}
 
 
 @dataclass(frozen=True)
@@ -108,67 +107,25 @@ def _sweep(
         key, value = assignment("--set", setting)
         if key == name or key in set_to:
             raise ConfigError(f"--set {setting}: {key!r} is {'the swept parameter' if key == name else 'set twice'}")
-        set_to[key] = _read(dataset, key, value)
+        set_to[key] = read_value(DATASETS.load(dataset), dataset, key, value)
     others = {key: value for key, value in fixed.items() if key != name}
     return Sweep(base, dataset, name, values, {**others, **set_to}, **chosen)
 
 
-def assignment(option: str, text: str) -> tuple[str, str]:
-    """Name and value of "name=value".
-
-    >>> assignment("--set", "plant=rare")
-    ('plant', 'rare')
-    """
-    name, equals, value = (part.strip() for part in text.partition("="))
-    if not (name and equals and value):
-        expected = "name=v1,v2,..." if option == "--param" else "name=value"
-        raise ConfigError(f"{option} {text}: expected {expected}")
-    return name, value
-
-
 def _number(dataset: str, name: str, text: str) -> float:
     """One value of the swept parameter, finite."""
-    kind = _kind(dataset, name)
-    if kind not in (int, float):
+    adapter = DATASETS.load(dataset)
+    if kind_of(adapter, dataset, name) not in (int, float):
         raise ConfigError(f"{dataset}: {name} is no numeric parameter; {_numeric(dataset)} are")
-    value: float = _read(dataset, name, text)
+    value: float = read_value(adapter, dataset, name, text)
     if not math.isfinite(value):
         raise ConfigError(f"{dataset}: {name} is {text.strip()}; expected finite numbers")
     return value
 
 
-def _read(dataset: str, name: str, text: str) -> Any:
-    """Value in the parameter's own type; where that is neither number nor text, as TOML writes it."""
-    kind, text = _kind(dataset, name), text.strip()
-    if kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            wanted = "a whole number" if kind is int else "a number"
-            raise ConfigError(f"{dataset}: {name} is {text!r}; expected {wanted}") from None
-    if kind is str:
-        return text
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    if kind is bool and not isinstance(value, bool):
-        raise ConfigError(f"{dataset}: {name} is {text!r}; expected true or false")
-    return value
-
-
-def _kind(dataset: str, name: str) -> type | None:
-    """Type of an adapter's parameter: as annotated, else that of its default; None if it is not a plain one."""
-    known = inspect.signature(DATASETS.load(dataset)).parameters
-    if name not in known:
-        raise ConfigError(f"{dataset} has no parameter {name!r}; {did_you_mean(name, list(known))}")
-    parameter = known[name]
-    if parameter.annotation is inspect.Parameter.empty:
-        return KINDS.get(type(parameter.default).__name__)
-    written = inspect.formatannotation(parameter.annotation).strip("'")
-    return KINDS.get(written.removesuffix(" | None").removeprefix("None | "))
-
-
 def _numeric(dataset: str) -> str:
-    known = inspect.signature(DATASETS.load(dataset)).parameters
-    return ", ".join(name for name in known if _kind(dataset, name) in (int, float)) or "none of its parameters"
+    adapter = DATASETS.load(dataset)
+    known = inspect.signature(adapter).parameters
+    return (
+        ", ".join(name for name in known if kind_of(adapter, dataset, name) in (int, float)) or "none of its parameters"
+    )

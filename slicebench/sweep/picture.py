@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from slicebench.errors import ConfigError
 from slicebench.metrics import METRICS
+from slicebench.plots import COLOURS, check_picture, save_figure, spread
 from slicebench.sweep.report import BASE
 
 if TYPE_CHECKING:
@@ -15,20 +14,10 @@ if TYPE_CHECKING:
     from slicebench.board import Estimate
     from slicebench.sweep.report import SweepReport
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's, which the colour-blind can tell apart."""
 MARKERS = "osD^vP"
 
 LOG_FROM = 8
 """Ratio of largest to least value from which the axis is logarithmic."""
-
-
-def check_picture(path: Path) -> None:
-    """Raise `ConfigError` if no picture can be drawn to `path`."""
-    if path.suffix != ".png":
-        raise ConfigError(f"--picture {path}: expected a file name that ends in .png")
-    if find_spec("matplotlib") is None:
-        raise ConfigError("--picture needs matplotlib: pip install 'slicebench[figures]'")
 
 
 def draw_sweep(report: SweepReport, path: Path) -> None:
@@ -48,8 +37,7 @@ def draw_sweep(report: SweepReport, path: Path) -> None:
         axis.set_xlabel(report.param)
         axis.set_title(title, loc="left", fontsize=10)
     figure.suptitle(f"{report.base}: {report.param}, {len(report.seeds)} seeds", x=0.01, ha="left")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    save_figure(figure, path)
 
 
 def _panel(axis: Any, values: list[float], lines: dict[str, list[Estimate | None]]) -> None:
@@ -58,11 +46,9 @@ def _panel(axis: Any, values: list[float], lines: dict[str, list[Estimate | None
         known = [(value, e) for value, e in zip(values, estimates, strict=True) if e is not None]
         if not known:
             continue
-        below = [e.mean - e.low if e.low is not None else 0.0 for _, e in known]
-        above = [e.high - e.mean if e.high is not None else 0.0 for _, e in known]
         style = {"color": COLOURS[position % len(COLOURS)], "marker": MARKERS[position % len(MARKERS)]}
         xs, means = [value for value, _ in known], [e.mean for _, e in known]
-        axis.errorbar(xs, means, yerr=[below, above], label=label, capsize=3, markersize=4, **style)
+        axis.errorbar(xs, means, yerr=spread([e for _, e in known]), label=label, capsize=3, markersize=4, **style)
     if values[0] > 0 and values[-1] / values[0] >= LOG_FROM:
         axis.set_xscale("log")
     axis.set_xticks(values, [f"{value:g}" for value in values])
