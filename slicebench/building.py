@@ -77,6 +77,12 @@ class RawSplit:
             metadata=None if metadata is None else detached(metadata, rows),
         )
 
+    def weakly_labelled(self, noise: float, n_classes: int, rng: np.random.Generator) -> RawSplit:
+        """Same examples with the share `noise` of labels replaced by another class at random; groups stay true."""
+        wrong = rng.random(len(self.labels)) < noise
+        shift = rng.integers(1, n_classes, size=len(self.labels))
+        return replace(self, labels=np.where(wrong, (self.labels + shift) % n_classes, self.labels))
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RawProblem:

@@ -45,7 +45,7 @@ def draw_digits(
 ) -> dict[str, Digits]:
     """Disjoint random splits of the sizes asked for, by name.
 
-    With a `root`, train and val come from MNIST's train files, test from its test files, whose images no model has seen
+    With a `root`, train, val and pool come from MNIST's train files, test from its test files, whose images no model has seen
     (PROTOCOLS trap 2). `keep` gives, for some splits, the share of each digit's images that stays; what is dropped is
     dropped from the split's candidates, so the sizes hold as long as there are enough images.
 
@@ -68,8 +68,9 @@ def draw_digits(
 
 
 def sizes_of(adapter: Any) -> dict[str, int]:
-    """Sizes of the three splits that a digit problem asks for, by name."""
-    return {name: getattr(adapter, f"n_{name}") for name in ("train", "val", "test")}
+    """Sizes of the splits that a digit problem asks for, by name; a pool of none is no pool."""
+    sizes = {name: getattr(adapter, f"n_{name}", 0) for name in ("train", "val", "test", "pool")}
+    return {name: n for name, n in sizes.items() if n or name != "pool"}
 
 
 def _cut(
@@ -89,8 +90,8 @@ def _cut(
         rows = np.flatnonzero(stays)[: sizes[name]]
         if len(rows) < sizes[name]:
             raise ConfigError(
-                f"n_{name} is {sizes[name]}, but only {len(rows)} images of {of} are left for it; lower n_train, n_val or "
-                "n_test, or give a root with MNIST's files"
+                f"n_{name} is {sizes[name]}, but only {len(rows)} images of {of} are left for it; lower n_train, n_val, "
+                "n_test or n_pool, or give a root with MNIST's files"
             )
         out[name] = Digits(_decoded(source.images[order[rows]]), source.digits[order[rows]])
         order = order[rows[-1] + 1 :] if len(rows) else order
@@ -137,7 +138,9 @@ def digit_caption(
 
 def check_digits(adapter: DatasetAdapter, **highest: float) -> None:
     """Raise `ConfigError` unless each named parameter lies in 0..highest, and sizes, width and epochs are 1 or more."""
-    sizes = dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000))
+    sizes: dict[str, tuple[float, float]] = dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000))
+    if hasattr(adapter, "n_pool"):
+        sizes["n_pool"] = (0, 70_000)
     check_ranges(
         adapter, {name: (0, high) for name, high in highest.items()} | sizes | {"width": (1, 4096), "epochs": EPOCHS}
     )

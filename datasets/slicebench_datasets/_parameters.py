@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from slicebench.dataset import DatasetAdapter
 
 EPOCHS = (1, 10_000)
-COUNTS = ("n_train", "n_val", "n_test", "classes", "side", "d", "subtypes", "width", "epochs")
+COUNTS = ("n_train", "n_val", "n_test", "n_pool", "classes", "side", "d", "subtypes", "width", "epochs")
 
 
 def check_choices(adapter: DatasetAdapter, choices: Mapping[str, Collection[str]]) -> None:

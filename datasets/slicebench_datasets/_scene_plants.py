@@ -66,6 +66,10 @@ class Plant:
         values: dict[str, tuple[Any, ...]] = VALUES | {"noise": (self.scenes.noise,)} | chosen
         return pd.MultiIndex.from_product(list(values.values()), names=list(values)).to_frame(index=False)
 
+    def as_train(self, split: str) -> bool:
+        """Whether the groups of `split` are as rare as in train."""
+        return split == "train" or (split == "pool" and self.scenes.pool == "train")
+
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         """Table of n scenes, labels (n,) and groups (n, g)."""
         labels = rng.integers(self.classes, size=n)
@@ -108,7 +112,7 @@ class Correlation(Plant):
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
         """Draw class, then usual or unusual value."""
         labels = rng.integers(self.classes, size=n)
-        kind = {"train": "train", "val": self.scenes.val, "test": self.scenes.test}[split]
+        kind = {"train": "train", "val": self.scenes.val, "test": self.scenes.test, "pool": self.scenes.pool}[split]
         ratio = {"train": self.scenes.ratio, "balanced": 1.0, "natural": NATURAL_RATIO}[kind]
         unusual = rng.random(n) < 1 / (1 + ratio)
         values = np.array(self.pairs())[labels, unusual.astype(int)]
@@ -152,7 +156,7 @@ class Rare(Plant):
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
         """Draw class, then pair; in train the rare one weighs `keep` against 1 of every other."""
         labels, k = rng.integers(self.classes, size=n), self.scenes.subtypes
-        weight = self.scenes.keep if split == "train" else 1.0
+        weight = self.scenes.keep if self.as_train(split) else 1.0
         rare = rng.random(n) < weight / (weight + k - 1)
         subtype = (labels + np.where(rare, 0, rng.integers(1, k, size=n))) % k
         shape, colour = self._pair(labels, subtype)
@@ -186,7 +190,7 @@ class Corruption(Plant):
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
         """Draw class, then clean or noisy."""
         labels = rng.integers(self.classes, size=n)
-        noisy = rng.random(n) < (0.1 if split == "train" else 0.5)
+        noisy = rng.random(n) < (0.1 if self.as_train(split) else 0.5)
         noise = np.where(noisy, self.scenes.corruption, self.scenes.noise)
         return self._table(labels, rng, noise=noise), labels, noisy[:, None]
 

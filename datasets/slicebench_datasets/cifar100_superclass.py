@@ -48,6 +48,8 @@ class CIFAR100Superclass(RawDataset):
     recipe : dict, optional
         Changes to the paper's training, such as {"arch": "small_cnn", "width": 48}.
     encoder : str
+    pool_noise : float
+        Share of the pool's labels that are wrong, drawn among the other classes: a weak labeller's.
 
     References
     ----------
@@ -81,6 +83,7 @@ class CIFAR100Superclass(RawDataset):
         indices: str | None = None,
         recipe: dict[str, Any] | None = None,
         encoder: str = "open_clip:ViT-B-32/openai",
+        pool_noise: float = 0.0,
     ) -> None:
         self.root = root
         self.split = split
@@ -88,6 +91,7 @@ class CIFAR100Superclass(RawDataset):
         self.indices = indices
         self.recipe = recipe
         self.encoder = encoder
+        self.pool_noise = pool_noise
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
@@ -96,12 +100,12 @@ class CIFAR100Superclass(RawDataset):
         from slicebench_datasets._splits import recipe_from
 
         check_choices(self, {"split": ("40/20/40", "80/20")})
-        check_ranges(self, {"keep": (0, 1)})
+        check_ranges(self, {"keep": (0, 1), "pool_noise": (0, 1)})
         check_indices(self.indices, self.family)
         recipe_from(PAPER, self.recipe)
 
-    def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are the published ones
-        """Read and split; one subclass of each superclass is thinned in train."""
+    def raw(self, seed: int) -> RawProblem:
+        """Read and split as published; one subclass of each superclass is thinned in train. The seed is that of weak labels."""
         from slicebench.building import RawProblem, provenance_of
         from slicebench.captions.grammar import caption_set
         from slicebench.captions.naming import captions_naming
@@ -110,15 +114,19 @@ class CIFAR100Superclass(RawDataset):
         cifar = self.read()
         rare = [cifar.names["fine_label"][c].replace("_", " ") for c in RARE]
         captions = caption_set("cifar100", cifar.names["coarse_label"])
+        splits = split_up(
+            self._rows(cifar) | {"test": cifar.test_rows()},
+            ids=cifar.ids,
+            inputs=cifar.pixels,
+            labels=cifar.labels["coarse_label"],
+            groups=cifar.labels["fine_label"][:, None] == np.array(RARE),
+        )
+        if "pool" in splits:
+            classes = len(cifar.names["coarse_label"])
+            splits["pool"] = splits["pool"].weakly_labelled(self.pool_noise, classes, np.random.default_rng([seed, 4]))
         return RawProblem(
             name="cifar100-superclass",
-            splits=split_up(
-                self._rows(cifar) | {"test": cifar.test_rows()},
-                ids=cifar.ids,
-                inputs=cifar.pixels,
-                labels=cifar.labels["coarse_label"],
-                groups=cifar.labels["fine_label"][:, None] == np.array(RARE),
-            ),
+            splits=splits,
             base_model=recipe_from(PAPER, self.recipe),
             encoder=self.encoder,
             class_names=cifar.names["coarse_label"],

@@ -29,7 +29,7 @@ class ColoredDigits(RawDataset):
     ----------
     root : str, optional
         Folder of MNIST files; None for scikit-learn's digits.
-    n_train, n_val, n_test : int
+    n_train, n_val, n_test, n_pool : int
     p, p_eval, label_noise : float
     pixel_noise : float
         Standard deviation of noise added to every image before it is tinted, 1 = the full range.
@@ -73,6 +73,7 @@ class ColoredDigits(RawDataset):
         width: int = 8,
         epochs: int = 15,
         encoder: str = "nano-clip",
+        n_pool: int = 0,
     ) -> None:
         self.root = root
         self.n_train = n_train
@@ -86,6 +87,7 @@ class ColoredDigits(RawDataset):
         self.width = width
         self.epochs = epochs
         self.encoder = encoder
+        self.n_pool = n_pool
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""

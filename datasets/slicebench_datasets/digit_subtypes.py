@@ -23,7 +23,7 @@ class DigitSubtypes(RawDataset):
     ----------
     root : str, optional
         Folder of MNIST files; None for scikit-learn's digits.
-    n_train, n_val, n_test : int
+    n_train, n_val, n_test, n_pool : int
         n_train counts the images that stay.
     classes : int
         2 to 5, so that every class has two digits or more.
@@ -67,6 +67,7 @@ class DigitSubtypes(RawDataset):
         width: int = 8,
         epochs: int = 15,
         encoder: str = "nano-clip",
+        n_pool: int = 0,
     ) -> None:
         self.root = root
         self.n_train = n_train
@@ -78,6 +79,7 @@ class DigitSubtypes(RawDataset):
         self.width = width
         self.epochs = epochs
         self.encoder = encoder
+        self.n_pool = n_pool
 
     def rare_digits(self) -> list[int]:
         """Rare digit of each class."""

@@ -33,8 +33,8 @@ class Scenes(RawDataset):
     plant : str
     side : int
         Pixels per edge, 8 or more.
-    n_train, n_val, n_test : int
-        Images per split.
+    n_train, n_val, n_test, n_pool : int
+        Images per split; the pool, from which an intervention may add to train, is there if it has any.
     classes : int
     label, planted : str
         Attributes, out of shape, colour, size, background, texture, distractor, lighting.
@@ -50,6 +50,10 @@ class Scenes(RawDataset):
     width, epochs : int
         Of the base model and of its training.
     encoder : str
+    pool : str
+        "balanced", the groups as in a balanced val, or "train", as in train.
+    pool_noise : float
+        Share of the pool's labels that are wrong, drawn among the other classes: a weak labeller's.
 
     Rendering costs O(n side²): 13,000 images of 32 px a second, 49,000 of 20 px, on one core.
 
@@ -90,6 +94,9 @@ class Scenes(RawDataset):
         width: int = 8,
         epochs: int = 12,
         encoder: str = "nano-clip",
+        n_pool: int = 0,
+        pool: str = "balanced",
+        pool_noise: float = 0.0,
     ) -> None:
         self.plant = plant
         self.side = side
@@ -109,6 +116,9 @@ class Scenes(RawDataset):
         self.width = width
         self.epochs = epochs
         self.encoder = encoder
+        self.n_pool = n_pool
+        self.pool = pool
+        self.pool_noise = pool_noise
 
     def raw(self, seed: int) -> RawProblem:
         """Render."""
@@ -120,12 +130,16 @@ class Scenes(RawDataset):
 
         plant = PLANTS[self.plant](self)
         splits = {}
-        for position, name in enumerate(("train", "val", "test")):
+        for position, name in enumerate(("train", "val", "test", *(("pool",) if self.n_pool else ()))):
             rng = np.random.default_rng([seed, position])
             table, labels, groups = plant.draw(name, getattr(self, f"n_{name}"), rng)
             images = render(table, self.side, rng)
             visible = table.drop(columns=list(plant.hidden))
             splits[name] = RawSplit.shuffled(name, rng, inputs=images, labels=labels, groups=groups, metadata=visible)
+        if "pool" in splits:
+            splits["pool"] = splits["pool"].weakly_labelled(
+                self.pool_noise, self.classes, np.random.default_rng([seed, 4])
+            )
         captions = plant.captions()
         return RawProblem(
             name=f"scenes-{self.plant}",
@@ -159,6 +173,7 @@ class Scenes(RawDataset):
             "planted": VALUES.keys() - ({self.label} if self.plant == "correlation" else set()),
             "val": ("balanced", "train"),
             "test": ("balanced", "natural"),
+            "pool": ("balanced", "train"),
         }
         check_choices(self, choices)
         most = len(VALUES["colour" if self.plant == "rare" else self.label])
@@ -172,6 +187,8 @@ class Scenes(RawDataset):
             "keep": (0, 1),
             "noise": (0, 2),
             "corruption": (0, 2),
+            "pool_noise": (0, 1),
+            "n_pool": (0, 10**7),
             **dict.fromkeys(("n_train", "n_val", "n_test"), (self.classes, 10**7)),
         }
         check_ranges(self, bounds)
