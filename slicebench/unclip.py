@@ -5,25 +5,21 @@ Needs `pip install 'slicebench[diffusion]'` and a pipeline in a local folder; no
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from slicebench.decoding import Decoded, Decoder
-from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.errors import ConfigError, DataError
+from slicebench.pipelines import BATCH, index_of, loaded, pixels_of
 from slicebench.validation import array_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from slicebench.problem import Problem
 
-BATCH = 4
-"""Images generated at a time."""
 EXAMPLES = 64
 """Images of a problem on which the typical length of CLIP's embeddings is measured."""
 SOURCES = {
@@ -172,12 +168,7 @@ class UnClipDecoder(Decoder):
 
 def _kind_of(folder: Path) -> str:
     """Class of the pipeline in `folder`, one of `SOURCES`."""
-    try:
-        kind = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _missing(
-            folder, SOURCES.values(), f"it has no readable model_index.json ({type(error).__name__})"
-        ) from error
+    kind = index_of(folder, SOURCES.values())["_class_name"]
     if kind not in SOURCES:
         raise ConfigError(
             f"{folder} holds a {kind}; decoding needs a pipeline that takes CLIP image embeddings: {' or '.join(SOURCES)}"
@@ -186,22 +177,15 @@ def _kind_of(folder: Path) -> str:
 
 
 def _load(folder: Path, kind: str) -> Any:
-    try:
-        from diffusers import StableUnCLIPImg2ImgPipeline
+    load = _unclip if kind == "UnCLIPImageVariationPipeline" else _stable_unclip
+    return loaded(folder, [SOURCES[kind]], lambda: load(folder))
 
-        from slicebench.encoders._batches import device
 
-        load: Any = StableUnCLIPImg2ImgPipeline.from_pretrained
-        pipeline = _unclip(folder) if kind == "UnCLIPImageVariationPipeline" else load(folder, local_files_only=True)
-    except ImportError as error:
-        raise ConfigError(
-            f"generating images needs diffusers and transformers ({error}): pip install 'slicebench[diffusion]'"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise _missing(folder, [SOURCES[kind]], reason[0]) from error
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device())
+def _stable_unclip(folder: Path) -> Any:
+    from diffusers import StableUnCLIPImg2ImgPipeline
+
+    load: Any = StableUnCLIPImg2ImgPipeline.from_pretrained
+    return load(folder, local_files_only=True)
 
 
 def _unclip(folder: Path) -> Any:
@@ -227,17 +211,10 @@ def _unclip(folder: Path) -> Any:
     return kind(**{name: part.from_pretrained(folder / name, local_files_only=True) for name, part in parts.items()})
 
 
-def _missing(folder: Path, sources: Iterable[str], reason: str) -> StorageError:
-    return StorageError(
-        f"{folder} is not a complete diffusers pipeline: {reason}. Fetch {' or '.join(sources)} from the Hugging Face hub where "
-        f"there is a network (`hf download REPOSITORY --local-dir {folder}`) and put it there."
-    )
-
-
 def _resized(images: Any, side: int) -> NDArray[np.uint8]:
     """Images (b, H, W, 3) of floats from 0 to 1 as uint8 of shape (b, side, side, 3)."""
     from PIL import Image
 
-    pixels = (np.asarray(images) * 255).round().astype(np.uint8)
-    small = [np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.LANCZOS)) for image in pixels]
+    resize, how = (side, side), Image.Resampling.LANCZOS
+    small = [np.asarray(Image.fromarray(image).resize(resize, how)) for image in pixels_of(images)]
     return np.stack(small)

@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.encoders import Encoder
+    from slicebench.generation import About
     from slicebench.problem import Problem
     from slicebench_datasets.scenes import Scenes
 
 CHUNK = 1024  # captions embedded at a time
 MENTIONED = (*VALUES, "noise")
+
+
+def scenes_of(about: About) -> Scenes:
+    """Dataset of a problem of rendered scenes; `ConfigError` for any other problem."""
+    from slicebench_datasets.scenes import Scenes
+
+    if about.dataset != "scenes":
+        raise ConfigError(f"problem {about.name!r} is of {about.dataset!r}; this renders 'scenes' and no others")
+    return Scenes(**about.params)
 
 
 class SceneDecoder(Decoder):
@@ -63,18 +73,14 @@ class SceneDecoder(Decoder):
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:  # noqa: ARG003 - takes none
         """Decoder into a problem of rendered scenes, with the problem's own encoder and seed."""
         from slicebench.encoders import make_encoder
-        from slicebench_datasets.scenes import Scenes
 
-        if problem.dataset != "scenes":
-            raise ConfigError(
-                f"problem {problem.name!r} is of {problem.dataset!r}; this decoder renders 'scenes' and no others"
-            )
+        scenes = scenes_of(problem)
         encoder = make_encoder(problem.encoder)
         if not encoder.reads_captions():
             raise ConfigError(
                 f"encoder {problem.encoder!r} reads no captions, by which scenes are found; use 'nano-clip'"
             )
-        return cls(Scenes(**problem.params), encoder, seed=problem.seed)
+        return cls(scenes, encoder, seed=problem.seed)
 
     def combinations(self, c: int) -> pd.DataFrame:
         """Attributes of the m scenes that class `c` can have, positions aside."""
