@@ -123,6 +123,13 @@ def accuracy_near(captions: Captions, test: Split, c: int, share: float = NEAR) 
     return dict(zip([captions.texts[i] for i in at], accuracies.tolist(), strict=True))
 
 
+def near_caption(embedding: NDArray[np.float32], test: Split, c: int, share: float = NEAR) -> NDArray[np.intp]:
+    """Rows of the share of class `c`'s test images that are nearest a caption's `embedding`, (d,), by cosine; ties by row."""
+    rows = np.arange(test.n) if test.labels is None else np.flatnonzero(test.labels == c)
+    similarity = _unit(test.embeddings[rows]) @ _unit(embedding[None])[0]
+    return rows[np.argsort(-similarity, kind="stable")[: max(1, round(share * len(rows)))]]
+
+
 def mean_gap(gaps: Sequence[Gap]) -> dict[str, float | None]:
     """Area of the gap averaged over classes, with the 95 % interval of the resampled images."""
     if not gaps:

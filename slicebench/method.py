@@ -25,7 +25,7 @@ from slicebench.validation import array_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, Captions
+    from slicebench.problem import AuditData, Captions, TrainedModel
     from slicebench.split import Split
 
 REQUIREMENTS = {
@@ -92,7 +92,7 @@ class SliceMethod(Parameterised):
 
     def supports(self, data: AuditData) -> str | None:
         """Reason why the method declines `data`, or None; a declined cell is skipped, not failed."""
-        missing = sorted(word for word in self.requires - {"truth"} if not _offered(word, data))
+        missing = sorted(word for word in self.requires - {"truth"} if not offered(word, data))
         return "needs " + " and ".join(REQUIREMENTS[word] for word in missing) if missing else None
 
     def fit(self, data: AuditData) -> Self:
@@ -131,6 +131,10 @@ class SliceMethod(Parameterised):
         """What a reader of the result must know of this fit, a sentence each; goes into the record."""
         return ()
 
+    def repair(self, data: AuditData, seed: int) -> TrainedModel:
+        """Train a better model by the method's own rule, from `seed`, as JTT's second stage does; most methods have none."""
+        raise NotImplementedError(f"{type(self).__name__} has no repair")
+
     def _fitted(self, attribute: str) -> Any:
         """Learnt attribute, or a `MethodError` that says to call fit first."""
         try:
@@ -146,8 +150,8 @@ def candidates_of(data: AuditData) -> Captions:
     return data.captions
 
 
-def _offered(word: str, data: AuditData) -> bool:
-    """Whether `data` has what the requirement `word` names."""
+def offered(word: str, data: AuditData) -> bool:
+    """Whether `data` has what the requirement `word` of `REQUIREMENTS` names."""
     if word not in REQUIREMENTS:
         raise MethodError(f"unknown requirement {word!r}; the words are {', '.join(sorted(REQUIREMENTS))}")
     holder = data if word in ("pool", "captions", "trainer") else data.val

@@ -175,12 +175,12 @@ class Split:
             labels=pick(self.labels),
             probs=pick(self.probs),
             correct=pick(self.correct),
-            inputs=None if self.inputs is None else _taken(self.inputs, rows),
+            inputs=None if self.inputs is None else taken(self.inputs, rows),
             metadata=None if self.metadata is None else self.metadata.iloc[rows].reset_index(drop=True),
         )
 
 
-def _taken(inputs: Inputs, rows: NDArray[np.intp]) -> Inputs:
+def taken(inputs: Inputs, rows: NDArray[np.intp]) -> Inputs:
     """`inputs[rows]`, also for sequences (a list of texts) that take one position at a time."""
     if isinstance(inputs, list | tuple):
         return [inputs[i] for i in rows]

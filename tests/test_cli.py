@@ -150,7 +150,7 @@ def test_check_method_reports_and_fails(cli, tmp_path):
     assert cli("check-method", "mine:Mine").returncode == 0
 
 
-COMMANDS = ("run", "list", "show", "check-method", "controls", "sweep", "check", "report")
+COMMANDS = ("run", "list", "show", "check-method", "controls", "sweep", "check", "report", "intervene", "select")
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), ("leaderboard", "build")])

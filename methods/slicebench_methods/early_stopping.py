@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import numpy as np
+
 from slicebench.errors import ConfigError, DataError
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._model_loss import loss_scores
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData
+    from slicebench.problem import AuditData, TrainedModel
     from slicebench.split import Split
+
+UPWEIGHT = 20.0
+"""λ_up of JTT's second stage: the least that the paper tries on images (20, 50, 100)."""
 
 
 class EarlyStopping(SliceMethod):
@@ -96,3 +101,10 @@ class EarlyStopping(SliceMethod):
 
         """
         return loss_scores(self._fitted("model_"), split, "early_stopping")
+
+    def repair(self, data: AuditData, seed: int) -> TrainedModel:
+        """Model of JTT's second stage: the base model's recipe, the early model's errors on train weighing `UPWEIGHT` times."""
+        scores, trainer = self.score(data.train), data.trainer
+        if trainer is None:
+            raise DataError("early_stopping trains a model, and data.trainer is None; give AuditData a trainer")
+        return trainer.fit(weights=np.where(np.asarray(scores.flagged), UPWEIGHT, 1.0), seed=seed)

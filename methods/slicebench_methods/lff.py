@@ -130,6 +130,12 @@ class LfF(SliceMethod):
         difficulty = relative_difficulty(biased.hardness, loss_scores(self.debiased_, split, "lff").hardness)
         return SliceScores(hardness=difficulty, flagged=difficulty > 0.5)
 
+    def repair(self, data: AuditData, seed: int) -> TrainedModel:
+        """Debiased network of the pair, trained from `seed`; errors as of `fit` with `relative_difficulty`."""
+        if not isinstance(data.trainer, JointTrainer):
+            raise DataError("lff: the debiased network needs a trainer with fit_together")
+        return data.trainer.fit_together(LearningFromFailure(q=self.q, ema=self.ema), models=2, seed=seed)[1]
+
 
 @runtime_checkable
 class JointTrainer(Protocol):

@@ -16,11 +16,13 @@ from slicebench.cli.captions import captions_command
 from slicebench.cli.check import check_command
 from slicebench.cli.controls import controls_command
 from slicebench.cli.data import check_data_command, freeze_command
+from slicebench.cli.intervene import intervene_command
 from slicebench.cli.leaderboard import build_command
 from slicebench.cli.listing import list_command, show_command
 from slicebench.cli.methods import check_method_command
 from slicebench.cli.report import report_command
 from slicebench.cli.run import run_command
+from slicebench.cli.select import select_command
 from slicebench.cli.sweep import sweep_command
 from slicebench.errors import SlicebenchError
 from slicebench.logs import speak
@@ -45,7 +47,9 @@ app.command("check-method")(check_method_command)
 app.command("freeze")(freeze_command)
 app.command("check")(check_command)
 app.command("controls")(controls_command)
+app.command("intervene")(intervene_command)
 app.command("report")(report_command)
+app.command("select")(select_command)
 app.command("sweep")(sweep_command)
 app.add_typer(data, name="data", help="Local data: what is there, what is missing, how to get it.")
 data.command("check")(check_data_command)
@@ -107,6 +111,8 @@ def _root(
     slicebench freeze --suite real           built problems to hand on, without raw data
     slicebench sweep --dataset scenes --param ratio=1,2,4,8    does a score follow the plant?
     slicebench controls                      how often a method finds something where there is nothing
+    slicebench intervene                     does acting on what a method finds repair the model?
+    slicebench select --pool pool.parquet    which of your own examples to add or relabel next
     slicebench check                         has any method got worse than the leaderboard says?
     slicebench leaderboard build             table and page from the committed records
     """

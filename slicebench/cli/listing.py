@@ -20,13 +20,15 @@ class Kind(StrEnum):
     datasets = "datasets"
     encoders = "encoders"
     decoders = "decoders"
+    interventions = "interventions"
+    generators = "generators"
     suites = "suites"
 
 
 def list_command(
     kind: Annotated[Kind | None, typer.Argument(help="Only these.")] = None, as_json: AsJson = False
 ) -> None:
-    """List methods, datasets, encoders, decoders and suites, with the state of each plugin.
+    """List methods, datasets, encoders, decoders, interventions, generators and suites, with the state of each plugin.
 
     \b
     slicebench list
@@ -70,9 +72,17 @@ def show_command(
 def _listed(kind: Kind) -> list[dict[str, Any]]:
     from slicebench.decoding import DECODERS
     from slicebench.encoders import ENCODERS
+    from slicebench.generation import GENERATORS
+    from slicebench.interventions import INTERVENTIONS
     from slicebench.registry import METHODS
 
-    registries = {Kind.methods: METHODS, Kind.encoders: ENCODERS, Kind.decoders: DECODERS}
+    registries = {
+        Kind.methods: METHODS,
+        Kind.encoders: ENCODERS,
+        Kind.decoders: DECODERS,
+        Kind.interventions: INTERVENTIONS,
+        Kind.generators: GENERATORS,
+    }
     if kind is Kind.datasets:
         from slicebench.data_report import describe_datasets
 

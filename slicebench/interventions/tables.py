@@ -1,0 +1,99 @@
+"""Boards of interventions as Markdown, for pages that quote a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from slicebench.board import Estimate
+    from slicebench.interventions.board import ArmRow, InterventionBoard
+
+
+def effects_table(board: InterventionBoard, methods: Sequence[str | None] | None = None) -> str:
+    """A line per arm: minority accuracy, differences with 95 % intervals, recovery, and what was chosen.
+
+    Only the arms of `methods`, by default of all.
+    """
+    head = (
+        "problem", "arm", "minority", "against none", "against reference", "overall, against none", "recovery", "chosen minority",
+    )  # fmt: skip
+    rows = [_effects(row) for row in board.rows if row.values and (methods is None or row.method in methods)]
+    return markdown(head, rows)
+
+
+def debugging_table(board: InterventionBoard) -> str:
+    """Data-Centric Debugging as its paper's tables have it: accuracy on seed, heldout and test, and what the search cost."""
+    head = (
+        "problem",
+        "arm",
+        "added",
+        "seed",
+        "heldout",
+        "test",
+        "heldout, against random",
+        "dimensions",
+        "MB",
+        "search s",
+    )
+    return markdown(head, [_debugging(row) for row in board.rows if row.values])
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Markdown table, the first two columns left, numbers centred."""
+    rule = ["---" if i < 2 else ":-:" for i in range(len(head))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows)) + "\n"
+
+
+def plain(value: float | None) -> str:
+    """Two decimals without the leading zero.
+
+    >>> plain(0.52), plain(None), plain(1.0)
+    ('.52', '–', '1.00')
+    """
+    return "–" if value is None else f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.2f}"
+
+
+def signed(one: Estimate | None) -> str:
+    """A difference with its interval, bold where that excludes 0."""
+    if one is None:
+        return "–"
+    if one.low is None or one.high is None:
+        return f"{one.mean:+.3f}"
+    text = f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]".replace("0.", ".")
+    return f"**{text}**" if one.low > 0 or one.high < 0 else text
+
+
+def _effects(row: ArmRow) -> tuple[str, ...]:
+    recovery = "–" if row.recovery is None else f"{row.recovery.mean:.0%}"
+    values = (
+        row.values.get("minority"),
+        row.change.get("minority"),
+        row.against.get("minority"),
+        row.change.get("overall"),
+    )
+    accuracy, against_none, against, overall = values
+    return (
+        row.problem,
+        f"{row.variant} {row.method or ''}".strip(),
+        plain(accuracy.mean if accuracy else None),
+        signed(against_none),
+        signed(against),
+        signed(overall),
+        recovery,
+        plain(row.chosen_minority),
+    )
+
+
+def _debugging(row: ArmRow) -> tuple[str, ...]:
+    means = [row.values[name].mean if name in row.values else None for name in ("seed", "heldout", "overall")]
+    cost = [row.measures.get(name) for name in ("dimensions", "megabytes", "retrieval_s")]
+    return (
+        row.problem,
+        row.variant,
+        f"{row.chosen or 0:,.0f}",
+        *(f"{100 * mean:.2f}" if mean is not None else "–" for mean in means),
+        signed(row.against.get("heldout")),
+        *("–" if value is None else f"{value:.3g}" for value in cost),
+    )

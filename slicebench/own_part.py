@@ -1,0 +1,135 @@
+"""Rows of a user's table that play one part, and their columns, checked and under names that both parts share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import DataError, did_you_mean
+from slicebench.validation import array_of, ids_of, probs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Classes = Sequence[str | int]
+
+
+class Part:
+    """Rows that play one part ("pool table", "train and val rows"); every error names part, column and row within it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As the user has it.
+    name : str
+        What the user knows the rows by.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Columns that went through the checks below, one row each. Those with a role have names that start with "@".
+
+    """
+
+    def __init__(self, frame: pd.DataFrame, name: str) -> None:
+        import pandas as pd
+
+        if not len(frame):
+            raise DataError(f"the {name} has no rows; expected one per example")
+        self.frame, self.name = frame.reset_index(drop=True), name
+        self.table = pd.DataFrame(index=self.frame.index)
+
+    def where(self, column: str) -> str:
+        """Words for a column in messages."""
+        return f"column {column!r} of the {self.name}"
+
+    def refuse(self, column: str, bad: NDArray[np.bool_], advice: str) -> None:
+        """Raise `DataError` if a row is bad."""
+        import pandas as pd
+
+        if not bad.any():
+            return
+        row = int(np.argmax(bad))
+        value = self.frame[column].iloc[row]
+        said = "has no value" if pd.isna(value) or not str(value).strip() else f"is {str(value)!r}"
+        raise DataError(f"{self.where(column)} {said} at row {row} ({int(bad.sum())} such rows); {advice}")
+
+    def column(self, name: str, advice: str = "drop or fill such rows") -> pd.Series[Any]:
+        """Column without missing values."""
+        if name not in self.frame:
+            raise DataError(f"the {self.name} has no column {name!r}; {did_you_mean(name, [*map(str, self.frame)])}")
+        self.refuse(name, self.frame[name].isna().to_numpy(), advice)
+        return self.frame[name]
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Column of finite numbers."""
+        column = self.column(name)
+        numbers: NDArray[np.float64] = array_of(
+            self.where(name), column.to_numpy(np.float64) if _numeric(column) else column, np.float64, 1
+        )
+        return numbers
+
+    def vectors(self, name: str) -> NDArray[np.float32]:
+        """Column of vectors of one length, finite."""
+        column = self.column(name)
+        if isinstance(column.iloc[0], str):
+            raise DataError(
+                f"{self.where(name)} holds text; expected vectors, which a .parquet file can hold and a .csv file cannot: name "
+                "columns of numbers as features instead"
+            )
+        vectors: NDArray[np.float32] = array_of(self.where(name), column.tolist(), np.float32, 2)
+        return vectors
+
+    def feature(self, name: str) -> NDArray[np.float64] | pd.Series[Any]:
+        """Column of finite numbers as float64, any other as words."""
+        column = self.column(name)
+        return self.numbers(name) if _numeric(column) else column.astype(str)
+
+    def ids(self, name: str) -> NDArray[np.str_]:
+        """Column of distinct ids."""
+        return ids_of(self.where(name), self.column(name).to_numpy())
+
+    def words(self, name: str) -> pd.Series[Any]:
+        """Classes as words, 1.0 as "1"; missing where the cell is empty, and everywhere if there is no such column."""
+        import pandas as pd
+
+        if name not in self.frame:
+            return pd.Series(pd.NA, index=self.frame.index, dtype="string")
+        words = self.frame[name].convert_dtypes().astype("string")
+        return words.mask((words.str.strip() == "").fillna(value=False))
+
+    def all_words(self, name: str, advice: str = "drop or fill such rows") -> pd.Series[Any]:
+        """`words`, none of them missing."""
+        self.column(name, advice)
+        words = self.words(name)
+        self.refuse(name, words.isna().to_numpy(), advice)
+        return words
+
+    def classes(self, name: str) -> tuple[str | int, ...]:
+        """Classes in a column without missing ones, in the order of `Problem.from_frame`: by size, or by the alphabet."""
+        words = self.all_words(name, "drop such rows or move them to the pool")
+        whole = self.frame[name].convert_dtypes().dtype.kind in "iu"
+        return tuple(sorted({int(word) for word in words} if whole else set(words)))
+
+    def refuse_unknown(self, name: str, words: pd.Series[Any], classes: Classes) -> None:
+        """Raise `DataError` for a word that is no class."""
+        unknown = (~words.isin([*map(str, classes)]) & ~words.isna()).to_numpy(dtype=bool)
+        listed = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
+        self.refuse(name, unknown, f"the examples of known truth have the classes {listed}")
+
+    def probabilities(self, probs: Sequence[str] | str, classes: Classes) -> NDArray[np.float32]:
+        """Columns named one by one in the order of `classes`, or by a prefix, shape (n, C)."""
+        names = [f"{probs}{c}" for c in classes] if isinstance(probs, str) else list(probs)
+        if len(names) != len(classes):
+            listed = ", ".join(map(str, classes))
+            raise DataError(f"probs names {len(names)} columns for {len(classes)} classes ({listed})")
+        values = np.stack([self.numbers(name) for name in names], axis=1)
+        return probs_of(f"probs of the {self.name}", values, len(values))
+
+
+def _numeric(column: pd.Series[Any]) -> bool:
+    return column.dtype.kind in "iufb"
