@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.generation import About
-    from slicebench.problem import AuditData
+    from slicebench.problem import AuditData, Identified
 
 SOURCES = ("stable-diffusion-v1-5/stable-diffusion-v1-5", "stabilityai/stable-diffusion-xl-base-1.0")
 """Repositories of the Hugging Face hub that hold pipelines which can be used, among many."""
@@ -82,7 +81,7 @@ class StableDiffusion(Generator):
         self.pipeline = _load(Path(folder).expanduser())
 
     @classmethod
-    def for_problem(cls, about: About, data: AuditData, argument: str | None = None) -> Self:
+    def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:
         """Generate with the pipeline in the folder `argument`."""
         if argument is None:
             raise ConfigError("the generator needs the folder of its pipeline: stable-diffusion:FOLDER")

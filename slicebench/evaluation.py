@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,30 +26,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, PlantedTruth, Problem
+    from slicebench.problem import AuditData, Identified, PlantedTruth, Problem
     from slicebench.split import Split
 
 ORACLE = "oracle"
 """The registered name of the one method that is handed the truth."""
-
-
-class Identified(Protocol):
-    """What a record says of its problem: a `Problem`, or the header of a frozen one."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def family(self) -> str: ...  # noqa: D102
-    @property
-    def dataset(self) -> str: ...  # noqa: D102
-    @property
-    def dataset_version(self) -> str: ...  # noqa: D102
-    @property
-    def params(self) -> Mapping[str, Any]: ...  # noqa: D102
-    @property
-    def seed(self) -> int: ...  # noqa: D102
-    @property
-    def encoder(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, eq=False)

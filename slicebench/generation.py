@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -19,25 +19,12 @@ from slicebench.imagefolder import captioned_files
 from slicebench.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
     from PIL import Image
 
-    from slicebench.problem import AuditData
-
-
-class About(Protocol):
-    """What a generator may know of a problem besides its data: a `Problem`, or the header of a frozen one."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def dataset(self) -> str: ...  # noqa: D102
-    @property
-    def params(self) -> Mapping[str, Any]: ...  # noqa: D102
-    @property
-    def seed(self) -> int: ...  # noqa: D102
+    from slicebench.problem import AuditData, Identified
 
 
 class Generator:
@@ -63,7 +50,7 @@ class Generator:
         self.seed = seed
 
     @classmethod
-    def for_problem(cls, about: About, data: AuditData, argument: str | None = None) -> Self:
+    def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:
         """Generator of images like those of a problem; `ConfigError` or `StorageError` where it has none."""
         raise NotImplementedError(f"{cls.__name__} has no for_problem")
 
@@ -113,7 +100,7 @@ class Generator:
 GENERATORS = Registry("slicebench.generators", "slicebench.generation:Generator")
 
 
-def make_generator(name: str, about: About, data: AuditData) -> Generator:
+def make_generator(name: str, about: Identified, data: AuditData) -> Generator:
     """Generator called `name`, such as "scenes" or "folder:PATH", of images like those of the problem with `data`.
 
     Raises
@@ -131,7 +118,7 @@ def make_generator(name: str, about: About, data: AuditData) -> Generator:
     return generator
 
 
-def image_shape(about: About, data: AuditData) -> tuple[int, ...]:
+def image_shape(about: Identified, data: AuditData) -> tuple[int, ...]:
     """Shape of one training image, (H, W) or (H, W, channels); `ConfigError` where train has no uint8 images."""
     if data.train.inputs is None:
         raise ConfigError(f"problem {about.name!r} has no raw inputs, so the size of images for it is unknown")
@@ -180,7 +167,7 @@ class FolderGenerator(Generator):
         self.files = captioned_files(self.folder)
 
     @classmethod
-    def for_problem(cls, about: About, data: AuditData, argument: str | None = None) -> Self:
+    def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:
         """Take the images of the folder `argument`."""
         if argument is None:
             raise ConfigError("the generator needs the folder of its images: folder:PATH")

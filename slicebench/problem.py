@@ -249,6 +249,25 @@ class PlantedTruth:
         return any_group
 
 
+class Identified(Protocol):
+    """What a problem is, without its data: a `Problem`, or the header of a frozen one."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def family(self) -> str: ...  # noqa: D102
+    @property
+    def dataset(self) -> str: ...  # noqa: D102
+    @property
+    def dataset_version(self) -> str: ...  # noqa: D102
+    @property
+    def params(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def seed(self) -> int: ...  # noqa: D102
+    @property
+    def encoder(self) -> str: ...  # noqa: D102
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
     """Where the data of a problem come from."""

@@ -19,15 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.encoders import Encoder
-    from slicebench.generation import About
-    from slicebench.problem import Problem
+    from slicebench.problem import Identified, Problem
     from slicebench_datasets.scenes import Scenes
 
 CHUNK = 1024  # captions embedded at a time
 MENTIONED = (*VALUES, "noise")
 
 
-def scenes_of(about: About) -> Scenes:
+def scenes_of(about: Identified) -> Scenes:
     """Dataset of a problem of rendered scenes; `ConfigError` for any other problem."""
     from slicebench_datasets.scenes import Scenes
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.generation import About
-    from slicebench.problem import AuditData
+    from slicebench.problem import AuditData, Identified
     from slicebench_datasets.scenes import Scenes
 
 
@@ -50,7 +49,7 @@ class SceneGenerator(Generator):
         self._combinations: dict[int, pd.DataFrame] = {}
 
     @classmethod
-    def for_problem(cls, about: About, data: AuditData, argument: str | None = None) -> Self:  # noqa: ARG003
+    def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:  # noqa: ARG003
         """Render for a problem of scenes, with its parameters and seed; `ConfigError` for any other."""
         return cls(scenes_of(about), seed=about.seed)
 

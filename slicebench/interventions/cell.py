@@ -18,18 +18,16 @@ from slicebench.interventions.accuracy import accuracies, groups_of
 from slicebench.interventions.contract import Audit
 from slicebench.interventions.record import InterventionRecord
 from slicebench.registry import METHODS
-from slicebench.split import taken
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from slicebench.evaluation import Identified
     from slicebench.interventions.contract import Treatment
     from slicebench.interventions.design import Arm
     from slicebench.method import SliceMethod
-    from slicebench.problem import AuditData, PlantedTruth, TrainedModel
+    from slicebench.problem import AuditData, Identified, PlantedTruth, TrainedModel
     from slicebench.split import Split
 
     Bools = NDArray[np.bool_]
@@ -68,12 +66,13 @@ def run_arm(folder: Path, arm: Arm) -> ArmResult:
         declined = _declined(arm, data)
         if declined is not None:
             return ArmResult(blank(arm, header, status="skipped", reason=declined), None)
+        notes: tuple[str, ...] = ()
         if arm.variant.make().guards_leaks:
-            data = without_leaks(data, test)
+            data, notes = without_leaks(data, test)
         trained = _train(arm, header, data, test, revealed)
     except Exception as error:  # noqa: BLE001 - whatever a stranger's plugin does costs its own arm only
         return ArmResult(blank(arm, header, status="failed", reason=message_of(error)), None)
-    return _measured(arm, header, data, test, revealed or load_truth(folder), trained)
+    return _measured(arm, header, data, test, revealed or load_truth(folder), trained, notes)
 
 
 def blank(arm: Arm, header: Identified, **outcome: Any) -> InterventionRecord:
@@ -118,7 +117,8 @@ def _declined(arm: Arm, data: AuditData) -> str | None:
 def _train(arm: Arm, header: Identified, data: AuditData, test: Split, truth: PlantedTruth | None) -> _Trained:
     intervention, out = arm.variant.make(), _Trained()
     assert data.val.correct is not None, "there are labels and a model"
-    val_errors, audit = np.flatnonzero(~data.val.correct), None
+    wrong, audit = np.flatnonzero(~data.val.correct), None
+    val_errors = data.val.take(wrong) if len(wrong) else None
     for seed in arm.seeds:
         start = perf_counter()
         if audit is None or (arm.cell is not None and "seed" in arm.cell.method_params):
@@ -129,10 +129,11 @@ def _train(arm: Arm, header: Identified, data: AuditData, test: Split, truth: Pl
         out.choosing_s.append(chosen - start)
         out.training_s.append(perf_counter() - chosen)
         out.treatments.append(treatment)
-        out.correct.append(right(model, test, np.arange(test.n)))
-        out.seed.append(right(model, data.val, val_errors))
-        if treatment.aside is not None:
-            out.deval.append(right(model, audit.pool, np.flatnonzero(np.isin(audit.pool.ids, treatment.aside))))
+        out.correct.append(right(model, test))
+        out.seed.append(np.empty(0, dtype=bool) if val_errors is None else right(model, val_errors))
+        if treatment.aside is not None and len(treatment.aside):
+            aside = np.flatnonzero(np.isin(audit.pool.ids, treatment.aside))
+            out.deval.append(right(model, audit.pool.take(aside)))
     assert audit is not None
     out.subsets = intervention.subsets(audit, test)
     return out
@@ -147,8 +148,8 @@ def _fitted(arm: Arm, data: AuditData, truth: PlantedTruth | None, seed: int) ->
     return method.fit(data)
 
 
-def without_leaks(data: AuditData, test: Split) -> AuditData:
-    """Same data, the pool without what may be copies of test examples (`retrieval.leak_free`)."""
+def without_leaks(data: AuditData, test: Split) -> tuple[AuditData, tuple[str, ...]]:
+    """Same data, the pool without what may be copies of test examples (`retrieval.leak_free`), and a note if there were any."""
     from slicebench.interventions.retrieval import leak_free
 
     pool, train = data.pool, data.train
@@ -161,25 +162,33 @@ def without_leaks(data: AuditData, test: Split) -> AuditData:
         raise DataError(
             "every pool example may be a copy of a test example: none is farther from all of them than train is"
         )
-    return data if kept.all() else replace(data, pool=pool.take(np.flatnonzero(kept)))
+    if kept.all():
+        return data, ()
+    note = f"{int((~kept).sum())} of {pool.n} pool examples are left out: they may be copies of test examples"
+    return replace(data, pool=pool.take(np.flatnonzero(kept))), (note,)
 
 
-def right(model: TrainedModel, split: Split, rows: NDArray[np.intp]) -> Bools:
-    """Whether `model` is right about the examples at `rows`, shape (len(rows),); by its threshold where it has one."""
+def right(model: TrainedModel, split: Split) -> Bools:
+    """Whether `model` is right about each example, shape (n,); by its threshold where it has one."""
     from slicebench.training.fitted import FittedModel
 
-    if not len(rows):
-        return np.empty(0, dtype=bool)
     if split.inputs is None or split.labels is None:
         raise DataError("a retrained model is judged on raw inputs and labels, which a split lacks")
-    inputs = taken(split.inputs, rows)
-    predicted = model.classify(inputs) if isinstance(model, FittedModel) else model.predict(inputs).argmax(axis=1)
-    correct: Bools = predicted == split.labels[rows]
+    predicted = (
+        model.classify(split.inputs) if isinstance(model, FittedModel) else model.predict(split.inputs).argmax(1)
+    )
+    correct: Bools = predicted == split.labels
     return correct
 
 
 def _measured(
-    arm: Arm, header: Identified, data: AuditData, test: Split, truth: PlantedTruth, trained: _Trained
+    arm: Arm,
+    header: Identified,
+    data: AuditData,
+    test: Split,
+    truth: PlantedTruth,
+    trained: _Trained,
+    notes: tuple[str, ...],
 ) -> ArmResult:
     """Record and arrays of an arm whose models are trained."""
     assert test.labels is not None
@@ -205,6 +214,7 @@ def _measured(
         base_accuracy={name: _number(row[0]) for name, row in accuracies(arrays, base=True).items()},
         group_accuracy={name: tuple(arrays["correct"][:, mask].mean(axis=1).tolist()) for name, mask in groups.items()},
         **_chosen(trained.treatments, data, truth),
+        notes=(*notes, *dict.fromkeys(note for treatment in trained.treatments for note in treatment.notes)),
         choosing_s=float(np.mean(trained.choosing_s)),
         training_s=float(np.mean(trained.training_s)),
     )
@@ -212,11 +222,14 @@ def _measured(
 
 
 def _chosen(treatments: list[Treatment], data: AuditData, truth: PlantedTruth) -> dict[str, Any]:
-    """What the budget was spent on, and what was noted."""
+    """What the budget was spent on, and what was measured on the way."""
     label_of: dict[str, int] = {}
     for split in (data.train, data.pool):
         if split is not None and split.labels is not None:
             label_of |= dict(zip(split.ids.tolist(), split.labels.tolist(), strict=True))
+    strange = next((key for t in treatments for key in t.chosen.tolist() if key not in label_of), None)
+    if strange is not None:
+        raise DataError(f"the treatment chose {strange!r}, which is no id of train or pool")
     classes = [np.array([label_of[key] for key in t.chosen.tolist()], dtype=np.int64) for t in treatments]
     counts = np.mean([np.bincount(c, minlength=len(data.class_names)) for c in classes], axis=0)
     shares = [truth.minority(t.chosen).mean() for t in treatments if len(t.chosen)] if truth.group_names else []
@@ -227,7 +240,6 @@ def _chosen(treatments: list[Treatment], data: AuditData, truth: PlantedTruth) -
         "chosen_minority": float(np.mean(shares)) if shares else None,
         "trained_on": data.train.n + float(np.mean(added)),
         "measures": measures,
-        "notes": tuple(dict.fromkeys(note for t in treatments for note in t.notes)),
     }
 
 

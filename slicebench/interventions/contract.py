@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.evaluation import Identified
     from slicebench.method import SliceMethod
-    from slicebench.problem import AuditData, TrainedModel
+    from slicebench.problem import AuditData, Identified, TrainedModel
     from slicebench.split import Inputs, Split
     from slicebench.training.fitted import FittedModel
 

@@ -178,7 +178,7 @@ class Held(NamedTuple):
 class Neighbours:
     """Pairs of a query and a pool row with their distance, (m,) each, by query, then distance, then row.
 
-    `reach` (q,) bounds from above the distance of each query's `width`-th neighbour; infinite while it is not known.
+    `reach` (q,) is the largest distance at which a row to come can still be among the `width` nearest; infinite at first.
     """
 
     width: int
@@ -206,7 +206,7 @@ class Neighbours:
         self.query, self.row, self.distance, self._waiting = query[order], row[order], distance[order], []
         full = counts >= self.width
         last = np.cumsum(np.minimum(counts, self.width))[full] - 1
-        self.reach[full] = np.minimum(self.reach[full], self.distance[last])
+        self.reach[full] = np.minimum(self.reach[full], np.nextafter(self.distance[last], -np.inf))
 
 
 def nearest(

@@ -8,7 +8,7 @@ import numpy as np
 
 from slicebench.captioning import hard_and_easy, near_caption
 from slicebench.errors import ConfigError, did_you_mean
-from slicebench.generation import make_generator
+from slicebench.generation import GENERATORS, make_generator
 from slicebench.interventions.contract import Added, Intervention, Treatment, retrained, treated
 from slicebench.method import candidates_of
 
@@ -53,7 +53,7 @@ class Synthesise(Intervention):
     reference: ClassVar[Mapping[str, Any]] = {"prompt": "reference"}
 
     def __init__(
-        self, *, prompt: str = "hard", n: int = 100, generator: str = "scenes", epochs: int = 10, rate: float = 0.02
+        self, *, prompt: str = "hard", n: int = 100, generator: str = "scenes", epochs: int = 10, rate: float = 0.1
     ) -> None:
         self.prompt = prompt
         self.n = n
@@ -70,6 +70,7 @@ class Synthesise(Intervention):
                 raise ConfigError(f"synthesise: {name} is {getattr(self, name)}; expected 1 or more")
         if not 0 < self.rate < np.inf:
             raise ConfigError(f"synthesise: rate is {self.rate}; expected a number above 0")
+        GENERATORS.load_with_argument(self.generator)
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
         """Choose a caption per class, and generate."""

@@ -60,7 +60,7 @@ def signed(one: Estimate | None) -> str:
     if one is None:
         return "–"
     if one.low is None or one.high is None:
-        return f"{one.mean:+.3f}"
+        return f"{one.mean:+.3f}".replace("0.", ".")
     text = f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]".replace("0.", ".")
     return f"**{text}**" if one.low > 0 or one.high < 0 else text
 
