@@ -39,6 +39,11 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "interventions": ("upweight", "filter"),
         "filters": Filters(methods=("confidence", "domino", "svm_directions"), seeds=tuple(range(10))),
     },
+    "flagged": {
+        "interventions": ("upweight",),
+        "settings": ("upweight.like=svm_directions",),
+        "filters": Filters(methods=("svm_directions",), seeds=tuple(range(10))),
+    },
     "rules": {
         "interventions": ("upweight",),
         "settings": ("upweight.rule=factor,balanced,soft",),

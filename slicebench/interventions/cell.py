@@ -17,6 +17,7 @@ from slicebench.frozen import load_audit, load_header, load_truth
 from slicebench.interventions.accuracy import accuracies, groups_of
 from slicebench.interventions.contract import Audit
 from slicebench.interventions.record import InterventionRecord
+from slicebench.interventions.retrieval import leak_free
 from slicebench.registry import METHODS
 
 if TYPE_CHECKING:
@@ -150,8 +151,6 @@ def _fitted(arm: Arm, data: AuditData, truth: PlantedTruth | None, seed: int) ->
 
 def without_leaks(data: AuditData, test: Split) -> tuple[AuditData, tuple[str, ...]]:
     """Same data, the pool without what may be copies of test examples (`retrieval.leak_free`), and a note if there were any."""
-    from slicebench.interventions.retrieval import leak_free
-
     pool, train = data.pool, data.train
     assert pool is not None
     assert train.labels is not None

@@ -74,7 +74,8 @@ def _dots(axis: Any, rows: Sequence[ArmRow]) -> None:
                 _bar(axis, row.change[part], y + shift, marker, colour, faint=part == "overall")
     axis.axvline(0, color="#555555", linewidth=0.8)
     axis.set_yticks(range(len(rows)), [f"{row.variant} {row.method or ''}".strip() for row in rows], fontsize=8)
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.tick_params(axis="x", labelbottom=True, labelsize=8)
     axis.set_xlabel("change of accuracy: ● minority, | overall", fontsize=8)
 
 

@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from slicebench.interventions.board import ArmRow, InterventionBoard
 
 
+SUBSETS = {"near_hard": "near the hard caption, against reference", "near_easy": "near the easy one"}
+"""Parts of test that synthesis adds, with their headings."""
+
+
 def effects_table(board: InterventionBoard, methods: Sequence[str | None] | None = None) -> str:
     """A line per arm: minority accuracy, differences with 95 % intervals, recovery, and what was chosen.
 
-    Only the arms of `methods`, by default of all.
+    Only the arms of `methods`, by default of all. Where test has parts near captions, their differences too.
     """
-    head = (
-        "problem", "arm", "minority", "against none", "against reference", "overall, against none", "recovery", "chosen minority",
-    )  # fmt: skip
-    rows = [_effects(row) for row in board.rows if row.values and (methods is None or row.method in methods)]
-    return markdown(head, rows)
+    rows = [row for row in board.rows if row.values and (methods is None or row.method in methods)]
+    subsets = [name for name in SUBSETS if any(name in row.against for row in rows)]
+    head = ["problem", "arm", "minority", "against none", "against reference", *(SUBSETS[name] for name in subsets)]
+    head += ["overall, against none", "recovery", "chosen minority"]
+    return markdown(head, [_effects(row, subsets) for row in rows])
 
 
 def debugging_table(board: InterventionBoard) -> str:
@@ -65,23 +69,16 @@ def signed(one: Estimate | None) -> str:
     return f"**{text}**" if one.low > 0 or one.high < 0 else text
 
 
-def _effects(row: ArmRow) -> tuple[str, ...]:
-    recovery = "–" if row.recovery is None else f"{row.recovery.mean:.0%}"
-    values = (
-        row.values.get("minority"),
-        row.change.get("minority"),
-        row.against.get("minority"),
-        row.change.get("overall"),
-    )
-    accuracy, against_none, against, overall = values
+def _effects(row: ArmRow, subsets: Sequence[str]) -> tuple[str, ...]:
+    minority = row.values.get("minority")
     return (
         row.problem,
         f"{row.variant} {row.method or ''}".strip(),
-        plain(accuracy.mean if accuracy else None),
-        signed(against_none),
-        signed(against),
-        signed(overall),
-        recovery,
+        plain(minority.mean if minority else None),
+        signed(row.change.get("minority")),
+        *(signed(row.against.get(name)) for name in ("minority", *subsets)),
+        signed(row.change.get("overall")),
+        "–" if row.recovery is None else f"{row.recovery.mean:.0%}",
         plain(row.chosen_minority),
     )
 
