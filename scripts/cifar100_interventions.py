@@ -23,15 +23,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cifar100_captions import conse, kept
+from interventions import put
 
 from slicebench.building import build_problem
 from slicebench.captions.grammar import caption_set
 from slicebench.console import print_interventions
 from slicebench.frozen import save_problem
+from slicebench.intervention_report import debugging_table
 from slicebench.interventions.design import plan_arms
 from slicebench.interventions.effects import intervention_board
 from slicebench.interventions.picture import draw_interventions
 from slicebench.interventions.run import run_arms
+from slicebench.markdown import table
 from slicebench.runner import Limits
 from slicebench.suite import ProblemSpec, Suite
 from slicebench.training import Recipe
@@ -89,6 +92,20 @@ def board_of(name: str, asked: argparse.Namespace, noise: float, **options: Any)
     return board
 
 
+def filtering_table(board: InterventionBoard) -> str:
+    """Minority and overall accuracy by K and method, published figures last."""
+    methods = ("none", "random", "confidence", "svm_directions", "oracle")
+    rows = []
+    for part in ("minority", "overall"):
+        for k in (25, 50, 75, 100):
+            arms = {row.method or "none": row for row in board.rows if row.variant in ("none", f"filter k={k}")}
+            rows.append([f"{part}, K = {k}", *(f"{arms[method].values[part].mean:.3f}" for method in methods)])
+    rows += [
+        [f"published: {what}", *(f"{figures.get(m, '–')}" for m in methods)] for what, figures in PUBLISHED.items()
+    ]
+    return table(["accuracy", *methods], rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with cifar100/ and weights_mobilenet_v2/")
@@ -107,14 +124,21 @@ def main() -> None:
         asked,
         NOISE,
         interventions=("dcd",),
-        settings=("dcd.selection=nearest,random,complete", "dcd.n=5", "dcd.n_val=1"),
+        settings=("dcd.selection=nearest,random,complete", "dcd.n=1", "dcd.n_val=0"),
     )
     ablation = board_of(
         "cifar100-whole-pool",
         asked,
         NOISE,
         interventions=("dcd",),
-        settings=("dcd.same_label=true,false", "dcd.n=5", "dcd.n_val=1"),
+        settings=("dcd.same_label=true,false", "dcd.n=1", "dcd.n_val=0"),
+    )
+    shared = board_of(
+        "cifar100-shared-errors",
+        asked,
+        NOISE,
+        interventions=("dcd",),
+        settings=("dcd.selection=nearest,random,complete", "dcd.models=4", "dcd.n=2", "dcd.n_val=0"),
     )
     out = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -124,8 +148,11 @@ def main() -> None:
         "filtering": filtering.model_dump(mode="json"),
         "debugging": debugging.model_dump(mode="json"),
         "whole_pool": ablation.model_dump(mode="json"),
+        "shared_errors": shared.model_dump(mode="json"),
     }
     asked.out.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+    put("cifar100-filtering", filtering_table(filtering))
+    put("cifar100-debugging", "\n".join(map(debugging_table, (debugging, ablation, shared))))
 
 
 if __name__ == "__main__":

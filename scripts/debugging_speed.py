@@ -88,6 +88,7 @@ def run(asked: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     embeddings = Embeddings(asked.classes, asked.dimensions, rng)
     seed_labels, pool_labels = (rng.integers(asked.classes, size=n) for n in (asked.seeds, asked.pool))
     seeds, path = embeddings.draw(seed_labels, FAILING), folder / "pool.f32"
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_pool(path, pool_labels, embeddings)
     product = partial(product_alone, seeds)
     by_label = partial(retrieve, seeds, n=asked.n, seed_labels=seed_labels, pool_labels=pool_labels)

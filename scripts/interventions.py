@@ -17,12 +17,13 @@ import numpy as np
 from slicebench.encoders import make_encoder
 from slicebench.encoders.cached import embed
 from slicebench.frozen import load_audit, load_truth
+from slicebench.intervention_report import debugging_table, effects_table
 from slicebench.interventions.design import plan_arms
 from slicebench.interventions.effects import intervention_board
 from slicebench.interventions.picture import draw_interventions
 from slicebench.interventions.retrieval import retention
 from slicebench.interventions.run import run_arms
-from slicebench.interventions.tables import debugging_table, effects_table, markdown
+from slicebench.markdown import table
 from slicebench.model_files import save_model
 from slicebench.runner import Limits
 from slicebench.shelf import build_missing, frozen_folder
@@ -119,15 +120,15 @@ def retained() -> None:
         cells = [f"{one[k]:.2f}" for one in found for k in KS]
         rows.append([f"`{name}`", str(embeddings.shape[1]), *cells])
     head = ["encoder", "dimensions", *(f"{what}, k = {k}" for what in ("class", "context") for k in KS)]
-    put("retention", markdown(head, rows))
+    put("retention", table(head, rows))
 
 
-def put(name: str, table: str) -> None:
+def put(name: str, text: str) -> None:
     """Put a table into the page, between <!-- name --> and the next <!-- / -->."""
-    text, start, end = PAGE.read_text(encoding="utf-8"), f"<!-- {name} -->\n", "<!-- / -->"
-    if start in text:
-        before, _, rest = text.partition(start)
-        PAGE.write_text(before + start + table + end + rest.partition(end)[2], encoding="utf-8")
+    page, start, end = PAGE.read_text(encoding="utf-8"), f"<!-- {name} -->\n", "<!-- / -->"
+    if start in page:
+        before, _, rest = page.partition(start)
+        PAGE.write_text(before + start + text + end + rest.partition(end)[2], encoding="utf-8")
 
 
 def main() -> None:

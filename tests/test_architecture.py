@@ -70,7 +70,7 @@ LAYERS = [
         "interventions",
         "selection",
     },
-    {"caption_report", "markdown", "sweep", "page", "report", "timing"},
+    {"caption_report", "intervention_report", "markdown", "sweep", "page", "report", "timing"},
     {"leaderboard"},
     {"gate"},
     {"console"},

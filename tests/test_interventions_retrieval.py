@@ -253,6 +253,20 @@ def test_bounds_hold_and_are_tight(d, scale, dtype):
         assert excess < 3e-6 * (d + 10) * exact.max()
 
 
+@pytest.mark.parametrize("block", [1, 6, 50, 4096])
+def test_nearest_of_many_that_are_about_as_far(monkeypatch, block):
+    """In 200 dimensions distances lie within a few percent, and rows that come later displace earlier ones all the time."""
+    monkeypatch.setattr(kernel, "POOL_BLOCK", block)
+    rng = np.random.default_rng(10)
+    queries, pool = rng.standard_normal((9, 200)), rng.standard_normal((700, 200)).astype(np.float32)
+    found = nearest(queries, Pool("pool", pool), 20)
+    exact = all_distances(queries, pool)
+    order = np.argsort(exact, axis=1, kind="stable")[:, :20]
+    np.testing.assert_array_equal(found.row.reshape(9, 20), order)
+    np.testing.assert_array_equal(found.query, np.repeat(np.arange(9), 20))
+    np.testing.assert_array_equal(found.distance.reshape(9, 20), np.take_along_axis(exact, order, axis=1))
+
+
 def test_distance_does_not_depend_on_the_block():
     rng = np.random.default_rng(6)
     a, b = rng.standard_normal((7, 385)), rng.standard_normal((90, 385)).astype(np.float32)

@@ -134,26 +134,23 @@ class DCD(Intervention):
 
     def _found(self, audit: Audit, seeds: Rows) -> tuple[Rows, Rows, dict[str, float]]:
         """Rows of the pool that are put aside and that debug, and what the search was like."""
-        pool, labels = audit.pool, _labels(audit.pool)
-        of_val, of_pool = self._embedded(audit.data)
-        own = _labels(audit.data.val)[seeds]
-        everything = np.arange(pool.n)
+        pool, (of_val, of_pool) = audit.pool, self._embedded(audit.data)
+        own, labels = _labels(audit.data.val)[seeds], _labels(pool)
+        if not self.same_label:
+            own, labels = np.zeros_like(own), np.zeros_like(labels)
 
-        def search(among: Rows, n: int) -> Rows:
-            if not n or not len(among):
-                return among[:0]
-            pair = (own, labels[among]) if self.same_label else (None, None)
-            found = retrieve(of_val[seeds], of_pool[among], n, seed_labels=pair[0], pool_labels=pair[1])
-            return np.sort(among[found.rows])
+        def search(taken: Rows, n: int) -> Rows:
+            if not n:
+                return taken[:0]
+            left = labels.copy()
+            left[taken] = -1  # no seed has that label
+            return np.sort(retrieve(of_val[seeds], of_pool, n, seed_labels=own, pool_labels=left).rows)
 
-        aside = search(everything, self.n_val)
-        debug = search(np.setdiff1d(everything, aside), self.n)
+        aside = search(np.empty(0, dtype=np.intp), self.n_val)
+        debug = search(aside, self.n)
         d = of_pool.shape[1]
-        return (
-            aside,
-            debug,
-            {"dimensions": float(d), "megabytes": of_pool.dtype.itemsize * d * (pool.n + len(seeds)) / 1e6},
-        )
+        megabytes = of_pool.dtype.itemsize * d * (pool.n + len(seeds)) / 1e6
+        return aside, debug, {"dimensions": float(d), "megabytes": megabytes}
 
     def _embedded(self, data: AuditData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings of val and pool in the space that is searched."""

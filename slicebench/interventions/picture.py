@@ -18,7 +18,7 @@ PARTS = (("minority", "o"), ("overall", "|"))
 """What is drawn of each arm, with its marker."""
 LEAST_VALUES = 3
 """Values of a parameter from which its effect is drawn as a line."""
-PANEL = 4.6
+PANEL = 5.0
 """Inches."""
 
 
@@ -73,10 +73,13 @@ def _dots(axis: Any, rows: Sequence[ArmRow]) -> None:
             if part in row.change:
                 _bar(axis, row.change[part], y + shift, marker, colour, faint=part == "overall")
     axis.axvline(0, color="#555555", linewidth=0.8)
-    axis.set_yticks(range(len(rows)), [f"{row.variant} {row.method or ''}".strip() for row in rows], fontsize=8)
+    only = len({row.intervention for row in rows}) == 1
+    names = [row.variant.removeprefix(row.intervention).strip() if only else row.variant for row in rows]
+    labels = [f"{name} {row.method or ''}".strip() or row.variant for name, row in zip(names, rows, strict=True)]
+    axis.set_yticks(range(len(rows)), labels, fontsize=8)
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.tick_params(axis="x", labelbottom=True, labelsize=8)
-    axis.set_xlabel("change of accuracy: ● minority, | overall", fontsize=8)
+    axis.set_xlabel("change: ● minority, | overall accuracy", fontsize=8, loc="left")
 
 
 def _bar(axis: Any, one: Estimate, y: float, marker: str, colour: str, *, faint: bool) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from slicebench.markdown import table
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from slicebench.board import Estimate
     from slicebench.interventions.board import ArmRow, InterventionBoard
@@ -24,30 +26,22 @@ def effects_table(board: InterventionBoard, methods: Sequence[str | None] | None
     subsets = [name for name in SUBSETS if any(name in row.against for row in rows)]
     head = ["problem", "arm", "minority", "against none", "against reference", *(SUBSETS[name] for name in subsets)]
     head += ["overall, against none", "recovery", "chosen minority"]
-    return markdown(head, [_effects(row, subsets) for row in rows])
+    return table(head, [_effects(row, subsets) for row in rows])
 
 
 def debugging_table(board: InterventionBoard) -> str:
-    """Data-Centric Debugging as its paper's tables have it: accuracy on seed, heldout and test, and what the search cost."""
-    head = (
-        "problem",
-        "arm",
-        "added",
-        "seed",
-        "heldout",
-        "test",
-        "heldout, against random",
-        "dimensions",
-        "MB",
-        "search s",
-    )
-    return markdown(head, [_debugging(row) for row in board.rows if row.values])
+    """Data-Centric Debugging as its paper's tables have it: accuracy on seed, heldout and test in per cent, and the search.
 
-
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown table, the first two columns left, numbers centred."""
-    rule = ["---" if i < 2 else ":-:" for i in range(len(head))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows)) + "\n"
+    With a column for the test examples that several models get wrong, where they are known.
+    """
+    rows = [row for row in board.rows if row.values]
+    parts = ["seed", "heldout", "heldout_all", "overall"]
+    if not any("heldout_all" in row.values for row in rows):
+        parts.remove("heldout_all")
+    names = {"overall": "test", "heldout_all": "heldout, all models"}
+    head = ["problem", "arm", "added", *(names.get(part, part) for part in parts)]
+    head += ["heldout, against random", "dimensions", "MB", "search s"]
+    return table(head, [_debugging(row, parts) for row in rows])
 
 
 def plain(value: float | None) -> str:
@@ -83,14 +77,14 @@ def _effects(row: ArmRow, subsets: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _debugging(row: ArmRow) -> tuple[str, ...]:
-    means = [row.values[name].mean if name in row.values else None for name in ("seed", "heldout", "overall")]
+def _debugging(row: ArmRow, parts: Sequence[str]) -> tuple[str, ...]:
+    means = [row.values[name].mean if name in row.values else None for name in parts]
     cost = [row.measures.get(name) for name in ("dimensions", "megabytes", "retrieval_s")]
     return (
         row.problem,
         row.variant,
         f"{row.chosen or 0:,.0f}",
-        *(f"{100 * mean:.2f}" if mean is not None else "–" for mean in means),
+        *("–" if mean is None else f"{100 * mean:.2f}" for mean in means),
         signed(row.against.get("heldout")),
         *("–" if value is None else f"{value:.3g}" for value in cost),
     )
