@@ -352,8 +352,8 @@ def test_a_problem_opens_by_click_enter_and_link(visit, board):
     page = visit(at="#problems")
     page.click("#heat a:text-is('scenes-rare')")
     article = page.locator("article.problem:visible")
-    assert article.locator("h3").inner_text() == "scenes-rare"
-    assert page.locator("#heat").is_hidden()
+    expect(article.locator("h3")).to_have_text("scenes-rare")  # the page follows its address in an event of its own
+    expect(page.locator("#heat")).to_be_hidden()
     text = article.inner_text()
     assert board.problems[1].how in text
     assert "metadata_tree skipped: needs metadata columns" in text
@@ -363,12 +363,12 @@ def test_a_problem_opens_by_click_enter_and_link(visit, board):
     row = article.locator("tr", has_text="spotlight")
     assert [f"{v:.2f}".replace("-", "−") for v in by_seed.values()] == row.locator("td").all_inner_texts()[-5:]
     page.go_back()
-    assert page.locator("#heat").is_visible()
+    expect(page.locator("#heat")).to_be_visible()
     page.locator("#heat a:text-is('gaussian-ring')").focus()
     page.keyboard.press("Enter")
-    assert page.locator("article.problem:visible h3").inner_text() == "gaussian-ring"
+    expect(page.locator("article.problem:visible h3")).to_have_text("gaussian-ring")
     page.click("article.problem:visible >> text=Next")
-    assert page.locator("article.problem:visible h3").inner_text() == "gaussian-rotated"
+    expect(page.locator("article.problem:visible h3")).to_have_text("gaussian-rotated")
     assert visit(at="#problem-madlibs-length").locator("article.problem:visible h3").inner_text() == "madlibs-length"
 
 
