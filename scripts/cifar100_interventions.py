@@ -51,6 +51,12 @@ PUBLISHED = {
 }
 """Jain et al., read in their notebooks and table (PROTOCOLS.md, row 13)."""
 NOISE = 0.3
+DEBUGGING = {
+    "debugging": ("dcd.selection=nearest,random,complete", "dcd.n=1"),
+    "whole-pool": ("dcd.same_label=true,false", "dcd.n=1"),
+    "shared-errors": ("dcd.selection=nearest,random,complete", "dcd.models=4", "dcd.n=2"),
+}
+"""Variants of Data-Centric Debugging: the algorithm, the ablation, and seeds that four models get wrong."""
 
 
 def adapter_of(data: Path, noise: float) -> CIFAR100Superclass:
@@ -119,40 +125,21 @@ def main() -> None:
     asked.data = asked.data.resolve()
     asked.features.parent.mkdir(parents=True, exist_ok=True)
     filtering = board_of("cifar100-filter", asked, 0.0, interventions=("filter",), settings=("filter.k=25,50,75,100",))
-    debugging = board_of(
-        "cifar100-debugging",
-        asked,
-        NOISE,
-        interventions=("dcd",),
-        settings=("dcd.selection=nearest,random,complete", "dcd.n=1", "dcd.n_val=0"),
-    )
-    ablation = board_of(
-        "cifar100-whole-pool",
-        asked,
-        NOISE,
-        interventions=("dcd",),
-        settings=("dcd.same_label=true,false", "dcd.n=1", "dcd.n_val=0"),
-    )
-    shared = board_of(
-        "cifar100-shared-errors",
-        asked,
-        NOISE,
-        interventions=("dcd",),
-        settings=("dcd.selection=nearest,random,complete", "dcd.models=4", "dcd.n=2", "dcd.n_val=0"),
-    )
+    debugging = {
+        name: board_of(f"cifar100-{name}", asked, NOISE, interventions=("dcd",), settings=(*settings, "dcd.n_val=0"))
+        for name, settings in DEBUGGING.items()
+    }
     out = {
         "date": datetime.now(UTC).date().isoformat(),
         "published": PUBLISHED,
         "recipe": RECIPE,
         "pool_noise": NOISE,
         "filtering": filtering.model_dump(mode="json"),
-        "debugging": debugging.model_dump(mode="json"),
-        "whole_pool": ablation.model_dump(mode="json"),
-        "shared_errors": shared.model_dump(mode="json"),
+        "debugging": {name: board.model_dump(mode="json") for name, board in debugging.items()},
     }
     asked.out.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
     put("cifar100-filtering", filtering_table(filtering))
-    put("cifar100-debugging", "\n".join(map(debugging_table, (debugging, ablation, shared))))
+    put("cifar100-debugging", "\n".join(map(debugging_table, debugging.values())))
 
 
 if __name__ == "__main__":

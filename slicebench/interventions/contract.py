@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from slicebench.errors import DataError
-from slicebench.method import offered
+from slicebench.method import REQUIREMENTS, offered
 from slicebench.parameters import Parameterised
 from slicebench.registry import Registry
 
@@ -124,8 +124,6 @@ class Intervention(Parameterised):
         wanted = self.requires | {"trainer", "inputs", "labels"}
         missing = sorted(word for word in wanted if not offered(word, data))
         if missing:
-            from slicebench.method import REQUIREMENTS
-
             return "needs " + " and ".join(REQUIREMENTS[word] for word in missing)
         if data.trainer is not None and not isinstance(data.trainer.recipe, Recipe):
             return "needs a trainer that follows a recipe of slicebench.training"
