@@ -208,13 +208,13 @@ def load_run(folder: Path) -> Run:
 
 def entry_of(cell: Cell) -> Entry:
     """Where the files of `cell` are."""
-    folder = f"records/{_safe(cell.problem.name)}.s{cell.problem.seed}"
+    folder = f"records/{safe_name(cell.problem.name)}.s{cell.problem.seed}"
     return Entry(
         problem=cell.problem.name,
         seed=cell.problem.seed,
         method=cell.method,
         folder=folder,
-        record=f"{_safe(cell.method)}-{cell.identity[:8]}",
+        record=f"{safe_name(cell.method)}-{cell.identity[:8]}",
         truth=truth_name(cell.problem),
     )
 
@@ -224,7 +224,8 @@ def truth_name(problem: PlannedProblem) -> str:
     return f"problem-{problem.identity[:8]}"
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """Name with every character replaced that a file name may not have everywhere."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 

@@ -201,13 +201,13 @@ def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
     except (ConfigError, PluginError) as error:
         raise type(error)(f"problem {spec.name!r}: {error}") from error
     return PlannedProblem(
-        spec.name, spec.dataset, adapter.version, adapter.family, _json(adapter.get_params(), spec.dataset), seed
+        spec.name, spec.dataset, adapter.version, adapter.family, json_params(adapter.get_params(), spec.dataset), seed
     )
 
 
 def _cell(problem: PlannedProblem, name: str, cls: type[Any], given: dict[str, Any]) -> Cell:
     method = _constructed(METHODS, name, given, f"method {name!r}")
-    params = _json(method.get_params(), name)
+    params = json_params(method.get_params(), name)
     if "seed" in params and "seed" not in given:
         params["seed"] = problem.seed
     return Cell(problem, name, cls.version, params)
@@ -225,7 +225,7 @@ def _constructed(registry: Registry, name: str, params: dict[str, Any], where: s
         raise ConfigError(f"{where}: {error}{hint}") from error
 
 
-def _json(params: dict[str, Any], name: str) -> dict[str, Any]:
+def json_params(params: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the parameters as JSON gives them back (tuples become lists), so that a record compares equal to its plan."""
     try:
         plain: dict[str, Any] = json.loads(json.dumps(params, allow_nan=False))

@@ -159,7 +159,7 @@ def test_random_draws_anew_for_every_seed_and_a_method_without_chance_does_not(f
     for method in ("random", "confidence"):
         arm = next(a for a in arms_of("filter", settings=("filter.k=10",)) if a.method == method)
         header, (data, test) = cell.load_header(folder), cell.load_audit(folder)
-        treatments = cell._train(arm, header, data, test, None).treatments
+        treatments = cell._train(arm, arm.variant.make(), header, data, test, None).treatments
         seen[method] = len({tuple(t.chosen) for t in treatments})
     assert seen == {"random": 2, "confidence": 1}
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.interventions.contract import Treatment
+    from slicebench.interventions.contract import Intervention, Treatment
     from slicebench.interventions.design import Arm
     from slicebench.method import SliceMethod
     from slicebench.problem import AuditData, Identified, PlantedTruth, TrainedModel
@@ -63,14 +63,15 @@ def run_arm(folder: Path, arm: Arm) -> ArmResult:
     header = load_header(folder)
     data, test = load_audit(folder)
     try:
-        revealed = load_truth(folder) if arm.method is not None and is_oracle(_method(arm, arm.seeds[0])) else None
-        declined = _declined(arm, data)
+        intervention, method = arm.variant.make(), None if arm.cell is None else _method(arm, arm.seeds[0])
+        revealed = load_truth(folder) if method is not None and is_oracle(method) else None
+        declined = "needs class labels" if len(data.class_names) < 2 else intervention.supports(data, method)
         if declined is not None:
             return ArmResult(blank(arm, header, status="skipped", reason=declined), None)
         notes: tuple[str, ...] = ()
-        if arm.variant.make().guards_leaks:
+        if intervention.guards_leaks:
             data, notes = without_leaks(data, test)
-        trained = _train(arm, header, data, test, revealed)
+        trained = _train(arm, intervention, header, data, test, revealed)
     except Exception as error:  # noqa: BLE001 - whatever a stranger's plugin does costs its own arm only
         return ArmResult(blank(arm, header, status="failed", reason=message_of(error)), None)
     return _measured(arm, header, data, test, revealed or load_truth(folder), trained, notes)
@@ -108,15 +109,10 @@ def _method(arm: Arm, seed: int) -> SliceMethod:
     return made
 
 
-def _declined(arm: Arm, data: AuditData) -> str | None:
-    method = None if arm.cell is None else _method(arm, arm.seeds[0])
-    if len(data.class_names) < 2:
-        return "needs class labels"
-    return arm.variant.make().supports(data, method)
-
-
-def _train(arm: Arm, header: Identified, data: AuditData, test: Split, truth: PlantedTruth | None) -> _Trained:
-    intervention, out = arm.variant.make(), _Trained()
+def _train(
+    arm: Arm, intervention: Intervention, header: Identified, data: AuditData, test: Split, truth: PlantedTruth | None
+) -> _Trained:
+    out = _Trained()
     assert data.val.correct is not None, "there are labels and a model"
     wrong, audit = np.flatnonzero(~data.val.correct), None
     val_errors = data.val.take(wrong) if len(wrong) else None

@@ -16,7 +16,7 @@ Nothing in an `Audit` leads to the planted truth or to the test split.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from slicebench.parameters import Parameterised
 from slicebench.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from slicebench.problem import AuditData, Identified, TrainedModel
     from slicebench.split import Inputs, Split
     from slicebench.training.fitted import FittedModel
+
+T = TypeVar("T")
 
 INTERVENTIONS = Registry("slicebench.interventions", "slicebench.interventions.contract:Intervention")
 
@@ -45,6 +47,14 @@ class Audit:
     data: AuditData
     method: SliceMethod | None
     about: Identified
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made for the first retraining seed and kept for the others; `name` is the intervention's own."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        kept: T = self._kept[name]
+        return kept
 
     @property
     def n_classes(self) -> int:

@@ -98,14 +98,10 @@ class DCD(Intervention):
     def treat(self, audit: Audit, seed: int) -> Treatment:
         """Find the debug-train set, or what stands in its place."""
         pool, labels = audit.pool, _labels(audit.pool)
-        seeds = np.flatnonzero(self._missed_by_all(audit, audit.data.val))
-        if not len(seeds):
-            return Treatment(
-                chosen=pool.ids[:0], notes=("the model makes no errors on val: there is nothing to debug",)
-            )
-        start = perf_counter()
-        aside, debug, measures = self._found(audit, seeds)
-        measures |= {"seeds": float(len(seeds)), "retrieval_s": perf_counter() - start}
+        aside, debug, measures = audit.once("search", lambda: self._found(audit))
+        if not measures:
+            note = "the model makes no errors on val: there is nothing to debug"
+            return Treatment(chosen=pool.ids[:0], notes=(note,))
         rest = np.setdiff1d(np.arange(pool.n), aside)
         if self.selection == "complete":
             debug = rest
@@ -132,8 +128,12 @@ class DCD(Intervention):
             missed &= other.predict(split.inputs).argmax(axis=1) != split.labels
         return missed
 
-    def _found(self, audit: Audit, seeds: Rows) -> tuple[Rows, Rows, dict[str, float]]:
-        """Rows of the pool that are put aside and that debug, and what the search was like."""
+    def _found(self, audit: Audit) -> tuple[Rows, Rows, dict[str, float]]:
+        """Rows of the pool that are put aside and that debug, and what the search was like; nothing if there are no errors."""
+        seeds = np.flatnonzero(self._missed_by_all(audit, audit.data.val))
+        if not len(seeds):
+            return seeds, seeds, {}
+        start = perf_counter()
         pool, (of_val, of_pool) = audit.pool, self._embedded(audit.data)
         own, labels = _labels(audit.data.val)[seeds], _labels(pool)
         if not self.same_label:
@@ -150,7 +150,8 @@ class DCD(Intervention):
         debug = search(aside, self.n)
         d = of_pool.shape[1]
         megabytes = of_pool.dtype.itemsize * d * (pool.n + len(seeds)) / 1e6
-        return aside, debug, {"dimensions": float(d), "megabytes": megabytes}
+        spent = {"seeds": float(len(seeds)), "retrieval_s": perf_counter() - start}
+        return aside, debug, {"dimensions": float(d), "megabytes": megabytes} | spent
 
     def _embedded(self, data: AuditData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings of val and pool in the space that is searched."""

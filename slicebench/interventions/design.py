@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -13,7 +11,8 @@ from slicebench.assignments import assignment, read_value
 from slicebench.cache import content_key
 from slicebench.errors import ConfigError, did_you_mean
 from slicebench.interventions.contract import INTERVENTIONS, Intervention
-from slicebench.suite import Filters, plan
+from slicebench.store import safe_name
+from slicebench.suite import Filters, json_params, plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,8 +66,8 @@ class Arm:
     @property
     def file(self) -> str:
         """Where the record lies in the run folder, without ending."""
-        safe = re.sub(r"[^A-Za-z0-9_.-]", "_", self.problem.name)
-        return f"{safe}.s{self.problem.seed}/{self.variant.name}-{self.method or 'alone'}-{self.identity[:8]}"
+        folder = f"{safe_name(self.problem.name)}.s{self.problem.seed}"
+        return f"{folder}/{self.variant.name}-{self.method or 'alone'}-{self.identity[:8]}"
 
     def __str__(self) -> str:
         return f"{self.problem} {self.variant.label} {self.method or ''}".strip()
@@ -103,7 +102,8 @@ def plan_arms(
     methods = tuple(dict.fromkeys([*(chosen.methods or suite.methods), *ALWAYS]))
     cells = plan(suite, Filters(methods=methods, problems=chosen.problems, seeds=chosen.seeds))
     names = tuple(dict.fromkeys([NONE, *(interventions or DEFAULT)]))
-    variants = [variant for name in names for variant in _variants(name, _values(settings, names).get(name, {}))]
+    values = _values(settings, names)
+    variants = [variant for name in names for variant in _variants(name, values.get(name, {}))]
     arms = []
     for problem, own in _by_problem(cells):
         seeds = retraining_seeds(problem.seed, retrain)
@@ -143,7 +143,7 @@ def _variants(name: str, values: Mapping[str, list[Any]]) -> list[Variant]:
         given = dict(zip(values, combination, strict=True))
         made: Intervention = kind(**given)
         made.check()
-        params: dict[str, Any] = json.loads(json.dumps(made.get_params(), allow_nan=False))
+        params = json_params(made.get_params(), name)
         said = " ".join(
             f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in given.items()
         )

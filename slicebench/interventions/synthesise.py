@@ -74,8 +74,8 @@ class Synthesise(Intervention):
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
         """Choose a caption per class, and generate."""
-        generator = make_generator(self.generator, audit.about, audit.data)
-        prompts, notes = self._prompts(audit)
+        generator = audit.once("generator", lambda: make_generator(self.generator, audit.about, audit.data))
+        prompts, notes = audit.once("prompts", lambda: self._prompts(audit))
         images = np.concatenate([generator.generate(text, self.n, c, seed) for c, text in enumerate(prompts)])
         labels = np.repeat(np.arange(audit.n_classes), self.n)
         said = [f"{name}: {text!r}" for name, text in zip(audit.data.class_names, prompts, strict=True)]

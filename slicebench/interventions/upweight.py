@@ -86,7 +86,9 @@ class Upweight(Intervention):
         if self.rule == "soft":
             weights = 1 + (self.factor - 1) * rank_in_class(hardness, train.labels)
             return Treatment(chosen=train.ids[:0], weights=weights)
-        rows = hardest(hardness, train.labels, self._budget(audit), np.random.default_rng(seed))
+        rows = hardest(
+            hardness, train.labels, audit.once("budget", lambda: self._budget(audit)), np.random.default_rng(seed)
+        )
         return Treatment(chosen=train.ids[rows], weights=RULES[self.rule](rows, train.labels, self.factor))
 
     def _budget(self, audit: Audit) -> Labels:
