@@ -1,4 +1,4 @@
-"""Tune the methods' parameters on families outside the suite "standard", equally many trials each: python scripts/tune.py
+"""Tune methods on families outside the suite "standard", equally many trials each: python scripts/tune.py [METHOD ...]
 
 Each method that has something to tune gets the same number of trials, listed below and chosen before any was run: its defaults
 first, then what its paper or its docstring names as a choice. A trial's score is the mean nAMF over the frozen problems of
@@ -9,12 +9,13 @@ first results: without it early_stopping, for a gain of .004, would have been tr
 model again. Two other choices of .003 went with it. docs/standard-suite.md says what the tuning was worth.)
 
 Writes leaderboard/tuning.json; what was chosen goes, by hand, into slicebench/suites/standard.toml, and
-tests/test_standard_suite.py holds the two together. A few minutes on one core.
+tests/test_standard_suite.py holds the two together. Half an hour on one core.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
@@ -71,7 +72,112 @@ TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
         {"relative_difficulty": True, "q": 0.9},
         {"relative_difficulty": True, "q": 0.3},
     ),
+    "logistic_directions": tuple(
+        {} if C is None else {"C": C} for C in (None, 1e-4, 1e-3, 0.1, 1.0, 10.0, 100.0, 1000.0)
+    ),
+    "error_mlp": (
+        {},
+        {"weight_decay": 0.001},
+        {"weight_decay": 0.003},
+        {"weight_decay": 0.03},
+        {"weight_decay": 0.1},
+        {"width": 8},
+        {"width": 128},
+        {"steps": 100},
+    ),
+    "kmeans_errors": tuple({} if k is None else {"n_clusters": k} for k in (None, 3, 2, 4, 5, 7, 10, 15)),
+    "george": (
+        {},
+        {"n_components": 1},
+        {"n_components": 3},
+        {"n_components": 5},
+        {"n_components": 10},
+        {"max_clusters": 5},
+        {"max_clusters": 20},
+        {"n_components": 5, "max_clusters": 20},
+    ),
+    "planespot": (
+        {},
+        {"weight": 0.0},
+        {"weight": 0.1},
+        {"weight": 0.5},
+        {"weight": 1.0},
+        {"max_components": 5},
+        {"max_components": 20},
+        {"max_components": 32},
+    ),
+    "hdbscan_errors": (
+        {},
+        {"min_cluster_size": 5},
+        {"min_cluster_size": 15},
+        {"min_cluster_size": 20},
+        {"n_components": 2},
+        {"n_components": 3},
+        {"n_components": 10},
+        {"n_components": 20},
+    ),
+    "mcsd": (
+        {},
+        {"size": 0.05},
+        {"size": 0.2},
+        {"k": 5},
+        {"k": 20},
+        {"compactness": 0.3},
+        {"compactness": 3.0},
+        {"n_slices": 1},
+    ),
+    "barlow": (
+        {},
+        {"n_features": 5},
+        {"n_features": 50},
+        {"n_features": 128},
+        {"depth": 1},
+        {"depth": 3},
+        {"depth": 4},
+        {"min_leaf": 0.1},
+    ),
+    "multiaccuracy": (
+        {},
+        {"eta": 0.3},
+        {"eta": 3.0},
+        {"ridge": 0.1},
+        {"ridge": 0.3},
+        {"ridge": 3.0},
+        {"ridge": 10.0},
+        {"max_rounds": 100},
+    ),
+    "sparse_layer": (
+        {},
+        {"drop": 0.0},
+        {"drop": 0.005},
+        {"drop": 0.01},
+        {"drop": 0.05},
+        {"drop": 0.1},
+        {"alpha": 0.5},
+        {"alpha": 0.9},
+    ),
+    "cleanlab": (
+        {},
+        {"n_clusters": 3},
+        {"n_clusters": 7},
+        {"n_clusters": 10},
+        {"n_clusters": 15},
+        {"threshold": 0.1},
+        {"threshold": 0.5},
+        {"threshold": 0.9},
+    ),
+    "ensemble": (
+        {},
+        {"methods": ["svm_directions", "domino", "spotlight"]},
+        {"methods": ["svm_directions", "domino"]},
+        {"methods": ["svm_directions", "confidence"]},
+        {"methods": ["svm_directions", "spotlight"]},
+        {"methods": ["svm_directions", "domino", "confidence"]},
+        {"methods": ["svm_directions", "george", "kmeans_errors"]},
+        {"methods": ["logistic_directions", "domino", "spotlight"]},
+    ),
 }
+TRIALS["domino_reference"] = TRIALS["domino"]
 
 
 def run(name: str, params: dict[str, Any], folders: list[Path]) -> dict[str, Any]:
@@ -94,12 +200,14 @@ def choice(trials: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Tune all methods, or those named on the command line, whose results replace what the file says of them."""
+    names = sys.argv[1:] or list(TRIALS)
     folders = sorted(path.parent for path in (ROOT / "leaderboard" / "problems").glob("*/problem.json"))
     assert len({len(trials) for trials in TRIALS.values()}) == 1, "equally many trials each"
-    tuned = {}
-    for name, trials in TRIALS.items():
+    tuned = json.loads(OUT.read_text(encoding="utf-8"))["methods"] if sys.argv[1:] else {}
+    for name in names:
         done = []
-        for params in trials:
+        for params in TRIALS[name]:
             done.append(run(name, params, folders))
             print(name, json.dumps(done[-1]), flush=True)
         tuned[name] = {"chosen": choice(done)["params"], "trials": done}
@@ -112,7 +220,7 @@ def main() -> None:
         "note": note,
         "code_version": __version__,
         "problems": [f.name for f in folders],
-        "methods": tuned,
+        "methods": {name: tuned[name] for name in TRIALS if name in tuned},
     }
     OUT.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from slicebench.assignments import assignment, read_value
 from slicebench.cache import content_key
 from slicebench.documents import document_text, packaged_names, parsed
 from slicebench.encoders import make_encoder
@@ -33,6 +34,8 @@ from slicebench.errors import ConfigError, PluginError, did_you_mean
 from slicebench.registry import DATASETS, METHODS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from slicebench.documents import Location
     from slicebench.registry import Registry
 
@@ -85,6 +88,30 @@ class Suite(BaseModel):
         if twice:
             raise ValueError(f"named more than once: {', '.join(twice)}")
         return values
+
+
+def with_settings(suite: Suite, settings: Sequence[str], methods: Sequence[str] = ()) -> Suite:
+    """Suite in which parameters of methods are as `settings` say: "domino.n_slices=10", later ones first.
+
+    `methods` are those that run, by default the suite's.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        for a method that does not exist or does not run, a parameter that it has not, and a value that cannot be read.
+
+    """
+    params = {name: dict(given) for name, given in suite.method_params.items()}
+    for setting in settings:
+        key, text = assignment("--set", setting)
+        name, dot, param = key.partition(".")
+        if not (dot and param):
+            raise ConfigError(f"--set {setting}: expected method.parameter=value")
+        kind, running = METHODS.load(name), methods or suite.methods
+        if name not in running:
+            raise ConfigError(f"--set {setting}: {name!r} is not among the methods that run: {', '.join(running)}")
+        params.setdefault(name, {})[param] = read_value(kind, name, param, text)
+    return suite.model_copy(update={"method_params": params})
 
 
 @dataclass(frozen=True)

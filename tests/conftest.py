@@ -32,6 +32,14 @@ def problem():
     return example_problem()
 
 
+@pytest.fixture(scope="session")
+def committed_board():
+    """Board of the committed leaderboard: half a minute, once."""
+    from slicebench.leaderboard.build import leaderboard_board
+
+    return leaderboard_board(Path(__file__).parents[1] / "leaderboard")
+
+
 def walk(*roots):
     """Everything that objects refer to, directly or not; modules and classes are the world, not the argument."""
     seen, todo = {}, list(roots)

@@ -55,6 +55,7 @@ LAYERS = [
         "generation",
         "pipelines",
         "diffusion",
+        "sparse",
     },
     {"frozen", "building", "huggingface"},
     {"evaluation", "testing", "store", "suite", "statistics", "outcomes"},

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from slicebench.errors import ConfigError, PluginError
-from slicebench.suite import Filters, load_suite, parse_suite, plan, suite_names
+from slicebench.errors import ConfigError, PluginError, SlicebenchError
+from slicebench.suite import Filters, load_suite, parse_suite, plan, suite_names, with_settings
 
 GOOD = """
 name = "small"
@@ -145,3 +145,29 @@ name = "p"
 dataset = "scenes"
 params = {{ encoder = "{}" }}
 """
+
+
+def test_settings_of_a_command_line():
+    suite = load_suite("quick")
+    changed = with_settings(suite, ["domino.n_slices=10", "domino.init=kmeans", "domino.n_slices=3"])
+    assert changed.method_params["domino"] == {"n_slices": 3, "init": "kmeans"}
+    assert changed.method_params.keys() - {"domino"} == suite.method_params.keys() - {"domino"}
+    (cell,) = plan(changed, Filters(("domino",), ("gaussian-linear",), (0,)))
+    assert cell.method_params["n_slices"] == 3
+    assert with_settings(suite, ["mcsd.k=5"], ["mcsd"]).method_params["mcsd"] == {"k": 5}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("domino=3", "method.parameter=value"),
+        ("domino.n_slices", "expected name=value"),
+        ("dominio.n_slices=3", "did you mean 'domino'"),
+        ("domino.n_slice=3", "did you mean 'n_slices'"),
+        ("domino.n_slices=three", "expected a whole number"),
+        ("mcsd.k=5", "'mcsd' is not among the methods that run"),
+    ],
+)
+def test_settings_that_cannot_be(setting, said):
+    with pytest.raises(SlicebenchError, match=said):
+        with_settings(load_suite("quick"), [setting])

@@ -36,9 +36,7 @@ class EarlyStopping(SliceMethod):
     stop_epoch_ : int
     model_ : TrainedModel
 
-    Notes
-    -----
-    Costs `fraction` of one training of the base model; O(n) forward passes to score. It has no slices and no strength.
+    Complexity: `fraction` of one training of the base model; O(n) forward passes to score. It has no slices and no strength.
 
     References
     ----------

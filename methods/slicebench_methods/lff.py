@@ -41,9 +41,10 @@ class LfF(SliceMethod):
     debiased_ : TrainedModel or None
         None without `relative_difficulty`.
 
+    Complexity: one training of the base model, two with `relative_difficulty`, and O(n) forward passes to score.
+
     Notes
     -----
-    Costs one training of the base model, two with `relative_difficulty`, and O(n) forward passes to score.
     W compares raw losses when scoring: dividing each by its class maximum, as in training, would not change the order
     within a class, and would make an example's score depend on the rest of the split.
 

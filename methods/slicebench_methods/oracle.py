@@ -22,9 +22,9 @@ class Oracle(SliceMethod):
     truth_ : PlantedTruth
         What the evaluator revealed.
 
-    Notes
-    -----
-    O(n) to score.
+    Complexity: O(n) to score.
+
+    Reference: none; the upper end of the scale.
 
     """
 

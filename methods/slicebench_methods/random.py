@@ -27,6 +27,8 @@ class Random(SliceMethod):
 
     Complexity: O(n).
 
+    Reference: none; the lower end of the scale.
+
     Examples
     --------
     >>> import numpy as np

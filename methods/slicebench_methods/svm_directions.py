@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.errors import DataError
-from slicebench.method import SliceMethod, SliceScores, candidates_of
-from slicebench_methods._needed import needed
+from slicebench.method import candidates_of
+from slicebench_methods._per_class import PerClass, balanced_accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,12 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.problem import AuditData, Captions
-    from slicebench.split import Split
 
 PAPER_CS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)
 
 
-class SVMDirections(SliceMethod):
+class SVMDirections(PerClass):
     """Per class, the direction in embedding space along which the base model fails.
 
     Embeddings are whitened per dimension by the mean and unbiased standard deviation of train and L2-normalised, once. Within
@@ -83,67 +81,17 @@ class SVMDirections(SliceMethod):
 
     """
 
-    requires = frozenset({"embeddings", "labels", "correct"})
+    name = "svm_directions"
 
     def __init__(self, Cs: Sequence[float] = PAPER_CS, cv: int = 2) -> None:
         self.Cs = Cs
         self.cv = cv
-
-    def fit(self, data: AuditData) -> Self:
-        """Learn whitening from train and one SVM per class from val."""
-        val, C = data.val, len(data.class_names)
-        labels, correct = needed(val, "labels", "svm_directions"), needed(val, "correct", "svm_directions")
-        self.whiten_mean_, self.whiten_std_ = _whitening(data.train.embeddings)
-        self.directions_ = np.full((C, val.d), np.nan)
-        self.intercepts_, self.best_C_ = np.full(C, np.nan), np.full(C, np.nan)
-        self.cv_scores_ = np.full((C, len(self.Cs)), np.nan)
-        self.fallbacks_: dict[int, str] = {}
-        Z = self._preprocess(val.embeddings)
-        for c in range(C):
-            rows = np.flatnonzero(labels == c)
-            reason = self._nothing_to_learn(c, correct[rows])
-            if reason is None:
-                self._fit_class(c, Z[rows], correct[rows])
-            else:
-                self.fallbacks_[c] = reason
-        return self
-
-    def score(self, split: Split) -> SliceScores:
-        """Hardness (minus the decision value of the true class's SVM, shape (n,)) and flags (predicted wrong).
-
-        In a class that fell back, hardness is ½ − p_true, or the loss where the split has no probabilities, and the flagged are
-        the misclassified.
-
-        Raises
-        ------
-        DataError
-            if `split` lacks labels or correctness, or holds a class that fit did not know of.
-
-        """
-        directions: NDArray[np.float64] = self._fitted("directions_")
-        labels, correct = needed(split, "labels", "svm_directions"), needed(split, "correct", "svm_directions")
-        if labels.max() >= len(directions):
-            row = int(np.argmax(labels >= len(directions)))
-            raise DataError(
-                f"labels is {labels[row]} at row {row}; this method was fitted on classes 0..{len(directions) - 1}"
-            )
-        Z = self._preprocess(split.embeddings)
-        # einsum works row by row: equal examples get equal scores, wherever they stand
-        hardness = -(np.einsum("ij,ij->i", Z, directions[labels]) + self.intercepts_[labels])
-        flagged = hardness > 0
-        fell = np.isin(labels, list(self.fallbacks_))
-        hardness[fell], flagged[fell] = _doubt(split)[fell], ~correct[fell]
-        return SliceScores(hardness=hardness, flagged=flagged)
 
     def strength(self) -> NDArray[np.float64]:
         """Best cross-validated balanced accuracy per class, shape (C,); NaN where there was nothing to learn."""
         scores: NDArray[np.float64] = self._fitted("cv_scores_")
         best: NDArray[np.float64] = scores.max(axis=1)
         return best
-
-    def notes(self) -> tuple[str, ...]:
-        """Classes that fell back to the base model's confidence, with the reason."""
-        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
 
     def directions(self, data: AuditData) -> NDArray[np.float64]:
         """Towards "wrong" in the space of the embeddings, shape (C, d): −w / σ, the gradient of hardness but for the norm.
@@ -176,15 +124,10 @@ class SVMDirections(SliceMethod):
             scores[c] = self._preprocess(captions.differences(c)) @ direction + intercept
         return scores
 
-    def _nothing_to_learn(self, c: int, correct: NDArray[np.bool_]) -> str | None:
-        right, wrong = int(correct.sum()), int((~correct).sum())
-        if right + wrong == 0:
-            return f"class {c} has no validation examples"
-        for count, what in ((wrong, "errors"), (right, "right answers")):
-            if count < self.cv:
-                few = f"too few {what} to learn from: {count}, needs {self.cv}"
-                return f"class {c} has {few if count else f'no {what} to learn from'}"
-        return None
+    def _begin(self, C: int, d: int) -> None:
+        self.directions_ = np.full((C, d), np.nan)
+        self.intercepts_, self.best_C_ = np.full(C, np.nan), np.full(C, np.nan)
+        self.cv_scores_ = np.full((C, len(self.Cs)), np.nan)
 
     def _fit_class(self, c: int, Z: NDArray[np.float64], correct: NDArray[np.bool_]) -> None:
         gram, target = Z @ Z.T, correct.astype(np.int64)
@@ -195,19 +138,12 @@ class SVMDirections(SliceMethod):
         self.directions_[c] = svm.dual_coef_[0] @ Z[svm.support_]
         self.intercepts_[c] = svm.intercept_[0]
 
-    def _preprocess(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Whiten, then L2-normalise; a row at the mean of train stays zero."""
-        Z: NDArray[np.float32] = (X - self.whiten_mean_) / self.whiten_std_
-        norms = np.linalg.norm(Z, axis=1, keepdims=True)
-        Z /= np.where(norms > 0, norms, 1)
-        return Z.astype(np.float64)
-
-
-def _whitening(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and unbiased standard deviation per dimension, accumulated in float64 and kept, as in the paper's code, in float32."""
-    X64 = X.astype(np.float64)
-    std = X64.std(axis=0, ddof=min(1, len(X64) - 1))
-    return X64.mean(axis=0).astype(np.float32), np.where(np.ptp(X64, axis=0) > 0, std, 1.0).astype(np.float32)
+    def _hardness(self, Z: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Minus the decision value of the true class's SVM."""
+        # einsum works row by row: equal examples get equal scores, wherever they stand
+        decision = np.einsum("ij,ij->i", Z, self.directions_[labels]) + self.intercepts_[labels]
+        hardness: NDArray[np.float64] = -decision
+        return hardness
 
 
 def _fitted_svc(C: float, gram: NDArray[np.float64], target: NDArray[np.int64]) -> Any:
@@ -235,15 +171,7 @@ def _cross_validate(
         fit_gram, test_gram = gram[np.ix_(train, train)], gram[np.ix_(held_out, train)]
         for i, C in enumerate(Cs):
             svm = _fitted_svc(C, fit_gram, target[train])
-            predicted = test_gram[:, svm.support_] @ svm.dual_coef_[0] + svm.intercept_[0] > 0
-            scores[i, fold] = np.mean([(predicted[target[held_out] == side] == side).mean() for side in (0, 1)])
+            decision = test_gram[:, svm.support_] @ svm.dual_coef_[0] + svm.intercept_[0]
+            scores[i, fold] = balanced_accuracy(decision, target[held_out])
     mean: NDArray[np.float64] = scores.mean(axis=1)
     return mean
-
-
-def _doubt(split: Split) -> NDArray[np.float64]:
-    """What the base model itself says against the true class: ½ − p_true, else its loss."""
-    if split.probs is None or split.labels is None:
-        return split.losses.astype(np.float64)
-    doubt: NDArray[np.float64] = 0.5 - split.probs[np.arange(split.n), split.labels].astype(np.float64)
-    return doubt

@@ -23,6 +23,7 @@ from slicebench.cli.methods import check_method_command
 from slicebench.cli.report import report_command
 from slicebench.cli.run import run_command
 from slicebench.cli.select import select_command
+from slicebench.cli.sparse import sparse_command
 from slicebench.cli.sweep import sweep_command
 from slicebench.errors import SlicebenchError
 from slicebench.logs import speak
@@ -50,6 +51,7 @@ app.command("controls")(controls_command)
 app.command("intervene")(intervene_command)
 app.command("report")(report_command)
 app.command("select")(select_command)
+app.command("sparse")(sparse_command)
 app.command("sweep")(sweep_command)
 app.add_typer(data, name="data", help="Local data: what is there, what is missing, how to get it.")
 data.command("check")(check_data_command)
@@ -112,6 +114,7 @@ def _root(
     slicebench sweep --dataset scenes --param ratio=1,2,4,8    does a score follow the plant?
     slicebench controls                      how often a method finds something where there is nothing
     slicebench intervene                     does acting on what a method finds repair the model?
+    slicebench sparse --problem scenes-correlation      the few features that a decision layer needs
     slicebench select --pool pool.parquet    which of your own examples to add or relabel next
     slicebench check                         has any method got worse than the leaderboard says?
     slicebench leaderboard build             table and page from the committed records

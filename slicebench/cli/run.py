@@ -25,6 +25,10 @@ def run_command(
     method: Annotated[list[str] | None, typer.Option(help="Run this registered method; repeatable.")] = None,
     problem: Annotated[list[str] | None, typer.Option(help="Run this problem of the suite; repeatable.")] = None,
     seed: Annotated[list[int] | None, typer.Option(min=0, help="Run this seed; repeatable.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="METHOD.PARAM=VALUE", help="Set a parameter of a method; repeatable."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/<suite>]")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker process.  [default: 1]")] = None,
@@ -50,12 +54,13 @@ def run_command(
     \b
     slicebench run
     slicebench run --method svm_directions --method domino --seed 0
+    slicebench run --method domino --set domino.n_slices=10 --out runs/ten-slices
     slicebench run --suite my.toml --out runs/mine --jobs 4 --timeout 60
     slicebench run --dry-run
     """
-    from slicebench.suite import Filters, load_suite, plan
+    from slicebench.suite import Filters, load_suite, plan, with_settings
 
-    chosen = load_suite(suite)
+    chosen = with_settings(load_suite(suite), setting or (), method or ())
     folder = out or Path("runs") / chosen.name
     cells = plan(chosen, Filters(tuple(method or ()), tuple(problem or ()), tuple(seed or ())))
     if problems is not None:
@@ -69,7 +74,7 @@ def run_command(
 
     found = {id(cell): record for cell, record in outcome.records}
     print_results(outcome.store, chosen, [(entry_of(cell), found.get(id(cell))) for cell in cells], as_json=as_json)
-    _say_how_it_ended(outcome, suite, folder)
+    _say_how_it_ended(outcome, suite, folder, setting or ())
 
 
 def _on_shelf(cells: list[Cell], folder: Path) -> list[Cell]:
@@ -124,10 +129,12 @@ def _print_plan(cells: Sequence[Any], folder: Path, *, force: bool, as_json: boo
     print_plan(planned)
 
 
-def _say_how_it_ended(outcome: RunOutcome, suite: str, folder: Path) -> None:
+def _say_how_it_ended(outcome: RunOutcome, suite: str, folder: Path, settings: Sequence[str]) -> None:
     """Failures with the commands that reproduce them, on stderr, and the exit code."""
     for cell, record in outcome.failed:
         again = f"--problem {cell.problem.name} --seed {cell.problem.seed} --method {shlex.quote(cell.method)}"
+        own = [setting for setting in settings if setting.startswith(f"{cell.method}.")]
+        again += "".join(f" --set {shlex.quote(setting)}" for setting in own)
         typer.echo(f"failed: {cell}: {record.reason}", err=True)
         typer.echo(
             f"  again: slicebench run --suite {shlex.quote(suite)} {again} --out {shlex.quote(str(folder))}", err=True

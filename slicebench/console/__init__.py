@@ -11,6 +11,7 @@ from slicebench.console.data import print_data_report, print_datasets
 from slicebench.console.interventions import print_interventions
 from slicebench.console.plans import print_plan
 from slicebench.console.progress import ProgressReport
+from slicebench.console.sparse import print_sparse
 from slicebench.console.sweep import print_sweep
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "print_datasets",
     "print_interventions",
     "print_plan",
+    "print_sparse",
     "print_sweep",
     "print_verdicts",
     "results_console",

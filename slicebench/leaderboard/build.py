@@ -26,9 +26,9 @@ def leaderboard_board(root: Path) -> Board:
     return board.model_copy(update={"controls": load_controls(root / "controls.json")})
 
 
-def build(root: Path) -> dict[str, str]:
-    """Text of each generated file, by its name."""
-    board = leaderboard_board(root)
+def build(root: Path, board: Board | None = None) -> dict[str, str]:
+    """Text of each generated file, by its name; `board` is that of `root`, if it has been made."""
+    board = board or leaderboard_board(root)
     return {"README.md": _readme(board, load_updates(root)), "index.html": render(board)}
 
 

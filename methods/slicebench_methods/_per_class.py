@@ -1,0 +1,126 @@
+"""What methods share that learn, class by class, to tell what the model gets wrong from what it gets right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from slicebench.errors import ConfigError, DataError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+from slicebench_methods._space import whitening
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
+
+
+class PerClass(SliceMethod):
+    """Whitened, normalised embeddings, one model of right against wrong per class, and confidences where nothing can be learnt.
+
+    A subclass stores a parameter `cv`, gives itself a `name` for messages, and fills in `_begin`, `_fit_class` and `_hardness`.
+    """
+
+    requires = frozenset({"embeddings", "labels", "correct"})
+    name: ClassVar[str]
+    cv: int
+
+    def fit(self, data: AuditData) -> Self:
+        """Learn whitening from train and one model per class from val.
+
+        Raises
+        ------
+        ConfigError
+            for parameters that cannot be used.
+
+        """
+        if self.cv < 2:
+            raise ConfigError(f"cv is {self.cv}; expected at least 2 folds")
+        val, C = data.val, len(data.class_names)
+        labels, correct = needed(val, "labels", self.name), needed(val, "correct", self.name)
+        self.whiten_mean_, self.whiten_std_ = whitening(data.train.embeddings)
+        self.n_classes_, self.fallbacks_ = C, dict[int, str]()
+        self._begin(C, val.d)
+        Z = self._preprocess(val.embeddings)
+        for c in range(C):
+            rows = np.flatnonzero(labels == c)
+            reason = nothing_to_learn(c, correct[rows], self.cv)
+            if reason is None:
+                self._fit_class(c, Z[rows], correct[rows])
+            else:
+                self.fallbacks_[c] = reason
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness, shape (n,), by the model of the true class; 0 and below is predicted right, above 0 flagged.
+
+        In a class that fell back, hardness is ½ − p_true, or the loss where the split has no probabilities, and the flagged are
+        the misclassified.
+
+        Raises
+        ------
+        DataError
+            if `split` lacks labels or correctness, or holds a class that fit did not know of.
+
+        """
+        fallbacks: dict[int, str] = self._fitted("fallbacks_")
+        labels, correct = needed(split, "labels", self.name), needed(split, "correct", self.name)
+        if labels.max() >= self.n_classes_:
+            row = int(np.argmax(labels >= self.n_classes_))
+            raise DataError(
+                f"labels is {labels[row]} at row {row}; this method was fitted on classes 0..{self.n_classes_ - 1}"
+            )
+        hardness = self._hardness(self._preprocess(split.embeddings), labels)
+        flagged = hardness > 0
+        fell = np.isin(labels, list(fallbacks))
+        hardness[fell], flagged[fell] = doubt(split)[fell], ~correct[fell]
+        return SliceScores(hardness=hardness, flagged=flagged)
+
+    def notes(self) -> tuple[str, ...]:
+        """Classes that fell back to the base model's confidence, with the reason."""
+        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
+
+    def _begin(self, C: int, d: int) -> None:
+        raise NotImplementedError
+
+    def _fit_class(self, c: int, Z: NDArray[np.float64], correct: NDArray[np.bool_]) -> None:
+        raise NotImplementedError
+
+    def _hardness(self, Z: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Hardness of preprocessed rows, whatever it is in classes that fell back."""
+        raise NotImplementedError
+
+    def _preprocess(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Whiten, then L2-normalise; a row at the mean of train stays zero."""
+        Z: NDArray[np.float32] = (X - self.whiten_mean_) / self.whiten_std_
+        norms = np.linalg.norm(Z, axis=1, keepdims=True)
+        Z /= np.where(norms > 0, norms, 1)
+        return Z.astype(np.float64)
+
+
+def nothing_to_learn(c: int, correct: NDArray[np.bool_], least: int) -> str | None:
+    """Reason why class `c` offers nothing to learn from: fewer than `least` errors, or right answers; None if it does."""
+    right, wrong = int(correct.sum()), int((~correct).sum())
+    if right + wrong == 0:
+        return f"class {c} has no validation examples"
+    for count, what in ((wrong, "errors"), (right, "right answers")):
+        if count < least:
+            few = f"too few {what} to learn from: {count}, needs {least}"
+            return f"class {c} has {few if count else f'no {what} to learn from'}"
+    return None
+
+
+def doubt(split: Split) -> NDArray[np.float64]:
+    """What the base model itself says against the true class: ½ − p_true, else its loss."""
+    if split.probs is None or split.labels is None:
+        return split.losses.astype(np.float64)
+    doubts: NDArray[np.float64] = 0.5 - split.probs[np.arange(split.n), split.labels].astype(np.float64)
+    return doubts
+
+
+def balanced_accuracy(decision: NDArray[np.float64], target: NDArray[np.int64]) -> float:
+    """Mean of the shares of right (1, decided above 0) and of wrong (0) that are decided so."""
+    return float(np.mean([((decision > 0) == side)[target == side].mean() for side in (0, 1)]))

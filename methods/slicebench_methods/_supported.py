@@ -1,0 +1,26 @@
+"""Which slices the validation data bear out: the test that the harness's controls apply to a declared slice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.controls.declare import MIN_EFFECT, judged_parts
+from slicebench.statistics import ALPHA
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.split import Split
+
+
+def supported(members: NDArray[np.bool_], val: Split) -> NDArray[np.bool_]:
+    """Which of k slices, `members` (n, k) of val, err more than the rest of a class: shape (k,).
+
+    Fisher's one-sided exact test within each class, at least 20 members, an error rate at least .05 above the rest's, Holm at 5 %
+    over all slices and classes. A slice that was chosen for its errors on val passes more easily than it should.
+    """
+    parts = judged_parts(members, val)
+    good = (parts.p_holm <= ALPHA) & (parts.effect >= MIN_EFFECT)
+    return np.isin(np.arange(members.shape[1]), parts.slices[good])

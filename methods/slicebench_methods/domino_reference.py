@@ -1,0 +1,213 @@
+"""Domino as its authors released it, to compare our own with."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.errors import ConfigError, MethodError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods import _domino_package
+from slicebench_methods._mixture import COVARIANCES
+from slicebench_methods._needed import needed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
+
+    Floats = NDArray[np.float64]
+
+INITS = ("confusion", "kmeans", "random")
+ORDERS = ("package", "error_rate")
+
+
+class DominoReference(SliceMethod):
+    """Domino's error-aware mixture, fitted by the authors' own package.
+
+    The mixture is that of `domino`: each component has a Gaussian over embeddings, a distribution over labels and one over
+    predictions. Use this method to check ours, and `domino` for all else: it is faster, and has no such limits.
+
+    Hardness is the error rate to be expected of an example, Σ_s membership_s · error_rate_s over *all* components, from the
+    fitted mixture's memberships; flagged are the examples whose most probable component is one of the slices returned. Neither
+    is in the package, which returns the memberships of its slices and no score.
+
+    The package is used as it is, but for this: memberships are asked of the mixture, as the slicer gives those of its slices
+    only; labels are made one-hot over all classes of the task, so that a split may lack the last class; the projection is
+    seeded, and left out where it would not reduce the dimension; progress bars and warnings are silenced. It is declined where
+    the package's "confusion" start cannot work, with fewer components than cells of the confusion matrix.
+
+    Parameters
+    ----------
+    n_slices : int, default 5
+        Slices returned; the paper's and the package's default.
+    n_components : int, default 25
+        Components of the mixture; the paper's and the package's default.
+    y_weight, y_hat_weight : float, default 10
+        Weights of the label's and the prediction's log-likelihood, as in the paper's experiments; the package's default is 1.
+    init : {"confusion", "kmeans", "random"}, default "confusion"
+        Where EM starts; the package's default.
+    covariance : {"diag", "full", "tied", "spherical"}, default "diag"
+        The package's default.
+    n_pca : int or None, default 128
+        Principal components of val to project on; the package's default.
+    max_iter : int, default 100
+        Iterations of EM; the package's default.
+    order : {"package", "error_rate"}, default "package"
+        Which components are the slices. The package means to take those of highest error rate but, by a slip, takes the largest
+        |max_c (P(ŷ = c) − P(y = c))|, which does not tell how often a component is wrong; "error_rate" takes what it means to.
+    seed : int, default 0
+
+    Attributes
+    ----------
+    slicer_ : domino.DominoSlicer
+        The fitted object of the package, its mixture `slicer_.mm`.
+    error_rate_, mass_ : (n_components,) float64
+        Membership-weighted val error rate (0 for a component without members) and sum of memberships.
+    slices_ : (n_slices,) int64
+        Components returned, in the package's order.
+
+    Complexity: O(n k d) per EM iteration for k components with "diag"; O(n k d²) with "full" and "tied".
+
+    References
+    ----------
+    Eyuboglu, Varma, Saab, Delbrouck, Lee-Messer, Dunnmon, Zou, Ré, "Domino: Discovering Systematic Errors with Cross-Modal
+    Embeddings", ICLR 2022; the package domino 0.1.5 (https://github.com/HazyResearch/domino).
+
+    Examples
+    --------
+    >>> from slicebench.testing import example_problem
+    >>> problem, method = example_problem(), DominoReference(n_components=9)
+    >>> reason = method.supports(problem.data)  # None where the package is installed
+    >>> reason is not None or method.fit(problem.data).score(problem.test).membership.shape == (150, 5)
+    True
+
+    """
+
+    requires = frozenset({"embeddings", "labels", "probs"})
+
+    def __init__(
+        self,
+        n_slices: int = 5,
+        n_components: int = 25,
+        y_weight: float = 10.0,
+        y_hat_weight: float = 10.0,
+        init: str = "confusion",
+        covariance: str = "diag",
+        n_pca: int | None = 128,
+        max_iter: int = 100,
+        order: str = "package",
+        seed: int = 0,
+    ) -> None:
+        self.n_slices = n_slices
+        self.n_components = n_components
+        self.y_weight = y_weight
+        self.y_hat_weight = y_hat_weight
+        self.init = init
+        self.covariance = covariance
+        self.n_pca = n_pca
+        self.max_iter = max_iter
+        self.order = order
+        self.seed = seed
+
+    def supports(self, data: AuditData) -> str | None:
+        """Decline what every method declines, a missing package, and too few examples or components for the package."""
+        reason = _domino_package.missing() or super().supports(data)
+        if reason is not None:
+            return reason
+        cells = len(data.class_names) ** 2
+        if self.init == "confusion" and self.n_components < cells:
+            return f"needs a component for each cell of the confusion matrix: {self.n_components} for {cells}"
+        if data.val.n < self.n_components:
+            return f"needs at least as many val examples as components: {data.val.n} for {self.n_components}"
+        return None
+
+    def fit(self, data: AuditData) -> Self:
+        """Fit the package's slicer to val.
+
+        Raises
+        ------
+        ConfigError
+            for parameters that cannot be used.
+        MethodError
+            where the package is missing.
+
+        """
+        self._check_parameters()
+        if (reason := _domino_package.missing()) is not None:
+            raise MethodError(f"domino_reference {reason}")
+        reduces = self.n_pca is not None and self.n_pca < data.val.d
+        slicer = _domino_package.domino_slicer()(
+            n_slices=self.n_slices,
+            covariance_type=self.covariance,
+            n_pca_components=min(self.n_pca or 0, data.val.n) if reduces else None,
+            n_mixture_components=self.n_components,
+            y_log_likelihood_weight=self.y_weight,
+            y_hat_log_likelihood_weight=self.y_hat_weight,
+            max_iter=self.max_iter,
+            init_params=self.init,
+            random_state=self.seed,
+        )
+        if slicer.pca is not None:
+            slicer.pca.random_state = self.seed
+        slicer.mm._preprocess_ys = lambda y, y_hat: (y, y_hat)  # noqa: SLF001 - they are one-hot and (n, C) already
+        X, Y, P = _arrays(data.val)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `notes` says whether EM converged
+            self.slicer_ = slicer.fit(embeddings=X, targets=Y, pred_probs=P)
+        wrong, resp = ~needed(data.val, "correct", "domino_reference"), self._memberships(data.val)
+        self.mass_ = resp.sum(axis=0)
+        self.error_rate_ = wrong @ resp / np.where(self.mass_ > 0, self.mass_, 1.0)
+        by_error = np.lexsort((-self.mass_, -self.error_rate_))[: self.n_slices]
+        self.slices_ = slicer.slice_cluster_indices if self.order == "package" else by_error
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness (n,), flags (n,) and membership (n, n_slices) of any number of examples of any of the classes.
+
+        Raises
+        ------
+        DataError
+            if `split` has no labels or no probabilities.
+
+        """
+        slices: NDArray[np.int64] = self._fitted("slices_")
+        resp = self._memberships(split)
+        return SliceScores(
+            hardness=resp @ self.error_rate_,
+            flagged=np.isin(resp.argmax(axis=1), slices),
+            membership=np.clip(resp[:, slices], 0, 1).astype(np.float32),
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Whether EM ran out of iterations."""
+        return () if self._fitted("slicer_").mm.converged_ else (f"EM did not converge in {self.max_iter} iterations",)
+
+    def _memberships(self, split: Split) -> Floats:
+        """Responsibilities of all components, shape (n, n_components)."""
+        X, Y, P = _arrays(split)
+        if self.slicer_.pca is not None:
+            X = self.slicer_.pca.transform(X)
+        resp: Floats = self.slicer_.mm.predict_proba(X, y=Y, y_hat=P)
+        return resp
+
+    def _check_parameters(self) -> None:
+        if not 1 <= self.n_slices <= self.n_components:
+            raise ConfigError(f"n_slices is {self.n_slices}; expected 1 to n_components = {self.n_components}")
+        for name, known in (("init", INITS), ("covariance", COVARIANCES), ("order", ORDERS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")
+        for name in ("n_pca", "max_iter"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ConfigError(f"{name} is {value}; expected at least 1")
+
+
+def _arrays(split: Split) -> tuple[Floats, Floats, Floats]:
+    """Embeddings (n, d), one-hot labels (n, C) and probabilities (n, C), all float64."""
+    labels, probs = needed(split, "labels", "domino_reference"), needed(split, "probs", "domino_reference")
+    # probabilities may be negative by rounding; their logarithm may not
+    Y: Floats = np.eye(probs.shape[1])[labels]
+    return split.embeddings.astype(np.float64), Y, np.maximum(probs, 0).astype(np.float64)

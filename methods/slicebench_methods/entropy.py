@@ -1,0 +1,56 @@
+"""How undecided the base model is, whatever the true class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+
+if TYPE_CHECKING:
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
+
+
+class Entropy(SliceMethod):
+    """Rank by the entropy of the predicted distribution.
+
+    Hardness is −Σ_c p_c log p_c. No label enters, so it works on unlabelled data, and it cannot see what `confidence` sees
+    best: an error that the model is sure of looks easy. What ranks like this has found uncertainty, not failure. It flags
+    nothing, and there are no parameters.
+
+    Complexity: O(n C).
+
+    Reference: Shannon, "A mathematical theory of communication", 1948; a standard baseline for selective prediction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench import Split
+    >>> split = Split.from_probs(ids=["a", "b"], embeddings=np.eye(2), labels=[1, 0], probs=[[1.0, 0.0], [0.5, 0.5]])
+    >>> Entropy().score(split).hardness.round(3).tolist()
+    [0.0, 0.693]
+
+    """
+
+    requires = frozenset({"probs"})
+
+    def fit(self, data: AuditData) -> Self:  # noqa: ARG002 - nothing to learn
+        """Return self: there is nothing to learn."""
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Entropy in nats, shape (n,).
+
+        Raises
+        ------
+        DataError
+            if `split` has no probabilities.
+
+        """
+        from scipy.special import entr
+
+        probs = np.maximum(needed(split, "probs", "entropy").astype(np.float64), 0)  # rounding may leave them below 0
+        return SliceScores(hardness=entr(probs).sum(axis=1))

@@ -1,0 +1,46 @@
+"""The base model's own loss, for every task that has one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.method import SliceMethod, SliceScores
+
+if TYPE_CHECKING:
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
+
+
+class Loss(SliceMethod):
+    """Rank by the base model's loss.
+
+    The baseline for tasks that have losses and nothing else, such as spans and ratings. Where the loss is the cross-entropy of
+    the true class it ranks as `confidence` does. Misclassified examples are flagged where the task says which they are. Nothing
+    is learnt, and there are no parameters.
+
+    Complexity: O(n).
+
+    Reference: none; it is what a method that reads losses, such as `spotlight`, has to improve on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench import Split
+    >>> scores = Loss().score(Split(ids=["a", "b"], embeddings=np.eye(2), losses=[0.5, 2.0]))
+    >>> scores.hardness.tolist(), scores.flagged
+    ([0.5, 2.0], None)
+
+    """
+
+    requires = frozenset({"losses"})
+
+    def fit(self, data: AuditData) -> Self:  # noqa: ARG002 - nothing to learn
+        """Return self: there is nothing to learn."""
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness is the loss, shape (n,); flagged = misclassified, where known."""
+        flagged = None if split.correct is None else ~split.correct
+        return SliceScores(hardness=split.losses.astype(np.float64), flagged=flagged)

@@ -1,0 +1,63 @@
+"""How far the base model's best wrong class lies ahead of the true one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+
+if TYPE_CHECKING:
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
+
+FLOOR = 1e-12
+"""Probabilities are floored here before their logarithm is taken, as in the losses of a split."""
+
+
+class Margin(SliceMethod):
+    """Rank by the margin against the true class.
+
+    Hardness is log p of the most probable wrong class − log p of the true class: the difference of two logits. It is above 0
+    where the model is wrong, and those are flagged. With two classes it ranks as `confidence` does; with more it also asks
+    whether the missing probability is in one rival or spread over many. Nothing is learnt, and there are no parameters.
+
+    Complexity: O(n C).
+
+    Reference: minus the margin of Schapire, Freund, Bartlett, Lee, "Boosting the margin", 1998, here between log-probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench import Split
+    >>> probs = [[0.5, 0.25, 0.25], [0.4, 0.5, 0.1]]
+    >>> split = Split.from_probs(ids=["a", "b"], embeddings=np.eye(2), labels=[0, 0], probs=probs)
+    >>> scores = Margin().score(split)
+    >>> scores.hardness.round(2).tolist(), scores.flagged.tolist()
+    ([-0.69, 0.22], [False, True])
+
+    """
+
+    requires = frozenset({"labels", "probs"})
+
+    def fit(self, data: AuditData) -> Self:  # noqa: ARG002 - nothing to learn
+        """Return self: there is nothing to learn."""
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness log p_rival − log p_true, shape (n,); flagged = misclassified.
+
+        Raises
+        ------
+        DataError
+            if `split` has no labels or no probabilities.
+
+        """
+        labels, probs = needed(split, "labels", "margin"), needed(split, "probs", "margin")
+        logs = np.log(np.maximum(probs.astype(np.float64), FLOOR))
+        rows = np.arange(split.n)
+        own = logs[rows, labels]
+        logs[rows, labels] = -np.inf
+        return SliceScores(hardness=logs.max(axis=1) - own, flagged=~needed(split, "correct", "margin"))

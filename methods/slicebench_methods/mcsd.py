@@ -1,0 +1,292 @@
+"""Slices that are both wrong and compact: a quadratic programme on the neighbourhood graph."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.errors import ConfigError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._per_class import doubt
+from slicebench_methods._supported import supported
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
+
+    Floats = NDArray[np.float64]
+
+LEAST = 4
+"""Val examples of a class from which on there is a graph in each of its halves."""
+
+CHUNK = 1024
+
+
+class MCSD(SliceMethod):
+    """Of all subsets of a given size, the one of high loss whose members are each other's neighbours.
+
+    Per true class val's embeddings make a graph: each example points to its k nearest. A slice is a weight w in [0, 1] per
+    example, Σ w = m = ⌈size · n⌉, that maximises
+
+        F(w) = (Σ_i w_i ℓ_i + λ Σ_ij w_i w_j A_ij) / m,  A_ij = 1/k where i points to j,
+
+    the mean loss plus λ times the manifold compactness: the share of its members' neighbours that are members too. Losses are
+    shifted and scaled to minimum 0 and mean 1 in the class, so that λ means the same everywhere. The next slice
+    is sought among the examples that have weight below ½ in those before it.
+
+    The paper gives the programme to Gurobi. Here it is Frank–Wolfe with exact line search, from two starts (all weights equal;
+    the m examples of highest loss in their neighbourhood), of which the better end is kept. F is in general neither convex nor
+    concave, and its maximum hard to find: what is guaranteed is that F rises in every step, and that the steps tend to where
+    no direction leads upwards. The 200th is the last.
+
+    A new example's membership is the mean weight of its k nearest val examples of the class: weights exist for val only, and
+    this needs no further model. Hardness is its expected error rate, Σ_s r_s · rate_s + (1 − Σ_s r_s) · rate of the rest. As
+    a slice is chosen for its losses, its rate on the same examples says little, so rates are cross-fitted: slices of each half of
+    val are applied to the other half. A slice is returned only if the cross-fitted one of the same rank is borne out: 20
+    members, an error rate .05 above the rest's, Fisher's one-sided test at 5 % (Holm over slices and classes). Returned are the
+    memberships by falling rate; flagged are the examples with half of their neighbours' weight in them. In a task that has
+    no right and wrong, rates are mean losses, and slices are not tested: `notes` says so.
+
+    The paper's text was not at hand, only its abstract and summaries: a quadratic programme of risk and compactness on a graph of
+    nearest neighbours. Scaling and defaults, the next slices, and all of the paragraph above are ours, and may differ from it.
+
+    A class of constant loss, or of fewer than 4 val examples, falls back to the base model's confidence, its errors flagged.
+
+    Parameters
+    ----------
+    size : float, default 0.1
+        Share of a class's val examples in a slice. Ours: the test of a slice needs 20 members, so 200 examples.
+    n_slices : int, default 3
+        Slices sought per class. Ours: together three tenths of the class.
+    compactness : float, default 1
+        λ. Ours: to an example it is then worth twice the mean loss to have all its neighbours in the slice and to be one of
+        those of k members. With much more, the slice is where the class is densest.
+    k : int, default 10
+        Neighbours. Ours: so few that those of a member of a slice of 20 can all be members.
+    seed : int, default 0
+        Of the halves.
+
+    Attributes
+    ----------
+    graphs_ : dict of int to Graph
+        Per class val's examples, in centred embeddings.
+    weights_, rates_ : dict of int to (n_c, s) float64, and to (s + 1,) float64
+        Per class the slices found, and their cross-fitted error rates, that of the rest last.
+    slices_ : list of (int, int)
+        Class and number of each slice that is returned.
+    fallbacks_ : dict of int to str
+        Classes that fell back to confidences, with the reason.
+    untested_ : bool
+        Whether slices could not be tested.
+
+    Complexity: O(n_c² d) for the graph of a class of n_c val examples, in blocks; O(n_c (k + log n_c)) per step, of which there
+    are mostly fewer than fifty; O(n_c k) memory. Scoring O(n n_c d).
+
+    References
+    ----------
+    Yu, Zou, Liu, Xu, He, Zhang, Cui, "Error Slice Discovery via Manifold Compactness", arXiv 2501.19032, 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench import AuditData, Split
+    >>> rng = np.random.default_rng(0)
+    >>> def split(name, n=300):
+    ...     x, hard = rng.normal(size=(n, 2)), rng.random(n) < 0.2
+    ...     x[hard, 0] += 5
+    ...     return Split(ids=[f"{name}{i}" for i in range(n)], embeddings=x, losses=0.1 + hard * rng.random(n)), hard
+    >>> (train, _), (val, _), (test, hard) = split("train"), split("val"), split("test")
+    >>> scores = MCSD(n_slices=1).fit(AuditData(train=train, val=val)).score(test)
+    >>> bool(hard[scores.flagged].all()), bool(scores.flagged.any())
+    (True, True)
+
+    """
+
+    requires = frozenset({"embeddings", "losses"})
+
+    def __init__(
+        self, size: float = 0.1, n_slices: int = 3, compactness: float = 1.0, k: int = 10, seed: int = 0
+    ) -> None:
+        self.size = size
+        self.n_slices = n_slices
+        self.compactness = compactness
+        self.k = k
+        self.seed = seed
+
+    def fit(self, data: AuditData) -> Self:
+        """Find the slices of each class of val, and which of them val bears out.
+
+        Raises
+        ------
+        ConfigError
+            for parameters that cannot be used.
+
+        """
+        self._check_parameters()
+        val, classes, rng = data.val, dict(data.val.by_class()), np.random.default_rng(self.seed)
+        outcome = (val.losses if val.correct is None else ~val.correct).astype(np.float64)
+        self.graphs_: dict[int, Graph] = {}
+        self.weights_: dict[int, Floats] = {}
+        self.rates_: dict[int, Floats] = {}
+        self.fallbacks_: dict[int, str] = {}
+        found: list[tuple[int, int]] = []
+        members = [np.zeros((val.n, 0), dtype=bool)]
+        for c in range(max(1, len(data.class_names))):
+            rows = classes.get(c, np.empty(0, dtype=np.intp))
+            if len(rows) < LEAST or np.ptp(val.losses[rows]) == 0:
+                what = "losses all alike" if len(rows) >= LEAST else f"too few validation examples ({len(rows)})"
+                self.fallbacks_[c] = f"class {c} has {what}"
+                continue
+            X, losses = val.embeddings[rows], val.losses[rows].astype(np.float64)
+            self.graphs_[c] = Graph.of(X, self.k)
+            self.weights_[c] = self._slices(self.graphs_[c], losses)
+            inside = self._cross_fitted(X, losses, rng)
+            parts = np.column_stack([inside, ~inside.any(axis=1)]).astype(np.float64)
+            # one more example of the class's rate: a part without members has that rate, and a small one no extreme one
+            self.rates_[c] = (outcome[rows] @ parts + outcome[rows].mean()) / (parts.sum(axis=0) + 1)
+            some = np.flatnonzero(self.weights_[c].any(axis=0))
+            found += [(c, int(s)) for s in some]
+            members.append(np.zeros((val.n, len(some)), dtype=bool))
+            members[-1][rows] = inside[:, some]
+        good = np.ones(len(found), bool) if val.correct is None else supported(np.hstack(members), val)
+        self.untested_ = val.correct is None
+        kept = [slice_ for slice_, is_good in zip(found, good, strict=True) if is_good]
+        self.slices_ = sorted(kept, key=lambda slice_: -self.rates_[slice_[0]][slice_[1]])
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness (n,), flags (n,) and membership (n, k): 0 outside the class of the slice."""
+        slices: list[tuple[int, int]] = self._fitted("slices_")
+        hardness, membership = doubt(split), np.zeros((split.n, len(slices)))
+        flagged = np.zeros(split.n, dtype=bool) if split.correct is None else ~split.correct
+        for c, rows in split.by_class():
+            if c in self.graphs_:
+                inside = self.graphs_[c].applied(self.weights_[c], split.embeddings[rows])
+                shares = np.column_stack([inside, np.maximum(1 - inside.sum(axis=1), 0)])
+                hardness[rows] = np.einsum("nk,k->n", shares, self.rates_[c])
+                for j, (at, s) in enumerate(slices):
+                    if at == c:
+                        membership[rows, j] = inside[:, s]
+                flagged[rows] = membership[rows].sum(axis=1) >= 0.5
+        return SliceScores(hardness=hardness, flagged=flagged, membership=np.clip(membership, 0, 1).astype(np.float32))
+
+    def notes(self) -> tuple[str, ...]:
+        """Classes that fell back to the base model's confidence, and whether slices could not be tested."""
+        fell = tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
+        return (*fell, "slices are not tested, as nothing says right or wrong") if self.untested_ else fell
+
+    def _slices(self, graph: Graph, losses: Floats) -> Floats:
+        """Weights of the slices of one class (or half of one), shape (n, n_slices); 0 for those that found no examples left."""
+        weights = np.zeros((len(losses), self.n_slices))
+        above = losses - losses.min()
+        risk, m = above / (above.mean() or 1.0), math.ceil(self.size * len(losses))
+        for s in range(self.n_slices):
+            left = np.flatnonzero((weights < 0.5).all(axis=1))
+            if len(left) <= m:
+                break
+            weights[left, s] = heaviest(graph.links[left][:, left] * self.compactness, risk[left], m)
+        return weights
+
+    def _cross_fitted(self, X: NDArray[np.float32], losses: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Members of the slices that the other half's examples would make, shape (n, n_slices)."""
+        inside, order = np.zeros((len(X), self.n_slices), dtype=bool), rng.permutation(len(X))
+        halves = np.sort(order[: len(X) // 2]), np.sort(order[len(X) // 2 :])
+        for own, other in (halves, halves[::-1]):
+            graph = Graph.of(X[other], self.k)
+            applied = graph.applied(self._slices(graph, losses[other]), X[own])
+            for s, size in enumerate(np.rint(applied.sum(axis=0)).astype(int)):
+                # as many of the strongest as memberships add up to: what the harness does with them
+                inside[own[np.argsort(-applied[:, s], kind="stable")[:size]], s] = True
+        return inside
+
+    def _check_parameters(self) -> None:
+        for name in ("n_slices", "k"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not 0 < self.size < 1:
+            raise ConfigError(f"size is {self.size}; expected a share between 0 and 1")
+        if not 0 <= self.compactness < np.inf:
+            raise ConfigError(f"compactness is {self.compactness}; expected a finite number of at least 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Examples with their symmetrised neighbourhood graph: `links` (n, n) sparse, ½ (A + Aᵀ), which has the same w'Aw."""
+
+    X: Floats
+    mean: Floats
+    scale: float
+    k: int
+    links: Any
+
+    @classmethod
+    def of(cls, embeddings: NDArray[np.float32], k: int) -> Graph:
+        """Graph of at least two examples; centred, and scaled to norms of about 1."""
+        from scipy.sparse import csr_array
+
+        X, n, k = embeddings.astype(np.float64), len(embeddings), min(k, len(embeddings) - 1)
+        mean = X.mean(axis=0)
+        scale = float(np.sqrt(np.square(X - mean).sum(axis=1).mean())) or 1.0
+        X = (X - mean) / scale
+        near = nearest(X, X, k + 1)
+        # without itself, which twins may have pushed to any place
+        itself = near == np.arange(n)[:, None]
+        itself[~itself.any(axis=1), -1] = True
+        near = near[~itself].reshape(n, k)
+        A = csr_array((np.full(n * k, 1 / k), (np.repeat(np.arange(n), k), near.ravel())), shape=(n, n))
+        return cls(X, mean, scale, k, ((A + A.T) / 2).tocsr())
+
+    def applied(self, weights: Floats, embeddings: NDArray[np.float32]) -> Floats:
+        """Mean `weights` (n, s) of the k nearest of each of other examples."""
+        near = nearest((embeddings.astype(np.float64) - self.mean) / self.scale, self.X, self.k)
+        mean: Floats = weights[near].mean(axis=1)
+        return mean
+
+
+def nearest(X: Floats, Y: Floats, k: int) -> NDArray[np.intp]:
+    """Rows of Y that are nearest to each row of X, shape (n, k), the nearest first; of twins the first.
+
+    Norms are about 1, and squared distances are rounded to nine places: what a matrix product does in the last digits depends
+    on where a row stands, and must decide nothing.
+    """
+    near, norms = np.empty((len(X), k), dtype=np.intp), np.square(Y).sum(axis=1)
+    for start in range(0, len(X), CHUNK):
+        rows = X[start : start + CHUNK]
+        distances = np.square(rows).sum(axis=1, keepdims=True) - 2 * rows @ Y.T + norms
+        near[start : start + CHUNK] = np.argsort(distances.round(9), axis=1, kind="stable")[:, :k]
+    return near
+
+
+def heaviest(links: Any, risk: Floats, m: int, max_steps: int = 200) -> Floats:
+    """Weights in [0, 1] that sum to m and maximise risk·w + w·links·w, locally: the better end of two starts, shape (n,)."""
+    n = len(risk)
+    starts = np.full(n, m / n), _top(risk + links @ risk, m)
+    ends = [climb(links, risk, start, m, max_steps) for start in starts]
+    return max(ends, key=lambda w: float(risk @ w + w @ (links @ w)))
+
+
+def climb(links: Any, risk: Floats, w: Floats, m: int, max_steps: int) -> Floats:
+    """Frank–Wolfe with exact line search: towards the m examples of largest gradient, as far as the objective rises."""
+    for _ in range(max_steps):
+        gradient = risk + 2 * (links @ w)
+        step = _top(gradient, m) - w
+        gain = float(gradient @ step)  # the Frank–Wolfe gap: 0 at a stationary point, and nowhere else
+        if gain <= 1e-9 * m:
+            break
+        curvature = float(step @ (links @ step))
+        w = w + step * (1.0 if curvature >= 0 else min(1.0, -gain / (2 * curvature)))
+    return w
+
+
+def _top(values: Floats, m: int) -> Floats:
+    """1 for the m largest, 0 for the rest; of equals the first."""
+    chosen = np.zeros(len(values))
+    chosen[np.argsort(-values, kind="stable")[:m]] = 1
+    return chosen

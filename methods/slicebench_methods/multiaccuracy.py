@@ -1,0 +1,210 @@
+"""An auditor that learns where the model's probabilities are off, and by how much they have to be moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from slicebench.errors import ConfigError, DataError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+from slicebench_methods._space import whitening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
+
+    Floats = NDArray[np.float64]
+    Coefficients = tuple[int, Floats]
+
+SURE = 2.0
+"""Standard errors by which an auditor has to pass."""
+
+ALL = -1
+"""Part of an auditor that looks at all examples; c ≥ 0 looks at those predicted as class c."""
+
+
+class Multiaccuracy(SliceMethod):
+    """Rank by how far boosted auditors move the model's probabilities.
+
+    A model is multiaccurate if no auditor from a simple class can predict its residual y − p. Auditors are ridge regressions of
+    the residual on the (whitened) embedding, over all of val and over the examples predicted as each class, as in the paper.
+    The one that correlates best with the residuals on the half of val that it was not fitted on corrects the probabilities by
+    multiplicative weights, p_c ∝ p_c · exp(η h_c(x)); then the next is sought, until none correlates by more than `alpha`.
+
+    Hardness is the total variation between the corrected and the model's own probabilities, ½ Σ_c |p'_c − p_c|: how wrong the
+    model is said to be about examples like this one, whether or not this one is an error. (The correction of the true class
+    alone would rank an error above a right answer of the same subgroup, which the auditors lower.) No label enters. Flagged are
+    examples whose predicted class the corrections change: mostly errors that the embedding contradicts, so scored without its
+    outcomes (the controls do) it declares next to nothing; if no auditor passes, all hardness is 0 and nothing is flagged.
+    Where the paper has two classes, there is a residual for each class here.
+
+    Parameters
+    ----------
+    alpha : float, default 0
+        Mean product of auditor and residual on the held half, the auditor scaled into [−1, 1], that has to be passed by two
+        standard errors: the paper's α, for which 0 means as far as the data can tell. Value and standard errors are ours.
+    eta : float, default 1.0
+        Step of the correction, the paper's η; its value is ours.
+    ridge : float, default 1.0
+        Penalty of the regression, per example and unit of variance. Ours: with as many features as examples in a half, a weaker
+        one fits noise.
+    max_rounds : int, default 20
+        Corrections at most.
+    seed : int, default 0
+        Halves val.
+
+    Attributes
+    ----------
+    auditors_ : list of (part, (d + 1, C) float64)
+        Part (−1 for all, or a predicted class) and coefficients of each correction, the last row the intercept.
+    correlations_ : (rounds,) float64
+        What each auditor achieved on the held half when it was chosen, less two standard errors.
+
+    Complexity: O(rounds · (C + 1) · (n d² + d³)) to fit; O(rounds · n d C) to score.
+
+    References
+    ----------
+    Kim, Ghorbani, Zou, "Multiaccuracy: Black-Box Post-Processing for Fairness in Classification", 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench import AuditData, Split
+    >>> rng = np.random.default_rng(0)
+    >>> def split(name, n=400):
+    ...     x, y = rng.normal(size=(n, 4)), rng.integers(0, 2, n)
+    ...     right = np.where(x[:, 0] > 1, 0.2, 0.9)  # hard where feature 0 is large
+    ...     probs = np.where(np.eye(2)[y] == 1, right[:, None], 1 - right[:, None])
+    ...     return Split.from_probs(ids=[f"{name}{i}" for i in range(n)], embeddings=x, labels=y, probs=probs)
+    >>> method = Multiaccuracy().fit(AuditData(train=split("train"), val=split("val"), class_names=("a", "b")))
+    >>> test = split("test")
+    >>> hardest = np.argsort(-method.score(test).hardness)[:20]
+    >>> bool((test.embeddings[hardest, 0] > 0.5).all())
+    True
+
+    """
+
+    requires = frozenset({"embeddings", "labels", "probs"})
+
+    def __init__(
+        self,
+        alpha: float = 0.0,
+        eta: float = 1.0,
+        ridge: float = 1.0,
+        max_rounds: int = 20,
+        seed: int = 0,
+    ) -> None:
+        self.alpha = alpha
+        self.eta = eta
+        self.ridge = ridge
+        self.max_rounds = max_rounds
+        self.seed = seed
+
+    def fit(self, data: AuditData) -> Self:
+        """Boost auditors on one half of val, as long as the other half says that they are right.
+
+        Raises
+        ------
+        ConfigError
+            for parameters that cannot be used.
+
+        """
+        if self.alpha < 0:
+            raise ConfigError(f"alpha is {self.alpha}; expected 0 or more")
+        for name in ("eta", "ridge"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected above 0")
+        if self.max_rounds < 1:
+            raise ConfigError(f"max_rounds is {self.max_rounds}; expected at least 1")
+        self.center_, self.scale_ = whitening(data.train.embeddings)
+        val = data.val
+        X, predicted, log_p = self._arrays(val)
+        Y = np.eye(log_p.shape[1])[needed(val, "labels", "multiaccuracy")]
+        audit = np.random.default_rng(self.seed).permutation(val.n) < (val.n + 1) // 2
+        self.auditors_: list[Coefficients] = []
+        correlations: list[float] = []
+        while len(correlations) < self.max_rounds and audit.any() and not audit.all():
+            found = max(self._candidates(X, predicted, Y - np.exp(log_p), audit), key=lambda one: one[0], default=None)
+            if found is None or found[0] <= self.alpha:
+                break
+            correlations.append(found[0])
+            self.auditors_.append(found[1])
+            log_p = _normalised(log_p + self.eta * _audited(found[1], X, predicted))
+        self.correlations_ = np.array(correlations)
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness (n,), total variation between corrected and own probabilities, and flags (n,).
+
+        Raises
+        ------
+        DataError
+            if `split` has no probabilities, or those of other classes.
+
+        """
+        auditors = self._fitted("auditors_")
+        X, predicted, log_p = self._arrays(split)
+        corrections = np.zeros_like(log_p)
+        for auditor in auditors:
+            if auditor[1].shape[1] != log_p.shape[1]:
+                raise DataError(
+                    f"probs has {log_p.shape[1]} columns; this method was fitted on {auditor[1].shape[1]} classes"
+                )
+            corrections += self.eta * _audited(auditor, X, predicted)
+        corrected = np.exp(_normalised(log_p + corrections))
+        moved = np.abs(corrected - np.exp(_normalised(log_p))).sum(axis=1) / 2
+        return SliceScores(hardness=moved, flagged=corrected.argmax(axis=1) != predicted)
+
+    def notes(self) -> tuple[str, ...]:
+        """Whether no auditor found anything."""
+        found = bool(self._fitted("auditors_"))
+        return () if found else ("no auditor correlates with the residuals: all hardness is 0",)
+
+    def _candidates(
+        self, X: Floats, predicted: NDArray[np.int64], residuals: Floats, audit: NDArray[np.bool_]
+    ) -> Iterator[tuple[float, Coefficients]]:
+        """Auditor of each part, with its mean product with the residuals of the held half of all examples."""
+        for part in (ALL, *np.unique(predicted).tolist()):
+            inside = audit & ((predicted == part) | (part == ALL))
+            if inside.sum() < 2:
+                continue
+            coefficients = _ridge(X[inside], residuals[inside], self.ridge)
+            auditor = part, coefficients / max(np.abs(X[inside] @ coefficients).max(), 1e-12)
+            held = ~audit
+            products = (_audited(auditor, X[held], predicted[held]) * residuals[held]).sum(axis=1)
+            yield float(products.mean() - SURE * products.std() / held.sum() ** 0.5), auditor
+
+    def _arrays(self, split: Split) -> tuple[Floats, NDArray[np.int64], Floats]:
+        """Whitened embeddings with a column of ones (n, d + 1), predicted classes (n,), log-probabilities (n, C)."""
+        probs = needed(split, "probs", "multiaccuracy").astype(np.float64)
+        Z = ((split.embeddings - self._fitted("center_")) / self.scale_).astype(np.float64)
+        return np.column_stack([Z, np.ones(split.n)]), probs.argmax(axis=1), np.log(np.maximum(probs, 1e-12))
+
+
+def _ridge(X: Floats, residuals: Floats, penalty: float) -> Floats:
+    """Coefficients (d + 1, C) of the ridge regression; the intercept, last, is free."""
+    weights = np.full(X.shape[1], penalty * len(X))
+    weights[-1] = 1e-9 * len(X)
+    return np.asarray(np.linalg.solve(X.T @ X + np.diag(weights), X.T @ residuals), dtype=np.float64)
+
+
+def _audited(auditor: Coefficients, X: Floats, predicted: NDArray[np.int64]) -> Floats:
+    """What an auditor says of each class, shape (n, C) in [−1, 1]; 0 outside its part. einsum works row by row."""
+    part, coefficients = auditor
+    said: Floats = np.clip(np.einsum("ij,jk->ik", X, coefficients), -1, 1).astype(np.float64)
+    if part != ALL:
+        said[predicted != part] = 0
+    return said
+
+
+def _normalised(log_p: Floats) -> Floats:
+    """Log-probabilities whose rows sum to 1."""
+    peak = log_p.max(axis=1, keepdims=True)
+    normalised: Floats = log_p - peak - np.log(np.exp(log_p - peak).sum(axis=1, keepdims=True))
+    return normalised

@@ -1,0 +1,223 @@
+"""Blindspots as clusters of a plane: two dimensions of the embedding and the model's confidence."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from slicebench.errors import ConfigError
+from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._needed import needed
+from slicebench_methods._per_class import doubt, nothing_to_learn
+from slicebench_methods._supported import supported
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.problem import AuditData
+    from slicebench.split import Split
+
+    Floats = NDArray[np.float64]
+
+LEAST_PER_COMPONENT = 10
+"""Val examples for each component of a mixture: it has 9 parameters of its own."""
+
+
+class PlaneSpot(SliceMethod):
+    """Clusters in a picture that a person could look at.
+
+    Per true class the embeddings are projected to two dimensions, each scaled to [0, 1] on val. The model's confidence, times a
+    small weight, is the third coordinate. A Gaussian mixture with full covariances is fitted to these points, its number
+    of components chosen by BIC. A component with many errors and a high error rate is a blindspot.
+
+    Hardness is the error rate to be expected of an example, Σ_k r_k · error_rate_k over the components of its class. Slices are
+    components, by falling importance: errors times error rate, which is size × error rate². Only those are returned that val
+    bears out: 20 members, an error rate .05 above the rest of the class's, and Fisher's one-sided test at 5 % (Holm over all
+    components of all classes). Components do not see the errors, so that test is a fair one but for what confidence tells of
+    them. Flagged are the examples whose most probable component is a slice.
+
+    The paper projects with scvis, a variational autoencoder trained on the images that are searched; here it is principal
+    components, which map new examples and have nothing to train. The public implementation (`PlaneSpotSlicer`) takes the
+    probability of the class the images are of. That tells right from wrong, and slices would be errors by construction; here
+    confidence is the probability of the *predicted* class. The test for a slice is ours: there the most important
+    components are returned as they are.
+
+    A class without errors or without right answers in val falls back to the base model's confidence, its errors flagged, and
+    `notes` says so.
+
+    Parameters
+    ----------
+    n_slices : int, default 10
+        Most slices returned, of all classes together. As in the public implementation.
+    weight : float, default 0.025
+        Of the confidence against a projection of range 1. As in the public implementation. Full covariances adapt to any scale,
+        so it matters little: it says where k-means starts and how fine a difference in confidence still counts
+        (scikit-learn adds 1e-6 to variances, a standard deviation of .04 in confidence).
+    max_components : int, default 10
+        Most components of a class. Ours: the public implementation tries up to 32, but classes here have some hundred examples
+        in val, and a class gets at most one component for every ten of them.
+    seed : int, default 0
+        Of the k-means that EM starts from, and of the projection.
+
+    Attributes
+    ----------
+    planes_ : dict of int to Plane
+        Projection and mixture per class, with error rate, mass (sum of memberships) and importance of each component.
+    slices_ : list of (int, int)
+        Class and component of each slice.
+    fallbacks_ : dict of int to str
+        Classes that fell back to confidences, with the reason.
+
+    Complexity: O(n d min(n, d)) for the projection, O(n K) per iteration of EM for each number of components up to K; scoring
+    O(n (d + K)).
+
+    References
+    ----------
+    Plumb, Johnson, Cabrera, Talwalkar, "Towards a More Rigorous Science of Blindspot Discovery in Image Classification
+    Models", TMLR 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slicebench import AuditData, Split
+    >>> rng = np.random.default_rng(0)
+    >>> def split(name, n=200):
+    ...     x, y, hard = rng.normal(size=(n, 4)), rng.integers(0, 2, n), rng.random(n) < 0.3
+    ...     x[hard, 0] += 6
+    ...     right = np.where(rng.random(n) < np.where(hard, 0.7, 0.05), 0.3, 0.9)
+    ...     probs = np.where(np.eye(2)[y] == 1, right[:, None], 1 - right[:, None])
+    ...     return Split.from_probs(ids=[f"{name}{i}" for i in range(n)], embeddings=x, labels=y, probs=probs), hard
+    >>> (train, _), (val, _), (test, hard) = split("train"), split("val"), split("test")
+    >>> scores = PlaneSpot().fit(AuditData(train=train, val=val, class_names=("a", "b"))).score(test)
+    >>> bool(scores.hardness[hard].mean() > scores.hardness[~hard].mean() + 0.3)
+    True
+
+    """
+
+    requires = frozenset({"embeddings", "labels", "probs"})
+
+    def __init__(self, n_slices: int = 10, weight: float = 0.025, max_components: int = 10, seed: int = 0) -> None:
+        self.n_slices = n_slices
+        self.weight = weight
+        self.max_components = max_components
+        self.seed = seed
+
+    def fit(self, data: AuditData) -> Self:
+        """Fit projection and mixture of each class to val, and choose the slices.
+
+        Raises
+        ------
+        ConfigError
+            for parameters that cannot be used.
+
+        """
+        for name in ("n_slices", "max_components"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not 0 <= self.weight < np.inf:
+            raise ConfigError(f"weight is {self.weight}; expected a finite number of at least 0")
+        val, classes = data.val, dict(data.val.by_class())
+        wrong, sure = ~needed(val, "correct", "planespot"), _confidence(val)
+        self.planes_: dict[int, Plane] = {}
+        self.fallbacks_: dict[int, str] = {}
+        found, members = [], [np.zeros((val.n, 0), dtype=bool)]
+        for c in range(len(data.class_names)):
+            rows = classes.get(c, np.empty(0, dtype=np.intp))
+            reason = nothing_to_learn(c, ~wrong[rows], 1)
+            if reason is not None:
+                self.fallbacks_[c] = reason
+                continue
+            plane = self.planes_[c] = Plane(val.embeddings[rows], sure[rows], wrong[rows], self)
+            found += [(c, k) for k in range(len(plane.mass))]
+            members.append(np.zeros((val.n, len(plane.mass)), dtype=bool))
+            members[-1][rows, plane.responsibilities(val.embeddings[rows], sure[rows]).argmax(axis=1)] = True
+        good = supported(np.hstack(members), val)
+        kept = [slice_ for slice_, is_good in zip(found, good, strict=True) if is_good]
+        kept.sort(key=lambda slice_: -self.planes_[slice_[0]].importance[slice_[1]])
+        self.slices_ = kept[: self.n_slices]
+        return self
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness (n,), flags (n,) and membership (n, k): the responsibilities of the slices, 0 outside their class.
+
+        Raises
+        ------
+        DataError
+            if `split` has no labels or no probabilities.
+
+        """
+        slices: list[tuple[int, int]] = self._fitted("slices_")
+        needed(split, "labels", "planespot")  # without them all would count as one class
+        sure = _confidence(split)
+        hardness, flagged = doubt(split), ~needed(split, "correct", "planespot")
+        membership = np.zeros((split.n, len(slices)), dtype=np.float32)
+        for c, rows in split.by_class():
+            if c in self.planes_:
+                resp = self.planes_[c].responsibilities(split.embeddings[rows], sure[rows])
+                hardness[rows] = np.einsum("nk,k->n", resp, self.planes_[c].error_rate)
+                own = [(j, k) for j, (at, k) in enumerate(slices) if at == c]
+                for j, k in own:
+                    membership[rows, j] = np.clip(resp[:, k], 0, 1)
+                flagged[rows] = np.isin(resp.argmax(axis=1), [k for _, k in own])
+        return SliceScores(hardness=hardness, flagged=flagged, membership=membership)
+
+    def notes(self) -> tuple[str, ...]:
+        """Classes that fell back to the base model's confidence, and those whose BIC was still falling at the last mixture."""
+        fell = [f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values()]
+        full = [c for c, plane in self.planes_.items() if 1 < len(plane.mass) == self.max_components]
+        return (*fell, *(f"class {c} has as many components as max_components allows" for c in full))
+
+
+class Plane:
+    """Projection and mixture of one class, with what val says of each component."""
+
+    def __init__(self, X: NDArray[np.float32], sure: Floats, wrong: NDArray[np.bool_], method: PlaneSpot) -> None:
+        from sklearn.decomposition import PCA
+
+        with np.errstate(invalid="ignore"):  # the share of variance explained, 0/0 for constant embeddings, is not used
+            pca = PCA(min(2, *X.shape), random_state=method.seed).fit(X.astype(np.float64))
+        self.mean, self.axes, self.weight = pca.mean_, pca.components_, method.weight
+        projected = self._projected(X)
+        self.low, width = projected.min(axis=0), np.ptp(projected, axis=0)
+        # a width of rounding errors would be blown up to 1; along it the class is constant
+        self.width = np.where(width > 1e-9 * max(1.0, float(np.abs(X).max())), width, np.inf)
+        points = self._points(X, sure)
+        self.mixture = _by_bic(points, method.max_components, method.seed)
+        resp = self.responsibilities(X, sure)
+        self.mass: Floats = resp.sum(axis=0)
+        errors: Floats = wrong @ resp
+        self.error_rate: Floats = errors / np.where(self.mass > 0, self.mass, 1.0)
+        self.importance: Floats = errors * self.error_rate
+
+    def responsibilities(self, X: NDArray[np.float32], sure: Floats) -> Floats:
+        """Probability of each component for each example, shape (n, K)."""
+        resp: Floats = self.mixture.predict_proba(self._points(X, sure))
+        return resp
+
+    def _projected(self, X: NDArray[np.float32]) -> Floats:
+        projected: Floats = np.einsum("nd,kd->nk", X.astype(np.float64) - self.mean, self.axes)
+        return projected
+
+    def _points(self, X: NDArray[np.float32], sure: Floats) -> Floats:
+        """Projection scaled by val's range, and weighted confidence: shape (n, 3), or (n, 2) for one-dimensional embeddings."""
+        return np.column_stack([(self._projected(X) - self.low) / self.width, self.weight * sure])
+
+
+def _by_bic(points: Floats, max_components: int, seed: int) -> Any:
+    """Mixture of least BIC; no more components than distinct points, nor than one for every ten examples."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    most = min(max_components, len(np.unique(points, axis=0)), max(1, len(points) // LEAST_PER_COMPONENT))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture cut short has a worse BIC, and that is all
+        fitted = [GaussianMixture(k, random_state=seed).fit(points) for k in range(1, most + 1)]
+    return min(fitted, key=lambda mixture: mixture.bic(points))
+
+
+def _confidence(split: Split) -> Floats:
+    """Probability of the predicted class, shape (n,)."""
+    sure: Floats = needed(split, "probs", "planespot").max(axis=1).astype(np.float64)
+    return sure
