@@ -18,6 +18,7 @@ from slicebench.evaluation import measure
 from slicebench.problem import AuditData, Captions, PlantedTruth
 from slicebench.slices import returned_slices
 from slicebench.split import Split
+from slicebench.training import ModelTrainer, Recipe
 
 D = 8
 CLASSES = ("cat", "dog")
@@ -47,7 +48,7 @@ def planted_split(name, seed=0, n=600):
 
 
 def planted(seed=0, n=600):
-    """`AuditData`, test split and the subgroup of test."""
+    """`AuditData` without a trainer, test split and the subgroup of test."""
     (train, _), (val, _), (test, group) = (planted_split(name, seed, n) for name in ("train", "val", "test"))
     rng = np.random.default_rng(seed)
     texts = rng.normal(size=(len(TEXTS), D)) * 0.3
@@ -61,6 +62,12 @@ def planted(seed=0, n=600):
         references=np.zeros((2, D)),
     )
     return AuditData(train=train, val=val, class_names=CLASSES, captions=captions), test, group
+
+
+def with_trainer(data):
+    """The same with a trainer of linear models, whose errors are its own."""
+    recipe = Recipe(arch="linear", epochs=3, batch_size=50, peak_lr=0.05, peak_epoch=1)
+    return replace(data, trainer=ModelTrainer(recipe, data.train.inputs, data.train.labels, len(CLASSES)))
 
 
 def namf(scores, test, group):
@@ -85,6 +92,8 @@ def declared(method, seed=0, n=600, permuted=False):
     rng = np.random.default_rng([seed, 1])
     if permuted:
         data, test = replace(data, val=permuted_outcomes(data.val, rng)), permuted_outcomes(test, rng)
+    if "trainer" in method.requires:
+        data = with_trainer(data)
     fitted = type(method)(**method.get_params()).fit(data)
     blind = permuted_outcomes(test, rng)
     return judged_parts(returned_slices(fitted.score(blind), test).hard, test).smallest_p()
