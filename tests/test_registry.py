@@ -52,8 +52,8 @@ def test_names_are_those_of_the_project():
 
 
 def test_a_typo_gets_near_names():
-    with pytest.raises(PluginError, match=r"no slicebench.methods named 'dominoe'; did you mean 'domino'\?"):
-        METHODS.load("dominoe")
+    with pytest.raises(PluginError, match=r"no slicebench.methods named 'spotligth'; did you mean 'spotlight'\?"):
+        METHODS.load("spotligth")
 
 
 def test_strangers_register_as_we_do(strangers):
