@@ -35,7 +35,7 @@ def test_example(module):
     assert doctest.testmod(module).failed == 0
 
 
-@pytest.mark.parametrize(("method", "bar"), zip(ALL, [0.5, 0.8, 0.6], strict=True))
+@pytest.mark.parametrize(("method", "bar"), [*zip(ALL, [0.5, 0.8, 0.6], strict=True)])
 def test_finds_the_plant_and_nothing_else(method, bar):
     assert plants.found(method) > bar
     assert plants.declared(method) < 1e-3
