@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from slicebench.dataset import DatasetAdapter
+    from slicebench.problem import Problem
     from slicebench.suite import Cell, PlannedProblem
 
 
@@ -37,6 +38,13 @@ def build_missing(problem: PlannedProblem, folder: Path) -> None:
 
     if not folder.exists():
         save_problem(DATASETS.load(problem.dataset)(**problem.params).build(problem.seed), folder)
+
+
+def built_problem(problem: PlannedProblem) -> Problem:
+    """`problem` from the cache, built first if it is not there."""
+    folder = frozen_folder(problem)
+    build_missing(problem, folder)
+    return load_problem(folder)
 
 
 def shelved(shelf: Path) -> dict[str, Path]:

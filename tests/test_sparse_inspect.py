@@ -115,7 +115,7 @@ def test_without_moves_no_other_weight_and_keeps_the_class_shares(studied):
     np.testing.assert_array_equal(bare.weights[:, kept], studied.layer.weights[:, kept])
     assert not bare.weights[:, SHORTCUT].any()
     train = studied.problem.data.train
-    logits = bare.logits(studied.standardised(train)).astype(np.float64)
+    logits = bare.logits(studied.train_features).astype(np.float64)
     P = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(P.mean(axis=0), np.bincount(train.labels) / train.n, atol=1e-4)
     with pytest.raises(ConfigError, match="no feature 6"):

@@ -9,7 +9,7 @@ import numpy as np
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
 from slicebench_methods._per_class import doubt, nothing_to_learn
-from slicebench_methods._space import whitening
+from slicebench_methods._space import whitened, whitening
 from slicebench_methods._supported import supported
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ class Clustered(SliceMethod):
         return hardness
 
     def _whitened(self, split: Split) -> Floats:
-        Z: Floats = ((split.embeddings - self.center_) / self.scale_).astype(np.float64)
-        return Z
+        return whitened(split.embeddings, self.center_, self.scale_)
 
 
 def distances(Z: Floats, centres: Floats) -> Floats:

@@ -11,7 +11,7 @@ from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._error_trees import forest_scores, grow_forest
 from slicebench_methods._needed import needed
 from slicebench_methods._per_class import doubt
-from slicebench_methods._space import whitening
+from slicebench_methods._space import whitened, whitening
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,5 +155,4 @@ class Barlow(SliceMethod):
         return f"{self.class_names_[c]}: {' and '.join(conditions) or 'all'}"
 
     def _whitened(self, split: Split) -> NDArray[np.float64]:
-        Z: NDArray[np.float64] = ((split.embeddings - self.center_) / self.scale_).astype(np.float64)
-        return Z
+        return whitened(split.embeddings, self.center_, self.scale_)

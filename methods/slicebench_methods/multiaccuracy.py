@@ -9,7 +9,7 @@ import numpy as np
 from slicebench.errors import ConfigError, DataError
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
-from slicebench_methods._space import whitening
+from slicebench_methods._space import whitened, whitening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,7 +183,7 @@ class Multiaccuracy(SliceMethod):
     def _arrays(self, split: Split) -> tuple[Floats, NDArray[np.int64], Floats]:
         """Whitened embeddings with a column of ones (n, d + 1), predicted classes (n,), log-probabilities (n, C)."""
         probs = needed(split, "probs", "multiaccuracy").astype(np.float64)
-        Z = ((split.embeddings - self._fitted("center_")) / self.scale_).astype(np.float64)
+        Z = whitened(split.embeddings, self._fitted("center_"), self.scale_)
         return np.column_stack([Z, np.ones(split.n)]), probs.argmax(axis=1), np.log(np.maximum(probs, 1e-12))
 
 

@@ -41,17 +41,14 @@ def captions_command(
     slicebench captions --problem scenes-correlation --decoder scenes --out runs/look
     """
     from slicebench.caption_report import write_report
-    from slicebench.frozen import load_problem
     from slicebench.inspection import inspect_captions
     from slicebench.registry import METHODS
-    from slicebench.shelf import build_missing, frozen_folder
+    from slicebench.shelf import built_problem
     from slicebench.suite import Filters, load_suite, plan
 
     cell = plan(load_suite(suite), Filters((method,), (problem,), (seed,)))[0]
-    built = frozen_folder(cell.problem)
-    build_missing(cell.problem, built)
     inspection = inspect_captions(
-        load_problem(built),
+        built_problem(cell.problem),
         METHODS.load(method)(**cell.method_params),
         encoders=encoder or (),
         seeds=other_seed or (),

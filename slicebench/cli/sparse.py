@@ -72,8 +72,7 @@ def sparse_command(
 
 def _built(suite: str, name: str, seed: int, encoder: str | None) -> Problem:
     """Problem of the suite, with another encoder if asked for; built if it is not cached."""
-    from slicebench.frozen import load_problem
-    from slicebench.shelf import build_missing, frozen_folder
+    from slicebench.shelf import built_problem
     from slicebench.suite import Filters, load_suite, plan
 
     chosen = load_suite(suite)
@@ -83,7 +82,4 @@ def _built(suite: str, name: str, seed: int, encoder: str | None) -> Problem:
             for spec in chosen.problems
         )
         chosen = chosen.model_copy(update={"problems": specs})
-    planned = plan(chosen, Filters(("random",), (name,), (seed,)))[0].problem
-    folder = frozen_folder(planned)
-    build_missing(planned, folder)
-    return load_problem(folder)
+    return built_problem(plan(chosen, Filters(("random",), (name,), (seed,)))[0].problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,8 +47,17 @@ class Studied:
         """Layer that was chosen."""
         return self.path.layers[self.chosen]
 
-    def standardised(self, split: Split) -> NDArray[np.float32]:
-        """Features of `split`, shape (n, d)."""
+    @cached_property
+    def train_features(self) -> NDArray[np.float32]:
+        """Standardised features of train, shape (n, d)."""
+        return self._standardised(self.problem.data.train)
+
+    @cached_property
+    def test_features(self) -> NDArray[np.float32]:
+        """Standardised features of test, shape (n, d)."""
+        return self._standardised(self.problem.test)
+
+    def _standardised(self, split: Split) -> NDArray[np.float32]:
         Z: NDArray[np.float32] = (split.embeddings - self.center) * self.scale
         return Z
 
@@ -149,13 +159,13 @@ def without(studied: Studied, features: Sequence[int]) -> DecisionLayer:
     weights[:, list(features)] = 0
     assert train.labels is not None
     bare = replace(layer, weights=weights)
-    return replace(bare, biases=settled_biases(bare.logits(studied.standardised(train)), train.labels, layer.biases))
+    return replace(bare, biases=settled_biases(bare.logits(studied.train_features), train.labels, layer.biases))
 
 
 def group_accuracies(studied: Studied, layer: DecisionLayer) -> dict[int, GroupAccuracy]:
     """Accuracy of `layer` on test by class, in and outside the planted groups."""
     problem, test = studied.problem, studied.problem.test
-    right = layer.logits(studied.standardised(test)).argmax(axis=1) == test.labels
+    right = layer.logits(studied.test_features).argmax(axis=1) == test.labels
     minority = problem.truth.minority(test.ids)
 
     def mean(rows: NDArray[np.intp]) -> float | None:
@@ -184,7 +194,7 @@ def class_features(
 
     """
     layer, train = studied.layer, studied.problem.data.train
-    Z = studied.standardised(train)
+    Z = studied.train_features
     if captioned is None:
         describe = _by_words_or_captions(studied.problem, train, Z, words)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -240,11 +240,4 @@ def _widened(layer: DecisionLayer, present: NDArray[np.int64], n_classes: int) -
     weights = np.zeros((n_classes, layer.weights.shape[1]), np.float32)
     biases = np.full(n_classes, -np.inf, np.float32)
     weights[present], biases[present] = layer.weights, layer.biases
-    return DecisionLayer(
-        weights=weights,
-        biases=biases,
-        lam=layer.lam,
-        objective=layer.objective,
-        gap=layer.gap,
-        iterations=layer.iterations,
-    )
+    return replace(layer, weights=weights, biases=biases)
