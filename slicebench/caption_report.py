@@ -16,7 +16,7 @@ from slicebench.aligned import most_aligned
 from slicebench.cache import write_text
 from slicebench.decoding import decoded_accuracy, decoded_points, make_decoder
 from slicebench.errors import ConfigError
-from slicebench.pictures import SheetRow, contact_sheet
+from slicebench.pictures import SheetRow, are_images, contact_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def _show_aligned(inspection: Inspection, path: Path) -> None:
     """Contact sheet of the hardest and easiest test images per class, if they are images."""
     problem, test = inspection.problem, inspection.problem.test
     images = None if test.inputs is None else np.asarray(test.inputs[:])
-    if images is None or images.dtype != np.uint8 or images.ndim not in (3, 4):
+    if images is None or not are_images(images):
         return
     minority = problem.truth.minority(test.ids)
     rows = []

@@ -44,6 +44,11 @@ class SheetRow(NamedTuple):
     texts: Sequence[str] | None = None
 
 
+def are_images(inputs: Any) -> bool:
+    """Whether an array may be images of a `SheetRow`, by its type and its three or four dimensions."""
+    return isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8 and inputs.ndim in (3, 4)
+
+
 def contact_sheet(
     rows: Sequence[SheetRow | tuple[str, NDArray[np.uint8], NDArray[np.bool_] | None]],
     path: Path,

@@ -8,7 +8,7 @@ import numpy as np
 
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt, nothing_to_learn
+from slicebench_methods._per_class import doubt, nothing_to_learn, ranked_by_confidence
 from slicebench_methods._space import whitened, whitening
 from slicebench_methods._supported import supported
 
@@ -105,7 +105,7 @@ class Clustered(SliceMethod):
 
     def notes(self) -> tuple[str, ...]:
         """Classes that fell back to the base model's confidence, with the reason."""
-        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
+        return ranked_by_confidence(self._fitted("fallbacks_"))
 
     def _check(self) -> None:
         """Raise `ConfigError` for parameters that cannot be used."""

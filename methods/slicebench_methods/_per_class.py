@@ -12,6 +12,8 @@ from slicebench_methods._needed import needed
 from slicebench_methods._space import whitening
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from slicebench.problem import AuditData
@@ -81,7 +83,7 @@ class PerClass(SliceMethod):
 
     def notes(self) -> tuple[str, ...]:
         """Classes that fell back to the base model's confidence, with the reason."""
-        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
+        return ranked_by_confidence(self._fitted("fallbacks_"))
 
     def _begin(self, C: int, d: int) -> None:
         raise NotImplementedError
@@ -111,6 +113,11 @@ def nothing_to_learn(c: int, correct: NDArray[np.bool_], least: int) -> str | No
             few = f"too few {what} to learn from: {count}, needs {least}"
             return f"class {c} has {few if count else f'no {what} to learn from'}"
     return None
+
+
+def ranked_by_confidence(fallbacks: Mapping[int, str]) -> tuple[str, ...]:
+    """Note of each class that fell back to the base model's confidence, from its reason."""
+    return tuple(f"{reason}; ranked by confidence" for reason in fallbacks.values())
 
 
 def doubt(split: Split) -> NDArray[np.float64]:

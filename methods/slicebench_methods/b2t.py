@@ -11,7 +11,7 @@ from slicebench.errors import ConfigError
 from slicebench.method import SliceMethod, SliceScores, candidates_of
 from slicebench.statistics.comparison import holm
 from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt
+from slicebench_methods._per_class import doubt, ranked_by_confidence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -172,7 +172,7 @@ class B2T(SliceMethod):
 
     def notes(self) -> tuple[str, ...]:
         """Classes without a keyword, with the reason."""
-        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
+        return ranked_by_confidence(self._fitted("fallbacks_"))
 
     def _keep(self, found: NDArray[np.bool_], middle: Floats, vectors: Floats, texts: tuple[str, ...]) -> None:
         """Of the captions `found` (C, m) keep the best of each class as slices."""

@@ -10,7 +10,7 @@ from slicebench.errors import ConfigError
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._error_trees import forest_scores, grow_forest
 from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt
+from slicebench_methods._per_class import doubt, ranked_by_confidence
 from slicebench_methods._space import whitened, whitening
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Barlow(SliceMethod):
 
     def notes(self) -> tuple[str, ...]:
         """Classes that fell back to the base model's confidence, with the reason."""
-        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("forest_").fallbacks.values())
+        return ranked_by_confidence(self._fitted("forest_").fallbacks)
 
     def _informative(self, Z: NDArray[np.float64], wrong: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Features with the highest mutual information with failure, the best first."""

@@ -13,7 +13,7 @@ import numpy as np
 from slicebench.errors import ConfigError
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt
+from slicebench_methods._per_class import doubt, ranked_by_confidence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -179,7 +179,7 @@ class Cleanlab(SliceMethod):
 
     def notes(self) -> tuple[str, ...]:
         """Classes without clusters, with the reason."""
-        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
+        return ranked_by_confidence(self._fitted("fallbacks_"))
 
     def _groups(self, one: Split) -> ClassGroups | None:
         """Clusters of a split of one class, or None where there are none."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from slicebench.errors import ConfigError
 from slicebench.method import SliceMethod, SliceScores
-from slicebench_methods._per_class import doubt
+from slicebench_methods._per_class import doubt, ranked_by_confidence
 from slicebench_methods._supported import supported
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class MCSD(SliceMethod):
 
     def notes(self) -> tuple[str, ...]:
         """Classes that fell back to the base model's confidence, and whether slices could not be tested."""
-        fell = tuple(f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values())
+        fell = ranked_by_confidence(self._fitted("fallbacks_"))
         return (*fell, "slices are not tested, as nothing says right or wrong") if self.untested_ else fell
 
     def _slices(self, graph: Graph, losses: Floats) -> Floats:

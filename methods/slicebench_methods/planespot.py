@@ -10,7 +10,7 @@ import numpy as np
 from slicebench.errors import ConfigError
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt, nothing_to_learn
+from slicebench_methods._per_class import doubt, nothing_to_learn, ranked_by_confidence
 from slicebench_methods._supported import supported
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class PlaneSpot(SliceMethod):
 
     def notes(self) -> tuple[str, ...]:
         """Classes that fell back to the base model's confidence, and those whose BIC was still falling at the last mixture."""
-        fell = [f"{reason}; ranked by confidence" for reason in self._fitted("fallbacks_").values()]
+        fell = ranked_by_confidence(self._fitted("fallbacks_"))
         full = [c for c, plane in self.planes_.items() if 1 < len(plane.mass) == self.max_components]
         return (*fell, *(f"class {c} has as many components as max_components allows" for c in full))
 

@@ -11,7 +11,7 @@ from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._error_trees import forest_scores, grow_forest
 from slicebench_methods._metadata_codes import UNSEEN, coded, learnt_codes, metadata_of
 from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt
+from slicebench_methods._per_class import doubt, ranked_by_confidence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +131,7 @@ class TreeRules(SliceMethod):
 
     def notes(self) -> tuple[str, ...]:
         """Classes that fell back to the base model's confidence, with the reason."""
-        return tuple(f"{reason}; ranked by confidence" for reason in self._fitted("forest_").fallbacks.values())
+        return ranked_by_confidence(self._fitted("forest_").fallbacks)
 
     def _conditions(self, split: Split) -> NDArray[np.float64]:
         """Whether each example has each value, shape (n, v)."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.cache import write_text
-from slicebench.pictures import SheetRow, contact_sheet
+from slicebench.pictures import SheetRow, are_images, contact_sheet
 from slicebench.plots import COLOURS, save_figure
 from slicebench.sparse.inspect import group_accuracies, without
 
@@ -125,8 +125,7 @@ def draw_path(studied: Studied, path: Path) -> None:
 def _show_features(studied: Studied, found: Mapping[int, Sequence[Feature]], path: Path) -> None:
     """Contact sheet of the loudest train images of every class's first features, planted members framed, if they are images."""
     problem, train = studied.problem, studied.problem.data.train
-    images = None if train.inputs is None else np.asarray(train.inputs[:1])
-    if train.inputs is None or images is None or images.dtype != np.uint8 or images.ndim not in (3, 4):
+    if train.inputs is None or not are_images(np.asarray(train.inputs[:1])):
         return
     row_of = {key: i for i, key in enumerate(train.ids.tolist())}
     rows = []
