@@ -1,4 +1,4 @@
-"""Where work runs: anything shaped like `concurrent.futures.Executor`; here, worker processes with limits, or Dask.
+"""Where work runs: anything shaped like `concurrent.futures.Executor`; here, worker processes with limits.
 
 This module must stay free of NumPy: workers import it before their thread count is settled.
 """
@@ -13,13 +13,17 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait  # noqa: A004 - pebble's own on every Python
 from contextlib import contextmanager
 from functools import partial
+from time import sleep
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
-from slicebench.errors import ConfigError, SlicebenchError
+from slicebench.errors import SlicebenchError
 from slicebench.logs import speak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from slicebench.suite import PlannedProblem
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,6 +56,10 @@ class CellCrashed(SlicebenchError):  # noqa: N818
         self.exit_code = exit_code
 
 
+class EngineError(SlicebenchError):
+    """The engine itself cannot go on: no fault of the task that was told."""
+
+
 def _exit_text(code: int | None) -> str:
     if code is None:
         return "exit code unknown"
@@ -63,7 +71,20 @@ def _exit_text(code: int | None) -> str:
         return f"signal {-code}"
 
 
-class LocalExecutor(Executor):
+class Engine(Executor):
+    """What a run needs of an executor beyond `submit`."""
+
+    @property
+    def width(self) -> int:
+        """Number of tasks that run at a time; it may change."""
+        raise NotImplementedError
+
+    def place(self, problem: PlannedProblem, folder: Path) -> object:  # noqa: ARG002 - for engines that send it
+        """Return what a task is to be given for the `folder` of a problem: here, the folder itself."""
+        return folder
+
+
+class LocalExecutor(Engine):
     """Worker processes that outlive their tasks, with a time and a memory limit for each task.
 
     A task that crashes, hangs or eats the memory ends with `CellCrashed`, `CellTimeout` or `CellMemory` and costs no other
@@ -94,6 +115,13 @@ class LocalExecutor(Executor):
         self._pool: Any = ProcessPool(
             max_workers=jobs, initializer=_start_worker, context=multiprocessing.get_context("spawn")
         )
+        manager: Any = self._pool._pool_manager  # noqa: SLF001
+        manager.find_expired_task = partial(_find_patiently, manager.find_expired_task)
+
+    @property
+    def width(self) -> int:
+        """Number of worker processes."""
+        return self.jobs
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue `fn(*args, **kwargs)`; a future that was not started can be cancelled."""
@@ -155,6 +183,18 @@ class LocalExecutor(Executor):
         self.shutdown(cancel_futures=kind is not None)
 
 
+def _find_patiently(find: Callable[[int], T], worker: int) -> T:
+    """Task of a worker that died. Pebble may not have read yet that the worker took it; then it would wait for the time limit."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    for _ in range(50):
+        try:
+            return find(worker)
+        except (LookupError, BrokenProcessPool):
+            sleep(0.02)
+    return find(worker)
+
+
 def as_they_end(tasks: dict[Future[T], K]) -> Iterator[tuple[K, Future[T]]]:
     """Keys of `tasks` with their finished futures, in the order in which they end; empties `tasks`."""
     while tasks:
@@ -168,29 +208,6 @@ def default_memory_gb(jobs: int) -> float:
     import psutil
 
     return float(0.8 * psutil.virtual_memory().available / jobs / GIB)
-
-
-def dask_executor(address: str) -> tuple[Executor, int]:
-    """Executor of the Dask cluster at `address`, and its number of threads.
-
-    Raises
-    ------
-    ConfigError
-        if `distributed` is not installed or nobody answers at `address`.
-
-    """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ConfigError("--scheduler needs Dask: pip install 'slicebench[dask]'") from error
-    try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"no Dask scheduler answers at {address!r} ({error}); start one with `dask scheduler`"
-        ) from error
-    executor: Executor = client.get_executor(pure=False)
-    return executor, max(1, sum(client.ncores().values()))
 
 
 def _start_worker() -> None:

@@ -43,10 +43,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from slicebench.locations import Location
     from slicebench.problem import Trainer
     from slicebench.split import Inputs
 
 FORMAT_VERSION = 3
+HALVED_BYTES = 2**26
+"""Larger embeddings are saved as they are, so that they can be mapped; half of them would be a copy in every process."""
 _ARRAYS = ("embeddings", "losses", "labels", "probs", "correct")
 
 
@@ -72,6 +75,8 @@ class Header(BaseModel):
     reference_texts: tuple[str, ...] | None
     recipe: dict[str, Any] | None
     inputs_are_embeddings: bool
+    files: dict[str, str] | None = None
+    """SHA-256 of every other file; noted where a problem is uploaded."""
 
 
 def save_problem(problem: Problem, folder: Path) -> None:
@@ -85,9 +90,10 @@ def save_problem(problem: Problem, folder: Path) -> None:
             _save_split(split, building / "data", name)
         _save_captions(problem.data.captions, building / "data")
         _save_truth(problem.truth, building / "truth")
-        (building / "problem.json").write_text(_header(problem).model_dump_json(indent=1), encoding="utf-8")
+        described = _header(problem).model_dump_json(indent=1, exclude={"files"})
+        (building / "problem.json").write_text(described, encoding="utf-8")
         building.chmod(0o755)
-        _move(building, folder)
+        move_problem(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -118,7 +124,7 @@ def without_inputs(problem: Problem) -> Problem:
     return replace(problem, data=data, test=parts["test"])
 
 
-def load_header(folder: Path) -> Header:
+def load_header(folder: Location) -> Header:
     """What the frozen problem in `folder` is.
 
     Raises
@@ -127,7 +133,11 @@ def load_header(folder: Path) -> Header:
         if the folder is missing, unreadable or of another format version.
 
     """
-    text = read_text(folder / "problem.json")
+    return parse_header(folder, read_text(folder / "problem.json"))
+
+
+def parse_header(folder: Location, text: str | bytes) -> Header:
+    """`problem.json` of `folder`, as read; errors as of `load_header`."""
     try:
         header = Header.model_validate_json(text)
     except ValidationError as error:
@@ -216,7 +226,9 @@ def _are_embeddings(split: Split) -> bool:
 
 
 def _compact(embeddings: NDArray[np.float32]) -> NDArray[Any]:
-    """In half precision where that loses nothing, as for encoders that round to it."""
+    """In half precision where that loses nothing, as for encoders that round to it, and costs little memory."""
+    if embeddings.nbytes > HALVED_BYTES:
+        return embeddings
     with np.errstate(over="ignore"):
         half = embeddings.astype(np.float16)
     return half if np.array_equal(half, embeddings) else embeddings
@@ -293,7 +305,7 @@ def _trainer(recipe: Any, train: Split, class_names: Sequence[str]) -> Trainer |
     return ModelTrainer(checked, train.inputs, train.labels, len(class_names), cache=cache_dir() / "models")
 
 
-def _move(building: Path, folder: Path) -> None:
+def move_problem(building: Path, folder: Path) -> None:
     """Rename into place; who finds the folder there already keeps that one (two builders make the same problem)."""
     try:
         building.replace(folder)

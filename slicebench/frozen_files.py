@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import StorageError
+from slicebench.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from slicebench.locations import Location
     from slicebench.split import Inputs
 
 CHUNK = 4096
 """Raw inputs that are copied together."""
+
+
+DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
+}  # fmt: skip
+"""NumPy's names of safetensors' types."""
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -27,15 +37,30 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     from safetensors.numpy import save_file
 
     save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
+    path.chmod(0o644)  # safetensors' own mode would lock colleagues out
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Named arrays of a safetensors file."""
-    from safetensors.numpy import load_file
+    """Named arrays of a safetensors file, mapped into memory: what nobody asks for is not read, and processes share the rest."""
+    from safetensors import safe_open
 
     with readable(path):
-        arrays: dict[str, NDArray[Any]] = load_file(path)
-    return arrays
+        with safe_open(path, framework="np"):  # raises unless the header is sound and describes the whole file
+            pass
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+        whole = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length) if _bytes_of(header) else np.empty(0, "u1")
+        return {name: _array(whole, about) for name, about in header.items() if name != "__metadata__"}
+
+
+def _bytes_of(header: dict[str, Any]) -> int:
+    return max((about["data_offsets"][1] for name, about in header.items() if name != "__metadata__"), default=0)
+
+
+def _array(whole: NDArray[np.uint8], about: dict[str, Any]) -> NDArray[Any]:
+    start, end = about["data_offsets"]
+    return whole[start:end].view(DTYPES[about["dtype"]]).reshape(about["shape"])
 
 
 def read_table(path: Path) -> Any:
@@ -53,7 +78,7 @@ def readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise StorageError(f"cannot read {path}: {error}; delete the folder and build it again") from error
 
 
@@ -77,10 +102,10 @@ def ids_from_bytes(rows: NDArray[np.uint8]) -> NDArray[np.str_]:
     return np.char.decode(np.ascontiguousarray(rows).view(f"S{rows.shape[1]}").ravel(), "utf-8")
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Location) -> str:
     """Text of a file."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"cannot read {path}: {error}") from error
 

@@ -8,19 +8,20 @@ from pydantic import BaseModel, ValidationError
 
 from slicebench.cache import write_text
 from slicebench.errors import StorageError
+from slicebench.locations import bytes_if_there
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from slicebench.locations import Location
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def save_model(path: Path, model: BaseModel) -> None:
+def save_model(path: Location, model: BaseModel) -> None:
     """Write `model` to `path`."""
     write_text(path, model.model_dump_json(indent=1) + "\n")
 
 
-def stored_model(kind: type[Model], path: Path, remedy: str) -> Model | None:
+def stored_model(kind: type[Model], path: Location, remedy: str) -> Model | None:
     """What lies at `path`, or None if there is nothing yet.
 
     Raises
@@ -29,9 +30,10 @@ def stored_model(kind: type[Model], path: Path, remedy: str) -> Model | None:
         if the file cannot be read, naming it and the `remedy`.
 
     """
-    if not path.exists():
+    content = bytes_if_there(path)
+    if content is None:
         return None
     try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(content.decode("utf-8"))
     except (UnicodeDecodeError, ValidationError) as error:
         raise StorageError(f"cannot read {path}: {str(error).splitlines()[0]}; {remedy}") from error

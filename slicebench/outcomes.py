@@ -54,6 +54,7 @@ class RunOutcomes:
         self._splits = {(entry.problem, entry.seed): entry for entry, _ in cells}
         self._truths: dict[tuple[str, int], TestTruth] = {}
         self._hardness: dict[Slot, NDArray[np.float64]] = {}
+        store.read_ahead(entry for entry, record in cells if record is not None and record.status == "ok")
 
     def facts(self, problem: str) -> ProblemFacts | None:
         """What a problem is, as noted at its first seed that has run."""

@@ -16,7 +16,7 @@ from slicebench.frozen import load_header, load_split
 from slicebench.outcomes import RunOutcomes
 from slicebench.page import render
 from slicebench.pictures import SheetRow, contact_sheet
-from slicebench.shelf import frozen_folder
+from slicebench.shelf import find_built, frozen_folder
 from slicebench.standings import REFERENCES, standings
 from slicebench.suite import plan
 
@@ -56,7 +56,7 @@ def run_report(
         if problem.modality != "image" or not examples:
             continue
         folder = folders.get((problem.name, problem.seeds[0]))
-        if folder is None or not folder.exists():
+        if folder is None or not find_built(folder):
             missing[problem.name] = "it is not in the cache; run it again to see its images"
             continue
         test, class_names = load_split(folder, "test"), load_header(folder).class_names

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import chain, islice
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from slicebench.errors import ConfigError, message_of
-from slicebench.executor import LocalExecutor, dask_executor, default_memory_gb
+from slicebench.executor import EngineError, LocalExecutor, default_memory_gb
 from slicebench.shelf import frozen_folder, shelved
 from slicebench.store import Entry, ProblemFacts, RunStore, TestTruth, entry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
     from slicebench.evaluation import CellResult
+    from slicebench.executor import Engine
+    from slicebench.locations import Location
     from slicebench.record import Record
     from slicebench.suite import Cell, PlannedProblem, Suite
 
+T = TypeVar("T")
+
 DEFAULT_TIMEOUT_S = 1800.0
+DEFAULT_WAIT_S = 300.0
+
+_AHEAD = 4
+"""Cells in the engine's hands for each that runs, so that none waits for this process."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may use: `jobs` worker processes; seconds and GiB for each cell and each build."""
+    """What a run may use: `jobs` worker processes; seconds and GiB for each cell and each build.
+
+    On a Dask cluster `jobs` means nothing, and `wait_s` is for how long a run puts up with having no workers.
+    """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     timeout_s: float = DEFAULT_TIMEOUT_S
     memory_gb: float | None = None
-    """None: an even share of 80 % of the free memory."""
+    """None: an even share of 80 % of the free memory; on a Dask cluster, of each worker's memory."""
     threads: int = 1
     """Of each worker; results repeat to the bit for the same number, whatever `jobs` is."""
+    wait_s: float = DEFAULT_WAIT_S
 
     def __post_init__(self) -> None:
-        for name in ("jobs", "timeout_s", "memory_gb", "threads"):
+        for name in ("jobs", "timeout_s", "memory_gb", "threads", "wait_s"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} is {value}; expected more than 0")
@@ -94,14 +110,27 @@ def plan_run(cells: Iterable[Cell], store: RunStore, *, force: bool = False) -> 
         for a record that cannot be read, naming the file; with `force` it is replaced instead.
 
     """
-    return [_planned(cell, store, force=force) for cell in cells]
+    with _no_garbage():
+        entries = [(cell, entry_of(cell)) for cell in cells]
+        kept = {} if force else store.records([entry for _, entry in entries])
+        return [_planned(cell, entry, kept.get(entry), force=force) for cell, entry in entries]
 
 
-def _planned(cell: Cell, store: RunStore, *, force: bool) -> PlannedCell:
-    entry = entry_of(cell)
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Do without the search for cycles, which looks at all of 100,000 records again and again and finds none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _planned(cell: Cell, entry: Entry, record: Record | None, *, force: bool) -> PlannedCell:
     if force:
         return PlannedCell(cell, entry, "run", "--force", None)
-    record = store.record(entry)
     if record is None:
         return PlannedCell(cell, entry, "run", "no record yet", None)
     if record.status != "ok":
@@ -113,11 +142,11 @@ def run(
     suite: Suite,
     cells: list[Cell],
     *,
-    out: Path,
+    out: Location,
     limits: Limits | None = None,
     force: bool = False,
     scheduler: str | None = None,
-    problems: Path | None = None,
+    problems: Location | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunOutcome:
     """Run what is missing of `cells` (from `slicebench.suite.plan`) into the folder `out`.
@@ -126,8 +155,14 @@ def run(
     workers and returns what is finished.
 
     What the run folder `out` holds already is not run again, unless `force`. `scheduler` is the address of a Dask scheduler
-    whose workers see the same cache folder; without it, local worker processes keep to `limits`. Frozen problems that stand in
-    the folder `problems` are used instead of built. `on_progress` is told of every build that starts and every cell that ends.
+    (docs/scale.md); without it, the workers are processes of this machine. Frozen problems that stand in the folder `problems`
+    are used instead of built. `on_progress` is told of every build that starts and every cell that ends.
+
+    Raises
+    ------
+    EngineError
+        if the cluster is of no use any more; what has arrived is stored, and the next run goes on from there.
+
     """
     limits = limits or Limits()
     shelf = {} if problems is None else shelved(problems)
@@ -139,9 +174,8 @@ def run(
     interrupted = False
     if missing:
         try:
-            executor, width = _open(limits, scheduler, len(missing))
-            with executor:
-                _Execution(executor, width, store, shelf, missing, ended, on_progress).run()
+            with _engine(limits, scheduler, missing, shelf) as engine:
+                _Execution(engine, store, shelf, missing, ended, on_progress).run()
         except KeyboardInterrupt:
             interrupted = True
     found = [(p.cell, ended.get(p.entry, p.record)) for p in planned]
@@ -149,12 +183,20 @@ def run(
     return RunOutcome(store, records, len(ended), len(planned) - len(records), interrupted)
 
 
-def _open(limits: Limits, scheduler: str | None, tasks: int) -> tuple[Executor, int]:
-    """Executor, and how many builds to have under way."""
-    if scheduler is not None:
-        return dask_executor(scheduler)
-    executor = local_executor(limits, tasks)
-    return executor, executor.jobs
+def _engine(limits: Limits, scheduler: str | None, missing: Sequence[PlannedCell], shelf: Mapping[str, Path]) -> Engine:
+    if scheduler is None:
+        return local_executor(limits, len(missing))
+    from slicebench.cluster import DaskExecutor
+
+    return DaskExecutor(
+        scheduler,
+        [item.cell for item in missing],
+        shelf,
+        timeout=limits.timeout_s,
+        memory_gb=limits.memory_gb,
+        threads=limits.threads,
+        wait_s=limits.wait_s,
+    )
 
 
 def local_executor(limits: Limits, tasks: int) -> LocalExecutor:
@@ -164,79 +206,98 @@ def local_executor(limits: Limits, tasks: int) -> LocalExecutor:
 
 
 class _Execution:
-    """The loop of one run: at most `width` builds under way, each problem's cells queued as soon as it is built."""
+    """The loop of one run: at most `width` builds under way, each problem's cells queued as soon as it is built.
+
+    Cells are handed to the engine a few at a time: engines look at all that they hold, and a grid may have 100,000 cells.
+    """
 
     def __init__(
         self,
-        executor: Executor,
-        width: int,
+        engine: Engine,
         store: RunStore,
         shelf: Mapping[str, Path],
         missing: list[PlannedCell],
         ended: dict[Entry, Record],
         on_progress: Callable[[Progress], None],
     ) -> None:
-        self.executor, self.width, self.store, self.shelf = executor, width, store, shelf
+        self.engine, self.store, self.shelf = engine, store, shelf
         self.ended, self.on_progress, self.total = ended, on_progress, len(missing)
         groups: dict[tuple[str, int], list[PlannedCell]] = {}
         for item in missing:
             groups.setdefault((item.cell.problem.name, item.cell.problem.seed), []).append(item)
         self.waiting = deque(groups.values())
-        self.builds: dict[Future[tuple[TestTruth, ProblemFacts]], list[PlannedCell]] = {}
+        self.builds: dict[Future[tuple[TestTruth, ProblemFacts]], tuple[list[PlannedCell], Any]] = {}
+        self.ready: deque[tuple[PlannedCell, Any]] = deque()
+        """Cells whose problem is built, with its place."""
         self.cells: dict[Future[CellResult], PlannedCell] = {}
+        self.arrived: SimpleQueue[Future[Any]] = SimpleQueue()
 
     def run(self) -> None:
         """Until every cell has a record; on Ctrl-C, keep what has come back and is not yet stored."""
         try:
-            while self._fill() or self.cells:
-                under_way: list[Future[Any]] = [*self.builds, *self.cells]
-                # the timeout lets Ctrl-C through where it does not wake a waiting thread
-                done = wait(under_way, timeout=0.5, return_when=FIRST_COMPLETED).done
-                self._collect(
-                    [future for future in under_way if future in done]
-                )  # `done` is a set; keep the plan's order
+            while self._fill():
+                for future in self._arrivals():
+                    self._collect(future)
         except KeyboardInterrupt:
-            self._collect(f for f in list(self.cells) if f.done() and f.exception() is None)
+            for future in [f for f in self.cells if f.done() and not f.cancelled() and f.exception() is None]:
+                self._collect(future)
             raise
 
-    def _collect(self, done: Iterable[Future[Any]]) -> None:
-        for future in done:
-            if future in self.builds:
-                self._built(future, self.builds.pop(future))
-            else:
-                item = self.cells[future]
-                self._finished(future, item)
-                del self.cells[future]
+    def _arrivals(self) -> Iterator[Future[Any]]:
+        """What has ended since the last call; waits a moment for the first, and not longer: Ctrl-C may not wake the wait."""
+        try:
+            yield self.arrived.get(timeout=0.5)
+            while True:
+                yield self.arrived.get_nowait()
+        except Empty:
+            return
+
+    def _collect(self, future: Future[Any]) -> None:
+        if isinstance(error := future.exception(), EngineError):
+            raise error
+        if future in self.builds:
+            self._built(future, *self.builds.pop(future))
+        elif future in self.cells:  # else Ctrl-C came while it was stored
+            self._finished(future, self.cells[future])
+            del self.cells[future]
 
     def _fill(self) -> bool:
-        """Start builds up to the width; whether any is under way."""
-        while self.waiting and len(self.builds) < self.width:
-            items = self.waiting.popleft()
-            problem = items[0].cell.problem
-            self.builds[self.executor.submit(prepare_problem, problem, self._folder(problem))] = items
-            self.on_progress(Progress(len(self.ended), self.total, problem, running=self._running()))
-        return bool(self.builds)
+        """Keep the engine busy: start builds up to the width, and cells up to a few times that; whether anything is under way."""
+        width = self.engine.width
+        enough = _AHEAD * width
+        while self.waiting and len(self.builds) < width and len(self.ready) + len(self.cells) < enough:
+            self._build(self.waiting.popleft())
+        while self.ready and len(self.cells) < enough:
+            item, place = self.ready.popleft()
+            cell = item.cell
+            self.cells[self._submit(run_cell, place, cell.problem.name, cell.method, cell.method_params)] = item
+        return bool(self.builds or self.cells)
+
+    def _build(self, items: list[PlannedCell]) -> None:
+        problem = items[0].cell.problem
+        place = self.engine.place(problem, self._folder(problem))
+        self.builds[self._submit(prepare_problem, problem, place)] = items, place
+        self.on_progress(Progress(len(self.ended), self.total, problem, running=self._running()))
+
+    def _submit(self, fn: Callable[..., T], *args: Any) -> Future[T]:
+        future = self.engine.submit(fn, *args)
+        future.add_done_callback(self.arrived.put)
+        return future
 
     def _folder(self, problem: PlannedProblem) -> Path:
         """Where the problem is, or will be built."""
         return self.shelf.get(problem.identity) or frozen_folder(problem)
 
-    def _built(self, future: Future[tuple[TestTruth, ProblemFacts]], items: list[PlannedCell]) -> None:
+    def _built(self, future: Future[tuple[TestTruth, ProblemFacts]], items: list[PlannedCell], place: Any) -> None:
         """Queue the cells of a problem, or record the error of its build for all of them."""
         error = future.exception()
         if error is not None:
+            why = f"the problem could not be built: {message_of(error)}"
             for item in items:
-                self._store(
-                    item, failed_record(item.cell, f"the problem could not be built: {message_of(error)}"), None
-                )
+                self._store(item, failed_record(item.cell, why), None)
             return
         self.store.save_truth(items[0].entry, *future.result())
-        for item in items:
-            cell = item.cell
-            task = self.executor.submit(
-                run_cell, self._folder(cell.problem), cell.problem.name, cell.method, cell.method_params
-            )
-            self.cells[task] = item
+        self.ready.extend((item, place) for item in items)
 
     def _finished(self, future: Future[CellResult], item: PlannedCell) -> None:
         error = future.exception()
@@ -255,9 +316,10 @@ class _Execution:
 
     def _running(self, ended: PlannedCell | None = None) -> tuple[str, ...]:
         """What is under way: builds first, then the cells that were queued first."""
-        builds = [f"building {items[0].cell.problem}" for items in self.builds.values()]
-        cells = [str(item.cell) for item in self.cells.values() if item is not ended]
-        return tuple([*builds, *cells][: self.width])
+        width = self.engine.width
+        builds = (f"building {items[0].cell.problem}" for items, _ in self.builds.values())
+        cells = (str(item.cell) for item in self.cells.values() if item is not ended)
+        return tuple(islice(chain(builds, cells), width))
 
 
 def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, ProblemFacts]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -211,11 +211,34 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
     for name in suite.method_params:
         if name not in METHODS.names():
             raise PluginError(f"method_params names the method {name!r}; {did_you_mean(name, METHODS.names())}")
-    methods = [(name, METHODS.load(name)) for name in dict.fromkeys(filters.methods or suite.methods)]
+    names = dict.fromkeys(filters.methods or suite.methods)
+    methods = [_planned_method(name, suite.method_params.get(name, {})) for name in names]
     chosen = [specs[name] for name in dict.fromkeys(filters.problems)] or list(suite.problems)
-    seeds = dict.fromkeys(filters.seeds or suite.seeds)
-    problems = [_planned_problem(spec, seed) for spec in chosen for seed in seeds]
-    return [_cell(p, name, cls, suite.method_params.get(name, {})) for p in problems for name, cls in methods]
+    seeds = list(dict.fromkeys(filters.seeds or suite.seeds))
+    problems = [
+        replace(first, seed=s) for first in [_planned_problem(spec, seeds[0]) for spec in chosen] for s in seeds
+    ]
+    return [method.on(problem) for problem in problems for method in methods]
+
+
+@dataclass(frozen=True)
+class _PlannedMethod:
+    """A method, constructed once; `seeded` if its seed is the problem's."""
+
+    name: str
+    version: str
+    params: dict[str, Any]
+    seeded: bool
+
+    def on(self, problem: PlannedProblem) -> Cell:
+        params = self.params | {"seed": problem.seed} if self.seeded else self.params
+        return Cell(problem, self.name, self.version, params)
+
+
+def _planned_method(name: str, given: dict[str, Any]) -> _PlannedMethod:
+    method = _constructed(METHODS, name, given, f"method {name!r}")
+    params = json_params(method.get_params(), name)
+    return _PlannedMethod(name, method.version, params, "seed" in params and "seed" not in given)
 
 
 def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
@@ -230,14 +253,6 @@ def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
     return PlannedProblem(
         spec.name, spec.dataset, adapter.version, adapter.family, json_params(adapter.get_params(), spec.dataset), seed
     )
-
-
-def _cell(problem: PlannedProblem, name: str, cls: type[Any], given: dict[str, Any]) -> Cell:
-    method = _constructed(METHODS, name, given, f"method {name!r}")
-    params = json_params(method.get_params(), name)
-    if "seed" in params and "seed" not in given:
-        params["seed"] = problem.seed
-    return Cell(problem, name, cls.version, params)
 
 
 def _constructed(registry: Registry, name: str, params: dict[str, Any], where: str) -> Any:

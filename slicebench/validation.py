@@ -6,7 +6,8 @@ Every function takes `where`, the name under which the value is known to the use
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import mmap
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+CHUNK = 2**22
+"""Numbers that are checked together."""
 
 
 def array_of(where: str, value: object, dtype: type[np.generic], ndim: int, n: int | None = None) -> NDArray[Any]:
@@ -57,16 +61,40 @@ def _finite(where: str, raw: NDArray[Any], dtype: type[np.generic]) -> NDArray[A
         raise DataError(f"{where} has dtype {raw.dtype}; expected numbers")
     with np.errstate(over="ignore"):
         out = np.ascontiguousarray(raw, dtype=dtype)
-    bad = ~np.isfinite(out)
-    if bad.any():
-        at = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(
-            f"{where} is {raw[at]} at row {at[0]}"
-            + (f", column {at[1]}" if len(at) > 1 else "")
-            + f" ({int(bad.sum())} such "
-            f"values); expected finite numbers within {np.dtype(dtype).name}. Drop or impute these rows first."
-        )
+    rows = max(1, CHUNK // max(1, out[:1].size))
+    parts = (slice(start, start + rows) for start in range(0, len(out), rows))
+    if not all(_all_finite(out[part], out) for part in parts):
+        _raise_not_finite(where, raw, out)
     return out
+
+
+def _all_finite(part: NDArray[Any], whole: NDArray[Any]) -> bool:
+    """Whether `part` is finite; if it came through a memory map of a file, its pages are given back."""
+    found = bool(np.isfinite(part).all())
+    owner: Any = whole
+    while isinstance(owner, np.ndarray):
+        held = owner.base
+        if isinstance(owner, np.memmap) and owner.mode == "r" and isinstance(held, mmap.mmap):
+            _give_back(held)
+        owner = held
+    return found
+
+
+def _give_back(pages: mmap.mmap) -> None:
+    """Let go of a file's pages that were read: they stay in the system's cache, but count for this process no longer."""
+    if hasattr(pages, "madvise"):
+        pages.madvise(mmap.MADV_DONTNEED)
+
+
+def _raise_not_finite(where: str, raw: NDArray[Any], out: NDArray[Any]) -> NoReturn:
+    bad = ~np.isfinite(out)
+    at = tuple(int(i) for i in np.argwhere(bad)[0])
+    raise DataError(
+        f"{where} is {raw[at]} at row {at[0]}"
+        + (f", column {at[1]}" if len(at) > 1 else "")
+        + f" ({int(bad.sum())} such "
+        f"values); expected finite numbers within {out.dtype.name}. Drop or impute these rows first."
+    )
 
 
 def ids_of(where: str, value: Sequence[object] | NDArray[Any]) -> NDArray[np.str_]:

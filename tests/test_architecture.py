@@ -17,6 +17,7 @@ SOURCES = sorted(p for name, home in PACKAGES.items() for p in (home / name).rgl
 
 LAYERS = [
     {"errors", "logs"},
+    {"locations"},
     {
         "validation",
         "parameters",
@@ -57,11 +58,14 @@ LAYERS = [
         "diffusion",
         "sparse",
     },
-    {"frozen", "building", "huggingface"},
+    {"frozen", "frozen_remote", "building", "huggingface"},
     {"evaluation", "testing", "store", "suite", "statistics", "outcomes"},
     {
         "executor",
         "shelf",
+        "parcels",
+        "station",
+        "cluster",
         "runner",
         "inspection",
         "data_report",

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import wait
 from contextlib import suppress
@@ -15,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
+from slicebench.cluster import DaskExecutor
 from slicebench.errors import ConfigError
 from slicebench.executor import (
     MEMORY_EXIT,
@@ -23,7 +25,6 @@ from slicebench.executor import (
     CellTimeout,
     LocalExecutor,
     _watchdog,
-    dask_executor,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +55,26 @@ def test_an_exiting_task_costs_itself_only(pool, code):
     assert caught.value.exit_code == code
     wait(others, 30)
     assert [f.result(0) for f in others] == [None] * 6
+
+
+def test_a_task_that_exits_at_once_is_noticed_though_this_process_is_busy():
+    """The pool hears of the death before it has read who took the task."""
+    busy = threading.Event()
+
+    def spin():
+        while not busy.is_set():
+            sum(range(20_000))
+
+    for _ in range(3):
+        threading.Thread(target=spin, daemon=True).start()
+    try:
+        with LocalExecutor(jobs=2, timeout=60) as executor:
+            for _ in range(4):
+                for crash in [executor.submit(eval, "__import__('os')._exit(1)") for _ in range(2)]:
+                    with pytest.raises(CellCrashed):
+                        crash.result(30)
+    finally:
+        busy.set()
 
 
 def test_a_signal_is_named(pool):
@@ -143,12 +164,7 @@ def test_an_interrupt_stops_at_once():
     assert time.monotonic() - start < 10
 
 
-def test_dask_says_what_is_missing():
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        with pytest.raises(ConfigError, match=r"slicebench\[dask\]"):
-            dask_executor("tcp://127.0.0.1:1")
-    else:
-        with pytest.raises(ConfigError, match="no Dask scheduler"):
-            dask_executor("tcp://127.0.0.1:1")
+def test_dask_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"slicebench\[dask\]"):
+        DaskExecutor("tcp://127.0.0.1:1", [], {}, timeout=1, memory_gb=None, threads=1, wait_s=1)

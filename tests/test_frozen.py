@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import mmap
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -201,6 +203,60 @@ def test_embeddings_are_halved_only_where_that_loses_nothing(problem, tmp_path):
     }
     assert kinds == {"val": np.float32, "test": np.float16}
     np.testing.assert_array_equal(load_split(tmp_path / "half", "test").embeddings, half)
+
+
+def test_large_embeddings_are_not_halved(problem, tmp_path, monkeypatch):
+    """Half of them would be converted, and so held, by every process; whole ones are mapped."""
+    half = np.float32(problem.test.embeddings.astype(np.float16))
+    monkeypatch.setattr("slicebench.frozen.HALVED_BYTES", half.nbytes - 1)
+    save_problem(replace(problem, test=replace(problem.test, embeddings=half, inputs=half)), tmp_path / "large")
+    test = load_split(tmp_path / "large", "test")
+    assert mapped(test.embeddings)
+    np.testing.assert_array_equal(test.embeddings, half)
+
+
+def mapped(array):
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return isinstance(array, mmap.mmap)
+
+
+def test_arrays_are_mapped_and_cannot_be_written_to(folder):
+    data, test = load_audit(folder)
+    for split in (data.train, data.val, test):
+        for array in (split.embeddings, split.losses, split.labels, split.probs):
+            assert mapped(array)
+            with pytest.raises(ValueError, match=r"read-only|WRITEABLE"):
+                array.flags.writeable = True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is reset on Linux only")
+def test_checking_mapped_embeddings_does_not_keep_them(tmp_path):
+    from slicebench.cost import peak_memory_mb, reset_peak_memory
+    from slicebench.frozen_files import read_arrays, write_arrays
+    from slicebench.split import Split
+
+    n = 100_000
+    arrays = {"embeddings": np.ones((n, 512), np.float32), "losses": np.ones(n, np.float32)}
+    write_arrays(tmp_path / "large.safetensors", arrays)
+    del arrays
+    ids = np.arange(n).astype(str)
+    reset_peak_memory()
+    before = peak_memory_mb()
+    Split(ids=ids, **read_arrays(tmp_path / "large.safetensors"))
+    assert peak_memory_mb() - before < 100  # the embeddings are 205 MB
+
+
+def test_what_is_changed_in_a_private_map_survives_the_check(tmp_path):
+    """Giving pages back would lose it; a map that can be written to is left alone."""
+    from slicebench.validation import array_of
+
+    np.save(tmp_path / "x.npy", np.zeros((600, 10), np.float32))
+    private = np.load(tmp_path / "x.npy", mmap_mode="c")
+    private[:] = 7
+    checked = array_of("x", private, np.float32, 2)
+    assert (checked == 7).all()
+    assert (private == 7).all()
 
 
 def test_without_inputs_a_model_of_pixels_cannot_be_trained_again(problem, tmp_path):

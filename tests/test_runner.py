@@ -287,15 +287,3 @@ def test_kill_nine_loses_no_finished_cell(tmp_path):
 @pytest.mark.parametrize("seed", range(4))
 def test_kill_nine_at_twenty_moments(tmp_path, seed):
     assert kill_at_random_moments(tmp_path, kills=5, seed=seed + 1) >= 2
-
-
-def test_dask_runs_the_same_cells(tmp_path):
-    """Past one machine: the same seam, with a scheduler's address."""
-    distributed = pytest.importorskip("distributed", reason="pip install 'slicebench[dask]'")
-    suite, _ = small()
-    cells = plan(suite, Filters(seeds=(0,)))
-    local = run(suite, cells, out=tmp_path / "local", limits=Limits(jobs=1))
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        remote = run(suite, cells, out=tmp_path / "dask", scheduler=cluster.scheduler_address)
-    assert remote.computed == len(cells)
-    assert [r.metrics for _, r in remote.records] == [r.metrics for _, r in local.records]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slicebench.cli.options import AsJson
+from slicebench.cli.options import AsJson, Location, parsed_location
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,16 +21,28 @@ if TYPE_CHECKING:
 
 def check_command(
     run: Annotated[
-        Path | None,
-        typer.Argument(help="Run folder to judge.  [default: run the golden problems now]", metavar="[RUN]"),
+        Location | None,
+        typer.Argument(
+            parser=parsed_location,
+            help="Run folder to judge, or its URL.  [default: run the golden problems now]",
+            metavar="[RUN]",
+        ),
     ] = None,
     leaderboard: Annotated[Path, typer.Option(help="Folder of the baseline.")] = Path("leaderboard"),
     method: Annotated[list[str] | None, typer.Option(help="Check this method only; repeatable.")] = None,
-    controls: Annotated[Path | None, typer.Option(help="controls.json of `slicebench controls`, to judge too.")] = None,
+    controls: Annotated[
+        Location | None,
+        typer.Option(
+            parser=parsed_location, metavar="FILE", help="controls.json of `slicebench controls`, to judge too."
+        ),
+    ] = None,
     timings: Annotated[
         Path | None, typer.Option(help="JSON of `pytest tests/bench/test_gate.py`, to judge too.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Run folder of the golden problems.")] = Path("runs/check"),
+    out: Annotated[
+        Location,
+        typer.Option(parser=parsed_location, metavar="DIR", help="Run folder of the golden problems, or its URL."),
+    ] = Path("runs/check"),
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     update: Annotated[bool, typer.Option("--update", help="Make this the baseline; needs --reason.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why the baseline changes; goes into updates.jsonl.")] = None,
@@ -71,7 +83,7 @@ def check_command(
     raise typer.Exit(1 if failed else 0)
 
 
-def _loaded(folder: Path, methods: tuple[str, ...]) -> Run:
+def _loaded(folder: Location, methods: tuple[str, ...]) -> Run:
     from dataclasses import replace
 
     from slicebench.store import load_run
@@ -83,7 +95,7 @@ def _loaded(folder: Path, methods: tuple[str, ...]) -> Run:
     return replace(found, entries=kept)
 
 
-def _golden(root: Path, tolerances: Tolerances, method: list[str] | None, out: Path, jobs: int | None) -> Run:
+def _golden(root: Path, tolerances: Tolerances, method: list[str] | None, out: Location, jobs: int | None) -> Run:
     """Run the golden problems with the code as it is: nothing is resumed, and no model comes from the cache."""
     import os
     import tempfile
@@ -119,7 +131,7 @@ def _golden_suite(root: Path, tolerances: Tolerances) -> Suite:
 
 
 def _verdicts(
-    root: Path, tolerances: Tolerances, found: Run | None, controls: Path | None, timings: Path | None
+    root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None
 ) -> list[Verdict]:
     from slicebench.gate import check_controls, check_scores, check_times
     from slicebench.leaderboard.store import LeaderboardStore
@@ -137,7 +149,7 @@ def _verdicts(
     return verdicts
 
 
-def _read_controls(path: Path) -> ControlBoard:
+def _read_controls(path: Location) -> ControlBoard:
     from slicebench.leaderboard.settings import load_controls
 
     found = load_controls(path)
@@ -147,7 +159,7 @@ def _read_controls(path: Path) -> ControlBoard:
 
 
 def _update(
-    root: Path, tolerances: Tolerances, found: Run | None, controls: Path | None, timings: Path | None, reason: str
+    root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None, reason: str
 ) -> None:
     """Rewrite what was given, note why, and generate the leaderboard again."""
     from datetime import UTC, datetime
@@ -184,7 +196,7 @@ def _update(
     typer.echo(f"{root} updated: {reason}", err=True)
 
 
-def _again(verdict: Verdict, run: Path | None, root: Path) -> str:
+def _again(verdict: Verdict, run: Location | None, root: Path) -> str:
     """Command that shows the same again."""
     where = "" if root == Path("leaderboard") else f" --leaderboard {root}"
     if verdict.check == "time":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson
+from slicebench.cli.options import AsJson, Location, parsed_location
 
 if TYPE_CHECKING:
     from slicebench.board import ControlBoard
@@ -23,7 +23,9 @@ def controls_command(
     control: Annotated[list[str] | None, typer.Option(help="Run this control (C0 ... C5, power); repeatable.")] = None,
     replicates: Annotated[int, typer.Option(min=1, help="Random re-splits per method and control.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the re-splits and permutations.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/controls"),
+    out: Annotated[
+        Location, typer.Option(parser=parsed_location, metavar="DIR", help="Folder of the results, or its URL.")
+    ] = Path("runs/controls"),
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     timeout: Annotated[
         float | None, typer.Option(help="Seconds per build and per 25 replicates.  [default: 1800]")
@@ -67,7 +69,7 @@ def controls_command(
         raise typer.Exit(1)
 
 
-def _run(out: Path, **options: Any) -> ControlsOutcome:
+def _run(out: Location, **options: Any) -> ControlsOutcome:
     from slicebench.console import ProgressReport
     from slicebench.controls import run_controls
 

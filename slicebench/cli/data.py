@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from slicebench.cli.options import AsJson, SuiteName
+from slicebench.cli.options import AsJson, Location, SuiteName, parsed_location
 
 
 def check_data_command(
@@ -37,7 +37,9 @@ def check_data_command(
 
 def freeze_command(
     suite: SuiteName = "real",
-    out: Annotated[Path, typer.Option(help="Folder to put the problems into.")] = Path("leaderboard/problems"),
+    out: Annotated[
+        Location, typer.Option(parser=parsed_location, metavar="DIR", help="Folder or URL to put the problems into.")
+    ] = Path("leaderboard/problems"),
     problem: Annotated[list[str] | None, typer.Option(help="Freeze this problem of the suite; repeatable.")] = None,
     seed: Annotated[list[int] | None, typer.Option(min=0, help="Freeze this seed; repeatable.")] = None,
 ) -> None:
@@ -47,6 +49,7 @@ def freeze_command(
     slicebench freeze --suite real
     slicebench freeze --suite my.toml --problem mine --seed 0 --out problems
     slicebench run --suite real --problems leaderboard/problems
+    slicebench freeze --suite real --out s3://bucket/problems
     """
     from slicebench.shelf import freeze
     from slicebench.suite import Filters, load_suite, plan

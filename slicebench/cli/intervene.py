@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, SuiteName
+from slicebench.cli.options import AsJson, Location, SuiteName, parsed_location
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +34,16 @@ def intervene_command(
         typer.Option("--set", help="intervention.parameter=value; several values with commas are tried in turn."),
     ] = None,
     retrain: Annotated[int, typer.Option(min=1, help="Models trained in each arm, from the same seeds in all.")] = 5,
-    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/interventions"),
+    out: Annotated[
+        Location, typer.Option(parser=parsed_location, metavar="DIR", help="Run folder, or its URL.")
+    ] = Path("runs/interventions"),
     problems: Annotated[
-        Path | None, typer.Option(help="Folder of frozen problems, used instead of building them.")
+        Location | None,
+        typer.Option(
+            parser=parsed_location,
+            metavar="DIR",
+            help="Folder or URL of frozen problems, used instead of building them.",
+        ),
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the effects to this .png file (needs matplotlib).")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
@@ -75,9 +82,11 @@ def intervene_command(
     _finish(outcome, loaded.name, picture, as_json=as_json)
 
 
-def _show_plan(arms: Sequence[Arm], out: Path) -> None:
+def _show_plan(arms: Sequence[Arm], out: Location) -> None:
     """Print a line per arm: is there a record, or will it run."""
-    done = [(out / f"{arm.file}.json").exists() for arm in arms]
+    from slicebench.locations import bytes_if_there
+
+    done = [bytes_if_there(out / f"{arm.file}.json") is not None for arm in arms]
     for arm, there in zip(arms, done, strict=True):
         typer.echo(f"{'done' if there else 'run '}  {arm}")
     typer.echo(f"{len(arms) - sum(done)} of {len(arms)} arms would run, {len(arms[0].seeds)} models each", err=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson
+from slicebench.cli.options import AsJson, Location, parsed_location
 from slicebench.cli.printing import print_results
 
 
@@ -56,7 +55,8 @@ def list_command(
 
 
 def show_command(
-    run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")], as_json: AsJson = False
+    run: Annotated[Location, typer.Argument(parser=parsed_location, help="Run folder, or its URL.", metavar="RUN")],
+    as_json: AsJson = False,
 ) -> None:
     """Print the tables of a run folder: every cell asked for so far.
 

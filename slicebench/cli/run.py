@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, SuiteName
+from slicebench.cli.options import AsJson, Location, SuiteName, parsed_location
 from slicebench.cli.printing import print_results
 from slicebench.errors import ConfigError
 
@@ -29,7 +29,10 @@ def run_command(
         list[str] | None,
         typer.Option("--set", metavar="METHOD.PARAM=VALUE", help="Set a parameter of a method; repeatable."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/<suite>]")] = None,
+    out: Annotated[
+        Location | None,
+        typer.Option(parser=parsed_location, metavar="DIR", help="Run folder, or its URL.  [default: runs/<suite>]"),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker process.  [default: 1]")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds per cell and per build.  [default: 1800]")] = None,
@@ -37,12 +40,18 @@ def run_command(
         float | None, typer.Option(help="GiB per cell and per build.  [default: a share of the free memory]")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster that sees the same cache folder.")
+        str | None, typer.Option(metavar="ADDRESS", help="Run on the Dask cluster of this scheduler (docs/scale.md).")
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(help="Seconds to put up with a cluster that has no workers.  [default: 300]"),
     ] = None,
     problems: Annotated[
-        Path | None,
+        Location | None,
         typer.Option(
-            metavar="DIR", help="Run the problems of the suite that stand frozen in this folder, and no others."
+            parser=parsed_location,
+            metavar="DIR",
+            help="Run the problems of the suite that stand frozen in this folder or under this URL, and no others.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute cells that are done.")] = False,
@@ -56,6 +65,7 @@ def run_command(
     slicebench run --method svm_directions --method domino --seed 0
     slicebench run --method domino --set domino.n_slices=10 --out runs/ten-slices
     slicebench run --suite my.toml --out runs/mine --jobs 4 --timeout 60
+    slicebench run --suite my.toml --scheduler tcp://host:8786
     slicebench run --dry-run
     """
     from slicebench.suite import Filters, load_suite, plan, with_settings
@@ -65,7 +75,7 @@ def run_command(
     cells = plan(chosen, Filters(tuple(method or ()), tuple(problem or ()), tuple(seed or ())))
     if problems is not None:
         cells = _on_shelf(cells, problems)
-    limits = _limits(scheduler, jobs=jobs, threads=threads, timeout_s=timeout, memory_gb=memory_gb)
+    limits = _limits(scheduler, jobs=jobs, threads=threads, timeout_s=timeout, memory_gb=memory_gb, wait_s=wait)
     if dry_run:
         _print_plan(cells, folder, force=force, as_json=as_json)
         return
@@ -77,7 +87,7 @@ def run_command(
     _say_how_it_ended(outcome, suite, folder, setting or ())
 
 
-def _on_shelf(cells: list[Cell], folder: Path) -> list[Cell]:
+def _on_shelf(cells: list[Cell], folder: Location) -> list[Cell]:
     """Cells whose problem stands frozen in `folder`; the others are named on stderr."""
     from slicebench.shelf import shelved
 
@@ -92,19 +102,18 @@ def _on_shelf(cells: list[Cell], folder: Path) -> list[Cell]:
 
 
 def _limits(scheduler: str | None, **given: float | None) -> Limits:
-    """Limits from the options given; Dask's workers have limits of their own."""
+    """Limits from the options given."""
     from slicebench.runner import Limits
 
     present: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if scheduler is not None and present:
-        raise ConfigError(
-            "--jobs, --threads, --timeout and --memory-gb are for local workers; with --scheduler set them on the Dask workers "
-            "(`dask worker --nworkers N --memory-limit M`)"
-        )
+    if scheduler is not None and "jobs" in present:
+        raise ConfigError("--jobs is for local workers; start as many Dask workers as you want (`dask worker ADDRESS`)")
+    if scheduler is None and "wait_s" in present:
+        raise ConfigError("--wait is for --scheduler: local workers are always there")
     return Limits(**present)
 
 
-def _run(suite: Suite, cells: Sequence[Any], folder: Path, limits: Limits, **options: Any) -> RunOutcome:
+def _run(suite: Suite, cells: Sequence[Any], folder: Location, limits: Limits, **options: Any) -> RunOutcome:
     from slicebench.console import ProgressReport
     from slicebench.runner import run
 
@@ -112,7 +121,7 @@ def _run(suite: Suite, cells: Sequence[Any], folder: Path, limits: Limits, **opt
         return run(suite, list(cells), out=folder, limits=limits, on_progress=report, **options)
 
 
-def _print_plan(cells: Sequence[Any], folder: Path, *, force: bool, as_json: bool) -> None:
+def _print_plan(cells: Sequence[Any], folder: Location, *, force: bool, as_json: bool) -> None:
     from slicebench.runner import plan_run
     from slicebench.store import RunStore
 
@@ -129,7 +138,7 @@ def _print_plan(cells: Sequence[Any], folder: Path, *, force: bool, as_json: boo
     print_plan(planned)
 
 
-def _say_how_it_ended(outcome: RunOutcome, suite: str, folder: Path, settings: Sequence[str]) -> None:
+def _say_how_it_ended(outcome: RunOutcome, suite: str, folder: Location, settings: Sequence[str]) -> None:
     """Failures with the commands that reproduce them, on stderr, and the exit code."""
     for cell, record in outcome.failed:
         again = f"--problem {cell.problem.name} --seed {cell.problem.seed} --method {shlex.quote(cell.method)}"

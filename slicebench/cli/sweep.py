@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, SuiteName
+from slicebench.cli.options import AsJson, Location, SuiteName, parsed_location
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +33,14 @@ def sweep_command(
     permutations: Annotated[
         int, typer.Option(min=0, help="Permutations that test each strength: 0 for none, 199 say; one fit each.")
     ] = 0,
-    out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/sweep-<dataset>-<param>]")] = None,
+    out: Annotated[
+        Location | None,
+        typer.Option(
+            parser=parsed_location,
+            metavar="DIR",
+            help="Run folder, or its URL.  [default: runs/sweep-<dataset>-<param>]",
+        ),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds per cell, build and test.  [default: 1800]")] = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
@@ -79,7 +86,7 @@ def _sweep(dataset: str | None, problem: str | None, suite: str, param: str, set
     return sweep_of_problem(load_suite(suite), str(problem), param, settings, **chosen)
 
 
-def _run(sweep: Sweep, folder: Path, limits: dict[str, Any], **options: Any) -> SweepOutcome:
+def _run(sweep: Sweep, folder: Location, limits: dict[str, Any], **options: Any) -> SweepOutcome:
     from slicebench.console import ProgressReport
     from slicebench.runner import Limits
     from slicebench.sweep import run_sweep
@@ -103,7 +110,7 @@ def _print(report: SweepReport, *, as_json: bool) -> None:
     print_sweep(report)
 
 
-def _say_how_it_ended(outcome: SweepOutcome, folder: Path) -> None:
+def _say_how_it_ended(outcome: SweepOutcome, folder: Location) -> None:
     """What failed, on stderr, and the exit code."""
     failures = [f"{cell}: {record.reason}" for cell, record in outcome.run.failed] + list(outcome.failures)
     for line in failures:

@@ -17,10 +17,10 @@ from slicebench.shelf import frozen_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
-    from pathlib import Path
 
     from slicebench.board import ControlBoard
     from slicebench.controls.design import Chunk
+    from slicebench.locations import Location
     from slicebench.suite import Suite
 
     Report = Callable[[int, int, str], object]
@@ -46,7 +46,7 @@ def run_controls(
     controls: Sequence[str] = (),
     replicates: int = 100,
     seed: int = 0,
-    out: Path,
+    out: Location,
     limits: Limits | None = None,
     force: bool = False,
     on_progress: Report = lambda *_: None,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.interventions.design import Arm
+    from slicebench.locations import Location
 
     Report = Callable[[int, int, str], object]
     """Called with arms done, arms to do in all, and what goes on."""
@@ -34,7 +35,7 @@ REMEDY = "delete this file and run again: only its arm is recomputed"
 class InterventionsOutcome:
     """Records of the arms asked for, in plan order, the folder they lie in, and how many were computed now."""
 
-    folder: Path
+    folder: Location
     records: dict[Arm, InterventionRecord]
     computed: int
 
@@ -51,10 +52,10 @@ class InterventionsOutcome:
 def run_arms(
     arms: Sequence[Arm],
     *,
-    out: Path,
+    out: Location,
     limits: Limits | None = None,
     force: bool = False,
-    problems: Path | None = None,
+    problems: Location | None = None,
     on_progress: Report = lambda *_: None,
 ) -> InterventionsOutcome:
     """Run into the folder `out` what it does not hold already; failed and skipped arms run again. Ctrl-C is raised.

@@ -15,6 +15,8 @@ from slicebench.model_files import stored_model
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from slicebench.locations import Location
+
 
 class Golden(BaseModel):
     """The problems with which `slicebench check` compares the code as it is: a suite, and the folder of its frozen problems."""
@@ -76,7 +78,7 @@ def load_tolerances(root: Path) -> Tolerances:
     return parsed(Tolerances, text, str(path), "tolerances file", lambda _: list(Tolerances.model_fields))
 
 
-def load_controls(path: Path) -> ControlBoard | None:
+def load_controls(path: Location) -> ControlBoard | None:
     """Controls as `slicebench controls` wrote them; None if there is no such file."""
     return stored_model(ControlBoard, path, "run `slicebench controls` again")
 

@@ -20,10 +20,10 @@ from slicebench.sweep.kept import ClassFigures, ProblemFigures, StrengthFigures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from slicebench.locations import Location
     from slicebench.method import SliceMethod
     from slicebench.outcomes import Slot
     from slicebench.problem import AuditData
@@ -54,7 +54,7 @@ class SweepOutcome:
 def run_sweep(
     sweep: Sweep,
     *,
-    out: Path,
+    out: Location,
     limits: Limits | None = None,
     permutations: int = 0,
     force: bool = False,
@@ -94,7 +94,7 @@ def run_sweep(
     return SweepOutcome(sweep, outcome, figures, strengths, tuple(failures))
 
 
-def _figures(cell: Cell, out: Path) -> ProblemFigures:
+def _figures(cell: Cell, out: Location) -> ProblemFigures:
     """Figures of a cell's problem, from the run folder if they are there."""
     path = out / entry_of(cell).folder / f"classes-{cell.problem.identity[:8]}.json"
     found = stored_model(ProblemFigures, path, REMEDY)
@@ -125,7 +125,7 @@ def problem_figures(problem: PlannedProblem) -> ProblemFigures:
 
 
 def _tested(
-    cells: Sequence[Cell], out: Path, permutations: int, limits: Limits, on_test: Report, *, force: bool
+    cells: Sequence[Cell], out: Location, permutations: int, limits: Limits, on_test: Report, *, force: bool
 ) -> Iterator[tuple[Cell, StrengthFigures | str]]:
     """Every cell with the test of its strength, or with what went wrong; tests are kept beside the records."""
     missing = []
@@ -151,7 +151,7 @@ def _tested(
             yield cell, result
 
 
-def _test_path(cell: Cell, out: Path, permutations: int) -> Path:
+def _test_path(cell: Cell, out: Location, permutations: int) -> Location:
     entry = entry_of(cell)
     return out / entry.folder / f"{entry.record}-p{permutations}.json"
 

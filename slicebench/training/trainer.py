@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.cache import content_key
+from slicebench.cache import content_key, in_cache, share
 from slicebench.errors import ConfigError, DataError, SlicebenchWarning, StorageError
 from slicebench.validation import array_of, labels_of
 
@@ -132,7 +132,7 @@ class ModelTrainer:
 
         def keep(epoch: int, models: tuple[FittedModel, ...]) -> None:
             if self.cache is not None and epoch in snapshots:
-                models[0].save(self._path(keys[epoch]))
+                self._keep(keys[epoch], models[0])
 
         def train() -> tuple[FittedModel, ...]:
             from slicebench.training import run
@@ -166,7 +166,7 @@ class ModelTrainer:
             models = train()
             if self.cache is not None:
                 for key, model in zip(keys, models, strict=True):
-                    model.save(self._path(key))
+                    self._keep(key, model)
         self.seconds += sum(model.seconds for model in models)
         return models
 
@@ -175,7 +175,7 @@ class ModelTrainer:
         from slicebench.training.fitted import FittedModel
         from slicebench.training.run import device
 
-        if self.cache is None or not all(self._path(key).exists() for key in keys):
+        if self.cache is None or not all(in_cache(self._path(key)) for key in keys):
             return None
         try:
             return tuple(FittedModel.load(self._path(key), device()) for key in keys)
@@ -201,6 +201,10 @@ class ModelTrainer:
         # The exponent has no effect on the other losses: left in, another value of it would train the same model again.
         about = recipe.model_dump(exclude=set() if recipe.loss == "gce" else {"q"}, exclude_none=True)
         return content_key(VERSION, torch.__version__, device(), self._data_key, about, *options)
+
+    def _keep(self, key: str, model: FittedModel) -> None:
+        model.save(self._path(key))
+        share(self._path(key))
 
     def _path(self, key: str) -> Path:
         assert self.cache is not None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -53,6 +55,28 @@ class Exits(Gentle):
 
     def fit(self, data):
         os._exit(self.code)
+
+
+class Betrays(Gentle):
+    """Kills the process that started its own: a Dask worker."""
+
+    def fit(self, data):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+
+
+class Waits(Gentle):
+    """Notes in a folder that it has begun, and under which Dask worker, and waits there for the file `go`."""
+
+    def __init__(self, folder: str = "", scale: float = 1.0, seed: int = 0) -> None:
+        self.folder, self.scale, self.seed = folder, scale, seed
+
+    def fit(self, data):
+        folder = Path(self.folder)
+        (folder / f"begun-{os.getpid()}-{os.getppid()}-{time.monotonic_ns()}").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.02)
+        return self
 
 
 class WrongShape(Gentle):
