@@ -8,9 +8,10 @@ import numpy as np
 
 from slicebench.method import candidates_of
 from slicebench_methods._per_class import PerClass, balanced_accuracy
+from slicebench_methods._squared_hinge import fit_best
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -83,9 +84,10 @@ class SVMDirections(PerClass):
 
     name = "svm_directions"
 
-    def __init__(self, Cs: Sequence[float] = PAPER_CS, cv: int = 2) -> None:
+    def __init__(self, Cs: Sequence[float] = PAPER_CS, cv: int = 2, solver: str = "svc") -> None:
         self.Cs = Cs
         self.cv = cv
+        self.solver = solver
 
     def strength(self) -> NDArray[np.float64]:
         """Best cross-validated balanced accuracy per class, shape (C,); NaN where there was nothing to learn."""
@@ -128,6 +130,18 @@ class SVMDirections(PerClass):
         self.directions_ = np.full((C, d), np.nan)
         self.intercepts_, self.best_C_ = np.full(C, np.nan), np.full(C, np.nan)
         self.cv_scores_ = np.full((C, len(self.Cs)), np.nan)
+
+    def _fit_classes(
+        self, Z: NDArray[np.float64], correct: NDArray[np.bool_], learnable: Mapping[int, NDArray[np.intp]]
+    ) -> None:
+        if self.solver == "svc":
+            super()._fit_classes(Z, correct, learnable)
+            return
+        parts = [Z[rows] for rows in learnable.values()]
+        targets = [correct[rows].astype(np.int64) for rows in learnable.values()]
+        for c, best in zip(learnable, fit_best(parts, targets, self.Cs, self.cv), strict=True):
+            self.cv_scores_[c], self.best_C_[c] = best.scores, self.Cs[best.chosen]
+            self.directions_[c], self.intercepts_[c] = best.weights, best.intercept
 
     def _fit_class(self, c: int, Z: NDArray[np.float64], correct: NDArray[np.bool_]) -> None:
         gram, target = Z @ Z.T, correct.astype(np.int64)
