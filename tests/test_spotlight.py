@@ -28,7 +28,9 @@ def data():
     return AuditData(train=lit_region("train")[0], val=lit_region("val")[0])
 
 
-@pytest.mark.parametrize("method", [Spotlight(), Spotlight(precision="full", steps=100)])
+@pytest.mark.parametrize(
+    "method", [Spotlight(), Spotlight(precision="full", steps=100), Spotlight(by_class=True, restarts=3, steps=100)]
+)
 def test_contract(method):
     assert_contract(method)
 
@@ -153,6 +155,34 @@ def test_constant_losses_stay_finite(data, losses):
     val = replace(data.val, losses=np.full(300, losses))
     method = Spotlight(steps=50).fit(AuditData(train=data.train, val=val))
     assert np.isfinite(method.score(val).hardness).all()
+
+
+def test_classes_together_find_what_each_finds_alone(problem):
+    """Classes of unequal size, batched and padded, ascend as each by itself: the paths part only where rounding decides."""
+    data, options = problem.data, {"n_spotlights": 2, "steps": 150, "standardize": False}
+    together = Spotlight(by_class=True, **options).fit(data)
+    assert together.classes_.tolist() == [0, 1, 2]
+    for g, rows in data.val.by_class():
+        alone = Spotlight(**options).fit(
+            AuditData(train=without_labels(data).train, val=without_labels(data).val.take(rows))
+        )
+        np.testing.assert_allclose(together.means_[g], alone.means_[0], atol=1e-3)
+        np.testing.assert_allclose(together.total_weights_[g], alone.total_weights_[0], rtol=1e-2)
+
+
+def test_a_class_that_val_has_not_is_ranked_by_doubt(problem):
+    keep = np.flatnonzero(problem.data.val.labels != 2)
+    data = AuditData(train=problem.data.train, val=problem.data.val.take(keep), class_names=problem.data.class_names)
+    scores, rows = Spotlight(by_class=True, steps=20).fit(data).score(problem.test), problem.test.labels == 2
+    np.testing.assert_allclose(scores.hardness[rows], 0.5 - problem.test.probs[rows, 2], rtol=1e-6)
+    assert not scores.flagged[rows].any()
+
+
+def test_more_starts_are_never_worse(data):
+    one, many = (Spotlight(n_spotlights=1, min_fraction=0.1, restarts=r).fit(data) for r in (1, 4))
+    assert many.weighted_losses_[0, 0] >= one.weighted_losses_[0, 0] - 1e-3
+    again = Spotlight(n_spotlights=1, min_fraction=0.1, restarts=4).fit(data)
+    np.testing.assert_array_equal(again.means_, many.means_)
 
 
 def test_needs_losses_only(problem):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from slicebench.problem import Problem
     from slicebench.split import Split
+    from slicebench.training import ModelTrainer
 
     Floats32 = NDArray[np.float32]
 
@@ -29,7 +31,8 @@ class Prototypes(DatasetAdapter):
     Prototypes are orthogonal, or random directions where classes outnumber dimensions, of the norm at which the rule "nearest
     prototype" errs at the rate `error` where nothing is planted. The centre of a class is its prototype. The subgroup of a class
     has its own centre: the prototype moved by the share `pull` towards that of the next class, which is what makes it hard, and
-    by `shift` along a direction of its own, which is how it can be told. Probabilities are the posterior of that rule.
+    by `shift` along a direction of its own, which is how it can be told. Probabilities are the posterior of that rule. Methods
+    that train get a linear softmax model on x.
 
     What is slow about large problems, training a base model, is not done: 1.28 million examples of 1,000 classes in 512
     dimensions are drawn and judged in a minute. Train has no probabilities, only losses and correctness: 5 GB less.
@@ -43,6 +46,8 @@ class Prototypes(DatasetAdapter):
         Error rate outside the subgroup.
     pull, shift : float
         See above; `shift` in standard deviations of the noise.
+    epochs : int
+        Of the models that methods train.
 
     O(n d C) for the probabilities, by blocks.
 
@@ -70,6 +75,7 @@ class Prototypes(DatasetAdapter):
         error: float = 0.08,
         pull: float = 0.5,
         shift: float = 3.0,
+        epochs: int = 3,
     ) -> None:
         self.n_train = n_train
         self.n_val = n_val
@@ -80,14 +86,15 @@ class Prototypes(DatasetAdapter):
         self.error = error
         self.pull = pull
         self.shift = shift
+        self.epochs = epochs
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_ranges
+        from slicebench_datasets._parameters import EPOCHS, check_ranges
 
         sizes = dict.fromkeys(("n_train", "n_val", "n_test"), (self.classes, 10**8))
         check_ranges(self, {"classes": (2, 10**5), "d": (2, 10**5), "error": (1e-6, 0.5), "shift": (0, 1e3), **sizes})
-        check_ranges(self, {"minority": (0, 1), "pull": (0, 1)})
+        check_ranges(self, {"minority": (0, 1), "pull": (0, 1), "epochs": EPOCHS})
 
     def build(self, seed: int) -> Problem:
         """Draw and judge the three splits."""
@@ -108,6 +115,7 @@ class Prototypes(DatasetAdapter):
                 train=splits["train"],
                 val=splits["val"],
                 class_names=tuple(f"class {c}" for c in range(self.classes)),
+                trainer=self._trainer(splits["train"]),
             ),
             test=splits["test"],
             truth=PlantedTruth(
@@ -137,10 +145,8 @@ class Prototypes(DatasetAdapter):
             x[hidden] += np.float32(self.pull) * (prototypes[after] - prototypes[near])
             x[hidden] += np.float32(self.shift) * told[near]
             ids = np.array([f"{name}-{i:07d}" for i in range(start, start + m)])
-            yield (
-                Split.from_probs(ids=ids, embeddings=x, labels=labels, probs=_softmax(x @ prototypes.T - half)),
-                hidden,
-            )
+            probs = _softmax(x @ prototypes.T - half)
+            yield Split.from_probs(ids=ids, embeddings=x, labels=labels, probs=probs, inputs=x), hidden
 
     def _split(self, seed: int, name: str) -> tuple[Split, NDArray[np.bool_]]:
         """Whole split, train without its probabilities, and the minority (n,)."""
@@ -163,7 +169,23 @@ class Prototypes(DatasetAdapter):
             correct[rows], hidden[rows] = block.probs.argmax(axis=1) == block.labels, minority
             probs[rows] = block.probs[:, :width]
         given: Any = probs if width else None
-        return Split(ids=ids, embeddings=x, labels=labels, losses=losses, probs=given, correct=correct), hidden
+        split = Split(ids=ids, embeddings=x, labels=labels, losses=losses, probs=given, correct=correct)
+        return replace(split, inputs=split.embeddings), hidden
+
+    def _trainer(self, train: Split) -> ModelTrainer:
+        from slicebench.cache import cache_dir
+        from slicebench.training import ModelTrainer, Recipe
+
+        recipe = Recipe(
+            arch="linear",
+            features="identity",
+            epochs=self.epochs,
+            batch_size=500,
+            peak_lr=0.1,
+            peak_epoch=self.epochs / 3,
+        )
+        assert train.labels is not None
+        return ModelTrainer(recipe, train.embeddings, train.labels, self.classes, cache=cache_dir() / "models")
 
     def _prototypes(self, seed: int) -> Floats32:
         """Shape (C, d)."""

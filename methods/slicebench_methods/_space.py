@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-BLOCK = 65_536
+BLOCK = 16_384
 """Rows that are converted to float64 together."""
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from slicebench.errors import ConfigError
 from slicebench.method import SliceMethod, SliceScores
-from slicebench_methods._needed import needed
 from slicebench_methods._per_class import doubt
 from slicebench_methods._space import moments, row_blocks
 from slicebench_methods._spotlight import FAR, Full, Spherical, ascend
@@ -49,27 +48,38 @@ class Spotlight(SliceMethod):
         Steps of Adam per spotlight.
     barrier_scale : float, default 1
         Weight of the barrier (the paper used 10 on ImageNet and SQuAD).
+    restarts : int, default 1
+        Starts of each spotlight, of which the one with the best objective is kept: the paper's own, centre 0, then seeded
+        examples of val. They ascend together.
+    seed : int, default 0
+        Of the further starts; without them there is nothing to draw.
     standardize : bool, default True
         Centre embeddings on val's mean and divide by one number, the root mean variance of its features. Learning rate (1e-2 per
         step and feature) and starting precision (1e-4) are absolute, so they presume embeddings of about this scale; a
         single number keeps a sphere a sphere. False uses embeddings as they are, as the paper does.
+    by_class : bool, default False
+        Look for spotlights in each true class by itself, all classes at once, where the paper looks in all of val: ours, for
+        rankings within classes. An example is lit by the spotlights of its own class; one of a class that val has not is ranked
+        by the base model's doubt.
 
     Attributes
     ----------
-    means_ : (n_spotlights, d) float64
+    classes_ : (g,) int64
+        With `by_class` the classes of val; else a single 0, for all examples.
+    means_ : (g, n_spotlights, d) float64
         Centres, in the standardised space.
-    precisions_ : (n_spotlights,) float64
+    precisions_ : (g, n_spotlights) float64
         τ of each.
-    shapes_ : (n_spotlights, d, d) float64 or None
+    shapes_ : (g, n_spotlights, d, d) float64 or None
         I + E of each, with precision="full".
-    total_weights_, weighted_losses_ : (n_spotlights,) float64
+    total_weights_, weighted_losses_ : (g, n_spotlights) float64
         Total val weight, and weighted mean of the *original* losses, of each; 0 for a spotlight that lost every example.
-    thresholds_ : (n_spotlights,) float64
+    thresholds_ : (g, n_spotlights) float64
         Weight from which an example is flagged.
     center_, scale_ : (d,) float64 and float
         The standardisation.
 
-    Complexity: O(n d) per step and spotlight, O(n d²) with precision="full"; O(n d) memory.
+    Complexity: O(n d) per step, spotlight and start, O(n d²) with precision="full"; O(n d) memory. Embeddings are float32.
 
     References
     ----------
@@ -129,14 +139,14 @@ class Spotlight(SliceMethod):
         self._check_parameters()
         val, d = data.val, data.val.d
         self._fit_scale(val.embeddings)
-        self.classes_ = np.unique(needed(val, "labels", "spotlight")) if self.by_class else np.zeros(1, dtype=np.int64)
-        groups = [rows for _, rows in val.by_class()] if self.by_class else [np.arange(val.n)]
-        theta = self._search(self._scaled(val.embeddings), val.losses, groups)
+        groups = dict(val.by_class()) if self.by_class else {0: np.arange(val.n)}
+        self.classes_ = np.array(list(groups))
+        theta = self._search(self._scaled(val.embeddings), val.losses, list(groups.values()))
         self.means_, self.precisions_ = theta[..., :d], np.exp(theta[..., d])
         full = self.precision == "full"
         self.shapes_ = np.eye(d) + np.tril(theta[..., d + 1 :].reshape(*theta.shape[:2], d, d)) if full else None
         self.total_weights_, self.weighted_losses_, self.thresholds_ = np.zeros((3, *theta.shape[:2]))
-        for g, rows in enumerate(groups):
+        for g, rows in enumerate(groups.values()):
             weights = np.maximum(1 - self._distances(g, val.embeddings[rows]), 0)
             total = self.total_weights_[g] = weights.sum(axis=0)
             self.weighted_losses_[g] = val.losses[rows] @ weights / np.where(total > 0, total, 1.0)
@@ -148,15 +158,9 @@ class Spotlight(SliceMethod):
         """Hardness (n,), flags (n,) and membership (n, n_spotlights) of any examples, new ones included.
 
         With `by_class`, column j is the j-th spotlight of an example's own class.
-
-        Raises
-        ------
-        DataError
-            with `by_class`, if `split` has no labels.
-
         """
         thresholds: NDArray[np.float64] = self._fitted("thresholds_")
-        labels = needed(split, "labels", "spotlight") if self.by_class else np.zeros(split.n, dtype=np.int64)
+        labels = split.labels if self.by_class and split.labels is not None else np.zeros(split.n, dtype=np.int64)
         weights = np.zeros((split.n, self.n_spotlights), dtype=np.float32)
         hardness, flagged = doubt(split), np.zeros(split.n, dtype=bool)
         for g, c in enumerate(self.classes_):
@@ -194,8 +198,8 @@ class Spotlight(SliceMethod):
         for rows in row_blocks(len(embeddings)):
             X = self._scaled(embeddings[rows]).astype(np.float64)
             for j, (mean, tau) in enumerate(zip(self.means_[g], self.precisions_[g], strict=True)):
-                deviations = X - mean if self.shapes_ is None else (X - mean) @ self.shapes_[g, j].T
-                distances[rows, j] = tau * np.square(deviations).sum(axis=1)
+                apart = X - mean if self.shapes_ is None else (X - mean) @ self.shapes_[g, j].T
+                distances[rows, j] = tau * np.einsum("ij,ij->i", apart, apart)
         return distances
 
     def _check_parameters(self) -> None:
