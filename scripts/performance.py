@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.cache import cache_dir
+from slicebench.cache import cache_dir, content_key
 from slicebench.cost import peak_memory_mb
 from slicebench.frozen import load_audit, save_problem
 from slicebench.markdown import table
@@ -127,7 +127,7 @@ def machine() -> str:
 
 def imagenet_folder() -> Path:
     """Frozen problem and, beside it, the probabilities of train; made unless they are there."""
-    folder = cache_dir() / "performance" / "imagenet-size"
+    folder = cache_dir() / "performance" / content_key(IMAGENET.version, IMAGENET.get_params(), 0)
     if not folder.exists():
         print(f"writing 8 GB to {folder}", flush=True)
         save_problem(IMAGENET.build(0), folder)
@@ -192,20 +192,26 @@ def one_method(name: str, folder: Path) -> dict[str, Any]:
 
 
 def measure_imagenet(names: list[str]) -> dict[str, Any]:
-    folder, rows = imagenet_folder(), []
+    imagenet_folder()
+    rows = []
     for name in names:
-        command = [sys.executable, __file__, "one", "--method", name]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
-            said = done.stdout.strip().splitlines()
-            row = (
-                json.loads(said[-1]) if done.returncode == 0 else {"method": name, "failed": done.stderr.strip()[-300:]}
-            )
-        except subprocess.TimeoutExpired:
-            row = {"method": name, "failed": f"stopped after {GIVE_UP_S} s"}
-        rows.append(row)
-        print(row, flush=True)
-    return {"machine": machine(), "folder": folder.name, "rows": rows}
+        rows.append(in_own_process(name))
+        print(rows[-1], flush=True)
+    return {"machine": machine(), "rows": rows}
+
+
+def in_own_process(name: str) -> dict[str, Any]:
+    """What `one_method` says in a process of its own, or why it says nothing."""
+    command = [sys.executable, __file__, "one", "--method", name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
+    except subprocess.TimeoutExpired:
+        return {"method": name, "failed": f"stopped after {GIVE_UP_S} s"}
+    if done.returncode != 0:
+        killed = "the process was killed: out of memory" if done.returncode < 0 else f"exit code {done.returncode}"
+        return {"method": name, "failed": (done.stderr.strip().splitlines() or [killed])[-1]}
+    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return said
 
 
 # ---- growth ------------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ LAYERS = [
         "parameters",
         "cache",
         "cost",
+        "devices",
         "record",
         "metrics",
         "caption_metrics",
