@@ -54,7 +54,9 @@ def _finder(**parameters: Any) -> Any:
             inside = counts.data == level
             each = counts.indices[inside]
             wrong = np.repeat(errors, np.diff(counts.indptr))[inside]
-            sizes, sums, largest = np.bincount(each, minlength=m), np.bincount(each, wrong, m), np.zeros(m)
+            sizes = np.bincount(each, minlength=m).astype(np.float64)
+            sums: Floats = np.bincount(each, weights=wrong, minlength=m).astype(np.float64)
+            largest = np.zeros(m)
             np.maximum.at(largest, each, wrong)
             return np.column_stack([self._score(sizes, sums, len(errors)), sums, largest, sizes])
 

@@ -50,8 +50,7 @@ class Spherical:
 
     def __init__(self, X: Points) -> None:
         g, n, d = X.shape
-        real = X[X[..., 0] < FAR]
-        self._origin = real.mean(axis=0, dtype=np.float64)
+        self._origin = X[X[..., 0] < FAR].mean(axis=0, dtype=np.float64)
         self._A = np.empty((g, n, d + 2), dtype=X.dtype)
         np.subtract(X, self._origin.astype(X.dtype), out=self._A[..., :d])
         np.einsum("...ij,...ij->...i", self._A[..., :d], self._A[..., :d], out=self._A[..., d])
@@ -59,17 +58,30 @@ class Spherical:
 
     def weights(self, theta: Array) -> Points:
         self._mu, self._tau = theta[..., :-1] - self._origin, np.exp(theta[..., -1:])
-        self._mu2 = np.einsum("...j,...j->...", self._mu, self._mu)[..., None]
-        coef = np.concatenate([2 * self._tau * self._mu, -self._tau, 1 - self._tau * self._mu2], axis=-1)
-        by_point = self._A @ coef.astype(self._A.dtype).swapaxes(1, 2)  # twice as fast as points on the right
-        k: Points = np.ascontiguousarray(by_point.swapaxes(1, 2))
+        self._mu2 = _dots(self._mu, self._mu)
+        coef = np.empty((*theta.shape[:-1], theta.shape[-1] + 1), dtype=self._A.dtype)
+        np.multiply(self._mu, 2 * self._tau, out=coef[..., :-2], casting="same_kind")
+        coef[..., -2:-1], coef[..., -1:] = -self._tau, 1 - self._tau * self._mu2
+        k: Points = np.ascontiguousarray(
+            (self._A @ coef.swapaxes(1, 2)).swapaxes(1, 2)
+        )  # twice as fast as points on the right
         return np.maximum(k, 0, out=k)
 
     def gradient(self, slope: Points) -> Array:
         sums = (slope @ self._A).astype(np.float64)  # Σ s x, Σ s ‖x‖², Σ s
         sx, sx2, s = sums[..., :-2], sums[..., -2:-1], sums[..., -1:]
-        moment = sx2 - 2 * np.einsum("...j,...j->...", self._mu, sx)[..., None] + self._mu2 * s
-        return np.concatenate([2 * self._tau * (sx - s * self._mu), -self._tau * moment], axis=-1)
+        moment = sx2 - 2 * _dots(self._mu, sx) + self._mu2 * s
+        gradient = np.empty((*sx.shape[:-1], sx.shape[-1] + 1))
+        sx -= s * self._mu
+        np.multiply(sx, 2 * self._tau, out=gradient[..., :-1])
+        np.multiply(moment, -self._tau, out=gradient[..., -1:])
+        return gradient
+
+
+def _dots(a: Array, b: Array) -> Array:
+    """Row by row, shape (..., 1)."""
+    dots: Array = (a[..., None, :] @ b[..., :, None])[..., 0]
+    return dots
 
 
 class Full:
@@ -107,14 +119,14 @@ def objective(
     """
     k = kernel.weights(theta)
     total = k.sum(axis=-1, dtype=np.float64)
-    per_weight = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    mean = np.einsum("...i,...i->...", k, losses) * per_weight
+    per_weight = 1 / np.where(total > 0, total, np.inf)
+    mean = (k[..., None, :] @ losses[..., :, None])[..., 0, 0] * per_weight
     short = np.maximum(min_weight + barrier - total, 0.0)
-    level = 2 * scale * short / barrier**2 - mean * per_weight
-    slope = losses * per_weight[..., None].astype(k.dtype)
-    slope += level[..., None].astype(k.dtype)
+    level = (2 * scale / barrier**2) * short - mean * per_weight
+    slope = losses * per_weight.astype(k.dtype)[..., None]
+    slope += level.astype(k.dtype)[..., None]
     slope *= k > 0
-    return mean - scale * short**2 / barrier**2, total, kernel.gradient(slope)
+    return mean - (scale / barrier**2) * short**2, total, kernel.gradient(slope)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -144,12 +156,20 @@ def ascend(
         value, total, grad = objective(kernel, losses, theta, min_weight, barrier, scale)
         history[t - 1] = value, total
         first += (1 - BETA1) * (grad - first)
-        second += (1 - BETA2) * (np.square(grad) - second)
-        step = first / (np.sqrt(second / (1 - BETA2**t)) + ADAM_EPS)
-        theta += (rate / (1 - BETA1**t))[..., None] * step
+        np.square(grad, out=grad)
+        second += (1 - BETA2) * (grad - second)
+        step = np.sqrt(second)
+        step *= (1 - BETA2**t) ** -0.5
+        step += ADAM_EPS
+        np.divide(first, step, out=step)
+        step *= (rate / (1 - BETA1**t))[..., None]
+        theta += step
         # minimising −value; for a negative best the factor asks for less than equality, as PyTorch's rule does
         better = -value < best * (1 - THRESHOLD)
-        best, stalled = np.where(better, -value, best), np.where(better, 0, stalled + 1)
-        reduced = stalled > PATIENCE
-        rate, best, stalled = np.where(reduced, DECAY * rate, rate), np.where(reduced, np.inf, best), stalled * ~reduced
+        best[better], stalled[better] = -value[better], -1
+        stalled += 1
+        if stalled.max() > PATIENCE:
+            reduced = stalled > PATIENCE
+            rate[reduced] *= DECAY
+            best[reduced], stalled[reduced] = np.inf, 0
     return Ascent(theta=theta, weights=kernel.weights(theta), objective=history[:, 0], total_weight=history[:, 1])
