@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.encoders._batches import device
+from slicebench.devices import device
 from slicebench.encoders._weights import first_line, quietly
 from slicebench.errors import ConfigError, SlicebenchError, StorageError
 

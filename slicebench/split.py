@@ -159,8 +159,10 @@ class Split:
         if self.labels is None:
             yield 0, np.arange(self.n)
             return
-        for c in np.unique(self.labels):
-            yield int(c), np.flatnonzero(self.labels == c)
+        order = np.argsort(self.labels, kind="stable")
+        starts = np.flatnonzero(np.diff(self.labels[order], prepend=-1))
+        for rows in np.split(order, starts[1:]):
+            yield int(self.labels[rows[0]]), rows
 
     def take(self, rows: NDArray[np.intp]) -> Split:
         """Split of the examples at `rows`, in that order; metadata keeps its columns."""

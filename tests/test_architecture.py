@@ -23,6 +23,7 @@ LAYERS = [
         "parameters",
         "cache",
         "cost",
+        "devices",
         "record",
         "metrics",
         "caption_metrics",

@@ -67,7 +67,7 @@ def test_an_auditor_is_a_ridge_regression_scaled():
 
     rng = np.random.default_rng(0)
     X, r = rng.normal(size=(50, 3)), rng.normal(size=(50, 2))
-    found = module._ridge(np.column_stack([X, np.ones(50)]), r, 0.4)
+    found = module._ridge(np.column_stack([X, np.ones(50)]), 0.4) @ r
     theirs = Ridge(alpha=0.4 * 50).fit(X, r)
     np.testing.assert_allclose(found[:3], theirs.coef_.T, rtol=1e-5)
     np.testing.assert_allclose(found[3], theirs.intercept_, rtol=1e-4, atol=1e-7)

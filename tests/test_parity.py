@@ -195,11 +195,10 @@ def test_spotlight_objective_and_gradient(kernel, i, inputs, spotlight):
     theta = np.append(spotlight["probe_mean"][i], spotlight["probe_log_precision"][i])
     if kernel is Full:
         theta = np.append(theta, np.zeros(64 * 64))
-    at = kernel(X)
-    value, total, gradient = objective(
-        at, losses, theta, spotlight["probe_min_weight"][i], spotlight["probe_barrier_x"][i]
-    )
-    weights = at.weights(theta)
+    at, theta = kernel(X[None]), theta[None, None]
+    S, barrier = (spotlight[f"probe_{name}"][i].reshape(1, 1) for name in ("min_weight", "barrier_x"))
+    value, total, gradient = (out[0, 0] for out in objective(at, losses, theta, S, barrier))
+    weights = at.weights(theta)[0, 0]
     np.testing.assert_allclose(value, spotlight["probe_objective"][i], rtol=1e-9)
     np.testing.assert_allclose(total, spotlight["probe_total_weight"][i], rtol=1e-9)
     np.testing.assert_allclose(weights @ losses / weights.sum(), spotlight["probe_weighted_loss"][i], rtol=1e-9)
@@ -208,20 +207,23 @@ def test_spotlight_objective_and_gradient(kernel, i, inputs, spotlight):
     assert (weights > 0).sum() == spotlight["probe_active"][i]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("run", "losses"), [("p02", ""), ("p05", ""), ("s2", "s2_"), ("s3", "s3_")])
-def test_spotlight_run(run, losses, inputs, spotlight):
-    X, loss = inputs["val_emb"].astype(np.float64), spotlight[f"{losses}val_loss"].astype(np.float64)
-    S = float(spotlight[f"{run}_min_weight"])
-    end = ascend(Spherical(X), loss, np.append(np.zeros(64), np.log(1e-4)), min_weight=S, steps=1000)
+def test_spotlight_run(run, losses, dtype, inputs, spotlight):
+    X, loss = inputs["val_emb"].astype(dtype), spotlight[f"{losses}val_loss"].astype(dtype)
+    S, start = float(spotlight[f"{run}_min_weight"]), np.append(np.zeros(64), np.log(1e-4))
+    n = np.array([[len(X)]])
+    end = ascend(Spherical(X[None]), loss, start[None, None], n=n, min_weight=np.array([[S]]), steps=1000)
     early = spotlight[f"{run}_steps"][spotlight[f"{run}_steps"] <= 300]
     theirs = spotlight[f"{run}_objective"][: len(early)]
-    assert (np.abs(end.objective[early - 1] - theirs) <= 1e-3 * np.maximum(1, np.abs(theirs))).all()
+    assert (np.abs(end.objective[early - 1, 0, 0] - theirs) <= 1e-3 * np.maximum(1, np.abs(theirs))).all()
     np.testing.assert_allclose(
-        end.total_weight[early - 1], spotlight[f"{run}_total_weight_history"][: len(early)], rtol=1e-3
+        end.total_weight[early - 1, 0, 0], spotlight[f"{run}_total_weight_history"][: len(early)], rtol=1e-3
     )
-    assert end.weights @ loss / end.weights.sum() >= 0.96 * spotlight[f"{run}_final_weighted_loss"]
-    assert 1.0 <= end.weights.sum() / S <= 1.15
-    correlation = np.corrcoef(end.weights, spotlight[f"{run}_val_weights_unnorm"])[0, 1]
+    weights = end.weights[0, 0]
+    assert weights @ loss / weights.sum() >= 0.96 * spotlight[f"{run}_final_weighted_loss"]
+    assert 1.0 <= weights.sum() / S <= 1.15
+    correlation = np.corrcoef(weights, spotlight[f"{run}_val_weights_unnorm"])[0, 1]
     if correlation < 0.9:
         warnings.warn(f"{run}: weights correlate {correlation:.3f} with the stored ones, below .9", stacklevel=1)
 
@@ -229,6 +231,6 @@ def test_spotlight_run(run, losses, inputs, spotlight):
 def test_spotlight_method_is_the_numerics(audit, spotlight):
     data, test = audit
     method = Spotlight(n_spotlights=1, standardize=False).fit(data)
-    np.testing.assert_allclose(method.weighted_losses_[0], spotlight["p05_final_weighted_loss"], rtol=0.04)
+    np.testing.assert_allclose(method.weighted_losses_[0, 0], spotlight["p05_final_weighted_loss"], rtol=0.04)
     ours, theirs = method.score(test).membership[:, 0], spotlight["p05_test_weights_unnorm"]
     assert np.corrcoef(ours, theirs)[0, 1] >= 0.9

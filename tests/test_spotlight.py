@@ -28,7 +28,9 @@ def data():
     return AuditData(train=lit_region("train")[0], val=lit_region("val")[0])
 
 
-@pytest.mark.parametrize("method", [Spotlight(), Spotlight(precision="full", steps=100)])
+@pytest.mark.parametrize(
+    "method", [Spotlight(), Spotlight(precision="full", steps=100), Spotlight(by_class=True, restarts=3, steps=100)]
+)
 def test_contract(method):
     assert_contract(method)
 
@@ -44,19 +46,24 @@ def test_gradient_is_the_finite_difference(kernel):
     theta = np.append(rng.normal(size=3) * 0.3, np.log(0.2))
     if kernel is Full:
         theta = np.append(theta, np.tril(rng.normal(size=(3, 3)) * 0.2).ravel())
-    at = kernel(X)
-    gradient = objective(at, losses, theta, 30.0, 5.0, scale=2.0)[2].copy()
+    at = kernel(X[None])
+
+    def of(theta):
+        return objective(at, losses, theta[None, None], np.array([[30.0]]), np.array([[5.0]]), scale=2.0)
+
+    gradient = of(theta)[2][0, 0]
     for j in np.flatnonzero(gradient):
         up, down = theta.copy(), theta.copy()
         up[j] += 1e-6
         down[j] -= 1e-6
-        slope = (objective(at, losses, up, 30.0, 5.0, 2.0)[0] - objective(at, losses, down, 30.0, 5.0, 2.0)[0]) / 2e-6
-        assert gradient[j] == pytest.approx(slope, rel=1e-5, abs=1e-7)
+        slope = (of(up)[0] - of(down)[0]) / 2e-6
+        assert gradient[j] == pytest.approx(slope.item(), rel=1e-5, abs=1e-7)
     assert np.count_nonzero(gradient) == (4 if kernel is Spherical else 4 + 6)  # E is lower triangular
 
 
 def test_a_spotlight_without_points_has_no_gradient():
-    value, total, gradient = objective(Spherical(np.ones((4, 2))), np.ones(4), np.array([50.0, 50.0, 0.0]), 1.0, 2.0)
+    one, two, theta = np.array([[1.0]]), np.array([[2.0]]), np.array([[[50.0, 50.0, 0.0]]])
+    value, total, gradient = objective(Spherical(np.ones((1, 4, 2))), np.ones((1, 1, 4)), theta, one, two)
     assert (value, total) == (-2.25, 0.0)
     assert not gradient.any()
 
@@ -75,7 +82,7 @@ def test_each_spotlight_holds_its_least_weight(data):
     method = Spotlight(min_fraction=0.1).fit(data)
     assert (method.total_weights_ >= 0.1 * 300).all()
     # a later one, on losses dimmed nearly flat, may gain nothing from shrinking; the first does
-    assert method.total_weights_[0] <= 1.15 * 0.1 * 300
+    assert method.total_weights_[0, 0] <= 1.15 * 0.1 * 300
 
 
 def test_later_spotlights_look_elsewhere():
@@ -97,7 +104,7 @@ def test_later_spotlights_look_elsewhere():
 def test_hardness_is_defined_in_the_dark(data):
     """Trap 12: new data, all of it outside every kernel, still has an order: by distance to the nearest spotlight."""
     method = Spotlight(n_spotlights=2, min_fraction=0.1).fit(data)
-    X = (method.means_[0] * method.scale_ + method.center_) + np.array([[100.0, 0, 0], [200.0, 0, 0], [300.0, 0, 0]])
+    X = (method.means_[0, 0] * method.scale_ + method.center_) + np.array([[100.0, 0, 0], [200.0, 0, 0], [300.0, 0, 0]])
     scores = method.score(Split(ids=["a", "b", "c"], embeddings=X, losses=[0, 0, 0]))
     assert not scores.membership.any()
     assert not scores.flagged.any()
@@ -108,11 +115,11 @@ def test_membership_is_the_kernel(data):
     method, (test, _) = Spotlight(n_spotlights=2).fit(data), lit_region("te")
     Z = (test.embeddings - method.center_) / method.scale_
     squares = np.stack(
-        [t * ((Z - m) ** 2).sum(1) for m, t in zip(method.means_, method.precisions_, strict=True)], axis=1
+        [t * ((Z - m) ** 2).sum(1) for m, t in zip(method.means_[0], method.precisions_[0], strict=True)], axis=1
     )
     scores = method.score(test)
     np.testing.assert_allclose(scores.membership, np.maximum(1 - squares, 0), atol=1e-6)
-    np.testing.assert_allclose(scores.hardness, -squares.min(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(scores.hardness, -squares.min(axis=1), rtol=1e-5)
 
 
 def test_flags_as_many_of_val_as_it_must_hold(data):
@@ -148,6 +155,34 @@ def test_constant_losses_stay_finite(data, losses):
     val = replace(data.val, losses=np.full(300, losses))
     method = Spotlight(steps=50).fit(AuditData(train=data.train, val=val))
     assert np.isfinite(method.score(val).hardness).all()
+
+
+def test_classes_together_find_what_each_finds_alone(problem):
+    """Classes of unequal size, batched and padded, ascend as each by itself: the paths part only where rounding decides."""
+    data, options = problem.data, {"n_spotlights": 2, "steps": 150, "standardize": False}
+    together = Spotlight(by_class=True, **options).fit(data)
+    assert together.classes_.tolist() == [0, 1, 2]
+    for g, rows in data.val.by_class():
+        alone = Spotlight(**options).fit(
+            AuditData(train=without_labels(data).train, val=without_labels(data).val.take(rows))
+        )
+        np.testing.assert_allclose(together.means_[g], alone.means_[0], atol=1e-3)
+        np.testing.assert_allclose(together.total_weights_[g], alone.total_weights_[0], rtol=1e-2)
+
+
+def test_a_class_that_val_has_not_is_ranked_by_doubt(problem):
+    keep = np.flatnonzero(problem.data.val.labels != 2)
+    data = AuditData(train=problem.data.train, val=problem.data.val.take(keep), class_names=problem.data.class_names)
+    scores, rows = Spotlight(by_class=True, steps=20).fit(data).score(problem.test), problem.test.labels == 2
+    np.testing.assert_allclose(scores.hardness[rows], 0.5 - problem.test.probs[rows, 2], rtol=1e-6)
+    assert not scores.flagged[rows].any()
+
+
+def test_more_starts_are_never_worse(data):
+    one, many = (Spotlight(n_spotlights=1, min_fraction=0.1, restarts=r).fit(data) for r in (1, 4))
+    assert many.weighted_losses_[0, 0] >= one.weighted_losses_[0, 0] - 1e-3
+    again = Spotlight(n_spotlights=1, min_fraction=0.1, restarts=4).fit(data)
+    np.testing.assert_array_equal(again.means_, many.means_)
 
 
 def test_needs_losses_only(problem):

@@ -30,17 +30,17 @@ def test_weighted_namf_is_the_namf_of_the_repeated_examples(decimals):
         minority[:2] = True, False
         h = rng.normal(size=n) + minority
         h = h if decimals is None else np.round(h, decimals)
-        counts = np.empty((7, n), dtype=np.int32)
+        counts = np.empty((n, 7), dtype=np.int32)
         for stratum in (minority, ~minority):
-            counts[:, stratum] = resample_counts(int(stratum.sum()), 7, rng)
+            counts[stratum] = resample_counts(int(stratum.sum()), 7, rng)
         fast = weighted_namf(h, minority, counts)
-        slow = [namf(Ranking.of(np.repeat(h, c), np.repeat(minority, c))) for c in counts]
+        slow = [namf(Ranking.of(np.repeat(h, c), np.repeat(minority, c))) for c in counts.T]
         np.testing.assert_allclose(fast, slow, atol=1e-12)
 
 
 def test_resamples_have_the_size_and_spread_of_a_multinomial():
     counts = resample_counts(50, 4000, np.random.default_rng(0))
-    assert (counts.sum(axis=1) == 50).all()
+    assert (counts.sum(axis=0) == 50).all()
     assert counts.var() == pytest.approx(49 / 50, rel=0.03)
 
 
@@ -80,9 +80,9 @@ def weighted_draws(one, draws):
     classes = list(one.classes())
     for rows in classes:
         g = one.minority[rows]
-        counts = np.empty((draws, len(rows)), dtype=np.int32)
+        counts = np.empty((len(rows), draws), dtype=np.int32)
         for stratum in (g, ~g):
-            counts[:, stratum] = resample_counts(int(stratum.sum()), draws, rng)
+            counts[stratum] = resample_counts(int(stratum.sum()), draws, rng)
         total += weighted_namf(one.hardness["a"][rows], g, counts)
     return total / len(classes)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import slicebench_methods.svm_directions as module
-from slicebench.errors import DataError, MethodError
+from slicebench.errors import ConfigError, DataError, MethodError
 from slicebench.method import SliceMethod
 from slicebench.problem import AuditData, Captions
 from slicebench.testing import assert_contract, without_labels
@@ -31,6 +31,7 @@ def errors_in_class(problem, c, keep):
 
 def test_contract_and_example():
     assert_contract(SVMDirections())
+    assert_contract(SVMDirections(solver="squared_hinge"))
     assert doctest.testmod(module).failed == 0
 
 
@@ -49,6 +50,61 @@ def test_equals_scikit_learns_loop(problem):
         best = svms[int(np.argmax(cv))].fit(Z[rows], val.correct[rows])
         assert method.best_C_[c] == best.C
         np.testing.assert_allclose(-method.score(val).hardness[rows], best.decision_function(Z[rows]), atol=2e-3)
+
+
+@pytest.mark.parametrize("n", [20, 400])
+def test_the_batched_solver_minimises_the_squared_hinge(n):
+    """Against L-BFGS; with more rows than twice the columns, and with fewer."""
+    from scipy.optimize import minimize
+
+    from slicebench_methods._squared_hinge import Batch, _balanced, solve
+
+    rng = np.random.default_rng(0)
+    sizes, Cs = np.array([n, n - 5]), np.array([[1e-3, 0.1, 5.0]] * 2, dtype=np.float32)
+    Z = rng.normal(size=(2, n, 15)).astype(np.float32)
+    Z[1, n - 5 :] = 0
+    y = np.sign(Z[..., :1] + rng.normal(size=(2, n, 1)) + 0.5).astype(np.float32)
+    y[1, n - 5 :] = 0
+    weights = np.repeat(_balanced(y, y != 0), 3, axis=2)
+    a, b = solve(Batch(np.arange(2), sizes, Z).product(), y, weights, Cs)
+    W = Z.transpose(0, 2, 1) @ a
+    for i in range(2):
+        for j, C in enumerate(Cs[0]):
+
+            def objective(v, i=i, j=j, C=C):
+                slack = np.maximum(1 - y[i, :, 0] * (Z[i] @ v[:-1] + v[-1]), 0)
+                return 0.5 * v[:-1] @ v[:-1] + C * weights[i, :, j] @ slack**2
+
+            best = minimize(objective, np.zeros(16), options={"gtol": 1e-8}).fun
+            assert objective(np.append(W[i, :, j], b[i, j])) <= best * (1 + 1e-4)
+
+
+def test_the_batched_solver_ranks_as_the_papers_does(problem):
+    svc, batched = (SVMDirections(solver=solver).fit(problem.data) for solver in ("svc", "squared_hinge"))
+    a, b = (method.score(problem.test).hardness for method in (svc, batched))
+    for c in range(3):
+        rows = problem.test.labels == c
+        assert np.corrcoef(a[rows].argsort().argsort(), b[rows].argsort().argsort())[0, 1] > 0.8
+
+
+def test_batches_hold_every_class_once_and_little_padding():
+    from slicebench_methods._squared_hinge import PADDING, batches
+
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(int(n), 3)) for n in rng.integers(2, 300, 40)]
+    members = []
+    for batch in batches(parts):
+        assert batch.sizes.max() <= PADDING * batch.sizes.min()
+        for b, c in enumerate(batch.members):
+            np.testing.assert_allclose(batch.Z[b, : batch.sizes[b]], parts[c], rtol=1e-6)
+            assert not batch.Z[b, batch.sizes[b] :].any()
+        members += batch.members.tolist()
+    assert sorted(members) == list(range(40))
+
+
+def test_an_unknown_solver_is_named(problem):
+    with pytest.raises(ConfigError, match="squared_hinge"):
+        SVMDirections(solver="newton").fit(problem.data)
 
 
 def test_ties_choose_the_smallest_C(problem):

@@ -5,13 +5,14 @@ its predicted class are categorical, and the three are independent. Weights on t
 components should follow the model's errors rather than the geometry. Predictions are soft: an example with probabilities p
 has prediction likelihood p · P(ŷ | component).
 
-Everything is float64: squared distances are expanded into matrix products, which cancel badly in float32.
+Embeddings are float64: squared distances are expanded into matrix products, which cancel badly in float32 where a component has
+collapsed. Predictions are float32, and labels may be a sparse matrix: for 1,000 classes they are most of the memory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
+    OneHot = Any  # an array, or a sparse matrix of SciPy's
 
 COVARIANCES = ("diag", "full", "tied", "spherical")
 EPS = float(np.finfo(np.float64).eps)
@@ -45,20 +47,21 @@ class Mixture:
     lower_bounds: tuple[float, ...] = ()
     converged: bool = False
 
-    def responsibilities(self, X: Array, Y: Array, P: Array) -> Array:
+    def responsibilities(self, X: Array, Y: OneHot, P: NDArray[np.floating]) -> Array:
         """Posterior probability of each component for each example, shape (n, k).
 
-        `X` is (n, d), `Y` (n, C) one-hot labels, `P` (n, C) predicted probabilities; any n, any subset of the classes.
+        `X` is (n, d), `Y` (n, C) one-hot labels, dense or sparse, `P` (n, C) predicted probabilities; any n, any subset of the
+        classes.
         """
         shift = self.weights @ self.means  # squares cancel less near the origin
-        resp, _ = _expect(replace(self, means=self.means - shift), X - shift, Y, P)
+        resp, _ = _expect(replace(self, means=self.means - shift), _with_squares(X - shift), Y, P)
         return resp
 
 
 def fit_mixture(
     X: Array,
-    Y: Array,
-    P: Array,
+    Y: OneHot,
+    P: NDArray[np.floating],
     responsibilities: Array,
     *,
     y_weight: float,
@@ -82,18 +85,19 @@ def fit_mixture(
     """
     if covariance not in COVARIANCES:
         raise ConfigError(f"covariance is {covariance!r}; expected one of {', '.join(COVARIANCES)}")
-    shift = X.mean(axis=0)
-    X = X - shift
+    shift, d = X.mean(axis=0), X.shape[1]
+    XX = _with_squares(X - shift)
 
     def maximise(resp: Array) -> Mixture:
         mass = resp.sum(axis=0) + 10 * EPS
-        means = resp.T @ X / mass[:, None]
+        both = resp.T @ XX / mass[:, None]
+        means = both[:, :d]
         return Mixture(
             weights=mass / mass.sum(),
             means=means,
-            covariances=_covariances(covariance, resp, mass, X, means, reg_covar),
+            covariances=_covariances(covariance, resp, mass, XX[:, :d], both, reg_covar),
             y_probs=resp.T @ Y / mass[:, None],
-            y_hat_probs=resp.T @ P / mass[:, None],
+            y_hat_probs=resp.T.astype(P.dtype) @ P / mass[:, None],
             covariance=covariance,
             y_weight=y_weight,
             y_hat_weight=y_hat_weight,
@@ -101,39 +105,51 @@ def fit_mixture(
 
     mixture, bounds, change = maximise(responsibilities), list[float](), np.inf
     while len(bounds) < max_iter and change >= tol:
-        resp, bound = _expect(mixture, X, Y, P)
+        resp, bound = _expect(mixture, XX, Y, P)
         mixture = maximise(resp)
         change = abs(bound - bounds[-1]) if bounds else np.inf
         bounds.append(bound)
     return replace(mixture, means=mixture.means + shift, lower_bounds=tuple(bounds), converged=change < tol)
 
 
-def _expect(mixture: Mixture, X: Array, Y: Array, P: Array) -> tuple[Array, float]:
+def _with_squares(X: Array) -> Array:
+    """Embeddings and their squares side by side, (n, 2d): all that diagonal Gaussians need, in one product."""
+    n, d = X.shape
+    XX = np.empty((n, 2 * d))
+    XX[:, :d] = X
+    np.square(X, out=XX[:, d:])
+    return XX
+
+
+def _expect(mixture: Mixture, XX: Array, Y: OneHot, P: NDArray[np.floating]) -> tuple[Array, float]:
     """E-step: responsibilities (n, k) and the mean log-likelihood."""
-    log_joint = _log_gaussian(mixture, X)
-    log_joint += np.log(mixture.weights)
-    log_joint += mixture.y_weight * np.log(Y @ mixture.y_probs.T + EPS)
-    log_joint += mixture.y_hat_weight * np.log(P @ mixture.y_hat_probs.T + EPS)
+    log_joint = _log_gaussian(mixture, XX)
+    log_joint += Y @ (mixture.y_weight * np.log(mixture.y_probs + EPS) + np.log(mixture.weights)[:, None]).T
+    predicted = P @ mixture.y_hat_probs.T.astype(P.dtype)
+    predicted += EPS
+    np.log(predicted, out=predicted)
+    predicted *= mixture.y_hat_weight
+    log_joint += predicted
     peak = log_joint.max(axis=1, keepdims=True)
-    resp = np.exp(log_joint - peak)
+    log_joint -= peak
+    resp = np.exp(log_joint, out=log_joint)
     total = resp.sum(axis=1, keepdims=True)
     resp /= total
     return resp, float(np.mean(np.log(total) + peak))
 
 
-def _log_gaussian(mixture: Mixture, X: Array) -> Array:
-    """Log-density of each row of `X` under each component, shape (n, k)."""
-    d, means, cov = X.shape[1], mixture.means, mixture.covariances
+def _log_gaussian(mixture: Mixture, XX: Array) -> Array:
+    """Log-density of each row of `XX`, embeddings and squares, under each component, shape (n, k)."""
+    d, means, cov = XX.shape[1] // 2, mixture.means, mixture.covariances
     if mixture.covariance in ("full", "tied"):
-        square, log_det = _mahalanobis(X, means, cov)
-    else:
-        precision = 1 / (cov if mixture.covariance == "diag" else np.repeat(cov[:, None], d, axis=1))
-        # ‖(x − μ)/σ‖² expanded, so that all n × k distances are two matrix products
-        square = np.square(X) @ precision.T
-        square -= 2 * (X @ (means * precision).T)
-        square += np.sum(np.square(means) * precision, axis=1)
-        log_det = -np.log(precision).sum(axis=1)
-    log_density: Array = -0.5 * (d * np.log(2 * np.pi) + log_det + square)
+        square, log_det = _mahalanobis(XX[:, :d], means, cov)
+        log_density: Array = -0.5 * (d * np.log(2 * np.pi) + log_det + square)
+        return log_density
+    precision = 1 / (cov if mixture.covariance == "diag" else np.repeat(cov[:, None], d, axis=1))
+    # −½ ‖(x − μ)/σ‖² expanded, so that all n × k distances are one matrix product
+    log_density = XX @ np.hstack([means * precision, -0.5 * precision]).T
+    constant = np.log(precision).sum(axis=1) - d * np.log(2 * np.pi) - np.sum(np.square(means) * precision, axis=1)
+    log_density += 0.5 * constant
     return log_density
 
 
@@ -155,9 +171,13 @@ def _mahalanobis(X: Array, means: Array, cov: Array) -> tuple[Array, Array]:
     return square, np.broadcast_to(log_det, len(means))
 
 
-def _covariances(kind: str, resp: Array, mass: Array, X: Array, means: Array, reg_covar: float) -> Array:
-    """M-step of the covariances; variances that rounding made negative count as 0 before `reg_covar` is added."""
+def _covariances(kind: str, resp: Array, mass: Array, X: Array, both: Array, reg_covar: float) -> Array:
+    """M-step of the covariances; variances that rounding made negative count as 0 before `reg_covar` is added.
+
+    `both` are the means of each component and its mean squares, (k, 2d).
+    """
     d = X.shape[1]
+    means = both[:, :d]
     if kind == "full":
         return np.stack([_scatter(resp[:, j], X - means[j]) / mass[j] for j in range(len(mass))]) + reg_covar * np.eye(
             d
@@ -165,7 +185,7 @@ def _covariances(kind: str, resp: Array, mass: Array, X: Array, means: Array, re
     if kind == "tied":
         tied: Array = (X.T @ X - (mass * means.T) @ means) / mass.sum() + reg_covar * np.eye(d)
         return tied
-    variances: Array = np.maximum(resp.T @ np.square(X) / mass[:, None] - np.square(means), 0) + reg_covar
+    variances: Array = np.maximum(both[:, d:] - np.square(means), 0) + reg_covar
     return variances if kind == "diag" else variances.mean(axis=1)
 
 

@@ -42,18 +42,21 @@ class PerClass(SliceMethod):
         if self.cv < 2:
             raise ConfigError(f"cv is {self.cv}; expected at least 2 folds")
         val, C = data.val, len(data.class_names)
-        labels, correct = needed(val, "labels", self.name), needed(val, "correct", self.name)
+        needed(val, "labels", self.name)
+        correct = needed(val, "correct", self.name)
         self.whiten_mean_, self.whiten_std_ = whitening(data.train.embeddings)
         self.n_classes_, self.fallbacks_ = C, dict[int, str]()
         self._begin(C, val.d)
-        Z = self._preprocess(val.embeddings)
+        Z, classes = self._preprocess(val.embeddings), dict(val.by_class())
+        learnable: dict[int, NDArray[np.intp]] = {}
         for c in range(C):
-            rows = np.flatnonzero(labels == c)
+            rows = classes.get(c, np.arange(0))
             reason = nothing_to_learn(c, correct[rows], self.cv)
             if reason is None:
-                self._fit_class(c, Z[rows], correct[rows])
+                learnable[c] = rows
             else:
                 self.fallbacks_[c] = reason
+        self._fit_classes(Z, correct, learnable)
         return self
 
     def score(self, split: Split) -> SliceScores:
@@ -87,6 +90,13 @@ class PerClass(SliceMethod):
 
     def _begin(self, C: int, d: int) -> None:
         raise NotImplementedError
+
+    def _fit_classes(
+        self, Z: NDArray[np.float64], correct: NDArray[np.bool_], learnable: Mapping[int, NDArray[np.intp]]
+    ) -> None:
+        """Learn each class from its rows of `Z`, one after the other unless a method can do better."""
+        for c, rows in learnable.items():
+            self._fit_class(c, Z[rows], correct[rows])
 
     def _fit_class(self, c: int, Z: NDArray[np.float64], correct: NDArray[np.bool_]) -> None:
         raise NotImplementedError

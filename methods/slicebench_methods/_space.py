@@ -7,7 +7,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
+
+
+BLOCK = 16_384
+"""Rows that are converted to float64 together."""
+
+
+def row_blocks(n: int) -> Iterator[slice]:
+    """Slices of at most `BLOCK` rows that cover n."""
+    for start in range(0, n, BLOCK):
+        yield slice(start, min(start + BLOCK, n))
+
+
+def moments(X: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and unbiased standard deviation per dimension, shapes (d,), in float64 and a block of rows at a time."""
+    n = len(X)
+    mean = sum((X[rows].sum(axis=0, dtype=np.float64) for rows in row_blocks(n)), np.zeros(X.shape[1])) / n
+    squares = (np.square(X[rows] - mean).sum(axis=0) for rows in row_blocks(n))
+    return mean, np.sqrt(sum(squares, np.zeros(X.shape[1])) / max(1, n - 1))
 
 
 def whitening(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -15,9 +35,8 @@ def whitening(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.f
 
     Accumulated in float64 and kept in float32, as in the code of Jain et al. 2022.
     """
-    X64 = X.astype(np.float64)
-    std = X64.std(axis=0, ddof=min(1, len(X64) - 1))
-    return X64.mean(axis=0).astype(np.float32), np.where(np.ptp(X64, axis=0) > 0, std, 1.0).astype(np.float32)
+    mean, std = moments(X)
+    return mean.astype(np.float32), np.where(np.ptp(X, axis=0) > 0, std, 1.0).astype(np.float32)
 
 
 def whitened(X: NDArray[np.float32], mean: NDArray[np.float32], std: NDArray[np.float32]) -> NDArray[np.float64]:

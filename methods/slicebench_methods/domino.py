@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from slicebench.split import Split
 
 CONFUSION_NOISE = 1e-3
+KMEANS_ROUNDS = 20
+"""Of Lloyd's algorithm: EM takes over from there."""
 
 
 class Domino(SliceMethod):
@@ -212,25 +214,30 @@ class Domino(SliceMethod):
             ):  # the share of variance explained, 0/0 for constant embeddings, is not used
                 self.pca_ = PCA(min(self.n_pca, n), random_state=self.seed).fit(embeddings.astype(np.float64))
 
-    def _arrays(self, split: Split) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Projected embeddings (n, d'), one-hot labels (n, C) and probabilities (n, C), all float64."""
+    def _arrays(self, split: Split) -> tuple[NDArray[np.float64], Any, NDArray[np.float32]]:
+        """Projected embeddings (n, d'), one-hot labels (n, C) as a sparse matrix, and probabilities (n, C)."""
+        from scipy.sparse import csr_array
+
         labels, probs = needed(split, "labels", "domino"), needed(split, "probs", "domino")
         X = split.embeddings.astype(np.float64)
         if self.pca_ is not None:
             X = self.pca_.transform(X)
+        one_hot = csr_array((np.ones(split.n), labels, np.arange(split.n + 1)), shape=probs.shape)
         # probabilities may be negative by rounding; their logarithm may not
-        return X, np.eye(probs.shape[1])[labels], np.maximum(probs, 0).astype(np.float64)
+        return X, one_hot, np.maximum(probs, 0)
 
-    def _start(self, X: NDArray[np.float64], Y: NDArray[np.float64], P: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _start(self, X: NDArray[np.float64], Y: Any, P: NDArray[np.float32]) -> NDArray[np.float64]:
         """Initial responsibilities, shape (n, n_components)."""
         if self.init == "kmeans":
             from sklearn.cluster import KMeans
 
-            clusters = KMeans(self.n_components, n_init=1, random_state=self.seed).fit_predict(X)
+            clusters = KMeans(self.n_components, n_init=1, max_iter=KMEANS_ROUNDS, random_state=self.seed).fit_predict(
+                X.astype(np.float32)
+            )
             one_hot: NDArray[np.float64] = np.eye(self.n_components)[clusters]
             return one_hot
         true, predicted = np.divmod(_deal((Y.T @ P).ravel(), self.n_components), Y.shape[1])
-        resp = Y[:, true] * P[:, predicted]
+        resp: NDArray[np.float64] = (Y @ np.eye(Y.shape[1])[:, true]) * P[:, predicted]
         resp /= np.maximum(resp.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
         resp += CONFUSION_NOISE * np.random.default_rng(self.seed).random(resp.shape)
         resp /= resp.sum(axis=1, keepdims=True)

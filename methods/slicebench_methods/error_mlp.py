@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.devices import device
 from slicebench.errors import ConfigError
 from slicebench_methods._per_class import PerClass, balanced_accuracy
 
@@ -120,10 +121,11 @@ class ErrorMLP(PerClass):
             return torch.randn(*shape, generator=generator) * d**0.5 / 2 if len(shape) == 2 else torch.zeros(*shape)
 
         hidden, out = start(d, self.width), torch.randn(self.width, generator=generator) / self.width**0.5
-        params = [p.requires_grad_() for p in (hidden, start(self.width), out, torch.zeros(()))]
-        X, y = torch.tensor(Z, dtype=torch.float32), torch.tensor(target, dtype=torch.float32)
+        where = device()
+        params = [p.to(where).requires_grad_() for p in (hidden, start(self.width), out, torch.zeros(()))]
+        X, y = (torch.tensor(x, dtype=torch.float32, device=where) for x in (Z, target))
         counts = np.bincount(target, minlength=2)
-        weights = torch.tensor((len(target) / (2 * counts))[target], dtype=torch.float32)
+        weights = torch.tensor((len(target) / (2 * counts))[target], dtype=torch.float32, device=where)
         adam = torch.optim.AdamW(params, lr=STEP, weight_decay=0)
         loss_of = torch.nn.functional.binary_cross_entropy_with_logits
         for _ in range(self.steps):
@@ -132,7 +134,7 @@ class ErrorMLP(PerClass):
             decay = self.weight_decay * (params[0].square().sum() / d + params[2].square().sum())
             (loss_of(logits, y, weight=weights) + decay).backward()
             adam.step()
-        return tuple(p.detach().numpy().astype(np.float64) for p in params)
+        return tuple(p.detach().cpu().numpy().astype(np.float64) for p in params)
 
     def _hardness(self, Z: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
         hardness = np.zeros(len(Z))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench_methods._clusters import Clustered, projection
+from slicebench_methods._clusters import Clustered, distances, projection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,25 +87,36 @@ class George(Clustered):
             raise ConfigError(f"max_clusters is {self.max_clusters}; expected at least 2")
 
     def _parts(self, Z: Floats, wrong: NDArray[np.bool_]) -> Subclasses:  # noqa: ARG002 - errors are not looked at
-        from sklearn.metrics import silhouette_score
         from sklearn.mixture import GaussianMixture
 
         mean, axes = projection(Z, self.n_components, self.seed)
         points, distinct = (Z - mean) @ axes.T, len(np.unique(Z, axis=0))
-        sample = min(len(Z), SILHOUETTE_SAMPLE)
+        rows = np.random.RandomState(self.seed).permutation(len(Z))[:SILHOUETTE_SAMPLE]
+        between = distances(points[rows], points[rows])
         best, highest = GaussianMixture(1, random_state=self.seed, reg_covar=REGULAR).fit(points), -np.inf
         for k in range(2, min(self.max_clusters, len(Z) // 10, distinct) + 1):
             mixture = GaussianMixture(k, n_init=3, random_state=self.seed, reg_covar=REGULAR).fit(points)
-            clusters = mixture.predict(points)
-            if len(np.unique(clusters)) < 2:
-                continue
-            try:
-                silhouette = silhouette_score(points, clusters, sample_size=sample, random_state=self.seed)
-            except ValueError:  # the sample missed all clusters but one
-                continue
-            if silhouette > highest:
-                best, highest = mixture, silhouette
+            quality = silhouette(between, mixture.predict(points)[rows])
+            if quality > highest:
+                best, highest = mixture, quality
         return Subclasses(mean, axes, best)
+
+
+def silhouette(between: Floats, clusters: NDArray[np.int64]) -> float:
+    """Mean silhouette (Rousseeuw 1987) of a clustering (n,), from the distances (n, n) of its points; −∞ for one cluster.
+
+    Sums of distances to all clusters are one matrix product. A point alone in its cluster has silhouette 0.
+    """
+    found, own, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    if len(found) < 2:
+        return -np.inf
+    sums, each = between @ (own[:, None] == np.arange(len(found))), np.arange(len(own))
+    inside = sums[each, own] / np.maximum(sizes[own] - 1, 1)
+    means = sums / sizes
+    means[each, own] = np.inf
+    outside = means.min(axis=1)
+    apart = np.where(sizes[own] > 1, outside - inside, 0.0)
+    return float(np.mean(apart / np.maximum(np.maximum(inside, outside), np.finfo(float).tiny)))
 
 
 SILHOUETTE_SAMPLE = 1000

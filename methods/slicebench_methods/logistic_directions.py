@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench_methods._per_class import balanced_accuracy
+from slicebench_methods._per_class import PerClass, balanced_accuracy
 from slicebench_methods.svm_directions import SVMDirections
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class LogisticDirections(SVMDirections):
     """
 
     name = "logistic_directions"
+    _fit_classes = PerClass._fit_classes  # noqa: SLF001 - one after the other: the parent's solvers are SVMs'
 
     def __init__(self, C: float = 0.01, cv: int = 2) -> None:  # not the parent's, whose Cs are chosen from
         self.C = C

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,8 +13,6 @@ from slicebench_methods._needed import needed
 from slicebench_methods._space import whitened, whitening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from slicebench.problem import AuditData
@@ -129,8 +128,11 @@ class Multiaccuracy(SliceMethod):
         audit = np.random.default_rng(self.seed).permutation(val.n) < (val.n + 1) // 2
         self.auditors_: list[Coefficients] = []
         correlations: list[float] = []
-        while len(correlations) < self.max_rounds and audit.any() and not audit.all():
-            found = max(self._candidates(X, predicted, Y - np.exp(log_p), audit), key=lambda one: one[0], default=None)
+        parts = self._parts(X, predicted, audit) if audit.any() and not audit.all() else []
+        while len(correlations) < self.max_rounds:
+            residuals = Y - np.exp(log_p)
+            candidates = (_candidate(part, X, residuals, int((~audit).sum())) for part in parts)
+            found = max(candidates, key=lambda one: one[0], default=None)
             if found is None or found[0] <= self.alpha:
                 break
             correlations.append(found[0])
@@ -166,19 +168,15 @@ class Multiaccuracy(SliceMethod):
         found = bool(self._fitted("auditors_"))
         return () if found else ("no auditor correlates with the residuals: all hardness is 0",)
 
-    def _candidates(
-        self, X: Floats, predicted: NDArray[np.int64], residuals: Floats, audit: NDArray[np.bool_]
-    ) -> Iterator[tuple[float, Coefficients]]:
-        """Auditor of each part, with its mean product with the residuals of the held half of all examples."""
-        for part in (ALL, *np.unique(predicted).tolist()):
-            inside = audit & ((predicted == part) | (part == ALL))
-            if inside.sum() < 2:
-                continue
-            coefficients = _ridge(X[inside], residuals[inside], self.ridge)
-            auditor = part, coefficients / max(np.abs(X[inside] @ coefficients).max(), 1e-12)
-            held = ~audit
-            products = (_audited(auditor, X[held], predicted[held]) * residuals[held]).sum(axis=1)
-            yield float(products.mean() - SURE * products.std() / held.sum() ** 0.5), auditor
+    def _parts(self, X: Floats, predicted: NDArray[np.int64], audit: NDArray[np.bool_]) -> list[Part]:
+        """Everything, and each predicted class, with the part of the regression that no round changes."""
+        parts = []
+        for name in (ALL, *np.unique(predicted).tolist()):
+            rows = (predicted == name) | (name == ALL)
+            inside = np.flatnonzero(audit & rows)
+            if len(inside) >= 2:
+                parts.append(Part(name, inside, np.flatnonzero(~audit & rows), _ridge(X[inside], self.ridge)))
+        return parts
 
     def _arrays(self, split: Split) -> tuple[Floats, NDArray[np.int64], Floats]:
         """Whitened embeddings with a column of ones (n, d + 1), predicted classes (n,), log-probabilities (n, C)."""
@@ -187,19 +185,40 @@ class Multiaccuracy(SliceMethod):
         return np.column_stack([Z, np.ones(split.n)]), probs.argmax(axis=1), np.log(np.maximum(probs, 1e-12))
 
 
-def _ridge(X: Floats, residuals: Floats, penalty: float) -> Floats:
-    """Coefficients (d + 1, C) of the ridge regression; the intercept, last, is free."""
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Examples that one auditor looks at: rows of the audited half and of the held half, and `_ridge` of the former."""
+
+    name: int
+    inside: NDArray[np.intp]
+    held: NDArray[np.intp]
+    regression: Floats
+
+
+def _candidate(part: Part, X: Floats, residuals: Floats, n_held: int) -> tuple[float, Coefficients]:
+    """Auditor of a part, with its mean product with the residuals of the held half of all examples, less its error."""
+    coefficients = part.regression @ residuals[part.inside]
+    coefficients /= max(np.abs(X[part.inside] @ coefficients).max(), 1e-12)
+    said = np.clip(X[part.held] @ coefficients, -1, 1)
+    products = np.einsum("ik,ik->i", said, residuals[part.held])
+    mean = products.sum() / n_held  # outside its part an auditor says 0
+    spread = np.sqrt(max(np.square(products).sum() / n_held - mean**2, 0.0))
+    return float(mean - SURE * spread / n_held**0.5), (part.name, coefficients)
+
+
+def _ridge(X: Floats, penalty: float) -> Floats:
+    """What residuals (n, C) are multiplied with to give ridge coefficients, (d + 1, n); the intercept, last, is free."""
     weights = np.full(X.shape[1], penalty * len(X))
     weights[-1] = 1e-9 * len(X)
-    return np.asarray(np.linalg.solve(X.T @ X + np.diag(weights), X.T @ residuals), dtype=np.float64)
+    return np.asarray(np.linalg.solve(X.T @ X + np.diag(weights), X.T), dtype=np.float64)
 
 
 def _audited(auditor: Coefficients, X: Floats, predicted: NDArray[np.int64]) -> Floats:
     """What an auditor says of each class, shape (n, C) in [−1, 1]; 0 outside its part. einsum works row by row."""
     part, coefficients = auditor
-    said: Floats = np.clip(np.einsum("ij,jk->ik", X, coefficients), -1, 1).astype(np.float64)
-    if part != ALL:
-        said[predicted != part] = 0
+    said = np.zeros((len(X), coefficients.shape[1]))
+    rows = np.flatnonzero((predicted == part) | (part == ALL))
+    said[rows] = np.clip(np.einsum("ij,jk->ik", X[rows], coefficients), -1, 1)
     return said
 
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from slicebench.errors import ConfigError
 from slicebench.method import SliceMethod, SliceScores
-from slicebench_methods._spotlight import Full, Spherical, ascend
+from slicebench_methods._per_class import doubt
+from slicebench_methods._space import moments, row_blocks
+from slicebench_methods._spotlight import FAR, Full, Spherical, ascend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,27 +48,38 @@ class Spotlight(SliceMethod):
         Steps of Adam per spotlight.
     barrier_scale : float, default 1
         Weight of the barrier (the paper used 10 on ImageNet and SQuAD).
+    restarts : int, default 1
+        Starts of each spotlight, of which the one with the best objective is kept: the paper's own, centre 0, then seeded
+        examples of val. They ascend together.
+    seed : int, default 0
+        Of the further starts; without them there is nothing to draw.
     standardize : bool, default True
         Centre embeddings on val's mean and divide by one number, the root mean variance of its features. Learning rate (1e-2 per
         step and feature) and starting precision (1e-4) are absolute, so they presume embeddings of about this scale; a
         single number keeps a sphere a sphere. False uses embeddings as they are, as the paper does.
+    by_class : bool, default False
+        Look for spotlights in each true class by itself, all classes at once, where the paper looks in all of val: ours, for
+        rankings within classes. An example is lit by the spotlights of its own class; one of a class that val has not is ranked
+        by the base model's doubt.
 
     Attributes
     ----------
-    means_ : (n_spotlights, d) float64
+    classes_ : (g,) int64
+        With `by_class` the classes of val; else a single 0, for all examples.
+    means_ : (g, n_spotlights, d) float64
         Centres, in the standardised space.
-    precisions_ : (n_spotlights,) float64
+    precisions_ : (g, n_spotlights) float64
         τ of each.
-    shapes_ : (n_spotlights, d, d) float64 or None
+    shapes_ : (g, n_spotlights, d, d) float64 or None
         I + E of each, with precision="full".
-    total_weights_, weighted_losses_ : (n_spotlights,) float64
+    total_weights_, weighted_losses_ : (g, n_spotlights) float64
         Total val weight, and weighted mean of the *original* losses, of each; 0 for a spotlight that lost every example.
-    thresholds_ : (n_spotlights,) float64
+    thresholds_ : (g, n_spotlights) float64
         Weight from which an example is flagged.
     center_, scale_ : (d,) float64 and float
         The standardisation.
 
-    Complexity: O(n d) per step and spotlight, O(n d²) with precision="full"; O(n d) memory.
+    Complexity: O(n d) per step, spotlight and start, O(n d²) with precision="full"; O(n d) memory. Embeddings are float32.
 
     References
     ----------
@@ -98,15 +111,21 @@ class Spotlight(SliceMethod):
         precision: str = "spherical",
         steps: int = 1000,
         barrier_scale: float = 1.0,
+        restarts: int = 1,
+        seed: int = 0,
         *,
         standardize: bool = True,
+        by_class: bool = False,
     ) -> None:
         self.n_spotlights = n_spotlights
         self.min_fraction = min_fraction
         self.precision = precision
         self.steps = steps
         self.barrier_scale = barrier_scale
+        self.restarts = restarts
+        self.seed = seed
         self.standardize = standardize
+        self.by_class = by_class
 
     def fit(self, data: AuditData) -> Self:
         """Find the spotlights of val, one after the other. Deterministic: there is nothing to draw.
@@ -120,42 +139,67 @@ class Spotlight(SliceMethod):
         self._check_parameters()
         val, d = data.val, data.val.d
         self._fit_scale(val.embeddings)
-        losses = val.losses.astype(np.float64)
-        theta = self._search(self._scaled(val.embeddings), losses)
-        self.means_, self.precisions_ = theta[:, :d], np.exp(theta[:, d])
+        groups = dict(val.by_class()) if self.by_class else {0: np.arange(val.n)}
+        self.classes_ = np.array(list(groups))
+        theta = self._search(self._scaled(val.embeddings), val.losses, list(groups.values()))
+        self.means_, self.precisions_ = theta[..., :d], np.exp(theta[..., d])
         full = self.precision == "full"
-        self.shapes_ = np.eye(d) + np.tril(theta[:, d + 1 :].reshape(-1, d, d)) if full else None
-        weights = np.maximum(1 - self._distances(val), 0)
-        self.total_weights_ = weights.sum(axis=0)
-        self.weighted_losses_ = losses @ weights / np.where(self.total_weights_ > 0, self.total_weights_, 1.0)
-        lit = max(1, math.ceil(self.min_fraction * val.n))
-        self.thresholds_ = np.sort(weights, axis=0)[-lit]
+        self.shapes_ = np.eye(d) + np.tril(theta[..., d + 1 :].reshape(*theta.shape[:2], d, d)) if full else None
+        self.total_weights_, self.weighted_losses_, self.thresholds_ = np.zeros((3, *theta.shape[:2]))
+        for g, rows in enumerate(groups.values()):
+            weights = np.maximum(1 - self._distances(g, val.embeddings[rows]), 0)
+            total = self.total_weights_[g] = weights.sum(axis=0)
+            self.weighted_losses_[g] = val.losses[rows] @ weights / np.where(total > 0, total, 1.0)
+            lit = max(1, math.ceil(self.min_fraction * len(rows)))
+            self.thresholds_[g] = np.sort(weights, axis=0)[-lit]
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, n_spotlights) of any examples, new ones included."""
+        """Hardness (n,), flags (n,) and membership (n, n_spotlights) of any examples, new ones included.
+
+        With `by_class`, column j is the j-th spotlight of an example's own class.
+        """
         thresholds: NDArray[np.float64] = self._fitted("thresholds_")
-        distances = self._distances(split)
-        weights = np.maximum(1 - distances, 0)
-        flagged: NDArray[np.bool_] = np.any((weights >= thresholds) & (weights > 0), axis=1)
-        return SliceScores(hardness=-distances.min(axis=1), flagged=flagged, membership=weights.astype(np.float32))
+        labels = split.labels if self.by_class and split.labels is not None else np.zeros(split.n, dtype=np.int64)
+        weights = np.zeros((split.n, self.n_spotlights), dtype=np.float32)
+        hardness, flagged = doubt(split), np.zeros(split.n, dtype=bool)
+        for g, c in enumerate(self.classes_):
+            rows = np.flatnonzero(labels == c)
+            distances = self._distances(g, split.embeddings[rows])
+            weight = np.maximum(1 - distances, 0)
+            hardness[rows], weights[rows] = -distances.min(axis=1), weight
+            flagged[rows] = np.any((weight >= thresholds[g]) & (weight > 0), axis=1)
+        return SliceScores(hardness=hardness, flagged=flagged, membership=weights)
 
-    def _search(self, X: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Parameters of each spotlight, one row each: centre, log precision and, with "full", the shape."""
-        kernel = Spherical(X) if self.precision == "spherical" else Full(X)
-        start, S, remaining, found = self._start(X), self.min_fraction * len(X), losses.copy(), []
+    def _search(
+        self, X: NDArray[np.floating], losses: NDArray[np.float32], groups: list[NDArray[np.intp]]
+    ) -> NDArray[np.float64]:
+        """Parameters of each spotlight, shape (g, n_spotlights, p): centre, log precision and, with "full", the shape."""
+        n = np.array([[len(rows)] for rows in groups])
+        points = np.full((len(n), n.max(), X.shape[1]), FAR, dtype=X.dtype)
+        remaining = np.zeros((len(n), 1, n.max()), dtype=X.dtype)
+        for g, rows in enumerate(groups):
+            points[g, : len(rows)], remaining[g, 0, : len(rows)] = X[rows], losses[rows]
+        start = np.stack([self._starts(X[rows]) for rows in groups])
+        kernel = Spherical(points) if self.precision == "spherical" else Full(points)
+        S, found, each = self.min_fraction * n, [], np.arange(len(n))
         for _ in range(self.n_spotlights):
-            end = ascend(kernel, remaining, start, min_weight=S, steps=self.steps, scale=self.barrier_scale)
-            found.append(end.theta)
-            remaining *= 1 - end.weights / (end.weights.max() or 1.0)
-        return np.stack(found)
+            end = ascend(kernel, remaining, start, n=n, min_weight=S, steps=self.steps, scale=self.barrier_scale)
+            best = end.objective[-1].argmax(axis=-1)
+            found.append(end.theta[each, best])
+            weights = end.weights[each, best][:, None]
+            peak = weights.max(axis=-1, keepdims=True)
+            remaining *= 1 - weights / np.where(peak > 0, peak, 1)
+        return np.stack(found, axis=1)
 
-    def _distances(self, split: Split) -> NDArray[np.float64]:
-        """Squared distance from each spotlight in units of its radius, shape (n, n_spotlights)."""
-        X, distances = self._scaled(split.embeddings), np.empty((split.n, len(self.means_)))
-        for j, (mean, tau) in enumerate(zip(self.means_, self.precisions_, strict=True)):
-            deviations = X - mean if self.shapes_ is None else (X - mean) @ self.shapes_[j].T
-            distances[:, j] = tau * np.square(deviations).sum(axis=1)
+    def _distances(self, g: int, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Squared distance from each spotlight of a group in units of its radius, shape (n, n_spotlights)."""
+        distances = np.empty((len(embeddings), self.n_spotlights))
+        for rows in row_blocks(len(embeddings)):
+            X = self._scaled(embeddings[rows]).astype(np.float64)
+            for j, (mean, tau) in enumerate(zip(self.means_[g], self.precisions_[g], strict=True)):
+                apart = X - mean if self.shapes_ is None else (X - mean) @ self.shapes_[g, j].T
+                distances[rows, j] = tau * np.einsum("ij,ij->i", apart, apart)
         return distances
 
     def _check_parameters(self) -> None:
@@ -163,26 +207,30 @@ class Spotlight(SliceMethod):
             raise ConfigError(f"min_fraction is {self.min_fraction}; expected a share between 0 and 1")
         if self.precision not in ("spherical", "full"):
             raise ConfigError(f"precision is {self.precision!r}; expected 'spherical' or 'full'")
-        for name in ("n_spotlights", "steps"):
+        for name in ("n_spotlights", "steps", "restarts"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
 
     def _fit_scale(self, embeddings: NDArray[np.float32]) -> None:
-        X, constant = embeddings.astype(np.float64), bool(np.ptp(embeddings, axis=0).max() == 0)
-        self.center_ = X.mean(axis=0) if self.standardize else np.zeros(X.shape[1])
-        self.scale_ = float(np.sqrt(X.var(axis=0).mean())) if self.standardize and not constant else 1.0
+        constant = bool(np.ptp(embeddings, axis=0).max() == 0)
+        mean, std = moments(embeddings)
+        self.center_ = mean if self.standardize else np.zeros_like(mean)
+        self.scale_ = float(np.sqrt(np.square(std).mean())) if self.standardize and not constant else 1.0
 
-    def _scaled(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        scaled: NDArray[np.float64] = (embeddings.astype(np.float64) - self.center_) / self.scale_
-        return scaled
+    def _scaled(self, embeddings: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Float32, where squares of the embeddings have room in it."""
+        scaled: NDArray[np.float64] = (embeddings - self.center_) / self.scale_
+        return scaled.astype(np.float32) if np.abs(scaled).max() < FAR else scaled
 
-    def _start(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Centre 0 and precision 1e-4, or what lights the farthest example to ½ where 1e-4 would leave it in the dark.
+    def _starts(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Parameters to start from, shape (restarts, p): centre 0 and precision 1e-4, then centres at seeded examples.
 
-        Where nothing is lit nothing has a gradient, and embeddings of norm above 100 would never be found.
+        The precision is what lights the farthest example to ½ where 1e-4 would leave it in the dark: where nothing is lit nothing
+        has a gradient, and embeddings of norm above 100 would never be found.
         """
         d = X.shape[1]
-        farthest = float(np.square(X).sum(axis=1).max())
-        start = np.zeros(d + 1 + (d * d if self.precision == "full" else 0))
-        start[d] = np.log(START_PRECISION if START_PRECISION * farthest < 1 else 0.5 / farthest)
-        return start
+        farthest = float(np.square(X).sum(axis=1, dtype=np.float64).max())
+        starts = np.zeros((self.restarts, d + 1 + (d * d if self.precision == "full" else 0)))
+        starts[:, d] = np.log(START_PRECISION if START_PRECISION * farthest < 1 else 0.5 / farthest)
+        starts[1:, :d] = X[np.random.default_rng(self.seed).integers(len(X), size=self.restarts - 1)]
+        return starts

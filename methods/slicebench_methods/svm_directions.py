@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.errors import ConfigError
 from slicebench.method import candidates_of
 from slicebench_methods._per_class import PerClass, balanced_accuracy
+from slicebench_methods._squared_hinge import fit_best
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from slicebench.problem import AuditData, Captions
 
+SOLVERS = ("svc", "squared_hinge")
 PAPER_CS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)
 
 
@@ -41,6 +44,11 @@ class SVMDirections(PerClass):
         grid tends to choose its edge, C = 1, where flags are sharpest but the ranking is not always best.
     cv : int, default 2
         Number of folds.
+    solver : {"svc", "squared_hinge"}, default "svc"
+        "svc" is the paper's SVM, solved by libsvm from one Gram matrix per class. "squared_hinge" squares the loss and solves all
+        classes, C and folds together by matrix products, several times faster. It is another estimator: on large classes it ranks
+        better, on the standard suite worse (nAMF .684 against .695 over 23 problems, 15 of them worse, Wilcoxon p .048), which is
+        why it is not the default.
 
     Attributes
     ----------
@@ -56,7 +64,8 @@ class SVMDirections(PerClass):
         The classes that fell back to confidences, with the reason.
 
     Complexity: O(n_c² d) for the Gram matrix of a class of n_c val examples, which all C and folds share (8 n_c² bytes), then
-    `len(Cs) · cv + 1` kernel SVMs that never touch the d features again; scoring O(n d).
+    `len(Cs) · cv + 1` kernel SVMs that never touch the d features again; with "squared_hinge" O(n_c min(n_c, d) len(Cs) cv) per
+    step of at most 300, 4 n_c min(n_c, 2 d) bytes; scoring O(n d).
 
     References
     ----------
@@ -83,9 +92,10 @@ class SVMDirections(PerClass):
 
     name = "svm_directions"
 
-    def __init__(self, Cs: Sequence[float] = PAPER_CS, cv: int = 2) -> None:
+    def __init__(self, Cs: Sequence[float] = PAPER_CS, cv: int = 2, solver: str = "svc") -> None:
         self.Cs = Cs
         self.cv = cv
+        self.solver = solver
 
     def strength(self) -> NDArray[np.float64]:
         """Best cross-validated balanced accuracy per class, shape (C,); NaN where there was nothing to learn."""
@@ -128,6 +138,20 @@ class SVMDirections(PerClass):
         self.directions_ = np.full((C, d), np.nan)
         self.intercepts_, self.best_C_ = np.full(C, np.nan), np.full(C, np.nan)
         self.cv_scores_ = np.full((C, len(self.Cs)), np.nan)
+
+    def _fit_classes(
+        self, Z: NDArray[np.float64], correct: NDArray[np.bool_], learnable: Mapping[int, NDArray[np.intp]]
+    ) -> None:
+        if self.solver not in SOLVERS:
+            raise ConfigError(f"solver is {self.solver!r}; expected one of {', '.join(SOLVERS)}")
+        if self.solver == "svc":
+            super()._fit_classes(Z, correct, learnable)
+            return
+        parts = [Z[rows] for rows in learnable.values()]
+        targets = [correct[rows].astype(np.int64) for rows in learnable.values()]
+        for c, best in zip(learnable, fit_best(parts, targets, self.Cs, self.cv), strict=True):
+            self.cv_scores_[c], self.best_C_[c] = best.scores, self.Cs[best.chosen]
+            self.directions_[c], self.intercepts_[c] = best.weights, best.intercept
 
     def _fit_class(self, c: int, Z: NDArray[np.float64], correct: NDArray[np.bool_]) -> None:
         gram, target = Z @ Z.T, correct.astype(np.int64)

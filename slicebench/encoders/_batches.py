@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.devices import device
 from slicebench.errors import DataError
 from slicebench.logs import Patience
 
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
 
 ROWS = 64
 """Images per forward pass, so that memory does not grow with n."""
-
-
-def device() -> str:
-    """Name of where networks run: "cuda" if there is a GPU, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def image_batches(inputs: Inputs, rows: int) -> Iterator[Images]:

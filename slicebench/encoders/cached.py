@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.cache import cache_dir, write_atomically
-from slicebench.encoders._batches import device
+from slicebench.devices import device
 from slicebench.errors import DataError
 from slicebench.problem import Captions
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from slicebench.cache import content_key
+from slicebench.devices import device
 from slicebench.encoders import Encoder
-from slicebench.encoders._batches import device, encode_images, resized
+from slicebench.encoders._batches import encode_images, resized
 from slicebench.encoders._weights import first_line, read_state
 from slicebench.errors import StorageError
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from slicebench.cache import content_key
+from slicebench.devices import device
 from slicebench.encoders import Encoder
-from slicebench.encoders._batches import device, encode_images, on_pictures, unit_rows
+from slicebench.encoders._batches import encode_images, on_pictures, unit_rows
 from slicebench.encoders._weights import first_line, missing_weights, placed_weights, quick_hub, state_hash
 from slicebench.errors import ConfigError, DataError, StorageError, did_you_mean
 

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from slicebench.devices import device
 from slicebench.encoders import Encoder
-from slicebench.encoders._batches import device
 from slicebench.encoders._weights import first_line, quick_hub, quietly, state_hash
 from slicebench.errors import ConfigError, DataError, StorageError
 from slicebench.logs import Patience

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from slicebench.cache import content_key
+from slicebench.devices import device
 from slicebench.encoders import Encoder
-from slicebench.encoders._batches import device, encode_images, on_pictures
+from slicebench.encoders._batches import encode_images, on_pictures
 from slicebench.encoders._weights import load_into, missing_weights, placed_weights, quick_hub, read_state, state_hash
 from slicebench.errors import ConfigError, did_you_mean
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from slicebench.cache import content_key
+from slicebench.devices import device
 from slicebench.encoders import Encoder
-from slicebench.encoders._batches import device, encode_images, on_pictures, resized
+from slicebench.encoders._batches import encode_images, on_pictures, resized
 from slicebench.encoders._weights import load_into, missing_weights, placed_weights, read_state, state_hash
 from slicebench.errors import ConfigError, StorageError, did_you_mean
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slicebench.encoders._batches import device
+from slicebench.devices import device
 from slicebench.encoders._weights import first_line, quietly
 from slicebench.errors import ConfigError, DataError, StorageError
 

@@ -61,14 +61,14 @@ def resampled(arrays: Arrays, draws: int, rng: np.random.Generator) -> dict[str,
     """
     counts = np.zeros((draws, arrays["correct"].shape[1]), dtype=np.float32)
     for mask in groups_of(arrays["labels"], arrays["minority"]).values():
-        counts[:, mask] = resample_counts(int(mask.sum()), draws, rng)
+        counts[:, mask] = resample_counts(int(mask.sum()), draws, rng).T
     correct = arrays["correct"].astype(np.float32)
     out = {name: _weighted(correct, counts, mask) for name, mask in parts_of(arrays).items()}
     groups = [_weighted(correct, counts, mask) for mask in _large_groups(arrays)]
     out["worst_group"] = np.min(groups, axis=0) if groups else np.full((len(correct), draws), np.nan)
     for name, rows in _apart(arrays).items():
         size = rows.shape[1]
-        picked = resample_counts(size, draws, rng) if size else np.zeros((draws, 0), dtype=np.intp)
+        picked = resample_counts(size, draws, rng).T if size else np.zeros((draws, 0), dtype=np.intp)
         out[name] = _weighted(rows.astype(np.float32), picked.astype(np.float32), np.ones(size, dtype=bool))
     return out
 

@@ -163,23 +163,24 @@ def _one_seed(one: SeedScores, draws: int, rng: np.random.Generator) -> dict[str
     classes = list(one.classes())
     for rows in classes:
         minority = one.minority[rows]
-        counts = np.ones((draws + 1, len(rows)), dtype=np.int32)
+        counts = np.ones((len(rows), draws + 1), dtype=np.int32)
         for stratum in (minority, ~minority):
-            counts[1:, stratum] = resample_counts(int(stratum.sum()), draws, rng)
+            counts[stratum, 1:] = resample_counts(int(stratum.sum()), draws, rng)
         for method, hardness in one.hardness.items():
             sums[method] += weighted_namf(hardness[rows], minority, counts)
     return {method: (float(v[0] / len(classes)), v[1:] / len(classes)) for method, v in sums.items()}
 
 
 def resample_counts(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """How often each of `size` examples is in each of `draws` resamples with replacement; shape (draws, size)."""
+    """How often each of `size` examples is in each of `draws` resamples with replacement; shape (size, draws)."""
     picked = rng.integers(size, size=(draws, size))
-    picked += np.arange(0, draws * size, size)[:, None]
-    return np.bincount(picked.ravel(), minlength=draws * size).reshape(draws, size)
+    picked *= draws
+    picked += np.arange(draws)[:, None]
+    return np.bincount(picked.ravel(), minlength=draws * size).reshape(size, draws)
 
 
 def weighted_namf(h: Floats, minority: NDArray[np.bool_], counts: NDArray[np.int32]) -> Floats:
-    """NAMF of every row of `counts` (B, n): the ranking in which example i stands `counts[b, i]` times; shape (B,).
+    """NAMF of every column of `counts` (n, B): the ranking in which example i stands `counts[i, b]` times; shape (B,).
 
     `metrics.amf` is a linear rank statistic: ranks 1..r carry W(r) = r (1 + H_n - H_r) together, so a run of examples of one
     group contributes W(end) - W(start), whatever lies inside it. Only the ends of runs are looked up. Tied examples form a
@@ -190,27 +191,29 @@ def weighted_namf(h: Floats, minority: NDArray[np.bool_], counts: NDArray[np.int
     g = minority[order]
     starts, mixed = _runs(h[order], g)
     stops = np.append(starts[1:], n)
-    sorted_counts = counts.take(order, axis=1)
-    ranks = _cumulative(sorted_counts)
+    ranks = _cumulative(counts, order)
     H = harmonic(n)
     W = np.arange(n + 1) * (1.0 + H[n] - H)
     pure = g[starts] & ~mixed
-    area = (W.take(ranks[:, stops[pure]]) - W.take(ranks[:, starts[pure]])).sum(axis=1)
+    area = (W.take(ranks[stops[pure]]) - W.take(ranks[starts[pure]])).sum(axis=0)
     if mixed.any():
-        sorted_counts *= g
-        hits = _cumulative(sorted_counts)
-        start, stop = ranks[:, starts[mixed]], ranks[:, stops[mixed]]
-        share = (hits[:, stops[mixed]] - hits[:, starts[mixed]]) / np.maximum(stop - start, 1)
-        area += ((W.take(stop) - W.take(start)) * share).sum(axis=1)
+        hits = _cumulative(counts * minority[:, None], order)
+        start, stop = ranks[starts[mixed]], ranks[stops[mixed]]
+        share = (hits[stops[mixed]] - hits[starts[mixed]]) / np.maximum(stop - start, 1)
+        area += ((W.take(stop) - W.take(start)) * share).sum(axis=0)
     base = m / n
     namf: Floats = (area / n - base) / (ideal_amf(n, m) - base)
     return namf
 
 
-def _cumulative(counts: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Row-wise cumulative sums with a zero in front; shape (B, n + 1)."""
-    out = np.zeros((counts.shape[0], counts.shape[1] + 1), dtype=np.int32)
-    np.cumsum(counts, axis=1, dtype=np.int32, out=out[:, 1:])
+def _cumulative(counts: NDArray[np.int32], order: NDArray[np.intp]) -> NDArray[np.int32]:
+    """Cumulative sums of `counts` (n, B) down its rows in `order`, with zeros in front; shape (n + 1, B).
+
+    A row at a time, all draws at once: several times faster than NumPy's cumsum, along either axis.
+    """
+    out = np.zeros((len(counts) + 1, counts.shape[1]), dtype=np.int32)
+    for i, row in enumerate(order.tolist()):
+        np.add(out[i], counts[row], out=out[i + 1])
     return out
 
 

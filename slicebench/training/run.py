@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from slicebench.devices import device
 from slicebench.training.descent import descend
 from slicebench.training.examples import TrainExamples
 from slicebench.training.fitted import FittedModel, n_outputs
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 
     from slicebench.training.objective import Objective
     from slicebench.training.recipe import Recipe
-
-
-def device() -> str:
-    """Device that models are trained on: a GPU if there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Supervised:
@@ -69,7 +65,7 @@ def train(
         if the run diverges.
 
     """
-    with threads_of(recipe.arch), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+    with threads_of(recipe.arch), torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
         start, x = perf_counter(), TrainExamples(examples, device())
         shape = x.shape
         networks = [build(recipe.but(seed=recipe.seed + i), shape, n_outputs(recipe, n_classes)) for i in range(models)]

@@ -172,8 +172,8 @@ class ModelTrainer:
 
     def _found(self, keys: Sequence[str]) -> tuple[FittedModel, ...] | None:
         """Models in the cache, or None unless all are there and readable."""
+        from slicebench.devices import device
         from slicebench.training.fitted import FittedModel
-        from slicebench.training.run import device
 
         if self.cache is None or not all(in_cache(self._path(key)) for key in keys):
             return None
@@ -196,7 +196,7 @@ class ModelTrainer:
     def _key(self, recipe: Recipe, *options: object) -> str:
         import torch
 
-        from slicebench.training.run import device
+        from slicebench.devices import device
 
         # The exponent has no effect on the other losses: left in, another value of it would train the same model again.
         about = recipe.model_dump(exclude=set() if recipe.loss == "gce" else {"q"}, exclude_none=True)
