@@ -117,7 +117,7 @@ def easy_hard_gap(
     return Gap(kept, easy, hard, (easy_drawn - hard_drawn).mean(axis=1))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _drawn(n: int, seed: int, draws: int) -> NDArray[np.int32]:
     """Images of each resample with replacement, shape (draws, n): the same for all methods and both captions."""
     return np.random.default_rng(seed).integers(n, size=(draws, n), dtype=np.int32)
@@ -134,9 +134,10 @@ def _accuracies(
     right, last = correct[order], np.array(ks)
     place = np.empty(len(order), dtype=np.int16 if len(order) < 2**15 else np.int32)  # 16 bits are sorted by radix
     place[order] = np.arange(len(order), dtype=place.dtype)
-    nearest = np.sort(place[drawn], axis=1)[:, : last[-1]]
+    nearest = np.sort(place.take(drawn), axis=1)[:, : last[-1]]
+    between = np.add.reduceat(right.take(nearest), np.append(0, last[:-1]), axis=1, dtype=np.int32)
     observed: Floats = np.cumsum(right)[last - 1] / last
-    resampled: Floats = np.cumsum(right[nearest], axis=1)[:, last - 1] / last
+    resampled: Floats = np.cumsum(between, axis=1) / last
     return observed, resampled
 
 

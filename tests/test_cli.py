@@ -93,6 +93,8 @@ def test_a_failed_cell_gives_exit_code_1_and_the_command_to_repeat_it(cli):
         (("run", "--suite", "small.toml", "--timeout", "0"), "expected more than 0"),
         (("run", "--suite", "small.toml", "--jobs", "0"), "jobs"),
         (("run", "--suite", "small.toml", "--scheduler", "x", "--jobs", "2"), "Dask workers"),
+        (("run", "--suite", "small.toml", "--device", "tpu"), "auto, cpu, cuda"),
+        (("run", "--suite", "small.toml", "--device", "cpu", "--scheduler", "x"), "SLICEBENCH_DEVICE=cpu"),
         (("run", "--nonsense"), "nonsense"),
         (("show", "nowhere"), "not a run folder"),
         (("check-method", "no.such.module:Thing"), "expected module:Class"),

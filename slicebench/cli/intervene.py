@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, Location, SuiteName, parsed_location
+from slicebench.cli.options import AsJson, DeviceName, Location, SuiteName, parsed_location
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,7 @@ def intervene_command(
     picture: Annotated[Path | None, typer.Option(help="Draw the effects to this .png file (needs matplotlib).")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds per build and per arm.  [default: 1800]")] = None,
+    device: DeviceName = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")] = False,
     as_json: AsJson = False,
@@ -64,10 +65,13 @@ def intervene_command(
     slicebench intervene --problem scenes-correlation --intervention synthesise --set synthesise.prompt=hard,easy,reference
     slicebench intervene --intervention dcd --set dcd.selection=nearest,random,complete
     """
+    from slicebench.devices import use_device
     from slicebench.interventions.design import plan_arms
     from slicebench.plots import check_picture
     from slicebench.suite import Filters, load_suite
 
+    if device is not None:
+        use_device(device)
     if picture is not None:
         check_picture(picture)
     filters = Filters(methods=tuple(method or ()), problems=tuple(problem or ()), seeds=tuple(seed or ()))

@@ -20,5 +20,8 @@ def parsed_location(text: str | Path) -> Location:
     return location(str(text))
 
 
+DeviceName = Annotated[
+    str | None, typer.Option("--device", help="Where torch computes: cpu, cuda or auto.  [default: auto, a GPU if any]")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 SuiteName = Annotated[str, typer.Option(help="Packaged suite, or path of a .toml file.")]

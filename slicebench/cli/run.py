@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, Location, SuiteName, parsed_location
+from slicebench.cli.options import AsJson, DeviceName, Location, SuiteName, parsed_location
 from slicebench.cli.printing import print_results
 from slicebench.errors import ConfigError
 
@@ -46,6 +46,7 @@ def run_command(
         float | None,
         typer.Option(help="Seconds to put up with a cluster that has no workers.  [default: 300]"),
     ] = None,
+    device: DeviceName = None,
     problems: Annotated[
         Location | None,
         typer.Option(
@@ -66,6 +67,7 @@ def run_command(
     slicebench run --method domino --set domino.n_slices=10 --out runs/ten-slices
     slicebench run --suite my.toml --out runs/mine --jobs 4 --timeout 60
     slicebench run --suite my.toml --scheduler tcp://host:8786
+    slicebench run --method lff --device cuda --jobs 1
     slicebench run --dry-run
     """
     from slicebench.suite import Filters, load_suite, plan, with_settings
@@ -75,6 +77,8 @@ def run_command(
     cells = plan(chosen, Filters(tuple(method or ()), tuple(problem or ()), tuple(seed or ())))
     if problems is not None:
         cells = _on_shelf(cells, problems)
+    if device is not None:
+        _use(device, scheduler)
     limits = _limits(scheduler, jobs=jobs, threads=threads, timeout_s=timeout, memory_gb=memory_gb, wait_s=wait)
     if dry_run:
         _print_plan(cells, folder, force=force, as_json=as_json)
@@ -99,6 +103,14 @@ def _on_shelf(cells: list[Cell], folder: Location) -> list[Cell]:
     if left_out:
         typer.echo(f"not in {folder}, left out: {', '.join(left_out)}", err=True)
     return kept
+
+
+def _use(device: str, scheduler: str | None) -> None:
+    from slicebench.devices import VARIABLE, use_device
+
+    if scheduler is not None:
+        raise ConfigError(f"--device is for local workers; start the Dask workers with {VARIABLE}={device} in the environment")
+    use_device(device)
 
 
 def _limits(scheduler: str | None, **given: float | None) -> Limits:
