@@ -130,7 +130,7 @@ def send(source: Path, target: UPath) -> None:
 
 
 def send_all(folder: Path, target: UPath, names: Sequence[str]) -> None:
-    """Upload the files `names` of a folder, one after the other: each is held in memory up to 100 MB."""
+    """Upload the files `names` of a folder, one after the other: parts of each are held in memory, some 200 MB at the most."""
     for name in names:
         send(folder / name, target / name)
 
