@@ -37,7 +37,7 @@ from slicebench.timing import fit_and_score
 from slicebench_datasets.prototypes import Prototypes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "leaderboard" / "performance.json"
@@ -219,7 +219,7 @@ def in_own_process(name: str) -> dict[str, Any]:
 # ---- growth ------------------------------------------------------------------------------------------------------------
 
 
-def measure_growth() -> dict[str, Any]:
+def measure_growth(names: Sequence[str]) -> dict[str, Any]:
     rows = []
     for axis, values in GROWTH.items():
         for value in values:
@@ -227,7 +227,7 @@ def measure_growth() -> dict[str, Any]:
             problem = Prototypes(
                 **{f"n_{s}": at["n"] for s in ("train", "val", "test")}, d=at["d"], classes=at["classes"]
             ).build(0)
-            for name in GROWN:
+            for name in names:
                 method = METHODS.load(name)()
                 work = partial(fit_and_score, method, problem)
                 taken = seconds(work)[0]
@@ -259,9 +259,11 @@ def plot_growth(growth: dict[str, Any]) -> None:
         for name, rows in lines(growth, axis).items():
             panel.loglog([r["value"] for r in rows], [r["seconds"] for r in rows], "o-", label=name)
         others = ", ".join(f"{k} {v:,}" for k, v in CENTRE.items() if k != axis)
-        panel.set(xlabel=axis, title=f"{others}")
+        panel.set(xlabel=axis, title=others)
+        panel.set_xticks(GROWTH[axis], labels=[f"{value:,}" for value in GROWTH[axis]])
+        panel.minorticks_off()
     axes[0].set_ylabel("seconds, fit and score")
-    axes[-1].legend(fontsize=7)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PLOT, dpi=100)
 
@@ -339,13 +341,19 @@ def page(figures: dict[str, Any]) -> str:
     return text
 
 
+def renewed(old: dict[str, Any] | None, new: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Figures of `names` from `new`, all others from `old`."""
+    kept = [row for row in (old or {"rows": []})["rows"] if row["method"] not in names]
+    return new | {"rows": kept + new["rows"]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "what", choices=("table", "imagenet", "growth", "page", "one"), help="`one` is for `imagenet` itself"
     )
     parser.add_argument(
-        "--method", action="append", choices=METHODS.names(), help="with imagenet; repeatable; default all"
+        "--method", action="append", choices=METHODS.names(), help="with imagenet and growth; repeatable"
     )
     asked = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -357,11 +365,10 @@ def main() -> None:
         figures["table"] = measure_table()
     elif asked.what == "imagenet":
         names = asked.method or [name for name in METHODS.names() if name not in ("oracle", "random")]
-        new = measure_imagenet(names)
-        kept = [row for row in figures.get("imagenet", {"rows": []})["rows"] if row["method"] not in names]
-        figures["imagenet"] = new | {"rows": kept + new["rows"]}
+        figures["imagenet"] = renewed(figures.get("imagenet"), measure_imagenet(names), names)
     elif asked.what == "growth":
-        figures["growth"] = measure_growth()
+        names = asked.method or list(GROWN)
+        figures["growth"] = renewed(figures.get("growth"), measure_growth(names), names)
         plot_growth(figures["growth"])
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(figures), encoding="utf-8")

@@ -122,6 +122,7 @@ def test_workers_with_another_cache_are_sent_the_problems(cluster, own_cache, tm
     assert {cell.problem.identity for cell in plan(suite)} <= on_workers
 
 
+@pytest.mark.slow  # half a minute
 def test_all_workers_lost_cost_a_retry_and_problems_are_sent_again(cluster, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     suite = small("gentle waits", f"[method_params.waits]\nfolder = {str(tmp_path)!r}\n")

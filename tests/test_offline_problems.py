@@ -17,6 +17,7 @@ PLANTS = {
         {"plant": p, **SMALL}
         for p in ("linear", "radial", "xor", "two", "two_classes", "rare", "correlation", "label_noise")
     ],
+    "prototypes": [{"d": 12, **SMALL}],
     "colored_digits": [{"epochs": 2}],
     "digit_subtypes": [{"epochs": 2}],
     "noisy_digits": [{"epochs": 2}],
