@@ -109,7 +109,9 @@ def _use(device: str, scheduler: str | None) -> None:
     from slicebench.devices import VARIABLE, use_device
 
     if scheduler is not None:
-        raise ConfigError(f"--device is for local workers; start the Dask workers with {VARIABLE}={device} in the environment")
+        raise ConfigError(
+            f"--device is for local workers; start the Dask workers with {VARIABLE}={device} in the environment"
+        )
     use_device(device)
 
 
