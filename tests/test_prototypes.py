@@ -5,7 +5,7 @@ import pytest
 
 from slicebench.errors import ConfigError
 from slicebench.frozen import load_problem, save_problem
-from slicebench.registry import DATASETS
+from slicebench.registry import DATASETS, METHODS
 from slicebench_datasets.prototypes import Prototypes
 
 
@@ -45,6 +45,12 @@ def test_survives_freezing(problem, tmp_path):
     np.testing.assert_array_equal(again.test.probs, problem.test.probs)
     np.testing.assert_array_equal(again.data.train.inputs, problem.data.train.embeddings)
     assert again.data.trainer.recipe == problem.data.trainer.recipe
+
+
+def test_methods_that_train_can(problem):
+    found = METHODS.load("early_stopping")().fit(problem.data).score(problem.test)
+    assert np.isfinite(found.hardness).all()
+    assert found.flagged.mean() < 0.5, "it has learnt something"
 
 
 def test_blocks_are_drawn_alike_whatever_else_is(problem):

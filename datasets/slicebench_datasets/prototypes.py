@@ -178,7 +178,6 @@ class Prototypes(DatasetAdapter):
 
         recipe = Recipe(
             arch="linear",
-            features="identity",
             epochs=self.epochs,
             batch_size=500,
             peak_lr=0.1,
