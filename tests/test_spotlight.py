@@ -170,6 +170,18 @@ def test_classes_together_find_what_each_finds_alone(problem):
         np.testing.assert_allclose(together.total_weights_[g], alone.total_weights_[0], rtol=1e-2)
 
 
+def test_a_large_class_does_not_pad_the_small_ones(data, monkeypatch):
+    """Points of 180 in one class and 40 in three: no kernel sees 4 × 180."""
+    labels, seen = np.repeat([0, 1, 2, 3], [180, 40, 40, 40]), []
+    monkeypatch.setattr(module, "Spherical", lambda X: seen.append(X.shape) or Spherical(X))
+    val = replace(data.val, labels=labels)
+    found = Spotlight(n_spotlights=1, steps=5, by_class=True).fit(
+        AuditData(train=data.train, val=val, class_names=tuple("abcd"))
+    )
+    assert sorted(seen) == [(1, 180, 3), (3, 40, 3)]
+    assert found.means_.shape == (4, 1, 3)
+
+
 def test_a_class_that_val_has_not_is_ranked_by_doubt(problem):
     keep = np.flatnonzero(problem.data.val.labels != 2)
     data = AuditData(train=problem.data.train, val=problem.data.val.take(keep), class_names=problem.data.class_names)

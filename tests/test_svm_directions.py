@@ -88,7 +88,8 @@ def test_the_batched_solver_ranks_as_the_papers_does(problem):
 
 
 def test_batches_hold_every_class_once_and_little_padding():
-    from slicebench_methods._squared_hinge import PADDING, batches
+    from slicebench_methods._batches import PADDING
+    from slicebench_methods._squared_hinge import batches
 
     rng = np.random.default_rng(0)
     parts = [rng.normal(size=(int(n), 3)) for n in rng.integers(2, 300, 40)]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench_methods._batches import like_sized
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -25,14 +27,10 @@ if TYPE_CHECKING:
 STEPS, TOLERANCE, EVERY = 300, 1e-3, 5
 """Most steps; the relative residual of the optimality conditions at which a column is done; steps between looks at it."""
 
-BATCH_FLOATS = 2**24
-PADDING = 1.25
-"""Classes are batched while the largest is at most so many times the smallest."""
-
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Classes of like size, padded with zeros to n rows: `Z` (B, n, d), `rows` the n_c of each, `members` their positions."""
+    """Classes of like size, padded with zeros to n rows: `Z` (B, n, d), `sizes` the n_c of each, `members` their positions."""
 
     members: NDArray[np.intp]
     sizes: NDArray[np.intp]
@@ -61,22 +59,12 @@ class Batch:
 
 def batches(parts: Sequence[NDArray[np.floating]]) -> Iterator[Batch]:
     """Classes `parts`, each (n_c, d), in batches of like size and bounded memory."""
-    sizes = np.array([len(part) for part in parts])
-    order, d = np.argsort(sizes, kind="stable"), parts[0].shape[1]
-    start = 0
-    while start < len(order):
-        stop = start + 1
-        while stop < len(order):
-            n = sizes[order[stop]]
-            if n > PADDING * sizes[order[start]] or (stop + 1 - start) * n * (n + d) > BATCH_FLOATS:
-                break
-            stop += 1
-        members = order[start:stop]
+    sizes, d = np.array([len(part) for part in parts]), parts[0].shape[1]
+    for members in like_sized(sizes, d, square=True):
         Z = np.zeros((len(members), sizes[members].max(), d), dtype=np.float32)
         for b, c in enumerate(members):
             Z[b, : sizes[c]] = parts[c]
         yield Batch(members, sizes[members], Z)
-        start = stop
 
 
 @dataclass(frozen=True, eq=False)

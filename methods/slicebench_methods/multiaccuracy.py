@@ -129,9 +129,10 @@ class Multiaccuracy(SliceMethod):
         self.auditors_: list[Coefficients] = []
         correlations: list[float] = []
         parts = self._parts(X, predicted, audit) if audit.any() and not audit.all() else []
+        n_held = int((~audit).sum())
         while len(correlations) < self.max_rounds:
             residuals = Y - np.exp(log_p)
-            candidates = (_candidate(part, X, residuals, int((~audit).sum())) for part in parts)
+            candidates = (_candidate(part, X, residuals, n_held) for part in parts)
             found = max(candidates, key=lambda one: one[0], default=None)
             if found is None or found[0] <= self.alpha:
                 break

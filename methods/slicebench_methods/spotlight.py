@@ -9,6 +9,7 @@ import numpy as np
 
 from slicebench.errors import ConfigError
 from slicebench.method import SliceMethod, SliceScores
+from slicebench_methods._batches import like_sized
 from slicebench_methods._per_class import doubt
 from slicebench_methods._space import moments, row_blocks
 from slicebench_methods._spotlight import FAR, Full, Spherical, ascend
@@ -175,6 +176,16 @@ class Spotlight(SliceMethod):
         self, X: NDArray[np.floating], losses: NDArray[np.float32], groups: list[NDArray[np.intp]]
     ) -> NDArray[np.float64]:
         """Parameters of each spotlight, shape (g, n_spotlights, p): centre, log precision and, with "full", the shape."""
+        found: dict[int, NDArray[np.float64]] = {}
+        for members in like_sized(np.array([len(rows) for rows in groups]), X.shape[1]):
+            theta = self._search_together(X, losses, [groups[g] for g in members])
+            found |= dict(zip(members.tolist(), theta, strict=True))
+        return np.stack([found[g] for g in range(len(groups))])
+
+    def _search_together(
+        self, X: NDArray[np.floating], losses: NDArray[np.float32], groups: list[NDArray[np.intp]]
+    ) -> NDArray[np.float64]:
+        """The same for groups that are padded to one size."""
         n = np.array([[len(rows)] for rows in groups])
         points = np.full((len(n), n.max(), X.shape[1]), FAR, dtype=X.dtype)
         remaining = np.zeros((len(n), 1, n.max()), dtype=X.dtype)
