@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench_methods._per_class import PerClass, balanced_accuracy
-from slicebench_methods.svm_directions import SVMDirections
+from slicebench_methods._linear_directions import LinearDirections
+from slicebench_methods._per_class import balanced_accuracy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class LogisticDirections(SVMDirections):
+class LogisticDirections(LinearDirections):
     """Per class, the log-odds of an error as a linear function of the embedding.
 
     As `svm_directions` in all but the loss: whitened, normalised embeddings, one linear model of right against wrong per class
@@ -62,9 +62,8 @@ class LogisticDirections(SVMDirections):
     """
 
     name = "logistic_directions"
-    _fit_classes = PerClass._fit_classes  # noqa: SLF001 - one after the other: the parent's solvers are SVMs'
 
-    def __init__(self, C: float = 0.01, cv: int = 2) -> None:  # not the parent's, whose Cs are chosen from
+    def __init__(self, C: float = 0.01, cv: int = 2) -> None:
         self.C = C
         self.cv = cv
 

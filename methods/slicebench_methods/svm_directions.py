@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.method import candidates_of
-from slicebench_methods._per_class import PerClass, balanced_accuracy
+from slicebench_methods._linear_directions import LinearDirections
+from slicebench_methods._per_class import balanced_accuracy
 from slicebench_methods._squared_hinge import fit_best
 
 if TYPE_CHECKING:
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, Captions
-
 SOLVERS = ("svc", "squared_hinge")
 PAPER_CS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)
 
 
-class SVMDirections(PerClass):
+class SVMDirections(LinearDirections):
     """Per class, the direction in embedding space along which the base model fails.
 
     Embeddings are whitened per dimension by the mean and unbiased standard deviation of train and L2-normalised, once. Within
@@ -97,43 +95,6 @@ class SVMDirections(PerClass):
         self.cv = cv
         self.solver = solver
 
-    def strength(self) -> NDArray[np.float64]:
-        """Best cross-validated balanced accuracy per class, shape (C,); NaN where there was nothing to learn."""
-        scores: NDArray[np.float64] = self._fitted("cv_scores_")
-        best: NDArray[np.float64] = scores.max(axis=1)
-        return best
-
-    def directions(self, data: AuditData) -> NDArray[np.float64]:
-        """Towards "wrong" in the space of the embeddings, shape (C, d): −w / σ, the gradient of hardness but for the norm.
-
-        A class that fell back gets the default's, from its confidences.
-        """
-        directions: NDArray[np.float64] = -self._fitted("directions_") / self.whiten_std_
-        fell = list(self.fallbacks_)
-        if fell:
-            directions[fell] = super().directions(data)[fell]
-        return directions
-
-    def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
-        """Minus the decision value of each caption, shape (C, m); a class that fell back gets the default's cosines."""
-        hardness = -self.caption_scores(candidates_of(data))
-        fell = list(self.fallbacks_)
-        if fell:
-            hardness[fell] = super().caption_hardness(data)[fell]
-        return hardness
-
-    def caption_scores(self, captions: Captions) -> NDArray[np.float64]:
-        """Decision value of each caption in each class, shape (C, m); most negative = hardest, NaN where the class fell back.
-
-        What is judged is the difference to the class's reference caption, sent through the same preprocessing as an image. The
-        mean that is subtracted there shifts all candidates alike: the order is sound, a threshold would not be.
-        """
-        directions: NDArray[np.float64] = self._fitted("directions_")
-        scores = np.empty((len(directions), len(captions.texts)))
-        for c, (direction, intercept) in enumerate(zip(directions, self.intercepts_, strict=True)):
-            scores[c] = self._preprocess(captions.differences(c)) @ direction + intercept
-        return scores
-
     def _begin(self, C: int, d: int) -> None:
         self.directions_ = np.full((C, d), np.nan)
         self.intercepts_, self.best_C_ = np.full(C, np.nan), np.full(C, np.nan)
@@ -161,13 +122,6 @@ class SVMDirections(PerClass):
         self.cv_scores_[c], self.best_C_[c] = scores, self.Cs[best]
         self.directions_[c] = svm.dual_coef_[0] @ Z[svm.support_]
         self.intercepts_[c] = svm.intercept_[0]
-
-    def _hardness(self, Z: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Minus the decision value of the true class's SVM."""
-        # einsum works row by row: equal examples get equal scores, wherever they stand
-        decision = np.einsum("ij,ij->i", Z, self.directions_[labels]) + self.intercepts_[labels]
-        hardness: NDArray[np.float64] = -decision
-        return hardness
 
 
 def _fitted_svc(C: float, gram: NDArray[np.float64], target: NDArray[np.int64]) -> Any:
