@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slicebench.dataset import DatasetAdapter as DatasetAdapter
+    from slicebench.discovery import Findings as Findings
+    from slicebench.discovery import discover as discover
     from slicebench.evaluation import evaluate as evaluate
     from slicebench.frozen import load_problem as load_problem
     from slicebench.frozen import save_problem as save_problem
@@ -29,6 +31,7 @@ _HOME = {
     "AuditData": "problem",
     "DATASETS": "registry",
     "DatasetAdapter": "dataset",
+    "Findings": "discovery",
     "METHODS": "registry",
     "PlantedTruth": "problem",
     "Problem": "problem",
@@ -36,6 +39,7 @@ _HOME = {
     "SliceMethod": "method",
     "SliceScores": "method",
     "Split": "split",
+    "discover": "discovery",
     "evaluate": "evaluation",
     "load_problem": "frozen",
     "save_problem": "frozen",

@@ -30,6 +30,7 @@ def problem_from_arrays(
     probs: ArrayLike | None = None,
     predictions: ArrayLike | None = None,
     losses: ArrayLike | None = None,
+    correct: ArrayLike | None = None,
     groups: Mapping[str, ArrayLike] | None = None,
     ids: Sequence[object] | None = None,
     splits: Sequence[str] | NDArray[np.str_] | None = None,
@@ -49,7 +50,7 @@ def problem_from_arrays(
     n = len(rows)
     names = ids_of("ids", np.arange(n) if ids is None else np.asarray(ids))
     y = None if labels is None else labels_of("labels", labels, n)
-    fields = _outcomes(n, y, probs, predictions, losses)
+    fields = _outcomes(n, y, probs, predictions, losses, correct)
     truth = {key: array_of(f"groups[{key!r}]", value, np.bool_, 1, n) for key, value in (groups or {}).items()}
     table = np.stack([*truth.values()], axis=1) if truth else np.zeros((n, 0), dtype=bool)
     at = split_positions(n, splits, y, seed)
@@ -82,7 +83,7 @@ def problem_from_arrays(
 
 
 def _outcomes(
-    n: int, y: NDArray[np.int64] | None, probs: Any, predictions: Any, losses: Any
+    n: int, y: NDArray[np.int64] | None, probs: Any, predictions: Any, losses: Any, correct: Any
 ) -> dict[str, NDArray[Any]]:
     """Probabilities, right or wrong, and losses: given, or -log p of the true class, or 0 and 1."""
     out: dict[str, NDArray[Any]] = {}
@@ -92,6 +93,8 @@ def _outcomes(
         if y is None:
             raise DataError("predictions are given without labels; expected both, or losses")
         out["correct"] = labels_of("predictions", predictions, n) == y
+    if correct is not None:
+        out["correct"] = array_of("correct", correct, np.bool_, 1, n)
     if losses is not None:
         out["losses"] = array_of("losses", losses, np.float32, 1, n)
     elif "probs" in out and y is not None:
@@ -101,7 +104,9 @@ def _outcomes(
     elif "correct" in out:
         out["losses"] = (~out["correct"]).astype(np.float32)
     else:
-        raise DataError("nothing says where the model errs; give probs and labels, predictions and labels, or losses")
+        raise DataError(
+            "nothing says where the model errs; give probs and labels, predictions and labels, correct, or losses"
+        )
     return out
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,19 +56,6 @@ def problem_from_frame(
         metadata=frame[[columns.get(name).name for name in metadata]].reset_index(drop=True) if metadata else None,
         **about,
     )
-
-
-def read_frame(path: str | Path) -> pd.DataFrame:
-    """Table of a .parquet or .csv file (also .csv.gz, .tsv); `DataError` if it cannot be read."""
-    import pandas as pd
-
-    file = Path(path).expanduser()
-    try:
-        if file.suffix == ".parquet":
-            return pd.read_parquet(file)
-        return pd.read_csv(file, sep="\t" if ".tsv" in file.suffixes else ",")
-    except Exception as error:  # each format's library has errors of its own
-        raise DataError(f"cannot read the table {file}: {error}; expected .parquet, .csv or .tsv") from error
 
 
 class _Columns:
@@ -128,10 +114,15 @@ def _embeddings(
             row = next(i for i, length in enumerate(lengths) if length != lengths[0])
             raise DataError(f"column {embedding!r} has {lengths[row]} numbers at row {row}, {lengths[0]} at row 0")
         return np.asarray(vectors, dtype=np.float32)
+    return described(columns.frame, [str(columns.get(name).name) for name in features], train)
+
+
+def described(frame: pd.DataFrame, features: Sequence[str], train: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Columns as vectors, shape (n, d): numbers standardised and words one-hot, as the rows `train` have them."""
     from sklearn.compose import make_column_transformer
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    table = columns.frame[[columns.get(name).name for name in features]]
+    table = frame[[*features]]
     numbers = [name for name in features if table[name].dtype.kind in "iufb"]
     words = [name for name in features if name not in numbers]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)

@@ -323,6 +323,8 @@ class Problem:
             Where there are no probabilities, or another rule than the most probable class decides.
         losses : (n,) array, optional
             By default -log p of the true class; without `probs` 1 for an error and 0 for a right answer.
+        correct : (n,) bool, optional
+            Instead of `predictions`, where there is only a verdict.
         groups : mapping of name to (n,) bool, optional
             Subgroups that you know and want the methods' findings compared with; no method sees them.
         ids : n strings or integers, optional
@@ -382,7 +384,8 @@ class Problem:
 
     @staticmethod
     def from_parquet(path: str | Path, **columns: Any) -> Problem:
-        """Problem of a .parquet, .csv or .tsv file; parameters as of `from_frame`."""
-        from slicebench.own_table import problem_from_frame, read_frame
+        """Problem of a table in a file (Parquet, CSV, TSV, JSON lines, Arrow); parameters as of `from_frame`."""
+        from slicebench.own_table import problem_from_frame
+        from slicebench.tables import read_frame
 
         return problem_from_frame(read_frame(path), **columns)

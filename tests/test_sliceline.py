@@ -17,8 +17,8 @@ from tests import plants
 pytest.importorskip("sliceline", reason="the package sliceline is an extra")
 
 import slicebench_methods.sliceline as module
+from slicebench.metadata_codes import coded, learnt_codes
 from slicebench_methods._exact_slices import exact_slices
-from slicebench_methods._metadata_codes import coded, learnt_codes
 from slicebench_methods.sliceline import SliceLine
 
 

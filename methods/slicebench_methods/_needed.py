@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from slicebench.split import Split
@@ -27,3 +28,8 @@ def needed(split: Split, field: str, method: str) -> NDArray[Any]:
             f"this split has no {field}, which {method} needs; give Split(..., {field}=...) or use another method"
         )
     return value
+
+
+def metadata_of(split: Split, method: str) -> pd.DataFrame:
+    """Metadata of `split`, which `method` cannot do without, or a `DataError`."""
+    return cast("pd.DataFrame", needed(split, "metadata", method))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
+from slicebench.metadata_codes import coded, learnt_codes
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._exact_slices import exact_slices
-from slicebench_methods._metadata_codes import coded, learnt_codes, metadata_of
+from slicebench_methods._needed import metadata_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

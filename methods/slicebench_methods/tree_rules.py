@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
+from slicebench.metadata_codes import UNSEEN, coded, learnt_codes
 from slicebench.method import SliceMethod, SliceScores
 from slicebench_methods._error_trees import forest_scores, grow_forest
-from slicebench_methods._metadata_codes import UNSEEN, coded, learnt_codes, metadata_of
-from slicebench_methods._needed import needed
+from slicebench_methods._needed import metadata_of, needed
 from slicebench_methods._per_class import doubt, ranked_by_confidence
 
 if TYPE_CHECKING:

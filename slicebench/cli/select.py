@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slicebench.cli.options import AsJson
-from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from slicebench.selection import Selection
 
-FORMATS = (".csv", ".jsonl", ".parquet")
-
 
 def select_command(
-    pool: Annotated[Path, typer.Option(help="Table of the candidates: .parquet, .csv or .tsv.", metavar="FILE")],
+    pool: Annotated[
+        Path, typer.Option(help="Table of the candidates: .parquet, .csv, .tsv, .jsonl or .arrow.", metavar="FILE")
+    ],
     data: Annotated[
         Path | None,
         typer.Option(
@@ -73,8 +73,9 @@ def select_command(
     slicebench select --data seen.csv --pool new.csv --embeddings seen.npy --pool-embeddings new.npy --out next.jsonl
     """
     from slicebench.selection import select
+    from slicebench.tables import WRITTEN, check_out, write_frame
 
-    _check_out(out, force=force)
+    check_out("--out", out, WRITTEN, force=force)
     if embeddings is not None and data is None:
         raise ConfigError("--embeddings belongs to --data; those of one table are --pool-embeddings")
     if (embeddings or pool_embeddings) and (embedding or features):
@@ -100,26 +101,17 @@ def select_command(
         loss=loss,
         text=text,
     )
-    _write(chosen.table, out)
+    write_frame(chosen.table, out)
     for note in chosen.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(json.dumps(_plain(chosen, out), indent=1, allow_nan=False) if as_json else _summary(chosen, out))
-
-
-def _check_out(out: Path, *, force: bool) -> None:
-    if out.suffix not in FORMATS:
-        raise ConfigError(f"--out {out}: the ending says how to write it; expected {', '.join(FORMATS)}")
-    if out.is_dir():
-        raise StorageError(f"{out} is a folder; expected a file")
-    if out.exists() and not force:
-        raise StorageError(f"{out} is there already; --force overwrites it, --out writes elsewhere")
 
 
 def _read(path: Path, embeddings: Path | None) -> pd.DataFrame:
     """Table, with the vectors of a .npy file as its column "embedding"."""
     import numpy as np
 
-    from slicebench.own_table import read_frame
+    from slicebench.tables import read_frame
 
     frame = read_frame(path)
     if embeddings is None:
@@ -137,25 +129,6 @@ def _size(known: pd.DataFrame | None, pool: pd.DataFrame) -> str:
     if known is None:
         return f"{len(pool):,} rows of all splits"
     return f"{len(known):,} examples of known truth, {len(pool):,} candidates"
-
-
-def _write(table: pd.DataFrame, out: Path) -> None:
-    from slicebench.cache import write_atomically
-
-    try:
-        if out.suffix == ".parquet":
-            write_atomically(out, lambda temporary: table.to_parquet(temporary, index=False))
-        elif out.suffix == ".jsonl":
-            write_atomically(
-                out,
-                lambda temporary: table.to_json(
-                    temporary, orient="records", lines=True, double_precision=15, force_ascii=False
-                ),
-            )
-        else:
-            write_atomically(out, lambda temporary: table.to_csv(temporary, index=False))
-    except OSError as error:
-        raise StorageError(f"cannot write {out}: {error}") from error
 
 
 def _plain(chosen: Selection, out: Path) -> dict[str, object]:

@@ -35,12 +35,14 @@ class Encoder:
     argument_help: ClassVar[str] = ""
     """What the argument is, such as "ARCH/PRETRAINED"; empty for an encoder that takes none."""
     argument_optional: ClassVar[bool] = False
+    needs_model: ClassVar[bool] = False
+    """Whether it cannot do without the audited model."""
 
     def __init__(self, argument: str | None = None) -> None:
         self.argument = argument
 
-    def fit(self, inputs: Inputs, model: TrainedModel) -> Self:  # noqa: ARG002
-        """Learn from the train inputs; `model` is the base model. By default there is nothing to learn."""
+    def fit(self, inputs: Inputs, model: TrainedModel | None) -> Self:  # noqa: ARG002
+        """Learn from the train inputs; `model` is the base model, if it is at hand. By default there is nothing to learn."""
         return self
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:

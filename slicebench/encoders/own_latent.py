@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 from slicebench.encoders import Encoder
 from slicebench.errors import ConfigError
@@ -36,9 +36,11 @@ class OwnLatent(Encoder):
 
     """
 
+    needs_model: ClassVar[bool] = True
+
     model_: LatentModel
 
-    def fit(self, inputs: Inputs, model: TrainedModel) -> Self:  # noqa: ARG002
+    def fit(self, inputs: Inputs, model: TrainedModel | None) -> Self:  # noqa: ARG002
         """Keep the base model; `ConfigError` if it shows no penultimate layer."""
         if not isinstance(model, LatentModel):
             raise ConfigError(

@@ -24,12 +24,12 @@ def render(board: Board) -> str:
     Its only scripts and styles are those in the page, allowed by their hashes; nothing is fetched from anywhere.
     """
     view = View(board)
-    own = {"css": _text("board.css"), "early": _text("early.js"), "script": _text("board.js")}
+    own = {"css": asset("board.css"), "early": asset("early.js"), "script": asset("board.js")}
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(own['css'])}'; "
-        f"script-src '{_hash(own['early'])}' '{_hash(own['script'])}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src '{digest(own['css'])}'; "
+        f"script-src '{digest(own['early'])}' '{digest(own['script'])}'; base-uri 'none'; form-action 'none'"
     )
-    template = _environment().get_template("board.html.j2")
+    template = environment().get_template("board.html.j2")
     return template.render(board=board, view=view, policy=policy, data=script_data(view), **own)
 
 
@@ -82,25 +82,28 @@ def _estimate(estimate: Estimate) -> list[float | int | None]:
     return [*ends, 1] if estimate.tied else ends if estimate.low is not None else ends[:1]
 
 
-def _text(name: str) -> str:
+def asset(name: str) -> str:
+    """Text of a file beside the templates."""
     return (files("slicebench.page") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
+    """By which a policy allows a style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of this package, with the filters that print numbers."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("slicebench.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
     printing = (
         figures.number,
         figures.between,
@@ -111,6 +114,6 @@ def _environment() -> Environment:
         probability,
     )
     finding = (better_first, pair_of, rate_of)
-    environment.filters |= {function.__name__: function for function in (*printing, *finding)}
-    environment.globals |= {"Axis": Axis, "estimate_axis": estimate_axis}
-    return environment
+    made.filters |= {function.__name__: function for function in (*printing, *finding)}
+    made.globals |= {"Axis": Axis, "estimate_axis": estimate_axis}
+    return made

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.errors import DataError
-from slicebench_methods._needed import needed
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-    from slicebench.split import Split
 
 UNSEEN = 0
 """Code of a category that val does not have; it meets no condition."""
@@ -82,11 +79,6 @@ class ColumnCodes:
         if code == 1:
             return f"{self.name} < {high:g}"
         return f"{self.name} >= {low:g}" if code > len(self.levels) else f"{low:g} <= {self.name} < {high:g}"
-
-
-def metadata_of(split: Split, method: str) -> pd.DataFrame:
-    """Metadata of `split`, which `method` cannot do without, or a `DataError`."""
-    return cast("pd.DataFrame", needed(split, "metadata", method))
 
 
 def learnt_codes(metadata: pd.DataFrame, n_bins: int) -> tuple[ColumnCodes, ...]:

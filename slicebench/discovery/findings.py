@@ -1,0 +1,235 @@
+"""What was found: slices, the verdict on each, and their members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import StorageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.discovery.examples import Examples
+    from slicebench.discovery.judging import Verdict
+    from slicebench.discovery.naming import Name
+
+
+@dataclass(frozen=True)
+class Match:
+    """A slice of another method that holds much the same examples: `overlap` is the intersection over the union."""
+
+    key: str
+    method: str
+    overlap: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FoundSlice:
+    """One slice within one class.
+
+    `key` ("S1") names it in tables, `label` is what the method calls it, `size` counts all its members and `verdict` tells of the
+    held-out ones. `rows` are the members, the most typical first (of equals the hardest), `membership` how far each belongs to
+    it. `errors` and `right` are the most typical held-out members that the model gets wrong and right (or, for losses, the
+    hardest and easiest). `repeats` is the key of a better one that is nearly the same, found by another method.
+    """
+
+    key: str
+    method: str
+    label: str
+    class_name: str
+    verdict: Verdict
+    name: Name
+    rows: NDArray[np.intp]
+    membership: NDArray[np.float32]
+    errors: NDArray[np.intp]
+    right: NDArray[np.intp]
+    matches: tuple[Match, ...]
+    repeats: str | None
+
+    @property
+    def size(self) -> int:
+        """Number of members among all examples."""
+        return len(self.rows)
+
+    @property
+    def excess(self) -> float:
+        """Held-out errors (or loss) beyond what the slice would have at the rate of the rest of its class."""
+        return self.verdict.delta * self.verdict.support
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MethodNote:
+    """What one method did: slices returned, those with support, the seconds it took, its hardness of each example (n,)."""
+
+    name: str
+    returned: int
+    tested: int
+    seconds: float
+    hardness: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Findings:
+    """Result of `discover`: slices, those that stand up to the test first, then by the errors that they hold too many of.
+
+    `notes` are what a reader must know, `source` names the table, and `agreement` holds Spearman's ρ between the rankings of each
+    two methods, within classes, on the held-out examples.
+    """
+
+    slices: tuple[FoundSlice, ...]
+    methods: tuple[MethodNote, ...]
+    examples: Examples
+    notes: tuple[str, ...]
+    seed: int
+    source: str
+    agreement: dict[tuple[str, str], float]
+
+    @property
+    def standing(self) -> tuple[FoundSlice, ...]:
+        """Slices that stand up to the test."""
+        return tuple(one for one in self.slices if one.verdict.stands)
+
+    @property
+    def distinct(self) -> tuple[FoundSlice, ...]:
+        """Slices that stand up to the test, without those that repeat a better one of another method."""
+        return tuple(one for one in self.standing if one.repeats is None)
+
+    @property
+    def measure(self) -> str:
+        """What slices are compared by: "error rate", or "mean loss" where only losses are known."""
+        return "mean loss" if self.examples.wrong is None else "error rate"
+
+    @property
+    def verdict(self) -> str:
+        """The result in a sentence."""
+        if not self.slices:
+            returned = sum(one.returned for one in self.methods)
+            few = f"{returned} found, all with too few held-out members" if returned else "no method found one"
+            return f"No slice stands up to the test ({few})."
+        if not self.standing:
+            return f"No slice stands up to the test ({len(self.slices)} tested)."
+        stand = "stands" if len(self.standing) == 1 else "stand"
+        repeated = len(self.standing) - len(self.distinct)
+        again = f"; {repeated} of them {'repeats another' if repeated == 1 else 'repeat others'}" if repeated else ""
+        return f"{len(self.standing)} of {len(self.slices)} tested slices {stand} up to the test{again}."
+
+    def to_frame(self) -> pd.DataFrame:
+        """Table with a row per slice."""
+        import pandas as pd
+
+        return pd.DataFrame([_row(one) for one in self.slices], columns=[*FRAME])
+
+    @cached_property
+    def members(self) -> pd.DataFrame:
+        """Long table of who belongs to which slice: method, slice, class, id, rank (1 = most typical), membership, hardness."""
+        import pandas as pd
+
+        hardness = {one.name: one.hardness for one in self.methods}
+        parts = [
+            pd.DataFrame(
+                {
+                    "method": one.method,
+                    "slice": one.key,
+                    "class": one.class_name,
+                    "id": self._ids(one.rows),
+                    "rank": np.arange(1, one.size + 1),
+                    "membership": one.membership,
+                    "hardness": hardness[one.method][one.rows],
+                    "stands": one.verdict.stands,
+                }
+            )
+            for one in self.slices
+        ]
+        names = ["method", "slice", "class", "id", "rank", "membership", "hardness", "stands"]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
+
+    @cached_property
+    def hardness(self) -> pd.DataFrame:
+        """Long table of every method's hardness of every example: method, id, hardness; higher = harder, within a class."""
+        import pandas as pd
+
+        every = np.arange(self.examples.n)
+        return pd.concat(
+            [pd.DataFrame({"method": m.name, "id": self._ids(every), "hardness": m.hardness}) for m in self.methods],
+            ignore_index=True,
+        )
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Report as one self-contained HTML page, also written to `path`; `StorageError` if it cannot be written."""
+        from pathlib import Path
+
+        from slicebench.cache import write_text
+        from slicebench.page.findings import render_findings
+
+        page = render_findings(self)
+        if path is not None:
+            try:
+                write_text(Path(path), page)
+            except OSError as error:
+                raise StorageError(f"cannot write {path}: {error}") from error
+        return page
+
+    def _repr_html_(self) -> str:
+        from slicebench.page.findings import render_summary
+
+        return render_summary(self)
+
+    def __repr__(self) -> str:
+        lines = [self.verdict, *(_line(one, self.measure) for one in self.distinct)]
+        return "\n".join(lines)
+
+    def _ids(self, rows: NDArray[np.intp]) -> list[Any]:
+        ids = self.examples.ids
+        return [ids[int(i)] for i in rows]
+
+
+FRAME = (
+    "method", "slice", "class", "about", "size", "support", "rate", "rest", "delta", "low", "high", "p", "p_holm", "stands",
+    "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "found_by", "repeats",
+)  # fmt: skip
+"""Columns of `Findings.to_frame`."""
+
+
+def _row(one: FoundSlice) -> dict[str, Any]:
+    verdict, name = one.verdict, one.name
+    rule = name.rule
+    return {
+        "method": one.method,
+        "slice": one.key,
+        "class": one.class_name,
+        "about": name.text or one.label,
+        "size": one.size,
+        "support": verdict.support,
+        "rate": verdict.rate,
+        "rest": verdict.rest,
+        "delta": verdict.delta,
+        "low": verdict.low,
+        "high": verdict.high,
+        "p": verdict.p,
+        "p_holm": verdict.p_holm,
+        "stands": verdict.stands,
+        "rule": None if rule is None else rule.text,
+        "rule_precision": None if rule is None else rule.precision,
+        "rule_recall": None if rule is None else rule.recall,
+        "captions": [text for text, _ in name.captions],
+        "words": [word.text for word in name.words],
+        "taken_for": None if name.taken_for is None else name.taken_for[0],
+        "found_by": [one.method, *(match.method for match in one.matches)],
+        "repeats": one.repeats,
+    }
+
+
+def _line(one: FoundSlice, measure: str) -> str:
+    verdict = one.verdict
+    return (
+        f"{one.key} {one.class_name}: {one.name.text or one.label}, {one.size:,} examples, {measure} {verdict.rate:.3g} against "
+        f"{verdict.rest:.3g}, p {verdict.p_holm:.2g}"
+    )

@@ -1,0 +1,171 @@
+"""What an example looks like: its image or text, and the vector that methods see."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.cache import content_key
+from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.own_table import described
+from slicebench.validation import array_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.discovery.columns import Columns
+    from slicebench.own_part import Part
+    from slicebench.split import Inputs
+
+SIDE = 224
+"""Pixels to which images are brought that are not all of one size, or larger."""
+
+
+def raw_inputs(table: Part, found: Columns, folder: Path | None) -> tuple[Inputs | None, str]:
+    """Images (n, H, W[, 3]) of bytes, or n texts, and which of the two: "image", "text" or ""."""
+    if found.image is None:
+        return (None, "") if found.text is None else (table.column(found.text).astype(str).tolist(), "text")
+    if not isinstance(found.image, str):
+        images = np.asarray(found.image)
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) != len(table.frame):
+            raise DataError(
+                f"image has dtype {images.dtype} and shape {images.shape}; expected uint8, ({len(table.frame)}, H, W) or "
+                f"({len(table.frame)}, H, W, 3)"
+            )
+        return images, "image"
+    from slicebench.images import ImageFiles, decoded
+
+    cells = table.column(found.image).tolist()
+    where = table.where(found.image)
+    if all(isinstance(cell, str) for cell in cells):
+        root = (Path(found.image_root) if found.image_root is not None else folder or Path()).expanduser()
+        return decoded(ImageFiles(root, cells), side=_side(where, [root / cell for cell in cells])), "image"
+    held = ImageCells(where, [_encoded(where, row, cell) for row, cell in enumerate(cells)])
+    return decoded(held, side=_side(where, [io.BytesIO(cell) for cell in held.cells])), "image"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCells:
+    """Encoded images that a table holds; `slicebench.images.EncodedImages`."""
+
+    where: str
+    cells: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def key(self) -> str:
+        """Hash of all bytes."""
+        return content_key(*(np.frombuffer(cell, dtype=np.uint8) for cell in self.cells))
+
+    def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
+        for row, cell in enumerate(self.cells):
+            yield row, f"{self.where}, row {row}", cell
+
+
+def _encoded(where: str, row: int, cell: Any) -> bytes:
+    """Bytes of a cell: they themselves, or those of Hugging Face's {"bytes", "path"}."""
+    found = cell.get("bytes") if isinstance(cell, dict) else cell
+    if not isinstance(found, bytes):
+        raise DataError(
+            f"{where} holds {type(found).__name__} at row {row}; expected paths, encoded images (bytes) or {{'bytes': ...}}"
+        )
+    return found
+
+
+def _side(where: str, sources: Sequence[Path | io.BytesIO]) -> int | None:
+    """Side to which images are brought: none if they are of one size, not above `SIDE`; only their headers are read."""
+    from PIL import Image
+
+    sizes = set()
+    for row, source in enumerate(sources):
+        try:
+            with Image.open(source) as image:
+                sizes.add(image.size)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{where}: row {row} cannot be read as an image: {error}") from error
+    return None if len(sizes) == 1 and max(next(iter(sizes))) <= SIDE else SIDE
+
+
+def embeddings_of(
+    table: Part,
+    found: Columns,
+    inputs: Inputs | None,
+    kind: str,
+    encoder: str | None,
+    train: NDArray[np.intp],
+    say: Callable[[str], None],
+) -> NDArray[np.float32]:
+    """Vector of each row, shape (n, d): a column, a file, features (as the rows `train` have them), or made by an encoder."""
+    if found.embedding is not None:
+        return table.vectors(found.embedding)
+    if found.features:
+        return described(table.frame, [table.known(name) for name in found.features], train)
+    if isinstance(found.embeddings, str | Path):
+        return vectors_in(Path(found.embeddings).expanduser(), len(table.frame))
+    if found.embeddings is not None:
+        given: NDArray[np.float32] = array_of("embeddings", found.embeddings, np.float32, 2, len(table.frame))
+        return given
+    if inputs is None or encoder is None:
+        raise ConfigError(
+            "nothing says what an example looks like: name a column of vectors (embedding), a .npy or .safetensors file "
+            "(embeddings), columns that describe it (features), or images or texts (image, text) and an encoder"
+            + ("" if inputs is None else f"; the table has {kind}s, so an encoder will do: `slicebench list encoders`")
+        )
+    say(f"encoding {len(inputs):,} {kind}s with {encoder}")
+    return encoded(inputs, encoder, train)
+
+
+def encoded(inputs: Inputs, encoder: str, train: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Embeddings by the encoder of that name, shape (n, d); what it learns, it learns on the rows `train`."""
+    from slicebench.encoders import make_encoder
+    from slicebench.encoders.cached import embed
+    from slicebench.split import taken
+
+    maker = make_encoder(encoder)
+    if maker.needs_model:
+        raise ConfigError(
+            f"encoder {encoder!r} needs the audited model itself, which a table does not hold; embed with it yourself and give "
+            "the vectors (embedding or embeddings)"
+        )
+    return embed(maker.fit(taken(inputs, train), None), inputs)
+
+
+def vectors_in(path: Path, n: int) -> NDArray[np.float32]:
+    """Embeddings of n rows in a .npy file, or a .safetensors file with one tensor or one called "embeddings".
+
+    Raises
+    ------
+    StorageError
+        for a file that cannot be read.
+    DataError
+        for another shape, and numbers that are not finite.
+
+    """
+    if path.suffix not in (".npy", ".safetensors"):
+        raise ConfigError(f"embeddings {path}: expected a .npy or .safetensors file")
+    try:
+        found: Any = np.load(path, mmap_mode="r", allow_pickle=False) if path.suffix == ".npy" else _tensor(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise StorageError(f"cannot read the embeddings {path}: {error}") from error
+    if getattr(found, "ndim", 0) != 2 or len(found) != n:
+        raise DataError(
+            f"{path} has shape {getattr(found, 'shape', '?')}; expected ({n}, d), a row for each of the table"
+        )
+    checked: NDArray[np.float32] = array_of(str(path), found, np.float32, 2, n)
+    return checked
+
+
+def _tensor(path: Path) -> NDArray[Any]:
+    from slicebench.frozen_files import read_arrays
+
+    found = read_arrays(path)
+    if "embeddings" not in found and len(found) != 1:
+        raise ValueError(f"it holds {', '.join(found) or 'nothing'}; expected one array, or one called embeddings")
+    return found["embeddings"] if "embeddings" in found else next(iter(found.values()))

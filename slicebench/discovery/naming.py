@@ -1,0 +1,208 @@
+"""What a slice is about: captions that lie where its members lie, rules, words, and what its members are taken for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.discovery.rules import Conditions, Rule, Word, Words
+from slicebench.errors import ConfigError, DataError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.discovery.examples import Examples
+    from slicebench.problem import Captions
+
+    Bools = NDArray[np.bool_]
+
+MOST_CAPTIONS = 3
+LEAST_AUROC = 0.6
+"""How well, on held-out examples, likeness to a caption must tell members from the rest of the class for it to be shown."""
+TELLING = 0.1
+"""Share of a slice's texts that a word must be in for the slice to be called by it."""
+MOST_TEXTS = 20_000
+"""Texts of a class whose words are counted."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """What there is to say of a slice; what is not known is empty.
+
+    `captions` are texts with the AUROC by which likeness to each tells members from the rest of the class, `taken_for` is the
+    commonest wrong answer with its share of the errors.
+    """
+
+    rule: Rule | None = None
+    captions: tuple[tuple[str, float], ...] = ()
+    words: tuple[Word, ...] = ()
+    taken_for: tuple[str, float] | None = None
+
+    @property
+    def text(self) -> str:
+        """The best of it in a line: a rule before captions, captions before words, words before what members are taken for."""
+        if self.rule is not None:
+            return self.rule.text
+        if self.captions:
+            return f"“{self.captions[0][0]}”"
+        telling = [word.text for word in self.words if word.inside >= TELLING]
+        if telling:
+            return "texts with " + ", ".join(f"“{word}”" for word in telling[:3])
+        return (
+            "" if self.taken_for is None else f"taken for {self.taken_for[0]} ({self.taken_for[1]:.0%} of its errors)"
+        )
+
+
+class Names:
+    """Names slices of the same examples. Rules and captions are chosen on val; all numbers are about test."""
+
+    def __init__(self, examples: Examples, captions: Captions | None) -> None:
+        self.examples, self.captions = examples, captions
+        self._words: dict[int, tuple[NDArray[np.intp], Words]] = {}
+
+    def of(self, inside: Bools, c: int) -> Name:
+        """Name of the slice `inside` (n,) of class `c`."""
+        learn, check = self._rows("val", c), self._rows("test", c)
+        return Name(
+            rule=self._conditions.rule(inside, learn, check),
+            captions=self._captions(inside, learn, check, c),
+            words=self._words_of(inside, check, c),
+            taken_for=self._taken_for(inside & (self.examples.labels == c)),
+        )
+
+    @cached_property
+    def _conditions(self) -> Conditions:
+        return Conditions.of(self.examples.metadata)
+
+    def _rows(self, split: str, c: int) -> NDArray[np.intp]:
+        rows = self.examples.at[split]
+        own: NDArray[np.intp] = rows[self.examples.labels[rows] == c]
+        return own
+
+    def _captions(
+        self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp], c: int
+    ) -> tuple[tuple[str, float], ...]:
+        """Captions along the way from the rest of the class to the slice, those that tell them apart on `check`."""
+        if self.captions is None or inside[learn].all() or not inside[learn].any():
+            return ()
+        X = _unit(self._embeddings("val", learn))
+        direction = X[inside[learn]].mean(axis=0) - X[~inside[learn]].mean(axis=0)
+        own = np.flatnonzero(self.captions.candidates[c])
+        along = _unit(self.captions.differences(c)[own]) @ direction
+        best = own[np.argsort(-along, kind="stable")[:MOST_CAPTIONS]]
+        likeness = _unit(self._embeddings("test", check)) @ _unit(self.captions.embeddings[best]).T
+        told = [(self.captions.texts[i], auroc(likeness[:, j], inside[check])) for j, i in enumerate(best)]
+        return tuple((text, value) for text, value in told if value >= LEAST_AUROC)
+
+    def _embeddings(self, split: str, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        problem = self.examples.problem
+        held = problem.test if split == "test" else problem.data.val
+        return held.embeddings[np.searchsorted(self.examples.at[split], rows)]
+
+    def _words_of(self, inside: Bools, check: NDArray[np.intp], c: int) -> tuple[Word, ...]:
+        if self.examples.kind != "text" or self.examples.inputs is None:
+            return ()
+        if c not in self._words:
+            some = check[:: -(-len(check) // MOST_TEXTS)]
+            self._words[c] = (some, Words([self.examples.inputs[int(i)] for i in some]))
+        rows, words = self._words[c]
+        return words.of(inside[rows])
+
+    def _taken_for(self, members: Bools) -> tuple[str, float] | None:
+        predicted, wrong = self.examples.predicted, self.examples.wrong
+        if predicted is None or wrong is None or len(self.examples.class_names) < 3 or not (members & wrong).any():
+            return None
+        counts = np.bincount(predicted[members & wrong], minlength=len(self.examples.class_names))
+        most = int(counts.argmax())
+        return self.examples.class_names[most], float(counts[most] / counts.sum())
+
+
+def auroc(score: NDArray[np.floating], inside: Bools) -> float:
+    """Chance that a member scores higher than a non-member, ties half; one half where there is nothing to compare."""
+    from scipy.stats import rankdata
+
+    m = int(inside.sum())
+    if m in (0, len(inside)):
+        return 0.5
+    return float((rankdata(score)[inside].sum() - m * (m + 1) / 2) / (m * (len(inside) - m)))
+
+
+def candidate_captions(
+    given: Sequence[str] | str | Path, encoder: str | None, d: int, class_names: Sequence[str]
+) -> Captions:
+    """Captions of a list, or of a text file with one a line, in the space of the embeddings, (n, d).
+
+    A class has those as candidates that name no other class; what sets one apart is its difference to their mean.
+
+    Raises
+    ------
+    ConfigError
+        without an encoder that reads text.
+    DataError
+        for no captions, and an encoder of another space than the embeddings'.
+
+    """
+    from slicebench.captions import CaptionSet
+    from slicebench.encoders import make_encoder
+    from slicebench.encoders.cached import embed_texts
+    from slicebench.problem import Captions
+
+    texts = _lines(Path(given).expanduser()) if isinstance(given, str | Path) else [*given]
+    references = [f"all captions of {name}" for name in class_names]
+    known = CaptionSet.of(_of_each_class(texts, class_names), references)
+    reader = None if encoder is None else make_encoder(encoder)
+    if reader is None or not reader.reads_captions():
+        raise ConfigError(
+            "captions need an encoder that reads text, the one that made the embeddings: open_clip:ARCH/PRETRAINED, "
+            f"nano-clip or sentence-transformers:MODEL (encoder); got {encoder}"
+        )
+    found = embed_texts(reader, known.texts)
+    if found.shape[1] != d:
+        raise DataError(
+            f"encoder {encoder!r} embeds captions in {found.shape[1]} dimensions, the examples have {d}; expected one space: "
+            "name the encoder that made the embeddings"
+        )
+    return Captions(
+        texts=known.texts,
+        embeddings=found,
+        candidates=known.candidates,
+        reference_texts=known.reference_texts,
+        references=np.stack([found[own].mean(axis=0) for own in known.candidates]),
+    )
+
+
+def _of_each_class(texts: Sequence[str], class_names: Sequence[str]) -> list[list[str]]:
+    """Of each class the texts that name it or no class; all of them where that leaves none."""
+    named = [{name for name in class_names if _names(text, name)} for text in texts]
+    out = []
+    for name in class_names:
+        own = [text for text, said in zip(texts, named, strict=True) if name in said or not said]
+        out.append(own or [*texts])
+    return out
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE) is not None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(
+            f"cannot read the captions {path}: {error}; expected a text file with a caption a line"
+        ) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms[norms == 0] = 1
+    return vectors / norms

@@ -1,0 +1,164 @@
+"""Rules on metadata that say which examples a slice holds, and words that its texts have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.controls.declare import excess_p
+from slicebench.metadata_codes import ColumnCodes
+from slicebench.statistics import ALPHA, holm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Bools = NDArray[np.bool_]
+
+N_BINS = 10
+"""Parts of equal share between which a number may be cut."""
+MOST_CONDITIONS = 3
+GAIN = 0.02
+"""Cohen's κ that another condition must add."""
+EXPLAINS = 0.4
+"""κ on examples not looked at from which on a rule is said to explain a slice: Landis and Koch's "moderate" agreement."""
+MOST_WORDS = 5
+LEAST_TEXTS = 5
+LIFT = 2.0
+"""How many times as frequent a word must be among the members as in the rest of the class."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A conjunction of conditions, and how well it tells the slice's members from the rest of the class.
+
+    `precision` is the share of members among the examples that meet it, `recall` the share of members that do. Neither says much
+    of a slice that holds most of its class, where any rule does well; `kappa` (Cohen's) is 0 for those.
+    """
+
+    text: str
+    precision: float
+    recall: float
+    kappa: float
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """v conditions on the columns of a table, and whether each of n examples meets each: `met` (n, v) bool."""
+
+    names: tuple[str, ...]
+    met: Bools
+
+    @classmethod
+    def of(cls, metadata: pd.DataFrame) -> Conditions:
+        """Equalities for categories and numbers of few values; for other numbers "at least" and "below" at their quantiles."""
+        names: list[str] = []
+        met: list[Bools] = []
+        for column in metadata:
+            known = ColumnCodes.learnt(metadata[column], N_BINS)
+            codes = known.codes(metadata[column])
+            last = known.missing - 1
+            if known.binned:
+                for cut in range(1, last):
+                    names += [f"{known.name} < {known.levels[cut - 1]:g}", f"{known.name} >= {known.levels[cut - 1]:g}"]
+                    met += [codes <= cut, (codes > cut) & (codes <= last)]
+            else:
+                names += [known.words(code) for code in range(1, last + 1)]
+                met += [codes == code for code in range(1, last + 1)]
+            if (codes == known.missing).any():
+                names.append(known.words(known.missing))
+                met.append(codes == known.missing)
+        return cls(tuple(names), np.stack(met, axis=1) if met else np.zeros((len(metadata), 0), dtype=bool))
+
+    def rule(self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp]) -> Rule | None:
+        """Conjunction of up to three conditions that best tells `inside` (n,) among the rows `learn`, as it does on `check`.
+
+        Conditions are added one by one, each the one with the highest κ then. None if κ on `check` is below `EXPLAINS`.
+        """
+        chosen, best = list[int](), 0.0
+        while len(chosen) < MOST_CONDITIONS and self.met.shape[1] and len(learn):
+            kappa = kappas(self.met[learn] & self._all(chosen)[learn, None], inside[learn])
+            v = int(np.argmax(kappa))
+            if kappa[v] < best + GAIN:
+                break
+            chosen, best = [*chosen, v], float(kappa[v])
+        if not chosen or not len(check):
+            return None
+        said, members = self._all(chosen)[check], inside[check]
+        hits = int((said & members).sum())
+        rule = Rule(
+            text=" and ".join(self.names[v] for v in chosen),
+            precision=hits / max(1, int(said.sum())),
+            recall=hits / max(1, int(members.sum())),
+            kappa=float(kappas(said[:, None], members)[0]),
+        )
+        return rule if rule.kappa >= EXPLAINS else None
+
+    def _all(self, chosen: Sequence[int]) -> Bools:
+        every: Bools = np.all(self.met[:, list(chosen)], axis=1)
+        return every
+
+
+def kappas(said: Bools, inside: Bools) -> NDArray[np.float64]:
+    """Cohen's κ between each column of `said` (n, v) and `inside` (n,), shape (v,); 0 where chance agrees perfectly."""
+    n, members = len(inside), float(inside.sum())
+    hits = inside.astype(np.float32) @ said.astype(np.float32)
+    counts = said.sum(axis=0).astype(np.float64)
+    agree = (n - counts - members + 2 * hits) / n
+    chance = (counts * members + (n - counts) * (n - members)) / n**2
+    kappa: NDArray[np.float64] = np.where(chance < 1, (agree - chance) / np.maximum(1 - chance, 1e-12), 0.0)
+    return kappa
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, or two in a row, and the share of texts that hold it within the slice and in the rest of its class."""
+
+    text: str
+    inside: float
+    outside: float
+
+
+class Words:
+    """Which words and pairs of words the texts of a class hold, `held` (n, v) sparse; told apart once for all slices of it."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        vectorizer = CountVectorizer(binary=True, ngram_range=(1, 2), min_df=min(LEAST_TEXTS, len(texts)))
+        try:
+            self.held: Any = vectorizer.fit_transform(texts)
+        except ValueError:  # no word stands in enough texts
+            self.held, self.names = None, np.zeros(0, dtype=str)
+            return
+        self.names = vectorizer.get_feature_names_out()
+
+    def of(self, inside: Bools) -> tuple[Word, ...]:
+        """Words at least twice as frequent in the texts `inside` (n,) as in the others, and not by chance; the surest first.
+
+        Chance is Fisher's p with Holm's correction over all words.
+        """
+        n, m = len(inside), int(inside.sum())
+        if self.held is None or m in (0, n):
+            return ()
+        total = np.asarray(self.held.sum(axis=0)).ravel().astype(np.intp)
+        hits = np.asarray(self.held[np.flatnonzero(inside)].sum(axis=0)).ravel().astype(np.intp)
+        p = excess_p(hits, m, total, n)
+        good = (holm(p) <= ALPHA) & (hits / m >= LIFT * (total - hits) / (n - m))
+        order = [int(v) for v in np.argsort(p, kind="stable") if good[v]]
+        words = [Word(str(self.names[v]), hits[v] / m, (total[v] - hits[v]) / (n - m)) for v in order]
+        return _without_parts(words)[:MOST_WORDS]
+
+
+def _without_parts(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Words without those that share one with a surer phrase."""
+    kept: list[Word] = []
+    for word in words:
+        own = set(word.text.split())
+        if not any(own & set(one.text.split()) for one in kept):
+            kept.append(word)
+    return tuple(kept)
