@@ -52,7 +52,7 @@ def returned_slices(scores: SliceScores, split: Split, class_names: tuple[str, .
     if scores.membership is not None:
         k = scores.membership.shape[1]
         names = scores.names or tuple(f"slice {j + 1}" for j in range(k))
-        return Slices(scores.membership, _strongest(scores.membership), names)
+        return Slices(scores.membership, strongest(scores.membership), names)
     if scores.flagged is None:
         return Slices(np.zeros((split.n, 0), np.float32), np.zeros((split.n, 0), bool), ())
     classes = list(split.by_class())
@@ -78,18 +78,22 @@ def measure_slices(
     """
     if scores.membership is None and scores.flagged is None:
         return None
+    return measured(returned_slices(scores, test, class_names), test, truth)
+
+
+def measured(found: Slices, test: Split, truth: PlantedTruth) -> SliceOutcome:
+    """`measure_slices` of slices that are there already."""
     by_id = np.argsort(test.ids)
-    found = returned_slices(scores, test, class_names)
     groups, classes = truth.groups_of(test.ids)[by_id], _classes(test)[by_id]
     present: NDArray[np.bool_] = np.any(groups, axis=0)
     names = [name for name, there in zip(truth.group_names, present, strict=True) if there]
     wrong = None if test.correct is None else ~test.correct[by_id]
     everywhere = SliceCase(found.soft[by_id], found.hard[by_id], groups[:, present], wrong)
     within = _class_cases(everywhere, classes)
-    measured = {name: _measured(metric, everywhere, within) for name, metric in SLICE_METRICS.items()}
+    numbers = {name: _measured(metric, everywhere, within) for name, metric in SLICE_METRICS.items()}
     return SliceOutcome(
-        metrics={name: value for name, (value, _) in measured.items()},
-        chance={name: chance for name, (_, chance) in measured.items()},
+        metrics={name: value for name, (value, _) in numbers.items()},
+        chance={name: chance for name, (_, chance) in numbers.items()},
         k=found.k,
         per_slice=_findings(found.names, everywhere, classes, names),
     )
@@ -154,7 +158,7 @@ def _number(value: float | NDArray[np.float64]) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _strongest(membership: NDArray[np.float32]) -> NDArray[np.bool_]:
+def strongest(membership: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Of each column the round(Σ) largest entries, (n, k) bool; never one that is 0, and all of those tied with the last."""
     n, k = membership.shape
     size = np.rint(membership.sum(axis=0, dtype=np.float64)).astype(np.intp)

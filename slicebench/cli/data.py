@@ -1,4 +1,4 @@
-"""`slicebench data check` and `slicebench freeze`."""
+"""`slicebench data check`, `slicebench data export` and `slicebench freeze`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from slicebench.cli.options import AsJson, Location, SuiteName, parsed_location
+from slicebench.cli.problems import ProblemSeed, ProblemSuite, chosen_problem, options_of
 
 
 def check_data_command(
@@ -33,6 +34,33 @@ def check_data_command(
         print_data_report(report)
     if not report.usable:
         raise typer.Exit(1)
+
+
+def export_command(
+    problem: Annotated[
+        str, typer.Argument(help="Problem of the suite, or the folder of a frozen one.", metavar="PROBLEM")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make.")],
+    suite: ProblemSuite = None,
+    seed: ProblemSeed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a problem down without its truth: a Parquet file for each split, for tools that know nothing of slicebench.
+
+    \b
+    slicebench data export scenes-correlation --out scenes
+    slicebench data export leaderboard/problems/uci-sentiment.s0 --out reviews
+    slicebench evaluate --problem scenes-correlation --scores scores.parquet
+    """
+    from slicebench.submissions import export_problem
+
+    counts = export_problem(chosen_problem(problem, suite, seed), out, options_of(problem, suite, seed))
+    if as_json:
+        typer.echo(json.dumps({"path": str(out), "splits": counts}, indent=1))
+        return
+    for name, n in counts.items():
+        typer.echo(f"{out / name}.parquet  {n:,} examples")
+    typer.echo(f"{out / 'README.md'} says what the columns are, and what to hand in", err=True)
 
 
 def freeze_command(

@@ -1,0 +1,58 @@
+"""A problem as a command line names it: one of a suite, or the folder of a frozen one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slicebench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from slicebench.problem import Problem
+
+ProblemSuite = Annotated[
+    str | None, typer.Option("--suite", help="Packaged suite, or path of a .toml file.  [default: quick]")
+]
+ProblemSeed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the problem.  [default: 0]")]
+
+
+def chosen_problem(name: str, suite: str | None, seed: int | None) -> Problem:
+    """Problem of a suite, built if it is not cached, or the frozen one in the folder `name`.
+
+    Raises
+    ------
+    ConfigError
+        for a name that the suite does not know, and a suite or another seed beside a folder.
+
+    """
+    if (Path(name) / "problem.json").is_file():
+        return _frozen(Path(name), suite, seed)
+    if "/" in name or Path(name).is_dir():
+        raise ConfigError(
+            f"{name} is not a frozen problem: it has no problem.json; `slicebench freeze` makes such folders"
+        )
+    from slicebench.shelf import built_problem
+    from slicebench.suite import Filters, load_suite, plan
+
+    cells = plan(load_suite(suite or "quick"), Filters(("random",), (name,), (0 if seed is None else seed,)))
+    return built_problem(cells[0].problem)
+
+
+def options_of(name: str, suite: str | None, seed: int | None) -> str:
+    """Options by which another command finds the same problem."""
+    given = {"--problem": name, "--suite": suite, "--seed": seed}
+    return " ".join(f"{key} {shlex.quote(str(value))}" for key, value in given.items() if value is not None)
+
+
+def _frozen(folder: Path, suite: str | None, seed: int | None) -> Problem:
+    from slicebench.frozen import load_problem
+
+    if suite is not None:
+        raise ConfigError(f"{folder} is a frozen problem, and --suite {suite} names another; give one of them")
+    problem = load_problem(folder)
+    if seed not in (None, problem.seed):
+        raise ConfigError(f"{folder} has the seed {problem.seed}, not {seed}; leave --seed out")
+    return problem
