@@ -394,7 +394,7 @@ def _wanted(cells: list[Cell], shelf: Mapping[str, Path], mark: Path) -> Wanted:
     shelved = next((shelf[identity] for identity in problems if identity in shelf), None)
     built = {p.dataset for key, p in problems.items() if key not in shelf and not frozen_folder(p).exists()}
     files = [mark, *([] if shelved is None else [shelved / "problem.json"])]
-    methods, datasets = origins(METHODS.group), origins(DATASETS.group)
+    methods, datasets = origins(METHODS), origins(DATASETS)
     return Wanted(
         version=__version__,
         methods={name: methods[name] for name in {cell.method for cell in cells}},

@@ -74,8 +74,11 @@ def describe_datasets() -> list[dict[str, Any]]:
     for info in DATASETS.describe():
         about: dict[str, Any] = {"name": info.name, "distribution": info.distribution, "status": info.status}
         if info.status == "ok":
-            adapter = DATASETS.load(info.name)
-            about |= {"modality": adapter.modality, "version": adapter.version} | _card_fields(adapter.card)
+            try:
+                adapter = DATASETS.load(info.name)
+                about |= {"modality": adapter.modality, "version": adapter.version} | _card_fields(adapter.card)
+            except Exception as error:  # noqa: BLE001 - a stranger's class may lack what the contract asks for
+                about["status"] = f"broken: {type(error).__name__}: {error}"
         out.append(about)
     return out
 

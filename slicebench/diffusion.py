@@ -14,7 +14,7 @@ import numpy as np
 from slicebench.errors import ConfigError, DataError
 from slicebench.generation import Generator, fitted, image_shape
 from slicebench.logs import Patience
-from slicebench.pipelines import BATCH, incomplete, index_of, loaded, pixels_of
+from slicebench.pipelines import BATCH, incomplete, index_of, loaded, parts_of, pixels_of, refuse_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,7 +113,7 @@ class StableDiffusion(Generator):
 
 def _load(folder: Path) -> Any:
     index = index_of(folder, SOURCES)
-    _refuse_code(folder, index)
+    refuse_code(folder, index)
     return loaded(folder, SOURCES, lambda: _pipeline(folder, index))
 
 
@@ -144,7 +144,7 @@ def _networks(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Networks of the pipeline by name; one that lacks weights is refused, where the pipeline would fill in random ones."""
     from torch.nn import Module
 
-    for name, (library, kind_name) in _parts(index):
+    for name, (library, kind_name) in parts_of(index):
         if library not in ("diffusers", "transformers") or name in UNUSED:
             continue
         kind: Any = getattr(import_module(library), kind_name)
@@ -167,16 +167,3 @@ def _check_words(folder: Path, parts: Mapping[str, Any]) -> None:
             read = part.convert_tokens_to_ids(part.tokenize("a photo"))
             if {*np.atleast_1d(read)} <= {part.unk_token_id}:
                 raise incomplete(folder, SOURCES, f"{name} knows no words; is its vocabulary missing?")
-
-
-def _parts(index: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Name, library and class of each part that the pipeline has."""
-    for name, entry in index.items():
-        if isinstance(entry, list) and len(entry) == 2 and all(isinstance(word, str) for word in entry):
-            yield name, (entry[0], entry[1])
-
-
-def _refuse_code(folder: Path, index: dict[str, Any]) -> None:
-    for name, (library, _) in _parts(index):
-        if (folder / name / f"{library}.py").is_file():
-            raise ConfigError(f"{name} of {folder} comes with code of its own, {library}.py, which is not run")

@@ -41,6 +41,7 @@ REQUIREMENTS = {
     "trainer": "a trainer",
     "truth": "the planted truth, which the evaluator gives to the registered method 'oracle' alone",
 }
+"""The words of `SliceMethod.requires`, and what each asks for."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -40,6 +40,20 @@ def index_of(folder: Path, sources: Iterable[str]) -> dict[str, Any]:
     return index
 
 
+def parts_of(index: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Name, library and class of each part that the pipeline has."""
+    for name, entry in index.items():
+        if isinstance(entry, list) and len(entry) == 2 and all(isinstance(word, str) for word in entry):
+            yield name, (entry[0], entry[1])
+
+
+def refuse_code(folder: Path, index: dict[str, Any]) -> None:
+    """Raise `ConfigError` for a pipeline that brings code of its own: older versions of diffusers run it."""
+    for name, (library, _) in parts_of(index):
+        if (folder / name / f"{library}.py").is_file():
+            raise ConfigError(f"{name} of {folder} comes with code of its own, {library}.py, which is not run")
+
+
 def loaded(folder: Path, sources: Iterable[str], load: Callable[[], Any]) -> Any:
     """Pipeline that `load` gives, silent, on the GPU if there is one.
 

@@ -1,15 +1,20 @@
-"""Methods and datasets by name, found through entry points; the built-in ones register exactly as a stranger's do."""
+"""Methods and datasets by name, found through entry points; the built-in ones register exactly as a stranger's do.
+
+`$SLICEBENCH_PLUGINS` says whose plugins count (`slicebench.plugins`): of the others nothing is imported.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from slicebench.errors import ConfigError, PluginError, did_you_mean
+from slicebench.plugins import setting
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,34 @@ class Registry:
         self.base = base
         """Class that every plugin must extend, as "module:Class"."""
 
-    def _found(self) -> list[EntryPoint]:
+    def _all(self) -> list[EntryPoint]:
         """Entry points of the group, the same one seen twice on the path counted once."""
-        unique = {(e.name, e.value, _distribution(e)): e for e in _installed(self.group, tuple(sys.path))}
-        return sorted(unique.values(), key=lambda e: (e.name, _distribution(e)))
+        unique = {(e.name, e.value, distribution_of(e)): e for e in _installed(self.group, tuple(sys.path))}
+        return sorted(unique.values(), key=lambda e: (e.name, distribution_of(e)))
+
+    def entries(self) -> list[EntryPoint]:
+        """Entry points of the distributions that `$SLICEBENCH_PLUGINS` admits, by name."""
+        admitted = setting()
+        return [e for e in self._all() if admitted.admits(distribution_of(e))]
+
+    def ignored(self) -> list[EntryPoint]:
+        """Those that `$SLICEBENCH_PLUGINS` leaves out; they are known by their metadata alone."""
+        admitted = setting()
+        return [e for e in self._all() if not admitted.admits(distribution_of(e))]
 
     def names(self) -> list[str]:
         """Registered names, sorted."""
-        return sorted({e.name for e in self._found()})
+        return sorted({e.name for e in self.entries()})
+
+    def unknown(self, name: str) -> PluginError:
+        """Error for a name that is not registered: near ones, or whose plugin it is that is left out."""
+        owners = sorted({distribution_of(e) for e in self.ignored() if e.name == name})
+        if owners:
+            return PluginError(
+                f"{name!r} is registered in {self.group} by {' and '.join(owners)}, which {setting()} leaves out; "
+                "to use it, unset SLICEBENCH_PLUGINS or name the distribution in it"
+            )
+        return PluginError(f"no {self.group} named {name!r}; {did_you_mean(name, self.names())}")
 
     def load(self, name: str) -> type[Any]:
         """Import and return the class registered as `name`.
@@ -54,17 +79,18 @@ class Registry:
         Raises
         ------
         PluginError
-            for an unknown name (with near ones), one that two distributions claim, and one that cannot be imported.
+            for an unknown name (with near ones), one that two distributions claim, one whose plugin is left out, and one
+            that cannot be imported.
 
         """
-        claims = [e for e in self._found() if e.name == name]
+        claims = [e for e in self.entries() if e.name == name]
         if not claims:
-            raise PluginError(f"no {self.group} named {name!r}; {did_you_mean(name, self.names())}")
+            raise self.unknown(name)
         if len(claims) > 1:
             raise PluginError(f"{name!r} is registered by {_owners(claims)}; uninstall one of them")
         status, loaded = self._try(claims[0])
         if loaded is None:
-            raise PluginError(f"{name!r} of {_distribution(claims[0])} is {status}")
+            raise PluginError(f"{name!r} of {distribution_of(claims[0])} is {status}")
         return loaded
 
     def load_with_argument(self, name: str) -> tuple[type[Any], str | None]:
@@ -91,27 +117,33 @@ class Registry:
 
     def describe(self) -> list[PluginInfo]:
         """Every plugin with its state; a broken one is told of here and harms nobody."""
-        found = self._found()
+        found = self.entries()
         counts = Counter(e.name for e in found)
         out = []
         for entry in found:
             status, loaded = self._try(entry)
             if counts[entry.name] > 1:
                 status = f"broken: registered by {_owners([e for e in found if e.name == entry.name])}"
-            requires = sorted(getattr(loaded, "requires", ()))
+            requires = sorted(getattr(loaded, "requires", ())) if loaded else []
             argument = str(getattr(loaded, "argument_help", ""))
-            out.append(PluginInfo(entry.name, _distribution(entry), requires, status, entry.value, argument))
+            out.append(PluginInfo(entry.name, distribution_of(entry), requires, status, entry.value, argument))
         return out
 
     def _try(self, entry: EntryPoint) -> tuple[str, type[Any] | None]:
         """Status line and class of an entry point; a plugin may fail in any way while it is imported."""
         try:
-            loaded = entry.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module does on import
-            return f"broken: {type(error).__name__}: {error}", None
+            with redirect_stdout(sys.stderr):  # what it prints is no result of ours
+                loaded = entry.load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a stranger's module does on import, sys.exit included
+            return f"broken: {' '.join(f'{type(error).__name__}: {error}'.split())}", None
         base: type[Any] = EntryPoint("", self.base, "").load()
         if not (isinstance(loaded, type) and issubclass(loaded, base)):
             return f"broken: {entry.value} is not a subclass of {self.base.replace(':', '.')}", None
+        requires: Any = getattr(loaded, "requires", frozenset())
+        if not (isinstance(requires, set | frozenset) and all(isinstance(word, str) for word in requires)):
+            return f"broken: requires is {requires!r}; expected a set of words", None
         return "ok", loaded
 
 
@@ -122,12 +154,13 @@ def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # 
 
 
 @lru_cache(maxsize=256)
-def _distribution(entry: EntryPoint) -> str:
+def distribution_of(entry: EntryPoint) -> str:
+    """Name of the distribution that registers `entry`."""
     return entry.dist.name if entry.dist is not None else "unknown"
 
 
 def _owners(entries: list[EntryPoint]) -> str:
-    return " and ".join(f"{_distribution(e)} ({e.value})" for e in entries)
+    return " and ".join(f"{distribution_of(e)} ({e.value})" for e in entries)
 
 
 METHODS = Registry("slicebench.methods", "slicebench.method:SliceMethod")

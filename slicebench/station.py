@@ -12,7 +12,6 @@ import multiprocessing
 import threading
 from concurrent.futures import wait
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ from slicebench.shelf import build_missing, frozen_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from slicebench.registry import Registry
     from slicebench.suite import PlannedProblem
 
 STARTED = "slicebench-started"
@@ -56,7 +56,7 @@ class Wanted:
         """What this process lacks, in words; empty if it lacks nothing."""
         if __version__ != self.version:
             return f"has slicebench {__version__}, and this run needs {self.version}"
-        found = [("method", self.methods, origins(METHODS.group)), ("dataset", self.datasets, origins(DATASETS.group))]
+        found = [("method", self.methods, origins(METHODS)), ("dataset", self.datasets, origins(DATASETS))]
         wrong = [
             f"the {kind} {name!r} of {origin}" + (f" (it has that of {there[name]})" if name in there else "")
             for kind, wanted, there in found
@@ -72,11 +72,9 @@ class Wanted:
         )
 
 
-def origins(group: str) -> dict[str, str]:
-    """Distribution and version behind each entry point of a group, by name."""
-    return {
-        e.name: "unknown" if e.dist is None else f"{e.dist.name} {e.dist.version}" for e in entry_points(group=group)
-    }
+def origins(registry: Registry) -> dict[str, str]:
+    """Distribution and version behind each name of a registry."""
+    return {e.name: "unknown" if e.dist is None else f"{e.dist.name} {e.dist.version}" for e in registry.entries()}
 
 
 def file_hash(path: str) -> str:

@@ -210,7 +210,7 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
             raise ConfigError(f"suite {suite.name!r} has no problem {name!r}; {did_you_mean(name, list(specs))}")
     for name in suite.method_params:
         if name not in METHODS.names():
-            raise PluginError(f"method_params names the method {name!r}; {did_you_mean(name, METHODS.names())}")
+            raise PluginError(f"method_params: {METHODS.unknown(name)}")
     names = dict.fromkeys(filters.methods or suite.methods)
     methods = [_planned_method(name, suite.method_params.get(name, {})) for name in names]
     chosen = [specs[name] for name in dict.fromkeys(filters.problems)] or list(suite.problems)

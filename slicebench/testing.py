@@ -47,6 +47,9 @@ def check_method(method: SliceMethod | type[SliceMethod]) -> list[CheckResult]:
             method = method()
         except TypeError as error:
             return [CheckResult("constructs", "failed", f"give every constructor parameter a default: {error}")]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's constructor may do anything
+            said = f"the constructor raised {type(error).__name__}: {error}; it stores its parameters, fit checks them"
+            return [CheckResult("constructs", "failed", said)]
     return [_outcome(check, method) for check in CHECKS]
 
 
@@ -148,7 +151,7 @@ def _outcome(check: Callable[[SliceMethod], None], method: SliceMethod) -> Check
         return CheckResult(name, "skipped", str(reason))
     except AssertionError as error:
         return CheckResult(name, "failed", str(error))
-    except Exception as error:  # noqa: BLE001 - a stranger's method may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's method may raise anything
         return CheckResult(name, "failed", f"raised {type(error).__name__}: {error}")
     return CheckResult(name, "passed")
 
@@ -191,6 +194,7 @@ def check_constructor_stores_parameters(method: SliceMethod) -> None:
 
 def check_requires_known_words(method: SliceMethod) -> None:
     """`requires` uses the words of the contract."""
+    assert isinstance(method.requires, set | frozenset), f"requires is {method.requires!r}; expected a set of words"
     unknown = set(method.requires) - set(REQUIREMENTS)
     assert not unknown, f"requires has {sorted(unknown)}; the words are {sorted(REQUIREMENTS)}"
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from slicebench.decoding import Decoded, Decoder
 from slicebench.errors import ConfigError, DataError
-from slicebench.pipelines import BATCH, index_of, loaded, pixels_of
+from slicebench.pipelines import BATCH, index_of, loaded, pixels_of, refuse_code
 from slicebench.validation import array_of
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def _kind_of(folder: Path) -> str:
 
 
 def _load(folder: Path, kind: str) -> Any:
+    refuse_code(folder, index_of(folder, [SOURCES[kind]]))
     load = _unclip if kind == "UnCLIPImageVariationPipeline" else _stable_unclip
     return loaded(folder, [SOURCES[kind]], lambda: load(folder))
 
@@ -185,7 +186,7 @@ def _stable_unclip(folder: Path) -> Any:
     from diffusers import StableUnCLIPImg2ImgPipeline
 
     load: Any = StableUnCLIPImg2ImgPipeline.from_pretrained
-    return load(folder, local_files_only=True)
+    return load(folder, local_files_only=True, use_safetensors=True)
 
 
 def _unclip(folder: Path) -> Any:
@@ -208,7 +209,14 @@ def _unclip(folder: Path) -> Any:
         "decoder_scheduler": diffusers.UnCLIPScheduler,
         "super_res_scheduler": diffusers.UnCLIPScheduler,
     }
-    return kind(**{name: part.from_pretrained(folder / name, local_files_only=True) for name, part in parts.items()})
+    return kind(**{name: _part(part, folder / name) for name, part in parts.items()})
+
+
+def _part(kind: Any, folder: Path) -> Any:
+    from torch.nn import Module
+
+    weights = {"use_safetensors": True} if issubclass(kind, Module) else {}
+    return kind.from_pretrained(folder, local_files_only=True, **weights)
 
 
 def _resized(images: Any, side: int) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+collect_ignore = ["plugin"]  # a package of its own, as `slicebench new` makes it
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -155,7 +155,9 @@ def test_check_method_reports_and_fails(cli, tmp_path):
 COMMANDS = ("run", "list", "show", "check-method", "controls", "sweep", "check", "report", "intervene", "select")
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), ("leaderboard", "build")])
+@pytest.mark.parametrize(
+    "command", [(), *((name,) for name in COMMANDS), ("leaderboard", "build"), ("new", "method"), ("new", "dataset")]
+)
 def test_every_help_has_a_worked_example(cli, command):
     done = cli(*command, "--help")
     assert done.returncode == 0

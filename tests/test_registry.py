@@ -142,3 +142,127 @@ def test_the_example_plugin_finds_something(installed_plugin, monkeypatch, probl
     record = evaluate(METHODS.load("nearest_error")(), problem).record
     assert record.status == "ok"
     assert record.metrics["namf"] > 0.1
+
+
+def listed(capfd, *words):
+    from slicebench.cli import app
+
+    app(["list", *words], standalone_mode=False)
+    return capfd.readouterr()
+
+
+@pytest.fixture
+def hostile(monkeypatch):
+    """The plugins of tests/hostile, freshly on the path."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "hostile")
+    monkeypatch.delitem(sys.modules, "hostile_plugins", raising=False)
+
+
+def test_off_loads_nothing_of_a_stranger(strangers, hostile, monkeypatch, capfd):
+    for module in ("kind_mod", "sad_mod", "exit_mod", "syntax_mod"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setenv("SLICEBENCH_PLUGINS", "off")
+    said = listed(capfd)
+    assert (
+        "SLICEBENCH_PLUGINS=off: plugins loaded: slicebench; left out: hostile (13), kind (1), sad (5), thief (1)"
+        in said.err
+    )
+    assert "gentle" not in said.out
+    assert "broken" not in said.out
+    assert METHODS.load("oracle").__module__ == "slicebench_methods.oracle"  # the thief's claim does not count
+    assert {info.distribution for r in (METHODS, DATASETS) for info in r.describe()} == {"slicebench"}
+    assert not {"kind_mod", "sad_mod", "exit_mod", "hostile_plugins"} & set(sys.modules)
+
+
+def test_every_registry_can_be_turned_off(tmp_path, monkeypatch):
+    """A stranger of every kind; none is imported, all are known of."""
+    from slicebench.cli.listing import _registries
+
+    info = tmp_path / "stranger-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    registries = _registries().values()
+    (info / "entry_points.txt").write_text("".join(f"[{r.group}]\nstrange = stranger_mod:X\n" for r in registries))
+    (tmp_path / "stranger_mod.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert all("strange" in registry.names() for registry in registries)
+    monkeypatch.setenv("SLICEBENCH_PLUGINS", "off")
+    for registry in registries:
+        assert "strange" not in registry.names()
+        assert [e.name for e in registry.ignored()] == ["strange"]
+        with pytest.raises(PluginError, match="by stranger, which SLICEBENCH_PLUGINS=off leaves out; to use it, unset"):
+            registry.load("strange")
+
+
+def test_some_can_be_allowed(strangers, monkeypatch, capfd):
+    monkeypatch.setenv("SLICEBENCH_PLUGINS", "KIND, nobody")
+    assert METHODS.load("kind_method").__name__ == "Kind"
+    assert "raises" not in METHODS.names()
+    said = listed(capfd, "methods", "--json")
+    assert "plugins loaded: slicebench, kind; left out: sad (5), thief (1); not installed: nobody" in said.err
+    assert {item["distribution"] for item in json.loads(said.out)} == {"slicebench", "kind"}
+
+
+@pytest.mark.parametrize("text", ["", "on", "ON"])
+def test_on_is_the_default(strangers, monkeypatch, capfd, text):
+    monkeypatch.setenv("SLICEBENCH_PLUGINS", text)
+    assert "kind_method" in METHODS.names()
+    assert listed(capfd, "methods").err == ""
+
+
+def test_off_holds_for_workers_suites_and_modules_by_name(hostile, monkeypatch, tmp_path):
+    """A suite that names a stranger's method stops before any work, and no worker process knows the name either."""
+    from slicebench.cli import app
+    from slicebench.executor import LocalExecutor
+
+    monkeypatch.setenv("SLICEBENCH_PLUGINS", "off")
+    monkeypatch.chdir(tmp_path)
+    for words in (["--method", "gentle"], ["--set", "gentle.scale=2"]):
+        with pytest.raises(PluginError, match="by hostile, which SLICEBENCH_PLUGINS=off leaves out"):
+            app(["run", *words], standalone_mode=False)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "mine.py").write_text("raise SystemExit('imported')")
+    with pytest.raises(PluginError, match="SLICEBENCH_PLUGINS=off loads no module by its name"):
+        app(["check-method", "mine:Mine"], standalone_mode=False)
+    with LocalExecutor(jobs=1) as pool:
+        assert "gentle" not in pool.submit(METHODS.names).result()
+    monkeypatch.delenv("SLICEBENCH_PLUGINS")
+    with LocalExecutor(jobs=1) as pool:
+        assert "gentle" in pool.submit(METHODS.names).result()
+
+
+def test_what_a_plugin_prints_is_no_result(tmp_path, monkeypatch, capfd):
+    fake_distribution(
+        tmp_path, "loud", {"loud": "loud_mod:Loud"}, {"loud_mod": "print('hello')\n" + METHOD.format(name="Loud")}
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    said = listed(capfd, "methods", "--json")
+    assert "loud" in {item["name"] for item in json.loads(said.out)}
+    assert said.err == "hello\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("import pytest; pytest.skip('never', allow_module_level=True)", "broken: Skipped: "),
+        ("raise ValueError('two\\nlines')", "broken: ValueError: two lines"),
+        (METHOD.format(name="X") + "X.requires = None", "broken: requires is None"),
+        (METHOD.format(name="X") + "X.requires = {1}", "broken: requires is {1}"),
+    ],
+)
+def test_more_ways_to_be_broken(tmp_path, monkeypatch, source, says):
+    fake_distribution(tmp_path, "odd", {"odd": "odd_mod:X"}, {"odd_mod": source})
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "odd_mod", raising=False)
+    (info,) = [p for p in METHODS.describe() if p.name == "odd"]
+    assert info.status.startswith(says)
+
+
+def test_a_dataset_without_what_the_contract_asks_is_shown_as_broken(tmp_path, monkeypatch, capfd):
+    source = "from slicebench import DatasetAdapter\nclass X(DatasetAdapter):\n    card = '[/oops]'\n"
+    fake_distribution(tmp_path, "odd", {}, {"odd_mod": source})
+    (tmp_path / "odd-1.0.dist-info" / "entry_points.txt").write_text("[slicebench.datasets]\nodd = odd_mod:X\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "odd_mod", raising=False)
+    assert "odd" in listed(capfd, "datasets").out
+    assert "broken: AttributeError" in listed(capfd).out

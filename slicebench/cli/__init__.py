@@ -15,11 +15,14 @@ from slicebench import __version__
 from slicebench.cli.captions import captions_command
 from slicebench.cli.check import check_command
 from slicebench.cli.controls import controls_command
-from slicebench.cli.data import check_data_command, freeze_command
+from slicebench.cli.data import check_data_command, export_command, freeze_command
+from slicebench.cli.discover import discover_command
+from slicebench.cli.evaluate import evaluate_command
 from slicebench.cli.intervene import intervene_command
 from slicebench.cli.leaderboard import build_command
 from slicebench.cli.listing import list_command, show_command
 from slicebench.cli.methods import check_method_command
+from slicebench.cli.new import new_dataset_command, new_method_command
 from slicebench.cli.report import report_command
 from slicebench.cli.run import run_command
 from slicebench.cli.select import select_command
@@ -39,12 +42,15 @@ app = typer.Typer(
 )
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings=SETTINGS)
 leaderboard = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings=SETTINGS)
+new = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings=SETTINGS)
 
 app.command("run")(run_command)
+app.command("discover")(discover_command)
 app.command("list")(list_command)
 app.command("show")(show_command)
 app.command("captions")(captions_command)
 app.command("check-method")(check_method_command)
+app.command("evaluate")(evaluate_command)
 app.command("freeze")(freeze_command)
 app.command("check")(check_command)
 app.command("controls")(controls_command)
@@ -55,8 +61,12 @@ app.command("sparse")(sparse_command)
 app.command("sweep")(sweep_command)
 app.add_typer(data, name="data", help="Local data: what is there, what is missing, how to get it.")
 data.command("check")(check_data_command)
+data.command("export")(export_command)
 app.add_typer(leaderboard, name="leaderboard", help="The committed leaderboard: table and page from its records.")
 leaderboard.command("build")(build_command)
+app.add_typer(new, name="new", help="A package for a method or dataset of your own.")
+new.command("method")(new_method_command)
+new.command("dataset")(new_dataset_command)
 
 
 @data.callback()
@@ -74,6 +84,15 @@ def _leaderboard() -> None:
 
     \b
     slicebench leaderboard build
+    """
+
+
+@new.callback()
+def _new() -> None:
+    """A package for a method or dataset of your own, which works before anything in it is changed.
+
+    \b
+    slicebench new method my_method
     """
 
 
@@ -102,14 +121,18 @@ def _root(
     """Which slice-discovery method can be trusted? A benchmark with planted subgroups.
 
     \b
+    slicebench discover predictions.parquet --html report.html      where does your own model fail?
     slicebench run                           the quick suite: about two minutes on two cores
     slicebench run --method domino           one method on it
     slicebench show runs/quick               the table again
     slicebench report runs/quick             the run as one page, with pictures
     slicebench captions --problem scenes-correlation    a close look at a method's captions
     slicebench list                          methods, datasets, encoders, decoders and suites
+    slicebench new method my_method          a package for a method of your own, with tests and CI
     slicebench check-method mine:MyMethod    does a new method keep the contract?
     slicebench data check celeba             is a dataset there, and how to get it
+    slicebench data export scenes-rare --out scenes     a problem without its truth, for other tools
+    slicebench evaluate --problem scenes-rare --scores scores.parquet     ... and what they found, ranked
     slicebench freeze --suite real           built problems to hand on, without raw data
     slicebench sweep --dataset scenes --param ratio=1,2,4,8    does a score follow the plant?
     slicebench controls                      how often a method finds something where there is nothing

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from slicebench.board import ControlBoard
     from slicebench.gate import Verdict
     from slicebench.leaderboard.settings import Tolerances
+    from slicebench.leaderboard.store import LeaderboardStore
     from slicebench.store import Run
     from slicebench.suite import Suite
 
@@ -66,6 +67,8 @@ def check_command(
     tolerances = load_tolerances(leaderboard)
     found = None
     if run is not None or (controls is None and timings is None):
+        if run is None and not update:
+            _baseline(leaderboard, _golden_suite(leaderboard, tolerances))  # there is none: said before a minute's work
         found = _loaded(run, tuple(method or ())) if run else _golden(leaderboard, tolerances, method, out, jobs)
     if update:
         _update(leaderboard, tolerances, found, controls, timings, str(reason))
@@ -130,18 +133,22 @@ def _golden_suite(root: Path, tolerances: Tolerances) -> Suite:
     return load_suite(str(root / asked) if asked.endswith(".toml") else asked)
 
 
+def _baseline(root: Path, suite: Suite) -> LeaderboardStore:
+    from slicebench.leaderboard.store import LeaderboardStore
+
+    return LeaderboardStore(root / suite.name)
+
+
 def _verdicts(
     root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None
 ) -> list[Verdict]:
     from slicebench.gate import check_controls, check_scores, check_times
-    from slicebench.leaderboard.store import LeaderboardStore
     from slicebench.outcomes import RunOutcomes
     from slicebench.timing import load_ratios
 
     verdicts: list[Verdict] = []
     if found is not None:
-        baseline = LeaderboardStore(root / found.suite.name)
-        verdicts += check_scores(RunOutcomes(found.store, found.cells), baseline, tolerances)
+        verdicts += check_scores(RunOutcomes(found.store, found.cells), _baseline(root, found.suite), tolerances)
     if controls is not None:
         verdicts += check_controls(_read_controls(controls), tolerances)
     if timings is not None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from slicebench.cli.options import AsJson, Location, parsed_location
 from slicebench.cli.printing import print_results
+
+if TYPE_CHECKING:
+    from slicebench.registry import Registry
 
 
 class Kind(StrEnum):
@@ -33,7 +37,10 @@ def list_command(
     slicebench list
     slicebench list datasets                 what is planted, how much of it, where the data are expected
     slicebench list methods --json
+    SLICEBENCH_PLUGINS=off slicebench list   no code but slicebench's own is loaded
     """
+    if left_out := _left_out():
+        typer.echo(left_out, err=True)
     if kind is Kind.datasets and not as_json:
         from slicebench.console import print_datasets
         from slicebench.data_report import describe_datasets
@@ -69,26 +76,49 @@ def show_command(
     print_results(found.store, found.suite, found.cells, as_json=as_json)
 
 
-def _listed(kind: Kind) -> list[dict[str, Any]]:
+def _registries() -> dict[Kind, Registry]:
     from slicebench.decoding import DECODERS
     from slicebench.encoders import ENCODERS
     from slicebench.generation import GENERATORS
     from slicebench.interventions import INTERVENTIONS
-    from slicebench.registry import METHODS
+    from slicebench.registry import DATASETS, METHODS
 
-    registries = {
+    return {
         Kind.methods: METHODS,
+        Kind.datasets: DATASETS,
         Kind.encoders: ENCODERS,
         Kind.decoders: DECODERS,
         Kind.interventions: INTERVENTIONS,
         Kind.generators: GENERATORS,
     }
+
+
+def _left_out() -> str:
+    """What `$SLICEBENCH_PLUGINS` leaves out, in a sentence; empty if it is not set."""
+    from slicebench.plugins import normalised, setting
+    from slicebench.registry import distribution_of
+
+    admitted = setting()
+    if admitted.allowed is None:
+        return ""
+    registries = _registries().values()
+    ignored = Counter(distribution_of(e) for registry in registries for e in registry.ignored())
+    there = {normalised(distribution_of(e)) for registry in registries for e in registry.entries()}
+    lists = {
+        "loaded": ["slicebench", *sorted(admitted.allowed & there)],
+        "left out": [f"{name} ({count})" for name, count in sorted(ignored.items())],
+        "not installed": sorted(admitted.allowed - there),
+    }
+    return f"{admitted}: plugins " + "; ".join(f"{what}: {', '.join(names)}" for what, names in lists.items() if names)
+
+
+def _listed(kind: Kind) -> list[dict[str, Any]]:
     if kind is Kind.datasets:
         from slicebench.data_report import describe_datasets
 
         return [{"description": item.get("title", ""), **item} for item in describe_datasets()]
-    if kind in registries:
-        return [info.as_dict() for info in registries[kind].describe()]
+    if kind is not Kind.suites:
+        return [info.as_dict() for info in _registries()[kind].describe()]
     from slicebench.suite import load_suite, suite_names
 
     described = {name: load_suite(name).description for name in suite_names()}

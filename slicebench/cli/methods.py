@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from collections import Counter
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from slicebench.cli.options import AsJson
-from slicebench.errors import ConfigError
+from slicebench.errors import ConfigError, PluginError, did_you_mean
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from slicebench.method import SliceMethod
+
+EXPECTED = "expected module:Class, as my_module:MyMethod, importable from here or installed"
 
 
 def check_method_command(
@@ -30,31 +37,79 @@ def check_method_command(
 
     from slicebench.testing import check_method
 
-    results = check_method(_method_class(method))
+    checked = _method_class(method)
+    with redirect_stdout(sys.stderr):  # what a method prints is no result of ours
+        results = check_method(checked)
+    counts = Counter(result.status for result in results)
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=1))
     else:
         for result in results:
             typer.echo(f"{result.status:<8}{result.name}" + (f": {result.message}" if result.message else ""))
-    if any(result.status == "failed" for result in results):
+        typer.echo(f"{method}: " + ", ".join(f"{counts[s]} {s}" for s in ("passed", "failed", "skipped") if counts[s]))
+    if counts["failed"]:
         raise typer.Exit(1)
 
 
 def _method_class(name: str) -> type[SliceMethod]:
     """Class of a registered name, or of module:Class, also from the current folder."""
-    from importlib import import_module
-
     from slicebench.method import SliceMethod
     from slicebench.registry import METHODS
 
     if ":" not in name:
         return METHODS.load(name)
-    module, _, attribute = name.partition(":")
+    module_name, _, attribute = name.partition(":")
+    if not (all(part.isidentifier() for part in module_name.split(".")) and attribute.isidentifier()):
+        raise ConfigError(f"{name!r} names no class: {EXPECTED}")
+    module = _imported(module_name)
+    found = getattr(module, attribute, None)
+    if found is None:
+        raise ConfigError(f"{module_name} has no {attribute!r}; {did_you_mean(attribute, _methods_in(module))}")
+    if not (isinstance(found, type) and issubclass(found, SliceMethod)):
+        what = f"the class {found.__name__}" if isinstance(found, type) else f"an instance of {type(found).__name__}"
+        raise ConfigError(f"{name!r} is {what}, not a subclass of slicebench.SliceMethod")
+    return found
+
+
+def _imported(name: str) -> ModuleType:
+    """Module of the current folder, or an installed one; whatever a stranger's module does on import becomes one message."""
+    from importlib import import_module
+
+    from slicebench.plugins import setting
+
+    if setting().allowed is not None:
+        raise PluginError(
+            f"{setting()} loads no module by its name; unset it to check {name}, or check a registered name"
+        )
     sys.path.insert(0, str(Path.cwd()))
     try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"cannot import {name!r}: {error}; expected module:Class") from error
-    if not (isinstance(found, type) and issubclass(found, SliceMethod)):
-        raise ConfigError(f"{name!r} is not a subclass of slicebench.SliceMethod")
-    return found
+        with redirect_stdout(sys.stderr):
+            return import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in _prefixes(name):
+            raise ConfigError(
+                f"there is no module {error.name!r}, neither in {Path.cwd()} nor installed; {EXPECTED}"
+            ) from error
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(
+            f"cannot import {name}: it raised {said} ({frames[-1].filename}:{frames[-1].lineno})"
+        ) from error
+
+
+def _prefixes(name: str) -> set[str]:
+    """The module and the packages it lies in."""
+    parts = name.split(".")
+    return {".".join(parts[: i + 1]) for i in range(len(parts))}
+
+
+def _methods_in(module: ModuleType) -> list[str]:
+    """Names of the methods that a module defines."""
+    from slicebench.method import SliceMethod
+
+    def is_method(value: Any) -> bool:
+        return isinstance(value, type) and issubclass(value, SliceMethod) and value.__module__ == module.__name__
+
+    return [name for name, value in vars(module).items() if is_method(value)]

@@ -8,6 +8,8 @@ from slicebench.console.board import print_board
 from slicebench.console.captions import print_captions
 from slicebench.console.checks import print_controls, print_verdicts
 from slicebench.console.data import print_data_report, print_datasets
+from slicebench.console.discover import print_findings
+from slicebench.console.evaluations import print_evaluation
 from slicebench.console.interventions import print_interventions
 from slicebench.console.plans import print_plan
 from slicebench.console.progress import ProgressReport
@@ -21,6 +23,8 @@ __all__ = [
     "print_controls",
     "print_data_report",
     "print_datasets",
+    "print_evaluation",
+    "print_findings",
     "print_interventions",
     "print_plan",
     "print_sparse",

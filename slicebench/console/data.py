@@ -26,7 +26,7 @@ def print_datasets(datasets: Sequence[Mapping[str, Any]], console: Console | Non
         table.add_column(column, overflow="fold")
     for item in datasets:
         if item["status"] != "ok" or "title" not in item:
-            table.add_row(item["name"], *[""] * 6, item["status"])
+            table.add_row(*map(Text, (item["name"], *[""] * 6, item["status"])))
             continue
         ready = "yes" if item["ready"] else "no"
         place = item["expected"] or (item["obtain"] or "generated")

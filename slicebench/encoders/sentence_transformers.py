@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,13 +85,14 @@ class SentenceTransformers(Encoder):
             raise ConfigError(
                 f"encoder 'sentence-transformers:{self.argument}' needs the extra 'text': pip install 'slicebench[text]'"
             )
-        from sentence_transformers import SentenceTransformer
-
         name = self.argument or ""
         folder = _folder_of(name)
+        _refuse_code(Path(folder))
+        from sentence_transformers import SentenceTransformer
+
         try:
             with quick_hub(), quietly():
-                return SentenceTransformer(folder, device=device()).eval()
+                return SentenceTransformer(folder, device=device(), trust_remote_code=False).eval()
         except Exception as error:
             raise StorageError(
                 f"the sentence encoder {name!r} is not on this machine and cannot be fetched ({type(error).__name__}: "
@@ -109,3 +111,18 @@ def _folder_of(name: str) -> str:
     if spec is None or spec.origin is None:
         raise ConfigError(f"the package {name} is not installed: pip install {name}")
     return str(Path(spec.origin).parent / "model")
+
+
+def _refuse_code(folder: Path) -> None:
+    """Raise `StorageError` for a folder whose modules are not sentence-transformers' own: before 6.0 it ran them unasked."""
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # no folder, or none of a model: the reader says so
+    named = [str(part.get("type")) for part in modules if isinstance(part, dict)] if isinstance(modules, list) else []
+    foreign = [kind for kind in named if not kind.startswith("sentence_transformers.")]
+    if foreign:
+        raise StorageError(
+            f"{folder / 'modules.json'} names {foreign[0]}, which is code of the model's own and is not run; expected modules of "
+            "sentence_transformers"
+        )

@@ -29,7 +29,7 @@ def leaderboard_board(root: Path) -> Board:
 def build(root: Path, board: Board | None = None) -> dict[str, str]:
     """Text of each generated file, by its name; `board` is that of `root`, if it has been made."""
     board = board or leaderboard_board(root)
-    return {"README.md": _readme(board, load_updates(root)), "index.html": render(board)}
+    return {"README.md": _readme(root, board, load_updates(root)), "index.html": render(board)}
 
 
 def differing(root: Path, built: dict[str, str]) -> list[str]:
@@ -41,7 +41,7 @@ def differing(root: Path, built: dict[str, str]) -> list[str]:
     ]
 
 
-def _readme(board: Board, updates: Sequence[Update]) -> str:
+def _readme(root: Path, board: Board, updates: Sequence[Update]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(  # noqa: S701 - Markdown, not HTML
@@ -52,5 +52,6 @@ def _readme(board: Board, updates: Sequence[Update]) -> str:
     )
     tables = (methods_table, pairs_table, scores_table, captions_table, controls_table, probability)
     template = environment.get_template("readme.md.j2")
-    text = template.render(board=board, updates=updates, **{table.__name__: table for table in tables})
+    linked = (root.resolve().parent / "docs" / "statistics.md").exists()  # not so in a plugin's repository
+    text = template.render(board=board, updates=updates, linked=linked, **{table.__name__: table for table in tables})
     return re.sub("\n{3,}", "\n\n", text).rstrip() + "\n"

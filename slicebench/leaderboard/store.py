@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slicebench.cache import write_text
 from slicebench.errors import StorageError
+from slicebench.locations import read_bytes
 from slicebench.record import Record
 from slicebench.store import ProblemFacts, TestTruth, read_arrays, write_arrays
 from slicebench.suite import Suite  # noqa: TC001 - pydantic reads it at run time
@@ -211,7 +212,8 @@ def _rounded(value: Any) -> Any:
 def _read_header(path: Path) -> _Header:
     if not path.is_file():
         raise StorageError(
-            f"{path.parent} is no leaderboard: it has no {path.name}; `slicebench check --update` makes one"
+            f"{path.parent} is no leaderboard: it has no {path.name}; "
+            '`slicebench check --update --reason "first baseline"` makes one'
         )
     try:
         header = _Header.model_validate_json(path.read_text(encoding="utf-8"))
@@ -223,8 +225,12 @@ def _read_header(path: Path) -> _Header:
 
 
 def _read_lines(path: Path) -> list[Record]:
+    try:
+        lines = read_bytes(path).decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error}; {RESTORE}") from error
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         try:
             records.append(Record.model_validate_json(line))
         except ValidationError as error:

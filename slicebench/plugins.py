@@ -1,0 +1,51 @@
+"""`$SLICEBENCH_PLUGINS`: whose plugins are loaded. slicebench's own are always; worker processes inherit the setting.
+
+unset, "on"            every installed distribution's
+"off"                  no one else's
+"name,other-name"      those of these distributions, besides slicebench's own
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+VARIABLE = "SLICEBENCH_PLUGINS"
+OURS = "slicebench"
+
+
+@dataclass(frozen=True)
+class PluginSetting:
+    """What the variable says: `allowed` are normalised names of distributions, None for all of them."""
+
+    text: str
+    allowed: frozenset[str] | None
+
+    def admits(self, distribution: str) -> bool:
+        """Whether plugins of `distribution` may be loaded."""
+        return distribution == OURS or self.allowed is None or normalised(distribution) in self.allowed
+
+    def __str__(self) -> str:
+        return f"{VARIABLE}={self.text}"
+
+
+def setting() -> PluginSetting:
+    """Read the variable as it is now.
+
+    >>> import os; os.environ["SLICEBENCH_PLUGINS"] = "Their_Methods, others"
+    >>> setting().admits("their-methods"), setting().admits("slicebench"), setting().admits("strangers")
+    (True, True, False)
+    >>> del os.environ["SLICEBENCH_PLUGINS"]
+    """
+    text = os.environ.get(VARIABLE, "").strip()
+    if text.lower() in ("", "on"):
+        return PluginSetting(text, None)
+    if text.lower() == "off":
+        return PluginSetting(text, frozenset())
+    return PluginSetting(text, frozenset(normalised(name) for name in text.split(",") if name.strip()))
+
+
+def normalised(distribution: str) -> str:
+    """Name of a distribution as installers compare it: lower case, runs of "-", "_" and "." one hyphen."""
+    return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
