@@ -43,6 +43,7 @@ class Part:
 
         if not len(frame):
             raise DataError(f"the {name} has no rows; expected one per example")
+        refuse_repeated(frame, name)
         self.frame, self.name = frame.reset_index(drop=True), name
         self.table = pd.DataFrame(index=self.frame.index)
 
@@ -136,6 +137,13 @@ class Part:
             raise DataError(f"probs names {len(names)} columns for {len(classes)} classes ({listed})")
         values = np.stack([self.numbers(name) for name in names], axis=1)
         return probs_of(f"probs of the {self.name}", values, len(values))
+
+
+def refuse_repeated(frame: pd.DataFrame, name: str) -> None:
+    """Raise `DataError` if two columns of a table have one name."""
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise DataError(f"the {name} has the column {repeated[0]!r} more than once; rename one of them")
 
 
 def _stacked(where: str, column: pd.Series[Any]) -> NDArray[np.float32]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.errors import DataError, did_you_mean
 from slicebench.own_data import problem_from_arrays, split_names, split_positions
+from slicebench.own_part import refuse_repeated
 from slicebench.validation import array_of
 
 if TYPE_CHECKING:
@@ -58,12 +60,17 @@ def problem_from_frame(
     )
 
 
+MOST_WORDS = 1000
+"""Categories of a column that describes examples; each is a dimension of the embedding."""
+
+
 class _Columns:
     """Columns of a table by name, or an error with near names."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         if not len(frame):
             raise DataError("the table has no rows; expected one per example")
+        refuse_repeated(frame, "table")
         self.frame = frame
 
     def get(self, name: str) -> pd.Series[Any]:
@@ -118,17 +125,44 @@ def _embeddings(
 
 
 def described(frame: pd.DataFrame, features: Sequence[str], train: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Columns as vectors, shape (n, d): numbers standardised and words one-hot, as the rows `train` have them."""
+    """Columns as vectors, shape (n, d): numbers standardised and words one-hot, as the rows `train` have them.
+
+    Raises
+    ------
+    DataError
+        for a number that is not finite, and a column of neither numbers nor words, or of more than `MOST_WORDS` of them.
+
+    """
+    import pandas as pd
     from sklearn.compose import make_column_transformer
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    table = frame[[*features]]
-    numbers = [name for name in features if table[name].dtype.kind in "iufb"]
+    table = pd.DataFrame({name: _feature(frame[name], name) for name in features})
+    numbers = [name for name in features if table[name].dtype.kind == "f"]
     words = [name for name in features if name not in numbers]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     maker = make_column_transformer((StandardScaler(), numbers), (one_hot, words))
     made: NDArray[np.float32] = maker.fit(table.iloc[train]).transform(table).astype(np.float32)
     return made
+
+
+def _feature(column: pd.Series[Any], name: str) -> NDArray[Any]:
+    """Column as finite float64, or as words."""
+    from pandas.api.types import is_numeric_dtype
+
+    if is_numeric_dtype(column) and column.dtype.kind != "c":
+        return array_of(f"column {name!r}", column.to_numpy(np.float64, na_value=np.nan), np.float64, 1)
+    bad = [not isinstance(value, str | int | float | date) for value in column.tolist()]
+    if any(bad):
+        row = bad.index(True)
+        raise DataError(
+            f"column {name!r} holds a {type(column.iloc[row]).__name__} at row {row}; expected numbers or words to describe an "
+            "example by"
+        )
+    words = column.astype(str).to_numpy(dtype=str)
+    if len(np.unique(words)) > MOST_WORDS:
+        raise DataError(f"column {name!r} holds more than {MOST_WORDS:,} different words; expected a category")
+    return words
 
 
 def _groups(columns: _Columns, groups: Sequence[str] | Mapping[str, tuple[str, Any]]) -> dict[str, NDArray[np.bool_]]:

@@ -270,6 +270,10 @@ def test_captions_say_what_a_slice_shows():
         (lambda t: t.assign(probs=[[0.5, 0.9]] * len(t)), {}, DataError, "sums to 1.4"),
         (lambda t: t.assign(probs=[[0.5, 0.3, 0.2]] * len(t)), {}, ConfigError, "3 numbers for 2 classes"),
         (lambda t: t.assign(correct="perhaps"), {}, DataError, "expected true or false"),
+        (lambda t: pd.concat([t, t[["label"]]], axis=1), {}, DataError, "the column 'label' more than once"),
+        (lambda t: t.assign(x=[[1]] * len(t)), {"features": ["x"]}, DataError, "holds a list at row 0"),
+        (lambda t: t.assign(x=1j), {"features": ["x"]}, DataError, "holds a complex at row 0"),
+        (lambda t: t.assign(x=np.inf), {"features": ["x"]}, DataError, "is inf at row 0"),
         (lambda t: t.assign(split="nowhere"), {}, DataError, "splits holds 'nowhere'"),
         (lambda t: t, {"captions": ["a", "a"], "encoder": "nano-clip"}, DataError, "embeds captions in|vocabulary"),
     ],
@@ -290,6 +294,12 @@ def test_no_errors_or_nothing_but(outcome):
     assert "there is nothing to find" in found.notes[0] or "no part of them is worse" in found.notes[0]
     assert "No slice stands up" in found.to_html()
     assert "No slice stands up" in found._repr_html_()
+
+
+def test_words_without_end_are_no_description():
+    table = predictions(1200).drop(columns="embedding")
+    with pytest.raises(DataError, match="more than 1,000 different words"):
+        discover(table, features=["id"])
 
 
 def test_a_method_of_a_stranger_may_fail():

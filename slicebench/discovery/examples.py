@@ -80,7 +80,7 @@ def examples_of(
     found = resolved(columns, table)
     y, predicted, names = _classes(table, found)
     n = len(table.frame)
-    probs = None if found.probs is None else _probabilities(table, found.probs, names)
+    probs = None if found.probs is None or y is None else _probabilities(table, found.probs, names)
     if predicted is None and probs is not None:
         predicted = probs.argmax(axis=1)
     told = None if found.split is None else table.column(found.split).astype(str).to_numpy(dtype=str)
@@ -93,7 +93,7 @@ def examples_of(
     problem = problem_from_arrays(
         embeddings=rows,
         labels=y,
-        probs=probs if y is not None else None,
+        probs=probs,
         predictions=predicted if y is not None and found.prediction is not None else None,
         correct=None if found.correct is None else _booleans(table, found.correct),
         losses=None if found.loss is None else table.numbers(found.loss),
