@@ -44,9 +44,7 @@ def problem_from_arrays(
     provenance: Provenance | None = None,
 ) -> Problem:
     """Problem of n examples; see `Problem.from_arrays`."""
-    rows = np.asarray(embeddings, dtype=np.float32)
-    if rows.ndim != 2:
-        raise DataError(f"embeddings has shape {rows.shape}; expected (n, d)")
+    rows: NDArray[np.float32] = array_of("embeddings", embeddings, np.float32, 2)
     n = len(rows)
     names = ids_of("ids", np.arange(n) if ids is None else np.asarray(ids))
     y = None if labels is None else labels_of("labels", labels, n)

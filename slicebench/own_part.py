@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CHUNK = 4096
 """Vectors that are read together."""
+MOST_WORDS = 1000
+"""Categories of a column that describes examples; each is a dimension of the embedding."""
 
 
 class Part:
@@ -59,7 +62,7 @@ class Part:
             return
         row = int(np.argmax(bad))
         value = self.frame[column].iloc[row]
-        said = "has no value" if pd.isna(value) or not str(value).strip() else f"is {str(value)!r}"
+        said = "has no value" if np.all(pd.isna(value)) or not str(value).strip() else f"is {str(value)[:100]!r}"
         raise DataError(f"{self.where(column)} {said} at row {row} ({int(bad.sum())} such rows); {advice}")
 
     def column(self, name: str, advice: str = "drop or fill such rows") -> pd.Series[Any]:
@@ -77,7 +80,7 @@ class Part:
         """Column of finite numbers."""
         column = self.column(name)
         numbers: NDArray[np.float64] = array_of(
-            self.where(name), column.to_numpy(np.float64) if _numeric(column) else column, np.float64, 1
+            self.where(name), column.to_numpy(np.float64) if _numeric(column) else column.to_numpy(), np.float64, 1
         )
         return numbers
 
@@ -92,10 +95,17 @@ class Part:
         vectors: NDArray[np.float32] = array_of(self.where(name), _stacked(self.where(name), column), np.float32, 2)
         return vectors
 
-    def feature(self, name: str) -> NDArray[np.float64] | pd.Series[Any]:
-        """Column of finite numbers as float64, any other as words."""
+    def feature(self, name: str) -> NDArray[Any]:
+        """Column of finite numbers as float64, any other as words, of which there may be `MOST_WORDS`."""
         column = self.column(name)
-        return self.numbers(name) if _numeric(column) else column.astype(str)
+        if _numeric(column):
+            return self.numbers(name)
+        bad = np.array([not isinstance(value, str | int | float | date) for value in column.tolist()])
+        self.refuse(name, bad, "expected numbers or words to describe an example by")
+        words: NDArray[Any] = column.astype(str).to_numpy(dtype=object)
+        if len(set(words)) > MOST_WORDS:
+            raise DataError(f"{self.where(name)} holds more than {MOST_WORDS:,} different words; expected a category")
+        return words
 
     def ids(self, name: str) -> NDArray[np.str_]:
         """Column of distinct ids."""
@@ -127,7 +137,7 @@ class Part:
         """Raise `DataError` for a word that is no class."""
         unknown = (~words.isin([*map(str, classes)]) & ~words.isna()).to_numpy(dtype=bool)
         listed = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
-        self.refuse(name, unknown, f"the examples of known truth have the classes {listed}")
+        self.refuse(name, unknown, f"expected one of the classes {listed}")
 
     def probabilities(self, probs: Sequence[str] | str, classes: Classes) -> NDArray[np.float32]:
         """Columns named one by one in the order of `classes`, or by a prefix, shape (n, C)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicebench.cache import write_atomically
 from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.strangers import opened, read_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,16 +45,15 @@ def read_frame(path: str | Path, *, as_written: Sequence[str] = ()) -> pd.DataFr
 
 
 def _parquet(file: Path, _: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.read_parquet(file)
+    return read_parquet(file)
 
 
 def _separated(separator: str) -> Callable[[Path, Sequence[str]], pd.DataFrame]:
     def read(file: Path, as_written: Sequence[str]) -> pd.DataFrame:
         import pandas as pd
 
-        return pd.read_csv(file, sep=separator, dtype=dict.fromkeys(as_written, "str"), encoding="utf-8-sig")
+        with opened(file) as source:
+            return pd.read_csv(source, sep=separator, dtype=dict.fromkeys(as_written, "str"), encoding="utf-8-sig")
 
     return read
 

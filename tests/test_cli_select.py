@@ -120,7 +120,7 @@ def test_embeddings_from_files_are_those_of_the_column(cli, tmp_path):
         ((*BOTH, "--out", "known.parquet/next.csv"), "cannot write known.parquet/next.csv"),
         ((*BOTH, "--embeddings", "a.npy"), "give both"),
         (("--pool", "pool.parquet", "--embeddings", "a.npy"), "--embeddings belongs to --data"),
-        ((*BOTH, "--embeddings", "a.npy", "--pool-embeddings", "b.npy"), "cannot read the embeddings a.npy"),
+        ((*BOTH, "--embeddings", "a.npy", "--pool-embeddings", "b.npy"), "cannot read a.npy"),
         ((*BOTH, "--embedding", "embedding", "--pool-embeddings", "b.npy"), "choose one of them"),
         (("--data", "known.parquet", "--pool", "known.parquet"), "an id of the data table too"),
     ],

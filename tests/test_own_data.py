@@ -159,7 +159,7 @@ def test_a_table_with_vectors_probabilities_and_a_group_by_value(frame, tmp_path
         ({"groups": "weak"}, "groups is the string 'weak'"),
         ({"groups": {"at sea": ("place", "see")}}, "group 'at sea': no row has 'see' in column 'place'"),
         ({"probs": ["p_cat"]}, r"probs names 1 columns for 2 classes \(cat, dog\)"),
-        ({"probs": None, "prediction": "place"}, "column 'place' is 'sea' at row 0; expected one of cat, dog"),
+        ({"probs": None, "prediction": "place"}, "column 'place' of the table is 'sea' at row 0"),
     ],
 )
 def test_columns_that_do_not_fit_are_named(frame, columns, message):
@@ -170,7 +170,7 @@ def test_columns_that_do_not_fit_are_named(frame, columns, message):
 
 def test_missing_values_are_named(frame):
     frame.loc[7, "animal"] = None
-    with pytest.raises(DataError, match=r"column 'animal' has no value at row 7 \(1 such rows\)"):
+    with pytest.raises(DataError, match=r"column 'animal' of the table has no value at row 7 \(1 such rows\)"):
         Problem.from_frame(frame, label="animal", probs="p_", embedding="vector")
     with pytest.raises(DataError, match="the table has no rows"):
         Problem.from_frame(frame.iloc[:0], label="animal", probs="p_", embedding="vector")
@@ -178,7 +178,7 @@ def test_missing_values_are_named(frame):
 
 def test_vectors_of_different_lengths_are_named(frame):
     frame.at[4, "vector"] = [1.0, 2.0]
-    with pytest.raises(DataError, match="column 'vector' has 2 numbers at row 4, 5 at row 0"):
+    with pytest.raises(DataError, match="column 'vector' of the table is not a rectangular array"):
         Problem.from_frame(frame, label="animal", probs="p_", embedding="vector")
 
 

@@ -188,7 +188,7 @@ def test_ids_are_row_numbers_where_the_pool_has_none(data, pool):
 def test_class_names_may_hold_braces(data, pool):
     swap = {"cat": "{cat}", "dog": "{0}"}
     braced = data.assign(label=data["label"].map(swap), prediction=data["prediction"].map(swap))
-    with pytest.raises(DataError, match=r"is '(cat|dog)' at row \d+ .* have the classes \{0\}, \{cat\}"):
+    with pytest.raises(DataError, match=r"is '(cat|dog)' at row \d+ .* one of the classes \{0\}, \{cat\}"):
         select(braced, pool)
 
 
@@ -208,7 +208,7 @@ NAN = np.full(8, np.nan, dtype=np.float32)
         ({}, {"probs": "q_"}, DataError, "the data table has no column 'q_cat'"),
         ({}, {"probs": ["p_cat"]}, DataError, "probs names 1 columns for 2 classes"),
         ({}, {"features": ["x0"], "embedding": "embedding"}, ConfigError, "say either"),
-        ({"label": "owl"}, {}, DataError, "'label' of the pool table is 'owl' at row 0 .* have the classes cat, dog"),
+        ({"label": "owl"}, {}, DataError, "'label' of the pool table is 'owl' at row 0 .* expected one of the classes cat, dog"),
         ({"prediction": "owl"}, {}, DataError, "'prediction' of the pool table is 'owl' at row 0"),
         ({"prediction": None}, {}, DataError, "'prediction' of the pool table has no value at row 0"),
         ({"id": "2-1"}, {}, DataError, "'id' of the pool table '2-1' stands at rows 0 and 1"),

@@ -109,17 +109,13 @@ def select_command(
 
 def _read(path: Path, embeddings: Path | None) -> pd.DataFrame:
     """Table, with the vectors of a .npy file as its column "embedding"."""
-    import numpy as np
-
+    from slicebench.strangers import mapped_npy
     from slicebench.tables import read_frame
 
     frame = read_frame(path)
     if embeddings is None:
         return frame
-    try:
-        vectors = np.load(embeddings, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"cannot read the embeddings {embeddings}: {error}; expected a .npy file of numbers") from error
+    vectors = mapped_npy(embeddings)
     if vectors.ndim != 2 or len(vectors) != len(frame):
         raise DataError(f"{embeddings} has shape {vectors.shape}; expected ({len(frame)}, d), a row for each of {path}")
     return frame.assign(embedding=list(vectors))

@@ -12,6 +12,7 @@ import numpy as np
 from slicebench.cache import content_key
 from slicebench.errors import ConfigError, DataError, StorageError
 from slicebench.own_table import described
+from slicebench.strangers import mapped_npy
 from slicebench.validation import array_of
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def embeddings_of(
     if found.embedding is not None:
         return table.vectors(found.embedding)
     if found.features:
-        return described(table.frame, [table.known(name) for name in found.features], train)
+        return described(table, [table.known(name) for name in found.features], train)
     if isinstance(found.embeddings, str | Path):
         return vectors_in(Path(found.embeddings).expanduser(), len(table.frame))
     if found.embeddings is not None:
@@ -151,8 +152,8 @@ def vectors_in(path: Path, n: int) -> NDArray[np.float32]:
     if path.suffix not in (".npy", ".safetensors"):
         raise ConfigError(f"embeddings {path}: expected a .npy or .safetensors file")
     try:
-        found: Any = np.load(path, mmap_mode="r", allow_pickle=False) if path.suffix == ".npy" else _tensor(path)
-    except (OSError, ValueError, EOFError) as error:
+        found: Any = mapped_npy(path) if path.suffix == ".npy" else _tensor(path)
+    except (OSError, ValueError) as error:
         raise StorageError(f"cannot read the embeddings {path}: {error}") from error
     if getattr(found, "ndim", 0) != 2 or len(found) != n:
         raise DataError(
