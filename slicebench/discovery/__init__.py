@@ -1,7 +1,8 @@
 """Slices of a user's own predictions: found by any method, tested on held-out examples, named, and shown.
 
-`columns` says which column plays which part, `examples` and `inputs` make the table into splits, `search` runs the methods,
-`judging` tests what they return, `rules` and `naming` say what it is about, `findings` holds the result.
+`columns` says which column plays which part, `examples` and `inputs` make the table into splits, `running` asks the methods,
+`judging` tests what they return, `rules` and `naming` say what it is about, `assembling` puts it together, `findings` holds the
+result, and `search` is the way through all of it.
 """
 
 from slicebench.discovery.columns import Columns

@@ -231,7 +231,11 @@ def _is_metadata(column: pd.Series[Any]) -> bool:
     if is_bool_dtype(column):
         return True
     if is_numeric_dtype(column):
-        return column.dtype.kind != "c" and bool(np.isfinite(column.dropna().to_numpy(dtype=np.float64)).all()) and column.nunique() > 1
+        return (
+            column.dtype.kind != "c"
+            and bool(np.isfinite(column.dropna().to_numpy(dtype=np.float64)).all())
+            and column.nunique() > 1
+        )
     try:
         return 1 < column.nunique() <= FEW and all(isinstance(v, str) for v in column.dropna().unique())
     except TypeError:  # lists, images
