@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,17 +119,50 @@ def write_text(path: Location, text: str) -> None:
 
 
 def write_atomically(path: Location, write: Callable[[Path], object]) -> None:
-    """Have `write` fill a temporary file, then move it to `path`, or upload it: readers see all of it or nothing."""
+    """Have `write` fill a temporary file, then move it to `path`, or upload it: readers see all of it or nothing.
+
+    Raises
+    ------
+    StorageError
+        if that cannot be: the disk is full, the folder may not be written to.
+
+    """
     if not isinstance(path, Path):
         write_remotely(path, write)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    from safetensors import SafetensorError
+
     try:
-        write(temporary)
-        temporary.chmod(0o644)  # mkstemp's own mode would lock colleagues out
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp", delete=False
+        ) as held:
+            _lock(held.fileno())  # until it is in its place: see `sweep`
+            temporary = Path(held.name)
+            try:
+                write(temporary)
+                temporary.chmod(0o644)  # the temporary file's own mode would lock colleagues out
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+    except StorageError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def sweep(folder: Path) -> None:
+    """Delete the temporary files below `folder` whose writer was killed; those of a process that is still writing are locked."""
+    for leftover in folder.glob("**/.*.tmp"):
+        with suppress(OSError), leftover.open("rb") as file:
+            _lock(file.fileno())
+            leftover.unlink(missing_ok=True)
+
+
+def _lock(number: int) -> None:
+    """Lock an open file for this process, which its end undoes; `BlockingIOError` if another one has it."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)

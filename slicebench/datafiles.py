@@ -98,8 +98,10 @@ class Place:
     folder: Path
 
     def file(self, pattern: str) -> Path:
-        """First file of the folder that matches `pattern`."""
-        return next(_matches(self.folder, pattern))
+        """First file of the folder that matches `pattern`; `StorageError` if it has gone since the layout was found."""
+        for path in _matches(self.folder, pattern):
+            return path
+        raise StorageError(f"{self.folder} has no {pattern} any more")
 
     def files(self, pattern: str) -> list[Path]:
         """All files of the folder that match `pattern`, sorted."""
@@ -222,11 +224,9 @@ def _has(base: Path, pattern: str) -> bool:
 
 
 def _matches(base: Path, pattern: str) -> Iterator[Path]:
-    """Files or folders of `base` that match; a plain path is not searched for."""
-    if "*" in pattern:
-        yield from base.glob(pattern)
-    elif (base / pattern).exists():
-        yield base / pattern
+    """Files or folders of `base` that match, no pipes or broken links; a plain path is not searched for."""
+    found = base.glob(pattern) if "*" in pattern else iter([base / pattern])
+    yield from (path for path in found if path.is_file() or path.is_dir())
 
 
 def _md5(path: Path) -> str:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from slicebench.errors import ConfigError, did_you_mean
+from slicebench.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Document = TypeVar("Document", bound=BaseModel)
+DEEPEST = 100
+"""Dots in a key: `tomllib` takes memory that grows with their square."""
 Location = tuple[str | int, ...]
 
 
@@ -35,8 +38,8 @@ def document_text(name_or_path: str, folder: str, what: str) -> tuple[str, str]:
     """
     if name_or_path.endswith(".toml"):
         try:
-            return Path(name_or_path).read_text(encoding="utf-8"), name_or_path
-        except (OSError, UnicodeDecodeError) as error:
+            return read_bytes(Path(name_or_path)).decode("utf-8"), name_or_path
+        except (OSError, ValueError) as error:  # ValueError: a null character in the name, or no UTF-8
             raise ConfigError(f"cannot read the {what} {name_or_path}: {error}") from error
     known = packaged_names(folder)
     if name_or_path not in known:
@@ -56,10 +59,14 @@ def parsed(
         naming `where`, every bad key and what was expected.
 
     """
+    if any(line.partition("=")[0].count(".") > DEEPEST for line in text.splitlines()):
+        raise ConfigError(f"{where} is nested too deeply to be a {what}")
     try:
         return kind.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not valid TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{where} is nested too deeply to be a {what}") from None
     except ValidationError as error:
         lines = [f"  {_expectation(dict(e), what, known)}" for e in error.errors()]
         raise ConfigError(f"{where} is not a {what}:\n" + "\n".join(lines)) from error

@@ -13,7 +13,7 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait  # noqa: A004 - pebble's own on every Python
 from contextlib import contextmanager
 from functools import partial
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
 from slicebench.errors import SlicebenchError
@@ -117,6 +117,7 @@ class LocalExecutor(Engine):
         )
         manager: Any = self._pool._pool_manager  # noqa: SLF001
         manager.find_expired_task = partial(_find_patiently, manager.find_expired_task)
+        manager.task_manager.timeout = _ran_out
 
     @property
     def width(self) -> int:
@@ -193,6 +194,15 @@ def _find_patiently(find: Callable[[int], T], worker: int) -> T:
         except (LookupError, BrokenProcessPool):
             sleep(0.02)
     return find(worker)
+
+
+def _ran_out(task: Any) -> bool:
+    """Whether a task is past its time limit. Pebble asks the wall clock: when that is set, it ends too soon, or never."""
+    if not (task.timeout and task.started):
+        return False
+    if not hasattr(task, "begun"):
+        task.begun = monotonic()
+    return bool(monotonic() - task.begun > task.timeout)
 
 
 def as_they_end(tasks: dict[Future[T], K]) -> Iterator[tuple[K, Future[T]]]:

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slicebench.cache import cache_dir
+from slicebench.cache import cache_dir, content_key
 from slicebench.errors import DataError, StorageError
 from slicebench.frozen_files import (
+    as_stamped,
     ids_from_bytes,
     ids_to_bytes,
     intact,
@@ -32,6 +33,7 @@ from slicebench.frozen_files import (
     read_inputs,
     read_table,
     read_text,
+    stamp,
     write_arrays,
     write_inputs,
 )
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from slicebench.split import Inputs
 
 FORMAT_VERSION = 3
+HEADER = "problem.json"
 HALVED_BYTES = 2**26
 """Larger embeddings are saved as they are, so that they can be mapped; half of them would be a copy in every process."""
 _ARRAYS = ("embeddings", "losses", "labels", "probs", "correct")
@@ -76,26 +79,70 @@ class Header(BaseModel):
     recipe: dict[str, Any] | None
     inputs_are_embeddings: bool
     files: dict[str, str] | None = None
-    """SHA-256 of every other file; noted where a problem is uploaded."""
+    """What `stamp` says of every other file, and the digest of this one without `files`; None in what older versions wrote."""
 
 
 def save_problem(problem: Problem, folder: Path) -> None:
-    """Write `problem` to `folder`, which appears complete or not at all; an existing one is left as it is."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    """Write `problem` to `folder`, which appears complete or not at all; an existing one is left as it is.
+
+    Raises
+    ------
+    StorageError
+        if it cannot be written.
+
+    """
+    from safetensors import SafetensorError
+
+    building = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         (building / "data").mkdir()
         (building / "truth").mkdir()
         for name, split in _splits(problem).items():
             _save_split(split, building / "data", name)
         _save_captions(problem.data.captions, building / "data")
         _save_truth(problem.truth, building / "truth")
-        described = _header(problem).model_dump_json(indent=1, exclude={"files"})
-        (building / "problem.json").write_text(described, encoding="utf-8")
+        write_header(building, _header(problem))
         building.chmod(0o755)
         move_problem(building, folder)
+    except StorageError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise StorageError(
+            f"cannot write the problem to {folder}: {getattr(error, 'strerror', None) or error}"
+        ) from error
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        if building is not None:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def write_header(folder: Path, header: Header) -> None:
+    """Write `problem.json`, with what tells damaged files, beside the files of a problem."""
+    files = {p.relative_to(folder).as_posix(): stamp(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    described = header.model_copy(update={"files": files | {HEADER: _own_digest(header.model_dump(mode="json"))}})
+    (folder / HEADER).write_text(described.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _own_digest(described: dict[str, Any]) -> str:
+    """SHA-256 of the content of `problem.json` but for `files`, however it is set."""
+    return content_key({key: value for key, value in described.items() if key != "files"})
+
+
+def check_problem(folder: Path) -> None:
+    """Raise `StorageError` unless the files in `folder` are those that were saved.
+
+    Of a problem that was saved by an older version, which noted no digests, all is read and has to fit together.
+    """
+    text = read_text(folder / HEADER)
+    files = parse_header(folder, text).files
+    if files is None:
+        load_audit(folder)
+        load_truth(folder)
+        return
+    for name, said in files.items():
+        if not (said == _own_digest(json.loads(text)) if name == HEADER else as_stamped(folder / name, said)):
+            raise StorageError(f"{folder / name} is not what was saved; get the problem again, or build it again")
 
 
 def without_inputs(problem: Problem) -> Problem:
@@ -133,7 +180,7 @@ def load_header(folder: Location) -> Header:
         if the folder is missing, unreadable or of another format version.
 
     """
-    return parse_header(folder, read_text(folder / "problem.json"))
+    return parse_header(folder, read_text(folder / HEADER))
 
 
 def parse_header(folder: Location, text: str | bytes) -> Header:
@@ -141,7 +188,7 @@ def parse_header(folder: Location, text: str | bytes) -> Header:
     try:
         header = Header.model_validate_json(text)
     except ValidationError as error:
-        raise StorageError(f"{folder / 'problem.json'} is not a problem description: {error}") from error
+        raise StorageError(f"{folder / HEADER} is not a problem description: {error}") from error
     if header.format_version != FORMAT_VERSION:
         raise StorageError(
             f"{folder} has format {header.format_version}, this version reads {FORMAT_VERSION}; rebuild it"
@@ -310,5 +357,5 @@ def move_problem(building: Path, folder: Path) -> None:
     try:
         building.replace(folder)
     except OSError:
-        if not (folder / "problem.json").exists():
+        if not (folder / HEADER).exists():
             raise

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slicebench.errors import StorageError
-from slicebench.frozen import load_header, move_problem, parse_header
-from slicebench.frozen_files import readable
+from slicebench.frozen import HEADER, load_header, move_problem, parse_header
+from slicebench.frozen_files import readable, stamp
 from slicebench.locations import fetch_all, listed, send, send_all
 
 if TYPE_CHECKING:
     from upath import UPath
-
-HEADER = "problem.json"
 
 
 class DamagedError(StorageError):
@@ -70,12 +68,12 @@ def fetch_problem(source: UPath, folder: Path) -> bool:
 def _check(source: UPath, folder: Path, sizes: dict[str, int]) -> None:
     """Raise unless all files are there and are what was uploaded; of a problem that was uploaded by hand only sizes are known."""
     header = parse_header(source, (folder / HEADER).read_bytes())
-    digests = header.files or {}
+    digests = {name: said for name, said in (header.files or {}).items() if name != HEADER}
     needed = {"truth/truth.json", "truth/truth.safetensors", *(f"data/{name}.safetensors" for name in header.splits)}
     for name in sorted(needed | set(digests) | set(sizes)):
         path = folder / name
         whole = path.is_file() and path.stat().st_size == sizes[name]
-        if not whole or (name in digests and _digest(path) != digests[name]):
+        if not whole or (name in digests and digests[name] not in (_digest(path), stamp(path))):
             raise DamagedError(f"{source / name} is missing or not what was uploaded; upload the problem again")
 
 

@@ -50,7 +50,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
                 yield from ((reader.line_num, row) for row in reader)
             else:
                 yield from ((i, json.loads(line)) for i, line in enumerate(file, start=1) if line.strip())
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise StorageError(f"cannot read {path}: {error}; expected UTF-8 with file_name and text") from error
 
 

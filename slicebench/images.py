@@ -8,6 +8,7 @@ only the pages in use take memory.
 from __future__ import annotations
 
 import io
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ import numpy as np
 
 from slicebench.cache import cache_dir, content_key, write_atomically
 from slicebench.errors import StorageError
+from slicebench.locations import read_bytes
 from slicebench.logs import Patience
+from slicebench.strangers import mapped_npy, plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +83,7 @@ class ImageFiles:
         for row, name in enumerate(self.names):
             path = self.folder / name
             try:
-                data = path.read_bytes()
+                data = read_bytes(path)
             except OSError as error:
                 raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
             yield row, str(path), data
@@ -102,7 +105,10 @@ class ParquetImages:
 
     def key(self) -> str:
         """Names, sizes and times of change of the files, column and rows."""
-        stats = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in self.paths]
+        try:
+            stats = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in map(plain_file, self.paths)]
+        except OSError as error:
+            raise StorageError(f"cannot read the images: {error}; fetch them again") from error
         return content_key(stats, self.column, np.asarray(self.rows, dtype=np.int64))
 
     def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
@@ -115,14 +121,14 @@ class ParquetImages:
         first = 0
         for path in self.paths:
             try:
-                for batch in pq.ParquetFile(path).iter_batches(batch_size=CHUNK, columns=[self.column]):
+                for batch in pq.ParquetFile(plain_file(path)).iter_batches(batch_size=CHUNK, columns=[self.column]):
                     for offset in range(len(batch)):
                         if (row := first + offset) in wanted:
                             cell = batch.column(0)[offset].as_py()
                             data = cell["bytes"] if isinstance(cell, dict) else cell
                             yield from ((position, f"{path} row {row}", data) for position in wanted[row])
                     first += len(batch)
-            except (OSError, pa.ArrowException) as error:
+            except (OSError, pa.ArrowException, KeyError, IndexError, TypeError, MemoryError) as error:
                 raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
 
 
@@ -175,10 +181,13 @@ def mapped(
     if not n:
         raise StorageError(f"{what}: there are none")
     path = cache_dir() / "images" / f"{key}.npy"
-    if not path.exists():
-        write_atomically(path, lambda temporary: _fill(temporary, n, what, make()))
-    found: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
+    if path.exists():
+        try:
+            return mapped_npy(path)
+        except StorageError as error:
+            logging.getLogger("slicebench").warning("images in the cache are damaged and are made again: %s", error)
+    write_atomically(path, lambda temporary: _fill(temporary, n, what, make()))
+    return mapped_npy(path)
 
 
 def _fill(path: Path, n: int, what: str, chunks: Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]) -> None:
@@ -232,7 +241,7 @@ def _decode(name: str, data: bytes, side: int | None, mode: str) -> NDArray[np.u
             if side is not None:
                 image.draft(mode, (2 * side, 2 * side))  # a JPEG is then decoded at no more than twice the size
             return np.asarray(_square(image.convert(mode), side), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, TypeError) as error:
+    except Exception as error:  # each of Pillow's decoders has errors of its own; one is that the image is too large
         raise StorageError(f"{name} cannot be decoded as an image: {error}; fetch it again") from error
 
 

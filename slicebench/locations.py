@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from slicebench.errors import StorageError
+from slicebench.strangers import plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,9 +79,9 @@ def _advice(where: str, error: BaseException) -> str:
 
 
 def read_bytes(path: Location) -> bytes:
-    """Content of a file; `FileNotFoundError` if there is none."""
+    """Content of a file; `FileNotFoundError` if there is none, `StorageError` for what is no file."""
     if isinstance(path, Path):
-        return path.read_bytes()
+        return plain_file(path).read_bytes()
     with reaching(path):
         content: bytes = path.fs.cat_file(path.path)
     return content
@@ -89,7 +90,10 @@ def read_bytes(path: Location) -> bytes:
 def bytes_if_there(path: Location) -> bytes | None:
     """Content of a file, or None if there is none."""
     if isinstance(path, Path):
-        return path.read_bytes() if path.is_file() else None
+        try:
+            return path.read_bytes() if path.is_file() else None
+        except OSError as error:
+            raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
     try:
         return read_bytes(path)
     except FileNotFoundError:

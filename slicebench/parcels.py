@@ -38,14 +38,25 @@ def unpack(data: bytes, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            archive.extractall(building)
+        _extract(data, building, folder)
         building.chmod(0o755)
         move_problem(building, folder)
-    except zipfile.BadZipFile as error:
-        raise StorageError(f"the problem that was sent for {folder} is damaged: {error}") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _extract(data: bytes, building: Path, folder: Path) -> None:
+    """Unpack into `building`; ZipFile itself keeps names inside. Only `pack` writes such archives: nothing is compressed."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            claimed = sum(member.file_size for member in archive.infolist())
+            if claimed <= len(data):
+                archive.extractall(building)
+    except Exception as error:  # each broken field of an archive has an error of its own
+        why = str(error) or type(error).__name__
+        raise StorageError(f"the problem that was sent for {folder} is damaged: {why}") from error
+    if claimed > len(data):
+        raise StorageError(f"the problem that was sent for {folder} claims to hold more than was sent")
 
 
 def content_hash(data: bytes) -> str:

@@ -85,7 +85,7 @@ def contact_sheet(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path, format="PNG")
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise StorageError(f"{path} cannot be written: {error}") from error
 
 
@@ -176,12 +176,16 @@ def _wrap(text: str, width: int, size: int, most: int) -> list[str]:
     """Lines of at most `width` pixels, broken between words where possible; what passes `most` lines ends in an ellipsis."""
     font = _font(size)
     lines: list[str] = []
-    for word in _printable(text, font).split():
+    for word in _printable(
+        text[: width * (most + 1)], font
+    ).split():  # more cannot be seen: a character has a pixel or more
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
             continue
         while font.getlength(word) > width:
-            fits = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or font.getlength(word[:n]) <= width)
+            fits = next(
+                n for n in range(min(len(word) - 1, width), 0, -1) if n == 1 or font.getlength(word[:n]) <= width
+            )
             lines.append(word[:fits])
             word = word[fits:]  # noqa: PLW2901 - the rest of a word too long for a line
         lines.append(word)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from slicebench.errors import ConfigError, message_of
 from slicebench.executor import EngineError, LocalExecutor, default_memory_gb
-from slicebench.shelf import frozen_folder, shelved
+from slicebench.shelf import find_built, frozen_folder, shelved
 from slicebench.store import Entry, ProblemFacts, RunStore, TestTruth, entry_of
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def run(
                 _Execution(engine, store, shelf, missing, ended, on_progress).run()
         except KeyboardInterrupt:
             interrupted = True
+        store.reopen(suite, cells)
     found = [(p.cell, ended.get(p.entry, p.record)) for p in planned]
     records = [(cell, record) for cell, record in found if record is not None]
     return RunOutcome(store, records, len(ended), len(planned) - len(records), interrupted)
@@ -341,9 +342,9 @@ def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, P
 def build_absent(
     executor: Executor, problems: Iterable[PlannedProblem], say: Callable[[str], object]
 ) -> dict[str, str]:
-    """Build the `problems` that are not in the cache; what went wrong, by the problem's identity."""
+    """Build the `problems` that are not in the cache, or not whole there; what went wrong, by the problem's identity."""
     wanted = {problem.identity: problem for problem in problems}
-    absent = {key: problem for key, problem in wanted.items() if not frozen_folder(problem).exists()}
+    absent = {key: problem for key, problem in wanted.items() if not find_built(frozen_folder(problem))}
     builds = {key: executor.submit(prepare_problem, one, frozen_folder(one)) for key, one in absent.items()}
     broken = {}
     for key, future in builds.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from slicebench.cache import cache_dir, content_key, remote_cache, remote_copy
 from slicebench.errors import StorageError
 from slicebench.frozen import (
     FORMAT_VERSION,
+    HEADER,
+    check_problem,
     load_header,
     load_problem,
     move_problem,
@@ -20,7 +23,7 @@ from slicebench.frozen import (
     save_problem,
     without_inputs,
 )
-from slicebench.frozen_remote import HEADER, DamagedError, fetch_problem, send_problem
+from slicebench.frozen_remote import DamagedError, fetch_problem, send_problem
 from slicebench.locations import bytes_if_there, listed, read_all
 
 if TYPE_CHECKING:
@@ -58,8 +61,8 @@ def frozen_folder(problem: PlannedProblem) -> Path:
 
 
 def find_built(folder: Path) -> bool:
-    """Whether a built problem is in the cache, fetched from its second level if it must be."""
-    if folder.exists():
+    """Whether a built problem is in the cache and whole, fetched from its second level if it must be."""
+    if folder.exists() and _whole(folder):
         return True
     remote = remote_copy(folder)
     try:
@@ -67,6 +70,30 @@ def find_built(folder: Path) -> bool:
     except DamagedError as error:
         logging.getLogger("slicebench").info("building again: %s", error)
         return False
+
+
+def _whole(folder: Path) -> bool:
+    """Whether the files of a problem are those that were saved. Of the cache, a damaged one is taken away, which is said.
+
+    Raises
+    ------
+    StorageError
+        for a damaged one that lies elsewhere: that is the user's own.
+
+    """
+    try:
+        check_problem(folder)
+    except StorageError as error:
+        if not folder.is_relative_to(cache_dir()):
+            raise
+        logging.getLogger("slicebench").warning(
+            "a problem in the cache is damaged and was taken away, to be made again: %s", error
+        )
+        gone = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        folder.replace(gone / "damaged")  # at once, so that no other process finds half of it
+        shutil.rmtree(gone, ignore_errors=True)
+        return False
+    return True
 
 
 def build_missing(problem: PlannedProblem, folder: Path) -> None:
@@ -111,7 +138,7 @@ class RemoteShelf(Mapping[str, Path]):
     def __getitem__(self, identity: str) -> Path:
         source, content = self._problems[identity]
         folder = cache_dir() / f"fetched-{FORMAT_VERSION}" / content
-        if not folder.exists() and not fetch_problem(source, folder):
+        if not (folder.exists() and _whole(folder)) and not fetch_problem(source, folder):
             raise StorageError(f"{source} is gone; expected the frozen problem that was there")
         return folder
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LARGEST = 1e36
+"""Largest embedding: a hundredth of what float32 holds, so that differences and deviations are numbers too."""
+
+
 @runtime_checkable
 class Inputs(Protocol):
     """The raw examples, loaded when asked for: a NumPy array of images or vectors, a sequence of texts, a file."""
@@ -89,7 +93,7 @@ class Split:
     def __post_init__(self) -> None:
         put_field(self, "ids", ids_of("ids", self.ids))
         n = len(self.ids)
-        put_field(self, "embeddings", array_of("embeddings", self.embeddings, np.float32, 2, n))
+        put_field(self, "embeddings", array_of("embeddings", self.embeddings, np.float32, 2, n, LARGEST))
         if self.embeddings.shape[1] == 0:
             raise DataError("embeddings has no columns; expected shape (n, d) with d >= 1")
         put_field(self, "losses", array_of("losses", self.losses, np.float32, 1, n))

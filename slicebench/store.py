@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,15 +23,16 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from slicebench import __version__
-from slicebench.cache import write_atomically, write_text
+from slicebench.cache import sweep, write_atomically, write_text
 from slicebench.errors import StorageError
 from slicebench.locations import bytes_if_there, listed, read_all, read_bytes
 from slicebench.method import SliceScores
 from slicebench.record import SCHEMA_VERSION, Record
 from slicebench.suite import Suite  # noqa: TC001 - pydantic reads it at run time
+from slicebench.validation import array_of, ids_of, labels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -106,12 +108,17 @@ class RunStore:
     def open(self, suite: Suite, cells: Iterable[Cell]) -> None:
         """Enter `cells` into `run.json`, keeping those of earlier runs, and sweep what a killed run left half-written."""
         if isinstance(self.folder, Path):
-            for leftover in self.folder.glob("**/.*.tmp"):
-                leftover.unlink(missing_ok=True)
+            sweep(self.folder)
         known = {e.slot: e for e in self._entries()}
         known |= {e.slot: e for e in map(entry_of, cells)}
         header = RunHeader(suite=suite, cells=tuple(known.values()))
         write_text(self._header_path, header.model_dump_json(indent=1))
+
+    def reopen(self, suite: Suite, cells: Iterable[Cell]) -> None:
+        """Enter `cells` again, if a run beside this one has put a `run.json` without them in its place."""
+        wanted = list(cells)
+        if not {entry_of(cell) for cell in wanted} <= set(self._entries()):
+            self.open(suite, wanted)
 
     @property
     def _header_path(self) -> Location:
@@ -191,9 +198,11 @@ class RunStore:
 
     def scores(self, entry: Entry) -> tuple[NDArray[np.str_], SliceScores]:
         """Ids and scores of a cell whose record is "ok"."""
-        arrays, metadata = self._arrays(f"{entry.folder}/{entry.record}.safetensors")
-        names = tuple(json.loads(metadata["names"])) if "names" in metadata else None
-        return np.array(json.loads(metadata["ids"])), SliceScores(**arrays, names=names)
+        name = f"{entry.folder}/{entry.record}.safetensors"
+        with self._intact(name):
+            arrays, metadata = self._arrays(name)
+            names = tuple(json.loads(metadata["names"])) if "names" in metadata else None
+            return np.array(json.loads(metadata["ids"]), dtype=np.str_), SliceScores(**arrays, names=names)
 
     def save_truth(self, entry: Entry, truth: TestTruth, facts: ProblemFacts) -> None:
         """Write labels and minority of a problem's test split, and what the problem is."""
@@ -204,15 +213,30 @@ class RunStore:
 
     def truth(self, entry: Entry) -> TestTruth:
         """Labels and minority of the test split of a cell's problem."""
-        arrays, metadata = self._arrays(_truth_name(entry))
-        return TestTruth(np.array(json.loads(metadata["ids"])), **arrays)
+        with self._intact(_truth_name(entry)):
+            arrays, metadata = self._arrays(_truth_name(entry))
+            ids = ids_of("ids", json.loads(metadata["ids"]))
+            labels = labels_of("labels", arrays["labels"], len(ids))
+            return TestTruth(ids, labels, array_of("minority", arrays["minority"], np.bool_, 1, len(ids)))
 
     def facts(self, entry: Entry) -> ProblemFacts | None:
         """What a cell's problem is; None if it has not been built for this run, or by a version that did not note it."""
         name = _truth_name(entry)
         content = self._read.get(name) or bytes_if_there(self.folder / name)
-        said = None if content is None else parse_arrays(self.folder / name, content)[1].get("facts")
-        return None if said is None else ProblemFacts.model_validate_json(said)
+        with self._intact(name):
+            said = None if content is None else parse_arrays(self.folder / name, content)[1].get("facts")
+            return None if said is None else ProblemFacts.model_validate_json(said)
+
+    @contextmanager
+    def _intact(self, name: str) -> Iterator[None]:
+        """Name the file that can be read but does not hold what it should."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            why = str(error).partition("\n")[0]
+            raise StorageError(f"{self.folder / name} is damaged ({type(error).__name__}: {why}); {REMEDY}") from error
 
     def _ids_of(self, entry: Entry) -> NDArray[np.str_]:
         if _truth_name(entry) not in self._ids:
@@ -304,11 +328,23 @@ def _check_version(path: Location, described: object) -> None:
 
 
 def write_arrays(path: Location, arrays: Mapping[str, NDArray[Any] | None], metadata: dict[str, str]) -> None:
-    """Write those `arrays` that there are to a safetensors file, which appears complete or not at all."""
-    from safetensors.numpy import save_file
+    """Write those `arrays` that there are to a safetensors file, complete or not at all, and the same bytes every time."""
+    from safetensors.numpy import save
 
     present = {name: np.ascontiguousarray(value) for name, value in arrays.items() if value is not None}
-    write_atomically(path, lambda temporary: save_file(present, temporary, metadata))
+    content = _in_order(save(present, metadata))
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its metadata in the order of their names; the library's order changes from process to process."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    described = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    described += b" " * (-len(described) % 8)  # so that numbers begin at a multiple of their size
+    return len(described).to_bytes(8, "little") + described + content[end:]
 
 
 REMEDY = "delete the records beside it and run again"

@@ -79,7 +79,9 @@ def mapped_npy(path: Path) -> NDArray[Any]:
     try:
         found = np.load(plain_file(path), mmap_mode="r", allow_pickle=False)
     except Exception as error:  # NumPy reads the header as Python source, which has errors of its own
-        raise StorageError(f"cannot read {path}: {type(error).__name__}: {error}; expected a .npy file of numbers") from error
+        raise StorageError(
+            f"cannot read {path}: {type(error).__name__}: {error}; expected a .npy file of numbers"
+        ) from error
     if not isinstance(found, np.ndarray):
         found.close()
         raise StorageError(f"{path} is an archive of arrays; expected a .npy file of numbers")
@@ -115,14 +117,15 @@ class _Unzipped(io.BufferedReader):
     """Content of a .gz file, which does not say beforehand how much it is."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(_Counted(path))  # type: ignore[arg-type]
+        super().__init__(_Counted(path))
 
 
 class _Counted(io.RawIOBase):
     STEP = 2**28
 
     def __init__(self, path: Path) -> None:
-        self._path, self._file, self._read, self._checked = path, gzip.open(path, "rb"), 0, self.STEP
+        self._path, self._read, self._checked = path, 0, self.STEP
+        self._file = gzip.GzipFile(path, "rb")
 
     def readable(self) -> bool:
         """Say that one can read from it."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from slicebench.cache import write_text
 from slicebench.errors import StorageError
+from slicebench.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,12 +50,12 @@ def load_ratios(path: Path) -> dict[str, float]:
 
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(read_bytes(path))
         if "benchmarks" in said:
             noted = [one["extra_info"] for one in said["benchmarks"] if "ratio" in one["extra_info"]]
             return {info["method"]: float(info["ratio"]) for info in noted}
         return {str(method): float(ratio) for method, ratio in said["ratios"].items()}
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StorageError(
             f"cannot read timings from {path}: {error}; expected the JSON of `pytest tests/bench/test_gate.py --benchmark-enable "
             "--benchmark-json=FILE`"

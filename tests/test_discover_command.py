@@ -73,7 +73,13 @@ def test_a_stream_of_arrow_is_read(table, tmp_path):
 def test_the_table_and_the_page(table, tmp_path):
     table.to_parquet(tmp_path / "mine.parquet")
     result = run(
-        tmp_path / "mine.parquet", "--html", tmp_path / "page.html", "--method", "kmeans_errors", "--method", "tree_rules"
+        tmp_path / "mine.parquet",
+        "--html",
+        tmp_path / "page.html",
+        "--method",
+        "kmeans_errors",
+        "--method",
+        "tree_rules",
     )
     assert result.exit_code == 0, result.output
     assert "1,200 examples of mine.parquet" in result.stdout

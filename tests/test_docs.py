@@ -78,7 +78,9 @@ def test_your_own_dataset_works_as_written(tmp_path):
     assert "slices stand up to the test" in out
     assert "hour" in out
     assert "look at these first: [" in out
-    assert "stand up" in shell("slicebench discover predictions.parquet --html report.html --out slices.csv", tmp_path, "")
+    assert "stand up" in shell(
+        "slicebench discover predictions.parquet --html report.html --out slices.csv", tmp_path, ""
+    )
     scores = {words[0]: float(words[2]) for line in out.splitlines() if (words := line.split())[1:2] == ["ok"]}
     assert scores["svm_directions"] > 0.5 > abs(scores["random"])
     for _, name, body in blocks:

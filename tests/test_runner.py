@@ -261,6 +261,7 @@ def _stamp(path):
 def kill_at_random_moments(folder, kills, seed):
     """Kill at moments spread over what an undisturbed run takes here and now; how many kills met a living run."""
     rng = random.Random(seed)
+    folder.mkdir(exist_ok=True)
     start = time.monotonic()
     assert not killed_run(folder / "rehearsal", 300, SLICEBENCH_CACHE=str(folder / "rehearsal" / "cache"))
     whole = time.monotonic() - start

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
+from slicebench.strangers import read_npz
 from slicebench_datasets._tables import distinct, read_csv, read_parquet, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -79,9 +80,8 @@ def published_rows(path: str, place: Place, official: dict[str, NDArray[np.intp]
         )
     of = {"train": official["train"], "val": official["valid"], "pool": official["train"]}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: of[name][file[name]] for name in of if name in file.files}
-    except (OSError, ValueError, EOFError, IndexError) as error:
+        return {name: of[name][rows] for name, rows in read_npz(Path(path), tuple(of)).items()}
+    except Exception as error:  # each broken field of an archive has an error of its own
         raise StorageError(
             f"cannot use the indices {path}: {error}; expected .npz with train, val and perhaps pool"
         ) from error

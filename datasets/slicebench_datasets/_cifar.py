@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tarfile
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.datafiles import Layout, Wanted
 from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.strangers import check_room, opened, plain_file, read_npz
+from slicebench.validation import array_of
 from slicebench_datasets._pickled_data import read_pickled_data
 from slicebench_datasets._tables import class_names_of, read_parquet, whole_numbers
 
@@ -157,14 +161,14 @@ def published_rows(path: str, cifar: Cifar, column: str) -> dict[str, NDArray[np
 
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            rows = {name: file[name].astype(np.intp) for name in ("train", "val", "pool") if name in file.files}
-    except (OSError, ValueError, EOFError) as error:
+        found = read_npz(Path(path), ("train", "val", "pool"))
+        rows = {name: array_of(name, rows, np.int64, 1) for name, rows in found.items()}
+    except Exception as error:  # each broken field of an archive has an error of its own
         raise StorageError(
             f"cannot read the indices {path}: {error}; expected .npz with train, val and perhaps pool"
         ) from error
     if not {"train", "val"} <= set(rows) or any(
-        r.ndim != 1 or r.min() < 0 or r.max() >= cifar.n_train for r in rows.values()
+        not len(r) or r.min() < 0 or r.max() >= cifar.n_train for r in rows.values()
     ):
         raise StorageError(f"{path} does not index {cifar.n_train} train images by train, val and perhaps pool")
     counts = np.bincount(cifar.labels[column][rows["val"]], minlength=len(cifar.names[column]))
@@ -212,17 +216,18 @@ def _pickled(place: Place, name: str) -> dict[str, Any]:
     """Contents of one of the python version's files, unpacked or in the archive."""
     if place.layout == "python batches":
         path = place.folder / name
-        with path.open("rb") as file:
+        with opened(path) as file:
             return _dictionary(read_pickled_data(file, str(path)), str(path))
     archive = place.file("*.tar.gz")
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(plain_file(archive)) as tar:
             member = next((m for m in tar if m.isfile() and m.name.rpartition("/")[2] == name), None)
             file_in = None if member is None else tar.extractfile(member)
-            if file_in is None:
+            if member is None or file_in is None:
                 raise StorageError(f"{archive} holds no {name}; fetch it again")
+            check_room(f"{archive}: {name}", member.size)
             return _dictionary(read_pickled_data(file_in, f"{archive}: {name}"), f"{archive}: {name}")  # type: ignore[arg-type]
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"cannot read {archive}: {error}; fetch it again") from error

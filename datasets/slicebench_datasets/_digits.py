@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import io
+import zlib
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
+from slicebench.strangers import opened, read_parquet
 from slicebench_datasets._parameters import EPOCHS, check_ranges
 from slicebench_datasets._render import article
 
@@ -188,29 +190,29 @@ def _find(root: Path, name: str) -> Path | None:
 def _read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
     """Array in an IDX file: magic 0 0 8 ndim, big-endian sizes, bytes."""
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+        with opened(path) as file:
+            raw = file.read()
+    except (OSError, EOFError, zlib.error, MemoryError) as error:
         raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
     if raw[:4] != bytes((0, 0, 8, ndim)):
         raise StorageError(f"{path} begins with {raw[:4].hex()}; expected an IDX file of bytes with {ndim} axes")
-    shape = np.frombuffer(raw, dtype=">u4", count=ndim, offset=4)
-    if len(raw) != 4 + 4 * ndim + int(np.prod(shape)):
-        raise StorageError(
-            f"{path} has {len(raw)} bytes, its header says {4 + 4 * ndim + int(np.prod(shape))}; fetch it again"
-        )
+    shape = [int.from_bytes(raw[at : at + 4], "big") for at in range(4, 4 + 4 * ndim, 4)]
+    if len(raw) != (expected := 4 + 4 * ndim + prod(shape)):
+        raise StorageError(f"{path} has {len(raw)} bytes, its header says {expected}; fetch it again")
     return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
 
 
 def _from_parquet(paths: list[Path]) -> Digits:
     """Encoded images (an array of byte strings) with their digits: only those that a split takes are decoded."""
     import pandas as pd
+    from pyarrow import ArrowException
 
     try:
-        table = pd.concat([pd.read_parquet(path, columns=["image", "label"]) for path in paths])
+        table = pd.concat([read_parquet(path, ["image", "label"]) for path in paths])
         encoded = np.array([cell["bytes"] for cell in table["image"]], dtype=object)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Digits(encoded, table["label"].to_numpy(dtype=np.int64))
+    except (OSError, ArrowException, ValueError, KeyError, TypeError, MemoryError) as error:
         raise StorageError(f"cannot read {paths[0]}: {error}; expected {LAYOUT}") from error
-    return Digits(encoded, table["label"].to_numpy(dtype=np.int64))
 
 
 def _decoded(images: NDArray[Any]) -> NDArray[np.uint8]:

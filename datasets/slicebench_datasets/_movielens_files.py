@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError, did_you_mean
+from slicebench.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +127,7 @@ def _fields(path: Path, mark: str, names: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        lines = path.read_text(encoding="latin-1").rstrip("\n").split("\n")
+        lines = read_bytes(path).decode("latin-1").rstrip("\n").split("\n")
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error}") from error
     rows = [line.rstrip("\r").split(mark) for line in lines]

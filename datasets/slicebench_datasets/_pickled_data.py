@@ -50,7 +50,9 @@ def read_pickled_data(file: BinaryIO, where: str) -> Any:
     """
     try:
         return _Machine(where).run(file)
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+    except StorageError:
+        raise
+    except Exception as error:  # a pickle may have its opcodes in any order, and each is wrong in its own way
         raise StorageError(f"cannot read {where}: {error or 'not a pickle of plain data'}; fetch it again") from error
 
 
@@ -72,7 +74,7 @@ class _Machine:
                 if step is None:
                     raise StorageError(f"{self.where} holds the pickle opcode {name}; expected plain data and arrays")
                 step(argument)
-        return _finished(self.stack.pop())
+        return _finished(self.stack.pop(), {})
 
     def _above_mark(self) -> list[Any]:
         at = len(self.stack) - 1 - self.stack[::-1].index(MARK)
@@ -164,10 +166,19 @@ def _text(value: Any) -> Any:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _finished(value: Any) -> Any:
-    """Data with arrays in the place of those under construction."""
+def _finished(value: Any, made: dict[int, Any]) -> Any:
+    """Data with arrays in the place of those under construction; `made` holds what has been finished, as pickles share parts."""
     if isinstance(value, _Array):
         return value.value
+    if not isinstance(value, dict | list):
+        return value
+    if id(value) in made:
+        if made[id(value)] is MARK:
+            raise ValueError("holds a part that is a part of itself")
+        return made[id(value)]
+    made[id(value)] = MARK
     if isinstance(value, dict):
-        return {key: _finished(item) for key, item in value.items()}
-    return [_finished(item) for item in value] if isinstance(value, list) else value
+        made[id(value)] = {key: _finished(item, made) for key, item in value.items()}
+    else:
+        made[id(value)] = [_finished(item, made) for item in value]
+    return made[id(value)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import StorageError
+from slicebench.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,8 +56,8 @@ def from_json(place: Place) -> tuple[list[Question], list[Question]]:
 def _questions(path: Path) -> Iterator[Question]:
     """Questions of an official file, or a `StorageError` that names the article that is damaged."""
     try:
-        articles = list(json.loads(path.read_bytes())["data"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        articles = list(json.loads(read_bytes(path))["data"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StorageError(f"cannot read {path} ({type(error).__name__}: {error}); fetch it again") from error
     for number, article in enumerate(articles):
         try:

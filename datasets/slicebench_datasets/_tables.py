@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench import strangers
 from slicebench.errors import StorageError, did_you_mean
+from slicebench.strangers import opened, plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +31,11 @@ def read_csv(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFrame
         **options,
     }
     try:
-        known = options.get("names") or [*pd.read_csv(path, **reading | {"nrows": 0, "usecols": None}).columns]
-        table: pd.DataFrame = pd.read_csv(path, **reading)
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
+        with opened(path) as file:
+            known = options.get("names") or [*pd.read_csv(file, **reading | {"nrows": 0, "usecols": None}).columns]
+        with opened(path) as file:
+            table: pd.DataFrame = pd.read_csv(file, **reading)
+    except (OSError, ValueError, EOFError, zlib.error, MemoryError, pd.errors.ParserError) as error:
         raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
     return _chosen(table, columns, path, known)
 
@@ -44,9 +49,9 @@ def read_parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
     tables = []
     for path in paths:
         try:
-            known = pq.read_schema(path).names
-            tables.append(pd.read_parquet(path, columns=[name for name in columns if name in known]))
-        except (OSError, ValueError, pa.ArrowException) as error:
+            known = pq.read_schema(plain_file(path)).names
+            tables.append(strangers.read_parquet(path, [name for name in columns if name in known]))
+        except (OSError, ValueError, TypeError, KeyError, MemoryError, pa.ArrowException) as error:
             raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
         _chosen(tables[-1], columns, path, known)
     return pd.concat(tables, ignore_index=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
+from slicebench.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,10 @@ def in_each_class(rare: NDArray[np.bool_], labels: NDArray[np.int64], n_classes:
 
 def texts_of(path: Path, values: pd.Series[Any]) -> list[str]:
     """Column as texts, or an error that names file, column and row of the first that is missing or empty."""
-    texts = values.tolist()
+    try:
+        texts = values.tolist()
+    except Exception as error:  # pyarrow's, for bytes that are not UTF-8
+        raise StorageError(f"{path}: {values.name} holds what is no text: {error}. Fetch the file again") from error
     for row, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise StorageError(f"{path}: {values.name} is {text!r} at row {row}; expected a text. Fetch the file again")
@@ -110,7 +114,7 @@ def read_tabbed(path: Path, *, header: bool) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+        lines = read_bytes(path).decode("utf-8-sig").split("\n")
     except (OSError, ValueError) as error:
         raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
     cells = [line.rstrip("\r").split("\t") for line in (lines if lines[-1] else lines[:-1])]

@@ -11,6 +11,7 @@ import numpy as np
 from slicebench.building import RawDataset
 from slicebench.datafiles import DatasetCard, Layout, Wanted
 from slicebench.errors import StorageError
+from slicebench.strangers import plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,17 +219,19 @@ def _chunks(place: Place, part: str) -> Iterator[Chunk]:
 def _from_csv(path: Path) -> Iterator[list[tuple[Any, ...]]]:
     read = 0
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with plain_file(path).open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file, strict=True)
             while rows := [tuple(row) for row in islice(reader, CHUNK)]:
                 for row, cells in enumerate(rows, read):
                     if len(cells) != len(COLUMNS):
-                        raise StorageError(
+                        raise StorageError(  # noqa: TRY301 - goes through as it is
                             f"{path} has {len(cells)} columns at row {row}; expected {', '.join(COLUMNS)}"
                         )
                 yield rows
                 read += len(rows)
-    except (ValueError, csv.Error) as error:
+    except StorageError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:
         raise StorageError(f"cannot read {path} after row {read}: {error}; fetch it again") from error
 
 
@@ -249,7 +252,7 @@ def _opened(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(plain_file(path))
     except (OSError, pa.ArrowException) as error:
         raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
     for name in COLUMNS:

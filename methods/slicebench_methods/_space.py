@@ -16,6 +16,10 @@ BLOCK = 16_384
 """Rows that are converted to float64 together."""
 
 
+FARTHEST = np.float32(1e12)
+"""Largest whitened value, in standard deviations; what is squared and inverted further on stays a number."""
+
+
 def row_blocks(n: int) -> Iterator[slice]:
     """Slices of at most `BLOCK` rows that cover n."""
     for start in range(0, n, BLOCK):
@@ -35,11 +39,16 @@ def whitening(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.f
 
     Accumulated in float64 and kept in float32, as in the code of Jain et al. 2022.
     """
-    mean, std = moments(X)
-    return mean.astype(np.float32), np.where(np.ptp(X, axis=0) > 0, std, 1.0).astype(np.float32)
+    mean, std = (value.astype(np.float32) for value in moments(X))
+    return mean, np.where((np.ptp(X, axis=0) > 0) & (std > 0), std, np.float32(1))
 
 
 def whitened(X: NDArray[np.float32], mean: NDArray[np.float32], std: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Embeddings (n, d) centred and scaled by what `whitening` found: computed in float32, kept in float64."""
-    Z: NDArray[np.float64] = ((X - mean) / std).astype(np.float64)
-    return Z
+    """Embeddings (n, d) centred and scaled by what `whitening` found: computed in float32, kept in float64.
+
+    A value further out than `FARTHEST`, in a dimension that hardly varied, is taken to lie there.
+    """
+    with np.errstate(over="ignore"):
+        Z = (X - mean) / std
+    kept: NDArray[np.float64] = np.clip(Z, -FARTHEST, FARTHEST, out=Z).astype(np.float64)
+    return kept

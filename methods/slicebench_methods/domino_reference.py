@@ -157,7 +157,10 @@ class DominoReference(SliceMethod):
         X, Y, P = _arrays(data.val)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `notes` says whether EM converged
-            self.slicer_ = slicer.fit(embeddings=X, targets=Y, pred_probs=P)
+            try:
+                self.slicer_ = slicer.fit(embeddings=X, targets=Y, pred_probs=P)
+            except ValueError as error:  # of scikit-learn, for embeddings whose squares are no numbers
+                raise MethodError(f"the package domino cannot fit these embeddings: {error}") from error
         wrong, resp = ~needed(data.val, "correct", "domino_reference"), self._memberships(data.val)
         self.mass_ = resp.sum(axis=0)
         self.error_rate_ = wrong @ resp / np.where(self.mass_ > 0, self.mass_, 1.0)

@@ -93,9 +93,10 @@ class George(Clustered):
         points, distinct = (Z - mean) @ axes.T, len(np.unique(Z, axis=0))
         rows = np.random.RandomState(self.seed).permutation(len(Z))[:SILHOUETTE_SAMPLE]
         between = distances(points[rows], points[rows])
-        best, highest = GaussianMixture(1, random_state=self.seed, reg_covar=REGULAR).fit(points), -np.inf
+        regular = max(REGULAR, ROUNDING * float(points.var(axis=0).max()))
+        best, highest = GaussianMixture(1, random_state=self.seed, reg_covar=regular).fit(points), -np.inf
         for k in range(2, min(self.max_clusters, len(Z) // 10, distinct) + 1):
-            mixture = GaussianMixture(k, n_init=3, random_state=self.seed, reg_covar=REGULAR).fit(points)
+            mixture = GaussianMixture(k, n_init=3, random_state=self.seed, reg_covar=regular).fit(points)
             quality = silhouette(between, mixture.predict(points)[rows])
             if quality > highest:
                 best, highest = mixture, quality
@@ -122,6 +123,8 @@ def silhouette(between: Floats, clusters: NDArray[np.int64]) -> float:
 SILHOUETTE_SAMPLE = 1000
 REGULAR = 1e-4
 """Added to the variances of whitened embeddings, so that a subclass of equal examples has one."""
+ROUNDING = 1e-10
+"""Of the largest variance: below that a covariance cannot be told from one that has no inverse."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -211,7 +211,11 @@ def _ridge(X: Floats, penalty: float) -> Floats:
     """What residuals (n, C) are multiplied with to give ridge coefficients, (d + 1, n); the intercept, last, is free."""
     weights = np.full(X.shape[1], penalty * len(X))
     weights[-1] = 1e-9 * len(X)
-    return np.asarray(np.linalg.solve(X.T @ X + np.diag(weights), X.T), dtype=np.float64)
+    gram = X.T @ X + np.diag(weights)
+    try:
+        return np.asarray(np.linalg.solve(gram, X.T), dtype=np.float64)
+    except np.linalg.LinAlgError:  # examples so far out that the penalty is lost in rounding
+        return np.asarray(np.linalg.lstsq(gram, X.T, rcond=None)[0], dtype=np.float64)
 
 
 def _audited(auditor: Coefficients, X: Floats, predicted: NDArray[np.int64]) -> Floats:

@@ -240,5 +240,6 @@ class SparseLayer(SliceMethod):
         return directions
 
     def _standardised(self, split: Split) -> NDArray[np.float32]:
-        Z: NDArray[np.float32] = (split.embeddings - self.center_) * self.scale_
-        return Z
+        from slicebench.sparse import standardised
+
+        return standardised(split.embeddings, self.center_, self.scale_)

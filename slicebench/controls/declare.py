@@ -83,9 +83,7 @@ def _of_class(c: int, inside: Bools, wrong: Bools) -> tuple[NDArray[Any], ...]:
     return slices, np.full(len(slices), c), support, effect, excess_p(errors, support, int(wrong.sum()), n)
 
 
-def excess_p(
-    hits: NDArray[np.intp], support: NDArray[np.intp] | int, total: NDArray[np.intp] | int, n: int
-) -> Floats:
+def excess_p(hits: NDArray[np.intp], support: NDArray[np.intp] | int, total: NDArray[np.intp] | int, n: int) -> Floats:
     """One-sided Fisher p: `support` of n examples drawn at random hold at least `hits` of the `total`; (m,) or numbers."""
     from scipy.stats import hypergeom
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.cache import cache_dir, write_atomically
+from slicebench.cache import cache_dir, content_key, write_atomically
 from slicebench.devices import device
-from slicebench.errors import DataError
+from slicebench.errors import DataError, StorageError
 from slicebench.problem import Captions
 
 if TYPE_CHECKING:
@@ -67,29 +67,42 @@ def _cached(
             found = make().astype(np.float16)
         if not np.isfinite(found).all():
             raise DataError(f"encoder {type(encoder).__name__} gives embeddings beyond half precision or not finite")
-        _write(path, found)
+        try:
+            _write(path, found)
+        except StorageError as error:  # a full or read-only cache costs time, not the embeddings
+            logging.getLogger("slicebench").warning("embeddings are not kept: %s", error)
     return found.astype(np.float32)
 
 
 def _read(path: Path, n: int) -> NDArray[np.float16] | None:
     """Cached embeddings; None if there are none or the file is damaged, which is said."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         return None
     try:
-        found: NDArray[np.float16] = load_file(path)["embeddings"]
-    except (SafetensorError, OSError, KeyError) as error:
+        with safe_open(path, framework="np") as file:
+            found: NDArray[np.float16] = file.get_tensor("embeddings")
+            said = (file.metadata() or {}).get("sha256")
+        _check(said, found)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         logging.getLogger("slicebench").warning("cached embeddings %s are damaged (%s); made again", path, error)
         return None
     return found if len(found) == n else None
 
 
+def _check(said: str | None, found: NDArray[np.float16]) -> None:
+    """Raise `ValueError` unless embeddings are what was saved; older versions noted no digest."""
+    if said not in (None, content_key(found)):
+        raise ValueError("they are not what was saved")
+
+
 def _write(path: Path, embeddings: NDArray[np.float16]) -> None:
     from safetensors.numpy import save_file
 
-    write_atomically(path, lambda temporary: save_file({"embeddings": embeddings}, temporary))
+    write_atomically(
+        path, lambda temporary: save_file({"embeddings": embeddings}, temporary, {"sha256": content_key(embeddings)})
+    )
 
 
 def _hash(inputs: Inputs | Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from slicebench.encoders import Encoder
 from slicebench.encoders._weights import first_line
 from slicebench.errors import DataError, StorageError
+from slicebench.strangers import plain_file, read_npz, read_parquet
 from slicebench.validation import array_of, ids_of
 
 if TYPE_CHECKING:
@@ -103,19 +104,16 @@ def _read(path: Path) -> dict[str, Any]:
 def _read_safetensors(path: Path) -> dict[str, Any]:
     from safetensors import safe_open
 
-    with safe_open(path, framework="np") as file:
+    with safe_open(plain_file(path), framework="np") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file, not a mapping
         lists = {name: json.loads(text) for name, text in (file.metadata() or {}).items() if name in ("ids", "texts")}
     return arrays | lists
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    return dict(read_npz(path))
 
 
 def _read_parquet(path: Path) -> dict[str, Any]:
-    import pandas as pd
-
-    table = pd.read_parquet(path, columns=["id", "embedding"])
+    table = read_parquet(path, ["id", "embedding"])
     return {"ids": table["id"].tolist(), "embeddings": np.stack(table["embedding"].tolist())}

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from slicebench.board import ControlBoard
 from slicebench.documents import parsed
-from slicebench.errors import ConfigError
+from slicebench.errors import ConfigError, StorageError
+from slicebench.locations import read_bytes
 from slicebench.model_files import stored_model
 
 if TYPE_CHECKING:
@@ -72,9 +73,10 @@ def load_tolerances(root: Path) -> Tolerances:
     """
     path = root / "tolerances.toml"
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{root} is no leaderboard: cannot read {path.name} ({error.strerror})") from error
+        text = read_bytes(path).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{root} is no leaderboard: cannot read {path.name} ({why})") from error
     return parsed(Tolerances, text, str(path), "tolerances file", lambda _: list(Tolerances.model_fields))
 
 
@@ -90,8 +92,11 @@ def note_update(root: Path, update: Update) -> None:
 
 
 def load_updates(root: Path) -> list[Update]:
-    """Lines of `updates.jsonl`, oldest first."""
+    """Lines of `updates.jsonl`, oldest first; `StorageError` for one that cannot be read."""
     path = root / "updates.jsonl"
     if not path.exists():
         return []
-    return [Update.model_validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        return [Update.model_validate_json(line) for line in read_bytes(path).decode("utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {path}: {str(error).splitlines()[0]}; restore the file") from error

@@ -17,11 +17,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slicebench.cache import write_text
-from slicebench.errors import StorageError
+from slicebench.errors import DataError, StorageError
 from slicebench.locations import read_bytes
 from slicebench.record import Record
 from slicebench.store import ProblemFacts, TestTruth, read_arrays, write_arrays
 from slicebench.suite import Suite  # noqa: TC001 - pydantic reads it at run time
+from slicebench.validation import array_of, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,8 +79,14 @@ class LeaderboardStore:
     def truth(self, problem: str, seed: int) -> TestTruth:
         """Labels and minority; the ids are positions."""
         key = split_key(problem, seed)
-        labels = self._truth[f"{key}.labels"].astype(np.int64)
-        return TestTruth(np.arange(len(labels)).astype(str), labels, self._truth[f"{key}.minority"])
+        try:
+            labels = labels_of("labels", self._truth[f"{key}.labels"], len(self._truth[f"{key}.labels"]))
+            minority = array_of("minority", self._truth[f"{key}.minority"], np.bool_, 1, len(labels))
+        except (KeyError, DataError) as error:
+            raise StorageError(
+                f"{self.folder}/truth.safetensors lacks {key} or holds it damaged: {error}; {RESTORE}"
+            ) from error
+        return TestTruth(np.arange(len(labels)).astype(str), labels, minority)
 
     def hardness(self, slot: Slot) -> NDArray[np.float64]:
         """Hardness of a finished cell; its ranks where only those are kept."""

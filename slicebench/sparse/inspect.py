@@ -10,7 +10,7 @@ import numpy as np
 
 from slicebench.errors import ConfigError, DataError
 from slicebench.sparse.features import caption_effects, texts_of, word_effects
-from slicebench.sparse.path import DecisionLayer, SparsePath, fit_held_out, standardisation
+from slicebench.sparse.path import DecisionLayer, SparsePath, fit_held_out, standardisation, standardised
 from slicebench.sparse.solver import settled_biases
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def study(
         raise ConfigError(f"features per class is {features}; expected more than 0")
     center, scale = standardisation(train.embeddings)
     path = fit_held_out(
-        (train.embeddings - center) * scale,
+        standardised(train.embeddings, center, scale),
         train,
         n_classes=len(problem.data.class_names),
         held_out=HELD_OUT,
@@ -127,7 +127,7 @@ def study(
         grouped=grouped,
         on_progress=on_progress,
     )
-    at_test = (test.embeddings - center) * scale
+    at_test = standardised(test.embeddings, center, scale)
     return Studied(
         problem=problem,
         path=path,

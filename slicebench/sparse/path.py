@@ -23,6 +23,10 @@ MAX_ITER = 2000
 """Iterations at one λ and set of features; none of the problems that we ran came near it."""
 
 
+FARTHEST = np.float32(1e12)
+"""Largest feature in standard deviations; no table of finite numbers of one scale comes near it."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DecisionLayer:
     """Linear layer with `weights` (C, d) on standardised features and `biases` (C,), found at strength `lam`.
@@ -100,6 +104,13 @@ def standardisation(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
     return X64.mean(axis=0).astype(np.float32), np.divide(1, std, where=varies, out=np.zeros_like(std)).astype(
         np.float32
     )
+
+
+def standardised(X: NDArray[np.float32], mean: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features (n, d) by the mean and scale of `standardisation`, at most `FARTHEST` from 0: sums of squares stay numbers."""
+    with np.errstate(over="ignore"):
+        Z = (X - mean) * scale
+    return np.clip(Z, -FARTHEST, FARTHEST, out=Z)
 
 
 def fit_path(

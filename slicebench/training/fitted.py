@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from slicebench.cache import write_atomically
+from slicebench.cache import content_key, write_atomically
 from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.strangers import plain_file
 from slicebench.training.examples import batches, read_through
 from slicebench.training.models import Network, build, threads_of
 from slicebench.training.recipe import Recipe
 from slicebench.validation import labels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -108,7 +109,8 @@ class FittedModel:
         about = {"recipe": self.recipe.model_dump(), "shape": self.shape, "n_classes": self.n_classes}
         about |= {"seconds": self.seconds, "threshold": self.threshold}
         tensors = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
-        write_atomically(path, lambda p: save_file(tensors, p, metadata={"slicebench": json.dumps(about)}))
+        metadata = {"slicebench": json.dumps(about), "sha256": _digest(about, tensors)}
+        write_atomically(path, lambda p: save_file(tensors, p, metadata=metadata))
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
@@ -121,9 +123,11 @@ class FittedModel:
 
         """
         try:
-            with safe_open(path, framework="pt") as file:
-                about = json.loads(file.metadata()["slicebench"])
+            with safe_open(plain_file(path), framework="pt") as file:
+                metadata = file.metadata()
+                about = json.loads(metadata["slicebench"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file, not a mapping
+            _check(metadata.get("sha256"), about, tensors)
             recipe, shape = Recipe(**about.pop("recipe")), tuple(about.pop("shape"))
             network = build(recipe, shape, n_outputs(recipe, about["n_classes"]))
             network.load_state_dict(tensors)
@@ -140,6 +144,18 @@ class FittedModel:
         with torch.inference_mode(), threads_of(self.recipe.arch):
             parts = [function(x.to(device)).cpu() for x in batches(read, self.shape)]
         return torch.cat(parts) if parts else torch.empty(0, width)
+
+
+def _check(said: str | None, about: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Raise `ValueError` unless a model is what was saved; older versions noted no digest."""
+    if said not in (None, _digest(about, tensors)):
+        raise ValueError("its content is not what was saved")
+
+
+def _digest(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of a model's description and weights."""
+    weights = [value.contiguous().view(-1).numpy() for _, value in sorted(tensors.items())]
+    return content_key(json.loads(json.dumps(about)), sorted(tensors), *weights)
 
 
 def n_outputs(recipe: Recipe, n_classes: int) -> int:

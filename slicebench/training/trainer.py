@@ -203,8 +203,12 @@ class ModelTrainer:
         return content_key(VERSION, torch.__version__, device(), self._data_key, about, *options)
 
     def _keep(self, key: str, model: FittedModel) -> None:
-        model.save(self._path(key))
-        share(self._path(key))
+        try:
+            model.save(self._path(key))
+        except StorageError as error:  # a full or read-only cache costs time, not the model
+            warnings.warn(f"a trained model is not kept: {error}", SlicebenchWarning, stacklevel=5)
+        else:
+            share(self._path(key))
 
     def _path(self, key: str) -> Path:
         assert self.cache is not None
