@@ -127,6 +127,7 @@ def test_classes_of_predictions_and_probabilities_in_every_form():
     p = np.where(table["prediction"] == "dog", 0.8, 0.2)
     forms = [
         (table.assign(p_cat=1 - p, p_dog=p), {"probs": "p_"}),
+        (table.assign(prob_cat=1 - p, prob_dog=p).drop(columns="prediction"), {}),
         (table.assign(a=1 - p, b=p), {"probs": ["a", "b"]}),
         (table.assign(probs=list(np.stack([1 - p, p], axis=1))), {"class_names": ["cat", "dog"]}),
         (table.assign(ok=table["label"] == table["prediction"]).drop(columns="prediction"), {"correct": "ok"}),
@@ -138,6 +139,14 @@ def test_classes_of_predictions_and_probabilities_in_every_form():
     whole = table.assign(label=(table["label"] == "dog") * 1, prediction=(table["prediction"] == "dog") * 1)
     assert set(discover(whole, class_names=["cat", "dog"]).to_frame()["class"]) == {"cat", "dog"}
     assert set(discover(whole).to_frame()["class"]) == {"0", "1"}
+
+
+def test_a_column_that_gives_the_answers_away_is_told_of():
+    table = predictions()
+    wrong = (table["label"] != table["prediction"]).to_numpy()
+    leaky = table.assign(error=wrong, doubt=wrong + 0.1 * np.arange(len(table)) / len(table))
+    assert any("Columns 'error', 'doubt' tell right from wrong" in note for note in discover(leaky).notes)
+    assert not any("right from wrong" in note for note in discover(table).notes)
 
 
 def test_a_class_that_is_only_predicted_is_a_class():

@@ -47,7 +47,7 @@ def discover_command(
         list[str] | None,
         typer.Option(
             help="Class probabilities: a column of vectors, a prefix (p_ for p_<class>), or columns by repeating this.  "
-            "[default: probs, if there is one]",
+            "[default: probs, or the prefix p_ or prob_, if there is one]",
             metavar="COLUMN",
         ),
     ] = None,
@@ -176,7 +176,8 @@ def _plain(found: Findings, out: Path | None, html: Path | None) -> dict[str, ob
         "measure": found.measure,
         "slices": json.loads(found.to_frame().to_json(orient="records", double_precision=15)),
         "methods": [
-            {"name": m.name, "returned": m.returned, "tested": m.tested, "notes": [*m.notes]} for m in found.methods
+            {"name": m.name, "returned": m.returned, "tested": m.tested, "seconds": m.seconds, "notes": [*m.notes]}
+            for m in found.methods
         ],
         "notes": [*found.notes],
         "written": written,

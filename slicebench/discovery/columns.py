@@ -70,6 +70,8 @@ class Columns:
 
 BY_NAME = ("label", "prediction", "probs", "loss", "correct", "id", "split", "embedding", "image", "text")
 """Parts that are played by the column of that name, unless another is named."""
+PREFIXES = ("p_", "prob_", "proba_", "probs_")
+"""Of columns of probabilities that are found unasked."""
 
 
 def resolved(columns: Columns, table: Part) -> Columns:
@@ -86,6 +88,8 @@ def resolved(columns: Columns, table: Part) -> Columns:
     if columns.embeddings is not None or columns.features:
         there.pop("embedding", None)
     found = replace(columns, **there)
+    if found.probs is None:
+        found = replace(found, probs=_prefix(found, table))
     missing = [f"{part} ({name!r})" for part, name in found.named().items() if not _is_there(part, name, table)]
     if missing:
         asked = found.named()[missing[0].partition(" ")[0]]
@@ -99,6 +103,14 @@ def resolved(columns: Columns, table: Part) -> Columns:
             "embedding, embeddings and features are three ways to say what an example looks like; choose one"
         )
     return found
+
+
+def _prefix(found: Columns, table: Part) -> str | None:
+    """Usual prefix of which there is a column for every class of the labels."""
+    if found.label is None or found.label not in table.frame:
+        return None
+    classes = table.words(found.label).dropna().unique()
+    return next((p for p in PREFIXES if len(classes) and all(f"{p}{c}" in table.frame for c in classes)), None)
 
 
 def _is_there(part: str, name: str, table: Part) -> bool:

@@ -193,7 +193,7 @@ class Findings:
 
 FRAME = (
     "method", "slice", "class", "about", "size", "support", "rate", "rest", "delta", "low", "high", "p", "p_holm", "stands",
-    "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "found_by", "repeats",
+    "excess", "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "found_by", "repeats",
 )  # fmt: skip
 """Columns of `Findings.to_frame`."""
 
@@ -216,6 +216,7 @@ def _row(one: FoundSlice) -> dict[str, Any]:
         "p": verdict.p,
         "p_holm": verdict.p_holm,
         "stands": verdict.stands,
+        "excess": one.excess,
         "rule": None if rule is None else rule.text,
         "rule_precision": None if rule is None else rule.precision,
         "rule_recall": None if rule is None else rule.recall,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from slicebench.errors import ConfigError, DataError, StorageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from slicebench.discovery.examples import Examples
@@ -28,6 +29,10 @@ LEAST_AUROC = 0.6
 """How well, on held-out examples, likeness to a caption must tell members from the rest of the class for it to be shown."""
 TELLING = 0.1
 """Share of a slice's texts that a word must be in for the slice to be called by it."""
+MANY = 5
+"""Right and wrong answers that a class must have for a column to be suspected of giving them away."""
+SURELY = 0.49
+"""Distance from one half of an AUROC by which a number gives them away."""
 MOST_TEXTS = 20_000
 """Texts of a class whose words are counted."""
 
@@ -122,6 +127,32 @@ class Names:
         counts = np.bincount(predicted[members & wrong], minlength=len(self.examples.class_names))
         most = int(counts.argmax())
         return self.examples.class_names[most], float(counts[most] / counts.sum())
+
+
+def giving_away(examples: Examples) -> list[str]:
+    """Metadata columns by which some class's right and wrong answers can be told apart without fail, or nearly so."""
+    if examples.wrong is None:
+        return []
+    enough = [
+        rows
+        for c in range(len(examples.class_names))
+        if MANY <= examples.wrong[rows := np.flatnonzero(examples.labels == c)].sum() <= len(rows) - MANY
+    ]
+    return [
+        str(name)
+        for name in examples.metadata
+        if any(_tells(examples.metadata[name].iloc[rows], examples.wrong[rows]) for rows in enough)
+    ]
+
+
+def _tells(column: pd.Series[Any], wrong: Bools) -> bool:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if is_numeric_dtype(column) and not is_bool_dtype(column) and column.nunique() > 2:
+        known = column.notna().to_numpy()
+        return abs(auroc(column[known].to_numpy(np.float64), wrong[known]) - 0.5) > SURELY
+    mixed = column.astype(str).groupby(wrong).unique()
+    return len(mixed) == 2 and not set(mixed.iloc[0]) & set(mixed.iloc[1])
 
 
 def auroc(score: NDArray[np.floating], inside: Bools) -> float:

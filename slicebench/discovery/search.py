@@ -12,7 +12,7 @@ from slicebench.discovery.assembling import agreement, found_slices
 from slicebench.discovery.columns import Columns
 from slicebench.discovery.examples import examples_of
 from slicebench.discovery.findings import Findings, MethodNote
-from slicebench.discovery.naming import candidate_captions
+from slicebench.discovery.naming import candidate_captions, giving_away
 from slicebench.discovery.running import chosen_methods, run_all
 from slicebench.errors import ConfigError, did_you_mean
 from slicebench.tables import read_frame
@@ -131,4 +131,14 @@ def _about(examples: Examples) -> list[str]:
         elif without:
             some = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
             notes.append(f"No errors, so nothing to find, in {len(without)} of {len(counts)} classes: {some}.")
+        if given_away := giving_away(examples):
+            which = f"Column {given_away[0]!r} tells" if len(given_away) == 1 else f"Columns {_listed(given_away)} tell"
+            notes.append(
+                f"{which} right from wrong without fail: leave out of the metadata what was made from the predictions, since a "
+                "rule on it explains nothing."
+            )
     return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
