@@ -98,8 +98,8 @@ def class_gaps(
     out: dict[int, Gap | None] = {}
     if right is None:
         return out
-    units = _unit(test.embeddings)
-    texts = _unit(captions.embeddings)
+    units = unit_rows(test.embeddings)
+    texts = unit_rows(captions.embeddings)
     for c, rows in test.by_class():
         pair = hard_and_easy(hardness[c], captions, c)
         if pair is not None:
@@ -117,7 +117,7 @@ def accuracy_near(captions: Captions, test: Split, c: int, share: float = NEAR) 
     if test.correct is None or not len(rows):
         return {}
     at = np.flatnonzero(captions.candidates[c])
-    similarity = _unit(captions.embeddings[at]) @ _unit(test.embeddings[rows]).T
+    similarity = unit_rows(captions.embeddings[at]) @ unit_rows(test.embeddings[rows]).T
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, : max(1, round(share * len(rows)))]
     accuracies = test.correct[rows][nearest].mean(axis=1)
     return dict(zip([captions.texts[i] for i in at], accuracies.tolist(), strict=True))
@@ -126,7 +126,7 @@ def accuracy_near(captions: Captions, test: Split, c: int, share: float = NEAR) 
 def near_caption(embedding: NDArray[np.float32], test: Split, c: int, share: float = NEAR) -> NDArray[np.intp]:
     """Rows of the share of class `c`'s test images that are nearest a caption's `embedding`, (d,), by cosine; ties by row."""
     rows = np.arange(test.n) if test.labels is None else np.flatnonzero(test.labels == c)
-    similarity = _unit(test.embeddings[rows]) @ _unit(embedding[None])[0]
+    similarity = unit_rows(test.embeddings[rows]) @ unit_rows(embedding[None])[0]
     return rows[np.argsort(-similarity, kind="stable")[: max(1, round(share * len(rows)))]]
 
 
@@ -170,7 +170,8 @@ def _outcome(per_class: dict[str, ClassCaptions], gaps: Sequence[Gap]) -> Captio
     return CaptionOutcome(metrics=metrics | mean_gap(gaps), chance=chance | {"gap": 0.0}, p=p, per_class=per_class)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors (n, d) of length 1; a row of zeros stays as it is."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     units: NDArray[np.float32] = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
     return units

@@ -78,7 +78,7 @@ def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
         method.fit(data)
     with Stopwatch() as score:
         scores = method.score(test)
-    _check_scores(method, scores, test)
+    checked_scores(method, scores, test)
     strength = method.strength()
     with Stopwatch() as caption:
         caption_hardness = None if data.captions is None else _checked_captions(method.caption_hardness(data), data)
@@ -237,11 +237,13 @@ def is_oracle(method: SliceMethod) -> bool:
     return type(method) is METHODS.load(ORACLE)
 
 
-def _check_scores(method: SliceMethod, scores: object, split: Split) -> None:
+def checked_scores(method: SliceMethod, scores: object, split: Split) -> SliceScores:
+    """`scores`, which `method.score` returned for `split`; `MethodError` if they are none, or not one for each example."""
     if not isinstance(scores, SliceScores):
         raise MethodError(f"{type(method).__name__}.score returned {type(scores).__name__}; expected SliceScores")
     if len(scores.hardness) != split.n:
         raise MethodError(f"{type(method).__name__}.score returned {len(scores.hardness)} rows for {split.n} examples")
+    return scores
 
 
 def _checked_strength(strength: NDArray[Any], n_classes: int) -> NDArray[np.float64]:

@@ -99,7 +99,7 @@ def save_problem(problem: Problem, folder: Path) -> None:
         building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         (building / "data").mkdir()
         (building / "truth").mkdir()
-        for name, split in _splits(problem).items():
+        for name, split in problem.splits().items():
             _save_split(split, building / "data", name)
         _save_captions(problem.data.captions, building / "data")
         _save_truth(problem.truth, building / "truth")
@@ -154,7 +154,7 @@ def without_inputs(problem: Problem) -> Problem:
     recipe: Any = None if problem.data.trainer is None else problem.data.trainer.recipe
     reads_embeddings = recipe is not None and recipe.features == problem.encoder
     parts = {
-        name: replace(s, inputs=s.embeddings if reads_embeddings else None) for name, s in _splits(problem).items()
+        name: replace(s, inputs=s.embeddings if reads_embeddings else None) for name, s in problem.splits().items()
     }
     data = AuditData(
         train=parts["train"],
@@ -247,11 +247,6 @@ def load_problem(folder: Path) -> Problem:
 _IDENTITY = ("name", "family", "dataset", "dataset_version", "params", "seed", "modality", "encoder")
 
 
-def _splits(problem: Problem) -> dict[str, Split]:
-    found = {**dict(problem.data.splits()), "test": problem.test}
-    return {name: split for name in SPLITS if (split := found[name]) is not None}
-
-
 def _header(problem: Problem) -> Header:
     captions, trainer = problem.data.captions, problem.data.trainer
     return Header(
@@ -259,7 +254,7 @@ def _header(problem: Problem) -> Header:
         **{k: getattr(problem, k) for k in _IDENTITY},
         class_names=problem.data.class_names,
         provenance=vars(problem.provenance),
-        splits=tuple(_splits(problem)),
+        splits=tuple(name for name in SPLITS if name in problem.splits()),
         with_metadata=problem.test.metadata is not None,
         captions=captions.texts if captions else None,
         reference_texts=captions.reference_texts if captions else None,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from slicebench.errors import DataError, MethodError
+from slicebench.errors import ConfigError, DataError, MethodError
 from slicebench.parameters import Parameterised
 from slicebench.validation import array_of
 
@@ -142,6 +142,12 @@ class SliceMethod(Parameterised):
             return getattr(self, attribute)
         except AttributeError:
             raise MethodError(f"{type(self).__name__} scores before it is fitted; call fit(data) first") from None
+
+
+def refuse_truth(name: str, method: SliceMethod) -> None:
+    """Raise `ConfigError` for a method that has to be told what was planted, on data that nobody planted anything in."""
+    if "truth" in method.requires:
+        raise ConfigError(f"{name} needs the planted truth, which data of one's own do not have; choose another method")
 
 
 def candidates_of(data: AuditData) -> Captions:

@@ -139,6 +139,12 @@ class Part:
         listed = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
         self.refuse(name, unknown, f"expected one of the classes {listed}")
 
+    def numbered(self, name: str, classes: Classes) -> NDArray[np.int64]:
+        """Class number of each row, by the order of `classes`."""
+        words = self.all_words(name)
+        self.refuse_unknown(name, words, classes)
+        return np.asarray(words.map({str(c): number for number, c in enumerate(classes)}), dtype=np.int64)
+
     def probabilities(self, probs: Sequence[str] | str, classes: Classes) -> NDArray[np.float32]:
         """Columns named one by one in the order of `classes`, or by a prefix, shape (n, C)."""
         names = [f"{probs}{c}" for c in classes] if isinstance(probs, str) else list(probs)

@@ -40,14 +40,14 @@ def problem_from_frame(
     """Problem of a table with a row per example; see `Problem.from_frame`."""
     table = Part(frame, "table")
     classes = () if label is None else table.classes(label)
-    y = None if label is None else _numbered(table, label, classes)
+    y = None if label is None else table.numbered(label, classes)
     told = None if split is None else table.column(split).astype(str).to_numpy(dtype=str)
     at = split_positions(len(frame), told, y, about.get("seed", 0))
     return problem_from_arrays(
         embeddings=_embeddings(table, embedding, features, at["train"]),
         labels=y,
         probs=None if probs is None else table.probabilities(probs, classes),
-        predictions=None if prediction is None else _numbered(table, prediction, classes),
+        predictions=None if prediction is None else table.numbered(prediction, classes),
         losses=None if loss is None else table.numbers(loss),
         groups=_groups(table, groups),
         ids=None if id is None else table.ids(id).tolist(),
@@ -57,13 +57,6 @@ def problem_from_frame(
         metadata=table.frame[[table.column(name).name for name in metadata]] if metadata else None,
         **about,
     )
-
-
-def _numbered(table: Part, name: str, classes: Sequence[str | int]) -> NDArray[np.int64]:
-    """Class numbers of a column, in the order of `classes`."""
-    words = table.all_words(name)
-    table.refuse_unknown(name, words, classes)
-    return np.asarray(words.map({str(c): number for number, c in enumerate(classes)}), dtype=np.int64)
 
 
 def _embeddings(

@@ -300,13 +300,18 @@ class Problem:
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        splits = {name: s for name, s in (*self.data.splits(), ("test", self.test)) if s is not None}
+        splits = self.splits()
         check_splits(splits, len(self.data.class_names))
         for name, split in splits.items():
             if name not in self.truth.ids:
                 raise DataError(f"truth has no groups for the split {name!r}")
             if not np.array_equal(self.truth.ids[name], split.ids):
                 raise DataError(f"truth.ids[{name!r}] differs from {name}.ids; expected the same ids in the same order")
+
+    def splits(self) -> dict[str, Split]:
+        """Splits that there are, in the order train, val, pool, test."""
+        found = (*self.data.splits(), ("test", self.test))
+        return {name: split for name, split in found if split is not None}
 
     @staticmethod
     def from_arrays(**arrays: Any) -> Problem:

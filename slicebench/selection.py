@@ -10,6 +10,7 @@ import numpy as np
 from slicebench.errors import ConfigError
 from slicebench.evaluation import run_method
 from slicebench.interventions.choosing import hardest, per_class
+from slicebench.method import refuse_truth
 from slicebench.own_pool import PoolColumns, problem_with_pool
 from slicebench.registry import METHODS
 
@@ -107,8 +108,7 @@ def select(
 
 
 def _refuse_decline(name: str, method: SliceMethod, data: AuditData) -> None:
-    if "truth" in method.requires:
-        raise ConfigError(f"{name} needs the planted truth, which data of one's own do not have; choose another method")
+    refuse_truth(name, method)
     reason = method.supports(data)
     if reason is not None:
         raise ConfigError(f"{name} declines these data: {reason}")

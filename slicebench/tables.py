@@ -74,15 +74,18 @@ def _object(line: str, number: int) -> dict[str, Any]:
 
 
 def _arrow(file: Path, _: Sequence[str]) -> Any:
-    """File format of Arrow, which Feather is, or its stream format, which Hugging Face writes."""
+    return read_arrow(file).to_pandas()
+
+
+def read_arrow(file: Path) -> Any:
+    """Arrow table of a file in Arrow's file format, which Feather is, or its stream format, which Hugging Face writes."""
     import pyarrow as pa
 
     with pa.OSFile(str(file)) as source:
-        try:
-            return pa.ipc.open_file(source).read_all().to_pandas()
-        except pa.ArrowInvalid:
-            source.seek(0)
-            return pa.ipc.open_stream(source).read_all().to_pandas()
+        streamed = source.read(6) != b"ARROW1"
+        source.seek(0)
+        opened = pa.ipc.open_stream(source) if streamed else pa.ipc.open_file(source)
+        return opened.read_all()
 
 
 _READERS: dict[str, Callable[[Path, Sequence[str]], pd.DataFrame]] = {
@@ -112,8 +115,12 @@ def write_frame(table: pd.DataFrame, out: Path) -> None:
     ------
     StorageError
         if the file cannot be written.
+    DataError
+        for a column that the format cannot hold.
 
     """
+    import pyarrow as pa
+
     writers: dict[str, Callable[[Path], object]] = {
         ".parquet": lambda temporary: table.to_parquet(temporary, index=False),
         ".jsonl": lambda temporary: table.to_json(
@@ -123,5 +130,5 @@ def write_frame(table: pd.DataFrame, out: Path) -> None:
     }
     try:
         write_atomically(out, writers[out.suffix])
-    except OSError as error:
-        raise StorageError(f"cannot write {out}: {error}") from error
+    except pa.ArrowException as error:
+        raise DataError(f"cannot write {out}: {error}; a .csv or .jsonl file takes columns of mixed types") from error

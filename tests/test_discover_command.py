@@ -90,6 +90,15 @@ def test_the_table_and_the_page(table, tmp_path):
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_ids_of_mixed_types_go_where_they_can(table, tmp_path):
+    mixed = table.assign(id=[i if i % 2 else f"e{i}" for i in range(len(table))])
+    (tmp_path / "mine.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in mixed.to_dict("records")))
+    refused = run(tmp_path / "mine.jsonl", "--out", tmp_path / "out.parquet")
+    assert isinstance(refused.exception, DataError)
+    assert "mixed types" in str(refused.exception)
+    assert run(tmp_path / "mine.jsonl", "--out", tmp_path / "out.jsonl").exit_code == 0
+
+
 def test_settings_reach_the_method(table, tmp_path):
     table.to_parquet(tmp_path / "mine.parquet")
     result = run(

@@ -42,6 +42,7 @@ def evaluate_command(
     slicebench evaluate --problem scenes-correlation --seed 1 --scores mine.csv --scores theirs.json --out records.json
     slicebench evaluate --problem leaderboard/problems/uci-sentiment.s0 --scores slices.json
     """
+    from slicebench.cache import write_text
     from slicebench.submissions import evaluate_submissions, read_submissions
     from slicebench.tables import check_out
 
@@ -51,7 +52,7 @@ def evaluate_command(
     found = evaluate_submissions(submissions, chosen_problem(problem, suite, seed))
     said = json.dumps(_plain(found), indent=1, allow_nan=False, ensure_ascii=False)
     if out is not None:
-        _write(out, said)
+        write_text(out, said)
     if as_json:
         typer.echo(said)
     else:
@@ -79,13 +80,3 @@ def _plain(found: Evaluation) -> dict[str, Any]:
         "submissions": [row for row, reference in zip(rows, kinds, strict=True) if not reference],
         "reference": next(row for row, reference in zip(rows, kinds, strict=True) if reference),
     }
-
-
-def _write(out: Path, text: str) -> None:
-    from slicebench.cache import write_text
-    from slicebench.errors import StorageError
-
-    try:
-        write_text(out, text)
-    except OSError as error:
-        raise StorageError(f"cannot write {out}: {error}") from error

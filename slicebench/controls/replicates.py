@@ -22,8 +22,8 @@ from slicebench.controls.alterations import joined, permuted_outcomes
 from slicebench.controls.declare import about_group, judged_parts
 from slicebench.controls.design import CONTROLS, NULL
 from slicebench.cost import hardware
-from slicebench.errors import DataError, MethodError
-from slicebench.evaluation import measure
+from slicebench.errors import DataError
+from slicebench.evaluation import checked_scores, measure
 from slicebench.frozen import load_audit, load_truth
 from slicebench.problem import PlantedTruth
 from slicebench.registry import METHODS
@@ -141,13 +141,7 @@ def _scored(
     data, held_out = redealt(*_loaded(folder), control, rng)
     fitted = METHODS.load(chunk.cell.method)(**chunk.cell.method_params).fit(data)
     seen = {"blind": permuted_outcomes(held_out, rng), "open": held_out}
-    return held_out, {view: _checked(fitted.score(split), split.n) for view, split in seen.items()}
-
-
-def _checked(scores: SliceScores, n: int) -> SliceScores:
-    if len(scores.hardness) != n:
-        raise MethodError(f"score returned {len(scores.hardness)} rows for {n} examples")
-    return scores
+    return held_out, {view: checked_scores(fitted, fitted.score(split), split) for view, split in seen.items()}
 
 
 def redealt(problem: AuditData, pool: Split, control: Control, rng: np.random.Generator) -> tuple[AuditData, Split]:

@@ -192,7 +192,7 @@ def _outcomes(
     problem: Problem, at: dict[str, NDArray[np.intp]], n: int
 ) -> tuple[NDArray[np.bool_] | None, NDArray[np.float32]]:
     """Where the model is wrong, and its losses, in the order of the table."""
-    splits = {name: split for name, split in (*problem.data.splits(), ("test", problem.test)) if split is not None}
+    splits = problem.splits()
     losses = np.zeros(n, dtype=np.float32)
     wrong = np.zeros(n, dtype=bool)
     for name, rows in at.items():

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.errors import StorageError
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -171,10 +169,7 @@ class Findings:
 
         page = render_findings(self)
         if path is not None:
-            try:
-                write_text(Path(path), page)
-            except OSError as error:
-                raise StorageError(f"cannot write {path}: {error}") from error
+            write_text(Path(path), page)
         return page
 
     def _repr_html_(self) -> str:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench import metrics
+from slicebench.captioning import unit_rows
 from slicebench.discovery.rules import Conditions, Rule, Word, Words
 from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.metrics import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,12 +100,12 @@ class Names:
         """Captions along the way from the rest of the class to the slice, those that tell them apart on `check`."""
         if self.captions is None or inside[learn].all() or not inside[learn].any():
             return ()
-        X = _unit(self._embeddings("val", learn))
+        X = unit_rows(self._embeddings("val", learn))
         direction = X[inside[learn]].mean(axis=0) - X[~inside[learn]].mean(axis=0)
         own = np.flatnonzero(self.captions.candidates[c])
-        along = _unit(self.captions.differences(c)[own]) @ direction
+        along = unit_rows(self.captions.differences(c)[own]) @ direction
         best = own[np.argsort(-along, kind="stable")[:MOST_CAPTIONS]]
-        likeness = _unit(self._embeddings("test", check)) @ _unit(self.captions.embeddings[best]).T
+        likeness = unit_rows(self._embeddings("test", check)) @ unit_rows(self.captions.embeddings[best]).T
         told = [(self.captions.texts[i], auroc(likeness[:, j], inside[check])) for j, i in enumerate(best)]
         return tuple((text, value) for text, value in told if value >= LEAST_AUROC)
 
@@ -157,12 +160,8 @@ def _tells(column: pd.Series[Any], wrong: Bools) -> bool:
 
 def auroc(score: NDArray[np.floating], inside: Bools) -> float:
     """Chance that a member scores higher than a non-member, ties half; one half where there is nothing to compare."""
-    from scipy.stats import rankdata
-
-    m = int(inside.sum())
-    if m in (0, len(inside)):
-        return 0.5
-    return float((rankdata(score)[inside].sum() - m * (m + 1) / 2) / (m * (len(inside) - m)))
+    found = metrics.auroc(Ranking.of(score.astype(np.float64), inside)) if len(inside) else None
+    return 0.5 if found is None else found
 
 
 def candidate_captions(
@@ -231,9 +230,3 @@ def _lines(path: Path) -> list[str]:
             f"cannot read the captions {path}: {error}; expected a text file with a caption a line"
         ) from error
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
-    norms[norms == 0] = 1
-    return vectors / norms

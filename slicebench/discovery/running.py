@@ -11,7 +11,8 @@ import numpy as np
 
 from slicebench.controls.alterations import permuted_outcomes
 from slicebench.errors import ConfigError, MethodError, SlicebenchError
-from slicebench.method import SliceMethod
+from slicebench.evaluation import checked_scores
+from slicebench.method import SliceMethod, refuse_truth
 from slicebench.registry import METHODS
 from slicebench.slices import Slices, returned_slices
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from slicebench.discovery.examples import Examples
     from slicebench.problem import AuditData
-    from slicebench.split import Split
 
     Bools = NDArray[np.bool_]
     Chosen = str | SliceMethod | Sequence[str | SliceMethod] | Mapping[str, SliceMethod] | None
@@ -52,10 +52,7 @@ def chosen_methods(given: Chosen, data: AuditData) -> dict[str, SliceMethod]:
     if not given:
         raise ConfigError("no method is named; `slicebench list methods` shows them")
     for name, method in given.items():
-        if "truth" in method.requires:
-            raise ConfigError(
-                f"{name} needs the planted truth, which data of one's own do not have; choose another method"
-            )
+        refuse_truth(name, method)
     return dict(given)
 
 
@@ -95,11 +92,11 @@ def _run(name: str, method: SliceMethod, examples: Examples, data: AuditData, se
     method.fit(data)
     hardness = np.zeros(n)
     by_name: dict[str, tuple[NDArray[np.float32], Bools]] = {}
-    for split_name, split in _splits(examples, data):
+    for split_name, split in examples.problem.splits().items():
         rows = examples.at[split_name]
-        hardness[rows] = _checked(name, method.score(split).hardness, split.n)
+        hardness[rows] = checked_scores(method, method.score(split), split).hardness
         blind = method.score(permuted_outcomes(split, np.random.default_rng([seed, 2])))
-        found = returned_slices(blind, split, data.class_names)
+        found = returned_slices(checked_scores(method, blind, split), split, data.class_names)
         for j, slice_name in enumerate(_distinct(found.names)):
             soft, hard = by_name.setdefault(slice_name, (np.zeros(n, np.float32), np.zeros(n, bool)))
             soft[rows], hard[rows] = found.soft[:, j], found.hard[:, j]
@@ -107,11 +104,6 @@ def _run(name: str, method: SliceMethod, examples: Examples, data: AuditData, se
     soft_all, hard_all = (np.column_stack(columns) for columns in zip(*pairs, strict=True))
     slices = Slices(soft_all, hard_all, tuple(by_name))
     return Said(name, slices, hardness, perf_counter() - start, tuple(map(str, method.notes())))
-
-
-def _splits(examples: Examples, data: AuditData) -> list[tuple[str, Split]]:
-    splits = [*data.splits(), ("test", examples.problem.test)]
-    return [(name, split) for name, split in splits if split is not None]
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -122,9 +114,3 @@ def _distinct(names: Sequence[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return out
-
-
-def _checked(name: str, hardness: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    if len(hardness) != n:
-        raise MethodError(f"{name} returned {len(hardness)} scores for {n} examples")
-    return hardness

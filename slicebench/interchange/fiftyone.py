@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.cache import write_text
-from slicebench.errors import DataError, StorageError, did_you_mean
+from slicebench.errors import DataError, did_you_mean
 from slicebench.interchange.found import align
 
 if TYPE_CHECKING:
@@ -93,11 +93,8 @@ def write_fiftyone(samples: Sequence[dict[str, Any]], folder: str | Path) -> Non
 
     """
     home = Path(folder)
-    try:
-        write_text(home / "metadata.json", json.dumps({"media_type": "image"}))
-        write_text(home / "samples.json", json.dumps({"samples": list(samples)}, allow_nan=False, ensure_ascii=False))
-    except OSError as error:
-        raise StorageError(f"cannot write {home}: {error}") from error
+    write_text(home / "metadata.json", json.dumps({"media_type": "image"}))
+    write_text(home / "samples.json", json.dumps({"samples": list(samples)}, allow_nan=False, ensure_ascii=False))
 
 
 def _add_labels(

@@ -42,9 +42,7 @@ def problem_to_frame(problem: Problem, *, groups: bool = False) -> pd.DataFrame:
     import pandas as pd
 
     parts = []
-    for name, split in (*problem.data.splits(), ("test", problem.test)):
-        if split is None:
-            continue
+    for name, split in problem.splits().items():
         frame = split_to_frame(split, problem.data.class_names)
         frame.insert(1, "split", name)
         if groups:
@@ -98,8 +96,8 @@ def frame_to_split(
     """
     part = Part(frame, "table")
     known = [str(name) for name in part.frame]
-    labels = _labels(part, class_names) if "label" in known else None
-    names = tuple(class_names) or (tuple(map(str, part.classes("label"))) if labels is not None else ())
+    names = tuple(class_names) or (tuple(map(str, part.classes("label"))) if "label" in known else ())
+    labels = part.numbered("label", names) if "label" in known else None
     probs = part.probabilities(PROBS, names) if any(name.startswith(PROBS) for name in known) and names else None
     column = loss or ("loss" if "loss" in known else None)
     losses: NDArray[np.float32]
@@ -166,11 +164,3 @@ def _predicted(split: Split) -> NDArray[np.int64] | None:
     others[rows, split.labels] = -1
     agreed: NDArray[np.int64] = np.where(split.correct, split.labels, others.argmax(axis=1))
     return agreed
-
-
-def _labels(part: Part, class_names: Sequence[str]) -> NDArray[np.int64]:
-    names = tuple(class_names) or part.classes("label")
-    words = part.all_words("label")
-    part.refuse_unknown("label", words, tuple(names))
-    codes = {str(name): code for code, name in enumerate(names)}
-    return np.array([codes[word] for word in words], dtype=np.int64)

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from slicebench.errors import ConfigError, DataError, MethodError
 from slicebench.interchange.found import found_by
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.method import SliceMethod, SliceScores, refuse_truth
 from slicebench.problem import AuditData
 from slicebench.registry import METHODS
 from slicebench.split import Split, cross_entropy, deal
@@ -177,8 +177,7 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         given = METHODS.load(self.method)() if isinstance(self.method, str) else self.method
         if not isinstance(given, SliceMethod):
             raise ConfigError(f"method is a {type(given).__name__}; expected a registered name or a SliceMethod")
-        if "truth" in given.requires:
-            raise ConfigError(f"the method {self.method!r} needs the planted truth, which only the evaluator has")
+        refuse_truth(f"the method {self.method!r}", given)
         reason = given.supports(data)
         if reason is not None:
             raise ConfigError(f"the method {self.method!r} declines these data: {reason}")

@@ -155,15 +155,14 @@ def write_files(texts: Mapping[str, str], folder: Path, *, force: bool = False) 
     from slicebench.cache import write_text
 
     home = folder.expanduser().resolve()
+    if home.exists() and not home.is_dir():
+        raise StorageError(f"cannot write to {folder}: that is a file; choose another folder")
     there = [name for name in texts if (home / name).is_symlink() or (home / name).exists()]
     if there and not force:
         raise StorageError(f"{folder} has {', '.join(there)} already; choose another folder, or overwrite with --force")
     for name in texts:
         if not (home / name).parent.resolve().is_relative_to(home):
             raise StorageError(f"{folder / name} is not in {folder}: a link leads elsewhere; remove it")
-    try:
-        for name, text in texts.items():
-            write_text(home / name, text)
-    except OSError as error:
-        raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from error
+    for name, text in texts.items():
+        write_text(home / name, text)
     return [folder / name for name in texts]

@@ -39,8 +39,7 @@ def export_problem(problem: Problem, folder: Path, options: str = "--problem FOL
         if the folder is there already, or cannot be written.
 
     """
-    splits = {**dict(problem.data.splits()), "test": problem.test}
-    present: dict[str, Split] = {name: split for name, split in splits.items() if split is not None}
+    present = problem.splits()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StorageError(f"{folder} is there already; give another folder, or delete it")
     try:

@@ -74,14 +74,9 @@ def _read_parquet(path: Path) -> Any:
 
 
 def _read_arrow(path: Path) -> Any:
-    """Arrow's file format, which is also Feather's, or its stream format, which Hugging Face's datasets write."""
-    import pyarrow as pa
+    from slicebench.tables import read_arrow
 
-    with pa.OSFile(str(path)) as source:
-        streamed = source.read(6) != b"ARROW1"
-        source.seek(0)
-        opened = pa.ipc.open_stream(source) if streamed else pa.ipc.open_file(source)
-        table = opened.read_all()
+    table = read_arrow(path)
     _check_rows(path, table.num_rows)
     check_columns(table.column_names, str(path))
     wanted = table.select([name for name in table.column_names if name in WANTED])
