@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Plain(BaseModel):
+class Plain(BaseModel):
+    """Base of what is only shown: frozen, and strict about its fields."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Estimate(_Plain):
+class Estimate(Plain):
     """A mean with its 95 % interval; the ends are None where there is none. `tied`: not separable from the best of its column."""
 
     mean: float
@@ -23,7 +25,7 @@ class Estimate(_Plain):
     tied: bool = False
 
 
-class MetricInfo(_Plain):
+class MetricInfo(Plain):
     """A metric that the table can show: "namf", "mf_at_10", "hit_at_1", ..."""
 
     key: str
@@ -34,7 +36,7 @@ class MetricInfo(_Plain):
     """One sentence."""
 
 
-class MethodRow(_Plain):
+class MethodRow(Plain):
     """One method over all problems. `values` and `chance` go by metric key; without a value the metric does not apply.
 
     `incomplete` says which cells are missing and why; such a method stands unranked below the others, though it keeps a worst
@@ -58,7 +60,7 @@ class MethodRow(_Plain):
     """Least and largest mean rank when one family of datasets is left out."""
     wins: float | None
     """Share of bootstrap draws in which the method has the best mean nAMF."""
-    p: dict[str, float] = {}
+    p: dict[str, float] = Field(default_factory=dict)
     """Exact probability of so many caption hits by chance, by metric key."""
     n: int
     """Cells that ended well."""
@@ -77,7 +79,7 @@ class MethodRow(_Plain):
     skips: int
 
 
-class ProblemColumn(_Plain):
+class ProblemColumn(Plain):
     """One problem: means over seeds, of the base model too."""
 
     name: str
@@ -96,14 +98,14 @@ class ProblemColumn(_Plain):
     majority_accuracy: float | None
 
 
-class CellView(_Plain):
+class CellView(Plain):
     """One method on one problem, over the seeds. `status` is "ok" only if every seed is."""
 
     status: str
     reason: str | None = None
-    values: dict[str, Estimate] = {}
-    chance: dict[str, float] = {}
-    by_seed: dict[int, float | None] = {}
+    values: dict[str, Estimate] = Field(default_factory=dict)
+    chance: dict[str, float] = Field(default_factory=dict)
+    by_seed: dict[int, float | None] = Field(default_factory=dict)
     """NAMF."""
     strength: float | None = None
     captions: tuple[str, ...] = ()
@@ -111,7 +113,7 @@ class CellView(_Plain):
     notes: tuple[str, ...] = ()
 
 
-class Pair(_Plain):
+class Pair(Plain):
     """Two methods compared over the units: the mean of a - b in nAMF, with interval, raw and Holm-corrected p."""
 
     a: str
@@ -125,7 +127,7 @@ class Pair(_Plain):
     b_better: int
 
 
-class Comparison(_Plain):
+class Comparison(Plain):
     """All ranked methods over the units. `cliques` are sets of methods that Wilcoxon-Holm does not separate, best first."""
 
     unit: str
@@ -142,7 +144,7 @@ class Comparison(_Plain):
     """Median half width of the pairs' intervals, uncorrected; docs/statistics.md has the difference that is found after Holm."""
 
 
-class ControlRate(_Plain):
+class ControlRate(Plain):
     """How often a method found something in one control: a count out of replicates, with a Clopper-Pearson interval."""
 
     control: str
@@ -154,7 +156,7 @@ class ControlRate(_Plain):
     high: float
 
 
-class ControlRow(_Plain):
+class ControlRow(Plain):
     """One method in the controls; `rates` by control.
 
     `open_rates` are the same when the method may see the very outcomes that its slices are tested on, `returned` the share of
@@ -169,7 +171,7 @@ class ControlRow(_Plain):
     notes: tuple[str, ...] = ()
 
 
-class ControlInfo(_Plain):
+class ControlInfo(Plain):
     """What one control is."""
 
     key: str
@@ -177,7 +179,7 @@ class ControlInfo(_Plain):
     about: str
 
 
-class ControlBoard(_Plain):
+class ControlBoard(Plain):
     """`controls.json`: the controls of one run of `slicebench controls`."""
 
     replicates: int
@@ -191,7 +193,7 @@ class ControlBoard(_Plain):
     date: str
 
 
-class Sheet(_Plain):
+class Sheet(Plain):
     """Hardest examples that one method names, class by class, as a picture: `image` is PNG or WebP bytes in base64."""
 
     method: str
@@ -200,7 +202,7 @@ class Sheet(_Plain):
     image: str
 
 
-class Board(_Plain):
+class Board(Plain):
     """A leaderboard ("leaderboard") or a single run ("run").
 
     `curves` holds, per problem and method, the mean minority fraction among the hardest `shares` of each class.

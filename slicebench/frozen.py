@@ -29,13 +29,13 @@ from slicebench.frozen_files import (
     ids_from_bytes,
     ids_to_bytes,
     intact,
-    read_arrays,
+    map_arrays,
     read_inputs,
     read_table,
     read_text,
     stamp,
-    write_arrays,
     write_inputs,
+    write_mappable,
 )
 from slicebench.problem import SPLITS, AuditData, Captions, PlantedTruth, Problem, Provenance
 from slicebench.split import Split
@@ -224,7 +224,7 @@ def load_split(folder: Path, name: str) -> Split:
 def load_truth(folder: Path, *splits: str) -> PlantedTruth:
     """Load the planted truth of `splits`, by default of all; for the evaluator."""
     text = read_text(folder / "truth" / "truth.json")
-    arrays = read_arrays(folder / "truth" / "truth.safetensors")
+    arrays = map_arrays(folder / "truth" / "truth.safetensors")
     names = splits or tuple(name for name in arrays if not name.endswith(".ids"))
     with intact(folder / "truth"):
         described = json.loads(text)
@@ -281,7 +281,7 @@ def _save_split(split: Split, folder: Path, name: str) -> None:
 
     arrays = {key: value for key in _ARRAYS if (value := getattr(split, key)) is not None}
     arrays["embeddings"] = _compact(split.embeddings)
-    write_arrays(folder / f"{name}.safetensors", {"ids": ids_to_bytes(split.ids), **arrays})
+    write_mappable(folder / f"{name}.safetensors", {"ids": ids_to_bytes(split.ids), **arrays})
     if split.metadata is not None:
         index = pd.Index(split.ids.tolist(), name="id")
         split.metadata.set_axis(index, axis=0).to_parquet(folder / f"{name}.parquet")
@@ -295,7 +295,7 @@ def _save_split(split: Split, folder: Path, name: str) -> None:
 
 
 def _load_split(folder: Path, name: str, header: Header) -> Split:
-    arrays = read_arrays(folder / f"{name}.safetensors")
+    arrays = map_arrays(folder / f"{name}.safetensors")
     metadata = read_table(folder / f"{name}.parquet") if header.with_metadata else None
     unknown = set(arrays) - {"ids", *_ARRAYS}
     if unknown:
@@ -320,19 +320,19 @@ def _load_inputs(folder: Path, name: str) -> Inputs | None:
 def _save_captions(captions: Captions | None, folder: Path) -> None:
     if captions is not None:
         arrays = {name: getattr(captions, name) for name in ("embeddings", "references", "candidates")}
-        write_arrays(folder / "captions.safetensors", arrays)
+        write_mappable(folder / "captions.safetensors", arrays)
 
 
 def _load_captions(folder: Path, header: Header) -> Captions | None:
     if header.captions is None or header.reference_texts is None:
         return None
-    arrays = read_arrays(folder / "captions.safetensors")
+    arrays = map_arrays(folder / "captions.safetensors")
     return Captions(texts=header.captions, reference_texts=header.reference_texts, **arrays)
 
 
 def _save_truth(truth: PlantedTruth, folder: Path) -> None:
     ids = {f"{name}.ids": ids_to_bytes(value) for name, value in truth.ids.items()}
-    write_arrays(folder / "truth.safetensors", {**truth.groups, **ids})
+    write_mappable(folder / "truth.safetensors", {**truth.groups, **ids})
     described = {"group_names": truth.group_names, "captions": dict(truth.captions), "how": truth.how}
     (folder / "truth.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
 

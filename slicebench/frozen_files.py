@@ -53,7 +53,7 @@ def as_stamped(path: Path, said: str) -> bool:
     return stamp(path) == said or (size > DIGESTED and not said.endswith(" bytes"))
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_mappable(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write named arrays to a safetensors file."""
     from safetensors.numpy import save_file
 
@@ -61,7 +61,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     path.chmod(0o644)  # safetensors' own mode would lock colleagues out
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def map_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Named arrays of a safetensors file, mapped into memory: what nobody asks for is not read, and processes share the rest."""
     from safetensors import safe_open
 

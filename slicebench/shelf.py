@@ -62,7 +62,7 @@ def frozen_folder(problem: PlannedProblem) -> Path:
 
 def find_built(folder: Path) -> bool:
     """Whether a built problem is in the cache and whole, fetched from its second level if it must be."""
-    if folder.exists() and _whole(folder):
+    if folder.exists() and is_whole(folder):
         return True
     remote = remote_copy(folder)
     try:
@@ -72,7 +72,7 @@ def find_built(folder: Path) -> bool:
         return False
 
 
-def _whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
     """Whether the files of a problem are those that were saved. Of the cache, a damaged one is taken away, which is said.
 
     Raises
@@ -138,7 +138,7 @@ class RemoteShelf(Mapping[str, Path]):
     def __getitem__(self, identity: str) -> Path:
         source, content = self._problems[identity]
         folder = cache_dir() / f"fetched-{FORMAT_VERSION}" / content
-        if not (folder.exists() and _whole(folder)) and not fetch_problem(source, folder):
+        if not (folder.exists() and is_whole(folder)) and not fetch_problem(source, folder):
             raise StorageError(f"{source} is gone; expected the frozen problem that was there")
         return folder
 

@@ -233,17 +233,17 @@ def test_arrays_are_mapped_and_cannot_be_written_to(folder):
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is reset on Linux only")
 def test_checking_mapped_embeddings_does_not_keep_them(tmp_path):
     from slicebench.cost import peak_memory_mb, reset_peak_memory
-    from slicebench.frozen_files import read_arrays, write_arrays
+    from slicebench.frozen_files import map_arrays, write_mappable
     from slicebench.split import Split
 
     n = 100_000
     arrays = {"embeddings": np.ones((n, 512), np.float32), "losses": np.ones(n, np.float32)}
-    write_arrays(tmp_path / "large.safetensors", arrays)
+    write_mappable(tmp_path / "large.safetensors", arrays)
     del arrays
     ids = np.arange(n).astype(str)
     reset_peak_memory()
     before = peak_memory_mb()
-    Split(ids=ids, **read_arrays(tmp_path / "large.safetensors"))
+    Split(ids=ids, **map_arrays(tmp_path / "large.safetensors"))
     assert peak_memory_mb() - before < 100  # the embeddings are 205 MB
 
 

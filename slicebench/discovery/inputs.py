@@ -164,9 +164,9 @@ def vectors_in(path: Path, n: int) -> NDArray[np.float32]:
 
 
 def _tensor(path: Path) -> NDArray[Any]:
-    from slicebench.frozen_files import read_arrays
+    from slicebench.frozen_files import map_arrays
 
-    found = read_arrays(path)
+    found = map_arrays(path)
     if "embeddings" not in found and len(found) != 1:
         raise ValueError(f"it holds {', '.join(found) or 'nothing'}; expected one array, or one called embeddings")
     return found["embeddings"] if "embeddings" in found else next(iter(found.values()))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-from slicebench.board import Estimate  # noqa: TC001 - pydantic reads it at run time
-
-
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from slicebench.board import Estimate, Plain
 
 
-class ArmRow(_Plain):
+class ArmRow(Plain):
     """One arm over the seeds of its problem.
 
     `values` are accuracies by part ("overall", "minority", "majority", "worst_group", "heldout", "seed", and what the
@@ -25,10 +21,10 @@ class ArmRow(_Plain):
     variant: str
     params: dict[str, str | float | int | bool | None]
     method: str | None
-    values: dict[str, Estimate] = {}
-    change: dict[str, Estimate] = {}
+    values: dict[str, Estimate] = Field(default_factory=dict)
+    change: dict[str, Estimate] = Field(default_factory=dict)
     reference: str | None = None
-    against: dict[str, Estimate] = {}
+    against: dict[str, Estimate] = Field(default_factory=dict)
     recovery: Estimate | None = None
     chosen: float | None = None
     """Examples that the budget was spent on."""
@@ -36,12 +32,12 @@ class ArmRow(_Plain):
     trained_on: float | None = None
     choosing_s: float | None = None
     training_s: float | None = None
-    measures: dict[str, float] = {}
+    measures: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     missing: str | None = None
 
 
-class InterventionBoard(_Plain):
+class InterventionBoard(Plain):
     """All arms of a run. Means are over `seeds` draws of each problem and, in each, over `retrain` trained models."""
 
     suite: str

@@ -5,9 +5,7 @@ from __future__ import annotations
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
-from slicebench.board import Estimate  # noqa: TC001 - pydantic reads it at run time
+from slicebench.board import Estimate, Plain
 from slicebench.errors import ConfigError, did_you_mean
 from slicebench.metrics import METRICS
 from slicebench.standings.cells import estimate_over_seeds
@@ -25,11 +23,7 @@ BASE = ("accuracy", "minority_accuracy", "minority_share_of_errors")
 """Figures of the base model that a sweep follows."""
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SweepCell(_Plain):
+class SweepCell(Plain):
     """One method at one value, over seeds; None where there is nothing.
 
     `strength` is the mean over classes. `significant` is the share of classes, over all seeds, whose permutation p is .05 or
@@ -45,7 +39,7 @@ class SweepCell(_Plain):
     """How many seeds did not end well, and why the first did not."""
 
 
-class SweepRow(_Plain):
+class SweepRow(Plain):
     """One value of the parameter: the base model, and each method."""
 
     value: int | float
@@ -56,7 +50,7 @@ class SweepRow(_Plain):
     cells: dict[str, SweepCell]
 
 
-class Trend(_Plain):
+class Trend(Plain):
     """Spearman's ρ of `what` (of `method`, or of the base model) against `against`, with its two-sided p.
 
     A point is a problem of one seed, or a class of one: `per_class`. Seeds only add noise to a sweep in which each seed has
@@ -73,7 +67,7 @@ class Trend(_Plain):
     points: int
 
 
-class SweepReport(_Plain):
+class SweepReport(Plain):
     """A sweep as tables, JSON and pictures show it. `metric` is a key of `slicebench.metrics.METRICS`."""
 
     base: str

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from slicebench.encoders.file import FileEncoder
 from slicebench.evaluation import evaluate
 from slicebench.frozen import load_header, load_problem, save_problem
-from slicebench.frozen_files import read_arrays, read_inputs, read_table
+from slicebench.frozen_files import map_arrays, read_inputs, read_table
 from slicebench.imagefolder import captioned_files
 from slicebench.leaderboard.settings import load_controls, load_tolerances, load_updates
 from slicebench.leaderboard.store import LeaderboardStore
@@ -239,7 +239,7 @@ ENTRIES = [
         "safetensors of a problem",
         "frozen",
         "data/*.safetensors",
-        lambda p: sum(a.astype(float).sum() for a in read_arrays(p).values()),
+        lambda p: sum(a.astype(float).sum() for a in map_arrays(p).values()),
         alone=True,
     ),
     entry("Parquet of a problem", "frozen", "data/test.parquet", read_table, alone=True),
