@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
-from slicebench import __version__
+from slicebench.version import __version__
 
 project = "slicebench"
 author = "The slicebench developers"

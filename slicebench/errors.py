@@ -3,6 +3,8 @@
 The command line prints the message of any `SlicebenchError` and exits with code 2; a traceback is a bug of ours.
 """
 
+from __future__ import annotations
+
 
 class SlicebenchError(Exception):
     """Base of every error that slicebench raises on purpose."""

@@ -1,6 +1,5 @@
 """The method contract as small named checks, for this project's tests and for third parties alike.
 
-    from slicebench.testing import assert_contract
     def test_contract():
         assert_contract(MyMethod())
 
@@ -14,15 +13,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from slicebench.data.captions.embedded import Captions
+from slicebench.data.problem import AuditData, Problem, Provenance
+from slicebench.data.split import Split
+from slicebench.data.truth import PlantedTruth
 from slicebench.errors import MethodError
-from slicebench.method import REQUIREMENTS, SliceMethod, SliceScores
-from slicebench.problem import AuditData, Captions, PlantedTruth, Problem, Provenance
-from slicebench.split import Split
+from slicebench.plugins.method import REQUIREMENTS, SliceMethod, SliceScores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -65,7 +67,7 @@ def example_problem(seed: int = 0, n: int = 150, d: int = 12) -> Problem:
     In each class 20 % of the examples sit apart along one direction, where the model is wrong 60 % of the time, against 8 %
     elsewhere.
     """
-    from slicebench.training import ModelTrainer, Recipe
+    from slicebench.models.training import ModelTrainer, Recipe
 
     rng = np.random.default_rng(seed)
     parts = {name: _example_split(rng, name, n, d) for name in ("train", "val", "test", "pool")}

@@ -36,7 +36,7 @@ def problem():
 @pytest.fixture(scope="session")
 def committed_board():
     """Board of the committed leaderboard: half a minute, once."""
-    from slicebench.leaderboard.build import leaderboard_board
+    from slicebench.results.leaderboard.build import leaderboard_board
 
     return leaderboard_board(Path(__file__).parents[1] / "leaderboard")
 

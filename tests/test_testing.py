@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slicebench.method import SliceMethod, SliceScores
-from slicebench.registry import METHODS
+from slicebench.plugins.method import SliceMethod, SliceScores
+from slicebench.plugins.registry import METHODS
 from slicebench.testing import CHECKS, assert_contract, check_method
 
 OURS = [p.name for p in METHODS.describe() if p.distribution == "slicebench"]

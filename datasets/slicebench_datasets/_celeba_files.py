@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
-from slicebench.strangers import read_npz
+from slicebench.files.untrusted import read_npz
 from slicebench_datasets._tables import distinct, read_csv, read_parquet, whole_numbers
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.datafiles import Place
-    from slicebench.images import EncodedImages
+    from slicebench.files.image_arrays import EncodedImages
+    from slicebench.plugins.dataset_card import Place
 
 ATTRIBUTES = (
     "5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive", "Bags_Under_Eyes", "Bald", "Bangs", "Big_Lips", "Big_Nose", "Black_Hair",
@@ -88,7 +88,7 @@ def published_rows(path: str, place: Place, official: dict[str, NDArray[np.intp]
 
 
 def _official(place: Place, attributes: Sequence[str]) -> Faces:
-    from slicebench.images import ImageFiles
+    from slicebench.files.image_arrays import ImageFiles
 
     table_path, parts_path = place.file("list_attr_celeba.txt"), place.file("list_eval_partition.txt")
     expected = _announced(table_path)
@@ -111,7 +111,7 @@ def _official(place: Place, attributes: Sequence[str]) -> Faces:
 def _from_parquet(place: Place, attributes: Sequence[str]) -> Faces:
     import pandas as pd
 
-    from slicebench.images import ParquetImages
+    from slicebench.files.image_arrays import ParquetImages
 
     paths = {part: place.files(f"{part}-*.parquet") for part in PARTS}
     tables = {part: read_parquet(found, attributes) for part, found in paths.items()}

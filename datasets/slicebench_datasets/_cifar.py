@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.datafiles import Layout, Wanted
+from slicebench.data.checks import array_of
 from slicebench.errors import ConfigError, DataError, StorageError
-from slicebench.strangers import check_room, opened, plain_file, read_npz
-from slicebench.validation import array_of
+from slicebench.files.untrusted import check_room, opened, plain_file, read_npz
+from slicebench.plugins.dataset_card import Layout, Wanted
 from slicebench_datasets._pickled_data import read_pickled_data
 from slicebench_datasets._tables import class_names_of, read_parquet, whole_numbers
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
 
 PARQUET = Layout(
     "Hugging Face parquet", (Wanted("train-*.parquet", "train images"), Wanted("test-*.parquet", "test images"))
@@ -195,7 +195,7 @@ def check_indices(indices: object, family: str) -> None:
 
 
 def _from_parquet(place: Place, columns: list[str]) -> Cifar:
-    from slicebench.images import ParquetImages, decoded
+    from slicebench.files.image_arrays import ParquetImages, decoded
 
     train, test = place.files("train-*.parquet"), place.files("test-*.parquet")
     names = {column: class_names_of(test[0], column) for column in columns}

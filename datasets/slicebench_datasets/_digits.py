@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
-from slicebench.strangers import opened, read_parquet
+from slicebench.files.untrusted import opened, read_parquet
 from slicebench_datasets._parameters import EPOCHS, check_ranges
 from slicebench_datasets._render import article
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.dataset import DatasetAdapter
-    from slicebench.problem import Provenance
-    from slicebench.training import Recipe
+    from slicebench.data.problem import Provenance
+    from slicebench.models.training import Recipe
+    from slicebench.plugins.dataset import DatasetAdapter
 
 LAYOUT = (
     "either Hugging Face's parquet files train-*.parquet and test-*.parquet (columns image, label) or the IDX files "
@@ -102,7 +102,7 @@ def _cut(
 
 def provenance_of(root: str | None) -> Provenance:
     """Where the images come from."""
-    from slicebench.problem import Provenance
+    from slicebench.data.problem import Provenance
 
     if root is None:
         from sklearn import __version__
@@ -117,7 +117,7 @@ def provenance_of(root: str | None) -> Provenance:
 
 def recipe_of(adapter: Any) -> Recipe:
     """How the base model of a digit problem is trained: `width` channels, `epochs` epochs."""
-    from slicebench.training import Recipe
+    from slicebench.models.training import Recipe
 
     epochs, width = adapter.epochs, adapter.width
     return Recipe(arch="small_cnn", width=width, epochs=epochs, batch_size=50, peak_lr=0.1, peak_epoch=min(2, epochs))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError, did_you_mean
-from slicebench.locations import read_bytes
+from slicebench.files.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

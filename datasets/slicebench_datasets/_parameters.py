@@ -9,7 +9,7 @@ from slicebench.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from slicebench.dataset import DatasetAdapter
+    from slicebench.plugins.dataset import DatasetAdapter
 
 EPOCHS = (1, 10_000)
 COUNTS = ("n_train", "n_val", "n_test", "n_pool", "classes", "side", "d", "subtypes", "width", "epochs")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from slicebench.decoding import Decoded, Decoder
+from slicebench.data.checks import array_of
 from slicebench.errors import ConfigError, DataError
-from slicebench.validation import array_of
+from slicebench.models.synthesis.decoder import Decoded, Decoder
 from slicebench_datasets._render import VALUES, captions_of, render
 from slicebench_datasets._scene_plants import PLANTS
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.encoders import Encoder
-    from slicebench.problem import Identified, Problem
+    from slicebench.data.problem import Identified, Problem
+    from slicebench.models.encoders.encoder import Encoder
     from slicebench_datasets.scenes import Scenes
 
 CHUNK = 1024  # captions embedded at a time
@@ -71,7 +71,7 @@ class SceneDecoder(Decoder):
     @classmethod
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:  # noqa: ARG003 - takes none
         """Decoder into a problem of rendered scenes, with the problem's own encoder and seed."""
-        from slicebench.encoders import make_encoder
+        from slicebench.models.encoders.encoder import make_encoder
 
         scenes = scenes_of(problem)
         encoder = make_encoder(problem.encoder)

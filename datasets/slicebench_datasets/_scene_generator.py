@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from slicebench.errors import DataError
-from slicebench.generation import Generator
+from slicebench.models.synthesis.generator import Generator
 from slicebench_datasets._render import render
 from slicebench_datasets._scene_captions import attributes_of
 from slicebench_datasets._scene_decoder import scenes_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, Identified
+    from slicebench.data.problem import AuditData, Identified
     from slicebench_datasets.scenes import Scenes
 
 

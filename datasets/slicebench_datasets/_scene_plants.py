@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.captions import CaptionSet
+from slicebench.data.captions import CaptionSet
 from slicebench_datasets._render import UNSAID, VALUES, caption, draw_attributes
 
 if TYPE_CHECKING:

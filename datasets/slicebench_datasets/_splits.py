@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.building import RawSplit, detached
+from slicebench.data.split import deal as deal  # with the other ways of choosing rows, for adapters
 from slicebench.errors import ConfigError
-from slicebench.split import deal as deal  # with the other ways of choosing rows, for adapters
+from slicebench.problems.raw import RawSplit, detached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.split import Inputs
-    from slicebench.training import Recipe
+    from slicebench.data.split import Inputs
+    from slicebench.models.training import Recipe
 
     Rows = NDArray[np.intp]
 
 
 def recipe_from(paper: Mapping[str, Any], changes: Mapping[str, Any] | None) -> Recipe:
     """The paper's recipe with a user's changes; its peak moves to the last epoch if that now comes first."""
-    from slicebench.training import Recipe
+    from slicebench.models.training import Recipe
 
     merged = dict(paper) | dict(changes or {})
     if "peak_epoch" not in (changes or {}) and isinstance(merged.get("epochs"), int):

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import StorageError
-from slicebench.locations import read_bytes
+from slicebench.files.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
 
 OFFICIAL, PAIRS = "official JSON", "sentence-question parquet"
 BREAK = re.compile(r"""(?<=[.!?])["')\]”’]*\s+(?=["'(\[“‘]*[A-Z0-9])""")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench import strangers
 from slicebench.errors import StorageError, did_you_mean
-from slicebench.strangers import opened, plain_file
+from slicebench.files import untrusted as strangers
+from slicebench.files.untrusted import opened, plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

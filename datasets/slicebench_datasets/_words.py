@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
-from slicebench.locations import read_bytes
+from slicebench.files.locations import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.dataset import DatasetAdapter
-    from slicebench.problem import TrainedModel
-    from slicebench.training import Recipe
+    from slicebench.data.trainer import TrainedModel
+    from slicebench.models.training import Recipe
+    from slicebench.plugins.dataset import DatasetAdapter
 
 PAPER = {
     "arch": "mlp",
@@ -41,7 +41,7 @@ def base_model(
 
     if classifier is None:
         return recipe_from(paper, changes)
-    from slicebench.huggingface import TextClassifier
+    from slicebench.models.text import TextClassifier
 
     return TextClassifier(classifier, n_classes=n_classes)
 

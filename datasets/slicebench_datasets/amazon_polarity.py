@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
 from slicebench.errors import StorageError
-from slicebench.strangers import plain_file
+from slicebench.files.untrusted import plain_file
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
+    from slicebench.problems.raw import RawProblem
 
     Chunk = tuple[Path, int, list[tuple[Any, ...]]]
 
@@ -119,7 +119,7 @@ class AmazonPolarity(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Draw and read; reviews of books are thinned in train."""
-        from slicebench.building import RawProblem, provenance_of
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import at_most, split_up, texts_at, thinned
         from slicebench_datasets._words import base_model, holding, in_each_class
 

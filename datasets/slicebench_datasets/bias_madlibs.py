@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
+    from slicebench.problems.raw import RawProblem
 
 FILE = "bias_madlibs_77k"
 TERMS = ("gay", "lesbian", "homosexual", "transgender", "trans", "queer", "bisexual", "lgbt", "lgbtq", "nonbinary")
@@ -110,7 +110,7 @@ class BiasMadlibs(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read and draw; harmless sentences with one of the terms are thinned in train."""
-        from slicebench.building import RawProblem, provenance_of
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import split_up, texts_at
         from slicebench_datasets._words import base_model, holding
 

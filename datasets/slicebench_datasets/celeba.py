@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
+    from slicebench.problems.raw import RawProblem
     from slicebench_datasets._celeba_files import Faces
 
 PAPER = {"arch": "resnet18", "epochs": 30, "batch_size": 512, "peak_lr": 0.02, "peak_epoch": 2, "augment": True}
@@ -134,8 +134,8 @@ class CelebA(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read the tables, choose the rows, decode the images that are needed."""
-        from slicebench.building import RawProblem, provenance_of
-        from slicebench.captions.grammar import caption_set
+        from slicebench.data.captions.grammar import caption_set
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._celeba_files import read_faces
         from slicebench_datasets._splits import recipe_from, split_up
 
@@ -185,7 +185,7 @@ class CelebA(RawDataset):
         return parts | {"train": train, "val": val, "test": official["test"]}
 
     def _pixels(self, faces: Faces) -> Callable[[NDArray[np.intp]], NDArray[np.uint8]]:
-        from slicebench.images import decoded
+        from slicebench.files.image_arrays import decoded
 
         return lambda rows: decoded(faces.images(rows), side=self.side)
 
@@ -198,7 +198,7 @@ class CelebA(RawDataset):
 
     def _naming(self, texts: tuple[str, ...], names: list[str], rarer: NDArray[np.int64]) -> dict[str, tuple[str, ...]]:
         """Captions that name a group's value of the planted attribute, where the word list has words for it."""
-        from slicebench.captions.naming import captions_naming
+        from slicebench.data.captions.naming import captions_naming
 
         if self.planted not in WORDS:
             return {}

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 from slicebench_datasets._chest_files import FINDINGS, IMAGES, INDEX, LISTS, Films, paths_of, read_films
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
+    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 15, "batch_size": 64, "peak_lr": 0.02, "peak_epoch": 2, "loss": "bce"}
 
@@ -121,7 +121,7 @@ class ChestXray14(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read the index and the lists, deal by patient, decode the films that are needed."""
-        from slicebench.building import RawProblem, provenance_of
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import recipe_from, split_up
 
         place = self.place()
@@ -164,6 +164,6 @@ class ChestXray14(RawDataset):
         return [f"no {name}", name]
 
     def _pixels(self, place: Place, paths: NDArray[np.str_]) -> NDArray[np.uint8]:
-        from slicebench.images import ImageFiles, decoded
+        from slicebench.files.image_arrays import ImageFiles, decoded
 
         return decoded(ImageFiles(place.folder, paths.tolist()), side=self.side, mode="L")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
+    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "small_cnn", "width": 8, "epochs": 20, "batch_size": 16, "peak_lr": 0.05, "peak_epoch": 3}
 CLASSES = ("no COVID-19", "COVID-19")
@@ -87,8 +87,8 @@ class ChestXrayViews(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read the table, deal by patient, decode."""
-        from slicebench.building import RawProblem, provenance_of
-        from slicebench.images import ParquetImages, decoded
+        from slicebench.files.image_arrays import ParquetImages, decoded
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._patients import deal_patients
         from slicebench_datasets._splits import hashed, recipe_from, split_up
         from slicebench_datasets._tables import coded, read_parquet

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard
+from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.problems.building import RawDataset
 from slicebench_datasets._cifar import CIFAR10_BATCHES, CIFAR10_COLUMNS, CIFAR10_LAYOUTS, CIFAR10_OBTAIN, CIFAR10_SOURCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
+    from slicebench.problems.raw import RawProblem
     from slicebench_datasets._cifar import Cifar
 
 PAPER = {"arch": "resnet18_cifar", "epochs": 15, "batch_size": 512, "peak_lr": 0.5, "peak_epoch": 5, "augment": True}
@@ -93,8 +93,8 @@ class CIFAR10(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are fixed
         """Read and split."""
-        from slicebench.building import RawProblem, provenance_of
-        from slicebench.captions.grammar import caption_set
+        from slicebench.data.captions.grammar import caption_set
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._cifar import read_cifar
         from slicebench_datasets._splits import recipe_from, split_up
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Wanted
+from slicebench.problems.building import RawDataset
 from slicebench_datasets._cifar import PARQUET, python_layouts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
+    from slicebench.problems.raw import RawProblem
     from slicebench_datasets._cifar import Cifar
 
 COLUMNS = {"fine_label": ("fine_labels", "fine_label_names"), "coarse_label": ("coarse_labels", "coarse_label_names")}
@@ -106,9 +106,9 @@ class CIFAR100Superclass(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read and split as published; one subclass of each superclass is thinned in train. The seed is that of weak labels."""
-        from slicebench.building import RawProblem, provenance_of
-        from slicebench.captions.grammar import caption_set
-        from slicebench.captions.naming import captions_naming
+        from slicebench.data.captions.grammar import caption_set
+        from slicebench.data.captions.naming import captions_naming
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import recipe_from, split_up
 
         cifar = self.read()

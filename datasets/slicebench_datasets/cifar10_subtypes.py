@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard
+from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.problems.building import RawDataset
 from slicebench_datasets._cifar import CIFAR10_BATCHES, CIFAR10_COLUMNS, CIFAR10_LAYOUTS, CIFAR10_OBTAIN, CIFAR10_SOURCE
 
 if TYPE_CHECKING:
-    from slicebench.building import RawProblem
+    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18_cifar", "epochs": 15, "batch_size": 512, "peak_lr": 0.5, "peak_epoch": 5, "augment": True}
 MEMBERS = {
@@ -91,7 +91,7 @@ class CIFAR10Subtypes(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read, deal the train images, thin the rare kinds in train."""
-        from slicebench.building import RawProblem, provenance_of
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._cifar import read_cifar
         from slicebench_datasets._splits import at_most, deal, recipe_from, split_up, thinned
 
@@ -122,7 +122,7 @@ class CIFAR10Subtypes(RawDataset):
 
 def _candidates() -> Any:
     """Per class its kinds."""
-    from slicebench.captions import CaptionSet
+    from slicebench.data.captions import CaptionSet
 
     return CaptionSet.of(
         [[_photo_of(kind) for kind in kinds] for kinds in MEMBERS.values()], [*map(_photo_of, MEMBERS)]

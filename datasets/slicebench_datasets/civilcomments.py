@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
 from slicebench.errors import StorageError
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
+    from slicebench.problems.raw import RawProblem
 
 FILE = "all_data_with_identities.csv"
 IDENTITIES = ("male", "female", "LGBTQ", "christian", "muslim", "other_religions", "black", "white")
@@ -106,7 +106,7 @@ class CivilComments(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read and cut; harmless comments that mention an identity are thinned in train."""
-        from slicebench.building import RawProblem, provenance_of
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import split_up
         from slicebench_datasets._tables import coded, distinct
         from slicebench_datasets._words import base_model

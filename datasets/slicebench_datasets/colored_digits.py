@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard
+from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.captions import CaptionSet
-    from slicebench.training import Recipe
+    from slicebench.data.captions import CaptionSet
+    from slicebench.models.training import Recipe
+    from slicebench.problems.raw import RawProblem
     from slicebench_datasets._digits import Digits
 
 
@@ -97,7 +97,7 @@ class ColoredDigits(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Draw and tint."""
-        from slicebench.building import RawProblem, RawSplit
+        from slicebench.problems.raw import RawProblem, RawSplit
         from slicebench_datasets._digits import draw_digits, provenance_of, sizes_of
 
         rng, root = np.random.default_rng(seed), self.digits_root()
@@ -134,7 +134,7 @@ class ColoredDigits(RawDataset):
 
     def _candidates(self) -> CaptionSet:
         """Per class its five digits, four colours and noise."""
-        from slicebench.captions import CaptionSet
+        from slicebench.data.captions import CaptionSet
         from slicebench_datasets._digits import digit_caption
 
         shared = [digit_caption(colour=colour) for colour in ("red", "green", "blue", "white")] + [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench_datasets.colored_digits import ColoredDigits
 
 if TYPE_CHECKING:
-    from slicebench.training import Recipe
+    from slicebench.models.training import Recipe
 
 PAPER = {"arch": "resnet18_cifar", "epochs": 15, "batch_size": 512, "peak_lr": 0.1, "peak_epoch": 2}
 IDX = {

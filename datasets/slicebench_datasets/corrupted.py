@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard
+from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem, RawSplit
-    from slicebench.split import Inputs
+    from slicebench.data.split import Inputs
+    from slicebench.problems.raw import RawProblem, RawSplit
 
 CORRUPTIONS = (
     "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow", "frost",
@@ -119,7 +119,7 @@ class Corrupted(RawDataset):
     def _other(self) -> RawDataset:
         """The adapter that gives the images."""
         from slicebench.errors import ConfigError
-        from slicebench.registry import DATASETS
+        from slicebench.plugins.registry import DATASETS
 
         found = DATASETS.load(self.dataset)
         if not issubclass(found, RawDataset) or found.modality != "image" or found is Corrupted:
@@ -131,9 +131,9 @@ class Corrupted(RawDataset):
 
     def _images(self, split: RawSplit, hit: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
         """The split's images, those that are `hit` corrupted, mapped from the cache."""
-        from slicebench.cache import content_key
         from slicebench.errors import ConfigError
-        from slicebench.images import mapped
+        from slicebench.files.cache import content_key
+        from slicebench.files.image_arrays import mapped
 
         side = min(np.asarray(split.inputs[:1]).shape[1:3])
         if side < SMALLEST:

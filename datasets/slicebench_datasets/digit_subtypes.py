@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard
+from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
-    from slicebench.building import RawProblem
+    from slicebench.problems.raw import RawProblem
 
 
 class DigitSubtypes(RawDataset):
@@ -95,8 +95,8 @@ class DigitSubtypes(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Draw, thin."""
-        from slicebench.building import RawProblem, RawSplit
-        from slicebench.captions import CaptionSet
+        from slicebench.data.captions import CaptionSet
+        from slicebench.problems.raw import RawProblem, RawSplit
         from slicebench_datasets._digits import (
             digit_caption,
             draw_digits,

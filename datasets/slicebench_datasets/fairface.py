@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
+    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 20, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
 CLASSES = ("Female", "Male")
@@ -149,8 +149,8 @@ class FairFace(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read the tables, deal and thin, decode the images that are needed."""
-        from slicebench.building import RawProblem, provenance_of
-        from slicebench.images import ImageFiles, decoded
+        from slicebench.files.image_arrays import ImageFiles, decoded
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import recipe_from, split_up
 
         place = self.place()

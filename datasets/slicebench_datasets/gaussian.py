@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard
+from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
-    from slicebench.building import RawProblem
-    from slicebench.problem import Problem
-    from slicebench.split import Split
+    from slicebench.data.problem import Problem
+    from slicebench.data.split import Split
+    from slicebench.problems.raw import RawProblem
 
 
 class Gaussian(RawDataset):
@@ -112,9 +112,9 @@ class Gaussian(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Draw the vectors."""
-        from slicebench.building import RawProblem, RawSplit
-        from slicebench.problem import Provenance
-        from slicebench.training import Recipe
+        from slicebench.data.problem import Provenance
+        from slicebench.models.training import Recipe
+        from slicebench.problems.raw import RawProblem, RawSplit
         from slicebench_datasets._gaussian_plants import PLANTS, draw, group_names
 
         rotation = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((self.d, self.d)))[0]

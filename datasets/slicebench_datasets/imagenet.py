@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.captions import CaptionSet
-    from slicebench.datafiles import Place
+    from slicebench.data.captions import CaptionSet
+    from slicebench.plugins.dataset_card import Place
+    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 16, "batch_size": 1024, "peak_lr": 0.5, "peak_epoch": 2, "augment": True}
 KAGGLE = "Kaggle archive"
@@ -118,8 +118,8 @@ class ImageNet(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """List the files, deal them, decode those that are needed."""
-        from slicebench.building import RawProblem, provenance_of
-        from slicebench.images import ImageFiles, decoded
+        from slicebench.files.image_arrays import ImageFiles, decoded
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import recipe_from, split_up
 
         place = self.place()
@@ -210,8 +210,8 @@ def _class_names(path: Path, wnids: list[str]) -> list[str]:
 
 
 def _candidates(wnids: list[str]) -> CaptionSet:
-    from slicebench.captions.grammar import caption_set, load_grammar
-    from slicebench.captions.wordnet import closest_ancestor
+    from slicebench.data.captions.grammar import caption_set, load_grammar
+    from slicebench.data.captions.wordnet import closest_ancestor
 
     ancestors = [*load_grammar("imagenet").classes]
     return caption_set("imagenet", wnids, entries={w: closest_ancestor(w, ancestors) for w in wnids})

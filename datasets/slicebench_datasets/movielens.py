@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.datafiles import DatasetCard, Layout, Wanted
-from slicebench.dataset import DatasetAdapter
 from slicebench.errors import ConfigError
+from slicebench.plugins.dataset import DatasetAdapter
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench_datasets._movielens_files import Condition, Ratings, read_condition, read_ratings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import Problem
-    from slicebench.split import Split
+    from slicebench.data.problem import Problem
+    from slicebench.data.split import Split
 
     Rows = NDArray[np.intp]
 
@@ -102,7 +102,8 @@ class MovieLens(DatasetAdapter):
             for a parameter or a file that cannot be used.
 
         """
-        from slicebench.building import assemble, provenance_of
+        from slicebench.problems.building import assemble
+        from slicebench.problems.raw import provenance_of
         from slicebench_datasets._splits import deal, thinned
 
         self.check()
@@ -146,8 +147,8 @@ class MovieLens(DatasetAdapter):
                 )
 
     def _split(self, ratings: Ratings, rows: Rows, embeddings: NDArray[Any], losses: NDArray[Any]) -> Split:
-        from slicebench.building import detached
-        from slicebench.split import Split
+        from slicebench.data.split import Split
+        from slicebench.problems.raw import detached
 
         used = {condition.attribute for conditions in self._conditions() for condition in conditions}
         known = ratings.of_user[[name for name in OF_USERS if name not in used]]

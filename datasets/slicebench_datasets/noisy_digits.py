@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard
+from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
-    from slicebench.building import RawProblem
-    from slicebench.captions import CaptionSet
+    from slicebench.data.captions import CaptionSet
+    from slicebench.problems.raw import RawProblem
 
 
 class NoisyDigits(RawDataset):
@@ -86,7 +86,7 @@ class NoisyDigits(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Draw, add noise."""
-        from slicebench.building import RawProblem, RawSplit
+        from slicebench.problems.raw import RawProblem, RawSplit
         from slicebench_datasets._digits import (
             digit_caption,
             draw_digits,
@@ -119,7 +119,7 @@ class NoisyDigits(RawDataset):
 
 def _candidates() -> CaptionSet:
     """Per digit: noisy, in one of nine colours, on a black or white background."""
-    from slicebench.captions import CaptionSet
+    from slicebench.data.captions import CaptionSet
     from slicebench_datasets._digits import digit_caption
     from slicebench_datasets._render import COLOURS
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.datafiles import DatasetCard
-from slicebench.dataset import DatasetAdapter
+from slicebench.plugins.dataset import DatasetAdapter
+from slicebench.plugins.dataset_card import DatasetCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from slicebench.problem import Problem
-    from slicebench.split import Split
-    from slicebench.training import ModelTrainer
+    from slicebench.data.problem import Problem
+    from slicebench.data.split import Split
+    from slicebench.models.training import ModelTrainer
 
     Floats32 = NDArray[np.float32]
 
@@ -98,7 +98,8 @@ class Prototypes(DatasetAdapter):
 
     def build(self, seed: int) -> Problem:
         """Draw and judge the three splits."""
-        from slicebench.problem import AuditData, PlantedTruth, Problem, Provenance
+        from slicebench.data.problem import AuditData, Problem, Provenance
+        from slicebench.data.truth import PlantedTruth
 
         parts = {name: self._split(seed, name) for name in ("train", "val", "test")}
         splits = {name: split for name, (split, _) in parts.items()}
@@ -131,7 +132,7 @@ class Prototypes(DatasetAdapter):
 
     def blocks(self, seed: int, name: str, rows: int = BLOCK) -> Iterator[tuple[Split, NDArray[np.bool_]]]:
         """The split `name`, probabilities included, as splits of at most `rows` examples, each with its minority (rows,)."""
-        from slicebench.split import Split
+        from slicebench.data.split import Split
 
         n, prototypes = getattr(self, f"n_{name}"), self._prototypes(seed)
         told, half = self._directions(seed), 0.5 * np.square(prototypes).sum(axis=1)
@@ -150,7 +151,7 @@ class Prototypes(DatasetAdapter):
 
     def _split(self, seed: int, name: str) -> tuple[Split, NDArray[np.bool_]]:
         """Whole split, train without its probabilities, and the minority (n,)."""
-        from slicebench.split import Split
+        from slicebench.data.split import Split
 
         n, width = getattr(self, f"n_{name}"), 0 if name == "train" else self.classes
         ids, start = np.empty(n, dtype=f"<U{len(name) + 8}"), 0
@@ -173,8 +174,8 @@ class Prototypes(DatasetAdapter):
         return replace(split, inputs=split.embeddings), hidden
 
     def _trainer(self, train: Split) -> ModelTrainer:
-        from slicebench.cache import cache_dir
-        from slicebench.training import ModelTrainer, Recipe
+        from slicebench.files.cache import cache_dir
+        from slicebench.models.training import ModelTrainer, Recipe
 
         recipe = Recipe(
             arch="linear",

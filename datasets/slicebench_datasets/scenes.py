@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard
+from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from slicebench.building import RawProblem
+    from slicebench.problems.raw import RawProblem
 
 
 class Scenes(RawDataset):
@@ -122,9 +122,9 @@ class Scenes(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Render."""
-        from slicebench.building import RawProblem, RawSplit
-        from slicebench.problem import Provenance
-        from slicebench.training import Recipe
+        from slicebench.data.problem import Provenance
+        from slicebench.models.training import Recipe
+        from slicebench.problems.raw import RawProblem, RawSplit
         from slicebench_datasets._render import render
         from slicebench_datasets._scene_plants import PLANTS
 

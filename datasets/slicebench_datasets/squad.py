@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.datafiles import DatasetCard, Layout, Wanted
-from slicebench.dataset import DatasetAdapter
 from slicebench.errors import ConfigError, StorageError
+from slicebench.plugins.dataset import DatasetAdapter
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench_datasets._squad_files import OFFICIAL, PAIRS, Question, from_json, from_pairs
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.datafiles import Place
-    from slicebench.encoders import Encoder
-    from slicebench.problem import Problem
-    from slicebench.split import Split
+    from slicebench.data.problem import Problem
+    from slicebench.data.split import Split
+    from slicebench.models.encoders.encoder import Encoder
+    from slicebench.plugins.dataset_card import Place
 
     Rows = NDArray[np.intp]
 
@@ -45,7 +45,7 @@ class SQuAD(DatasetAdapter):
     root : str, optional
         Folder of the data; by default as `slicebench data check squad` says.
     reader : str, optional
-        Folder of a question-answering model of transformers, see `slicebench.huggingface.SpanReader`, whose loss of the answer's
+        Folder of a question-answering model of transformers, see `slicebench.models.text.SpanReader`, whose loss of the answer's
         first and last token is the loss then. Needs the official JSON, with which it drops nothing.
     n_train, n_val, n_test : int, optional
         Questions taken at random; None takes all.
@@ -102,7 +102,7 @@ class SQuAD(DatasetAdapter):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench.encoders import make_encoder
+        from slicebench.models.encoders.encoder import make_encoder
         from slicebench_datasets._parameters import check_cap
 
         check_cap(self, "n_train", "n_val", "n_test")
@@ -119,8 +119,9 @@ class SQuAD(DatasetAdapter):
             for a parameter or a file that cannot be used.
 
         """
-        from slicebench.building import assemble, provenance_of
-        from slicebench.encoders import make_encoder
+        from slicebench.models.encoders.encoder import make_encoder
+        from slicebench.problems.building import assemble
+        from slicebench.problems.raw import provenance_of
 
         self.check()
         place = self.place()
@@ -176,8 +177,8 @@ class SQuAD(DatasetAdapter):
 def _split(part: list[Question], losses: NDArray[Any], encoder: Encoder) -> Split:
     import pandas as pd
 
-    from slicebench.encoders.cached import embed
-    from slicebench.split import Split
+    from slicebench.data.split import Split
+    from slicebench.models.encoders.cached import embed
 
     ids, questions = np.array([q.id for q in part]), [q.question for q in part]
     metadata = {
@@ -195,7 +196,7 @@ def _split(part: list[Question], losses: NDArray[Any], encoder: Encoder) -> Spli
 
 def _read_spans(splits: Mapping[str, list[Question]], folder: str) -> dict[str, NDArray[Any]]:
     """Losses of the reader in `folder`."""
-    from slicebench.huggingface import SpanReader
+    from slicebench.models.text import SpanReader
 
     reader, losses = SpanReader(folder), {}
     for name, part in splits.items():
@@ -219,7 +220,7 @@ def _choosing(splits: Mapping[str, list[Question]], selector: Encoder) -> dict[s
 
 def _cosines(selector: Encoder, part: list[Question]) -> NDArray[np.float64]:
     """Cosine of each question with each of its sentences, shape (n, longest), minus infinity where there is none."""
-    from slicebench.encoders.cached import embed_texts
+    from slicebench.models.encoders.cached import embed_texts
 
     texts = dict[str, int]()
     for q in part:

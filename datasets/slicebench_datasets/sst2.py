@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
+    from slicebench.problems.raw import RawProblem
 
 GLUE = "GLUE tsv"
 NEGATIONS = (
@@ -106,7 +106,7 @@ class SST2(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read; sentences with a negation are thinned in train."""
-        from slicebench.building import RawProblem, provenance_of
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import deal, split_up, texts_at, thinned
         from slicebench_datasets._words import base_model, holding, in_each_class
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from slicebench.datafiles import DatasetCard
-from slicebench.dataset import DatasetAdapter
+from slicebench.plugins.dataset import DatasetAdapter
+from slicebench.plugins.dataset_card import DatasetCard
 
 if TYPE_CHECKING:
-    from slicebench.problem import Problem
+    from slicebench.data.problem import Problem
 
 
 class Table(DatasetAdapter):
-    """A row per example in a .parquet, .csv or .tsv file; columns go by their names, as in `Problem.from_frame`.
+    """A row per example in a .parquet, .csv or .tsv file; columns go by their names, as in `from_frame`.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Table(DatasetAdapter):
         """Read the table."""
         from pathlib import Path
 
-        from slicebench.problem import Problem, Provenance
+        from slicebench.data.problem import Problem, Provenance
 
         self.check()
         columns = self.get_params()

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.datafiles import Place
+    from slicebench.plugins.dataset_card import Place
+    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 20, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
 CLASSES = ("Male", "Female")
@@ -130,8 +130,8 @@ class UTKFace(RawDataset):
         """Read the names, deal and thin, decode the images that are needed."""
         import pandas as pd
 
-        from slicebench.building import RawProblem, provenance_of
-        from slicebench.images import ImageFiles, decoded
+        from slicebench.files.image_arrays import ImageFiles, decoded
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import deal, recipe_from, split_up, thinned
 
         place = self.place()

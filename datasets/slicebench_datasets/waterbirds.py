@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.building import RawDataset
-from slicebench.datafiles import DatasetCard, Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import RawDataset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from slicebench.building import RawProblem
-    from slicebench.captions import CaptionSet
+    from slicebench.data.captions import CaptionSet
+    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 30, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
 CLASSES = ("landbird", "waterbird")
@@ -97,8 +97,8 @@ class Waterbirds(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are the published ones
         """Read the table and the images; the published splits and groups."""
-        from slicebench.building import RawProblem, provenance_of
-        from slicebench.images import ImageFiles, decoded
+        from slicebench.files.image_arrays import ImageFiles, decoded
+        from slicebench.problems.raw import RawProblem, provenance_of
         from slicebench_datasets._splits import recipe_from, split_up
         from slicebench_datasets._tables import distinct, none_lost, read_csv, whole_numbers
 
@@ -135,7 +135,7 @@ class Waterbirds(RawDataset):
 
 def caption_candidates() -> CaptionSet:
     """Each bird on land and on water, three captions of either; the reference names the bird alone."""
-    from slicebench.captions import CaptionSet
+    from slicebench.data.captions import CaptionSet
 
     return CaptionSet.of(
         [_captions(bird, LAND + WATER) for bird in CLASSES], [f"a photo of a {bird}" for bird in CLASSES]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.controls.declare import MIN_SUPPORT
 from slicebench.errors import ConfigError
+from slicebench.metrics.slices.significance import MIN_SUPPORT
 from slicebench_methods._per_class import nothing_to_learn
 from slicebench_methods._supported import supported
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from slicebench.split import Split
+    from slicebench.data.split import Split
 
     Features = Callable[[int, NDArray[np.intp]], NDArray[np.float64]]
 

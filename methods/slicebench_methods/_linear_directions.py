@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.method import candidates_of
+from slicebench.plugins.method import candidates_of
 from slicebench_methods._per_class import PerClass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData, Captions
+    from slicebench.data.captions.embedded import Captions
+    from slicebench.data.problem import AuditData
 
 
 class LinearDirections(PerClass):

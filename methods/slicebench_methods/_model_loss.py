@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slicebench.method import SliceScores
+from slicebench.plugins.method import SliceScores
 from slicebench_methods._needed import needed
 
 if TYPE_CHECKING:
-    from slicebench.problem import TrainedModel
-    from slicebench.split import Split
+    from slicebench.data.split import Split
+    from slicebench.data.trainer import TrainedModel
 
 
 def loss_scores(model: TrainedModel, split: Split, method: str) -> SliceScores:
@@ -21,7 +21,7 @@ def loss_scores(model: TrainedModel, split: Split, method: str) -> SliceScores:
         for a split without inputs or labels.
 
     """
-    from slicebench.training import true_class_loss
+    from slicebench.models.training import true_class_loss
 
     inputs, labels = needed(split, "inputs", method), needed(split, "labels", method)
     probs = model.predict(inputs)

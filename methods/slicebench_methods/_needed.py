@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.split import Split
+    from slicebench.data.split import Split
 
 
 def needed(split: Split, field: str, method: str) -> NDArray[Any]:

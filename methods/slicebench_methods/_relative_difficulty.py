@@ -56,7 +56,7 @@ class LearningFromFailure:
 
     def __call__(self, rows: Tensor, logits: list[Tensor]) -> Tensor:
         """Sum of both batch means; W is a constant to the gradient, so each network only sees its own term."""
-        from slicebench.training.losses import cross_entropy, generalised_cross_entropy
+        from slicebench.models.training.losses import cross_entropy, generalised_cross_entropy
 
         y = self.labels[rows]
         losses = [cross_entropy(z, y) for z in logits]

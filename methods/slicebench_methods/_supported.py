@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.controls.declare import MIN_EFFECT, judged_parts
-from slicebench.statistics import ALPHA
+from slicebench.metrics.slices.significance import MIN_EFFECT, judged_parts
+from slicebench.metrics.statistics import ALPHA
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.split import Split
+    from slicebench.data.split import Split
 
 
 def supported(members: NDArray[np.bool_], val: Split) -> NDArray[np.bool_]:

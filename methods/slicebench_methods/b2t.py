@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.method import SliceMethod, SliceScores, candidates_of
-from slicebench.statistics.comparison import holm
+from slicebench.metrics.statistics.comparison import holm
+from slicebench.plugins.method import SliceMethod, SliceScores, candidates_of
 from slicebench_methods._needed import needed
 from slicebench_methods._per_class import doubt, ranked_by_confidence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
     Floats = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ class B2T(SliceMethod):
     --------
     >>> import numpy as np
     >>> from slicebench import AuditData, Split
-    >>> from slicebench.problem import Captions
+    >>> from slicebench.data.captions.embedded import Captions
     >>> rng = np.random.default_rng(0)
     >>> def split(name, n=200):
     ...     night = rng.random(n) < 0.2

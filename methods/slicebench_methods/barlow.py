@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._error_trees import forest_scores, grow_forest
 from slicebench_methods._needed import needed
 from slicebench_methods._per_class import doubt, ranked_by_confidence
@@ -16,8 +16,8 @@ from slicebench_methods._space import whitened, whitening
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
 
 class Barlow(SliceMethod):

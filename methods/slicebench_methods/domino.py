@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.method import SliceMethod, SliceScores, candidates_of
+from slicebench.plugins.method import SliceMethod, SliceScores, candidates_of
 from slicebench_methods._mixture import fit_mixture
 from slicebench_methods._needed import needed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
 CONFUSION_NOISE = 1e-3
 KMEANS_ROUNDS = 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError, MethodError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods import _domino_package
 from slicebench_methods._mixture import COVARIANCES
 from slicebench_methods._needed import needed
@@ -16,8 +16,8 @@ from slicebench_methods._needed import needed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
     Floats = NDArray[np.float64]
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from slicebench.errors import ConfigError, DataError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._model_loss import loss_scores
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData, TrainedModel
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
+    from slicebench.data.trainer import TrainedModel
 
 UPWEIGHT = 20.0
 """λ_up of JTT's second stage: the least that the paper tries on images (20, 50, 100)."""
@@ -47,7 +48,7 @@ class EarlyStopping(SliceMethod):
     --------
     >>> import numpy as np
     >>> from slicebench import AuditData, Split
-    >>> from slicebench.training import ModelTrainer, Recipe
+    >>> from slicebench.models.training import ModelTrainer, Recipe
     >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     >>> y = (x[:, 0] > 0).astype(np.int64)
     >>> train, val = (

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from slicebench.errors import ConfigError, did_you_mean
-from slicebench.method import SliceMethod, SliceScores
-from slicebench.registry import METHODS
+from slicebench.plugins.method import SliceMethod, SliceScores
+from slicebench.plugins.registry import METHODS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
 OWN_NAME = "ensemble"
 ALL = -1

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
 
 class Entropy(SliceMethod):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.devices import device
 from slicebench.errors import ConfigError
+from slicebench.models.devices import device
 from slicebench_methods._per_class import PerClass, balanced_accuracy
 
 if TYPE_CHECKING:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 from slicebench.errors import ConfigError, DataError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._model_loss import loss_scores
 from slicebench_methods._relative_difficulty import LearningFromFailure, relative_difficulty
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData, TrainedModel
-    from slicebench.split import Split
-    from slicebench.training import Objective
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
+    from slicebench.data.trainer import TrainedModel
+    from slicebench.models.training import Objective
 
 
 class LfF(SliceMethod):
@@ -57,7 +58,7 @@ class LfF(SliceMethod):
     --------
     >>> import numpy as np
     >>> from slicebench import AuditData, Split
-    >>> from slicebench.training import ModelTrainer, Recipe
+    >>> from slicebench.models.training import ModelTrainer, Recipe
     >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     >>> y = (x[:, 0] > 0).astype(np.int64)
     >>> train, val = (
@@ -140,7 +141,7 @@ class LfF(SliceMethod):
 
 @runtime_checkable
 class JointTrainer(Protocol):
-    """A trainer that can train several networks side by side, as `slicebench.training.ModelTrainer` can."""
+    """A trainer that can train several networks side by side, as `slicebench.models.training.ModelTrainer` can."""
 
     def fit_together(
         self, objective: Objective, *, models: int = 2, seed: int | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 
 if TYPE_CHECKING:
-    from slicebench.problem import AuditData, PlantedTruth
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
+    from slicebench.data.truth import PlantedTruth
 
 
 class Oracle(SliceMethod):

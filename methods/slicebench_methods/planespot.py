@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
 from slicebench_methods._per_class import doubt, nothing_to_learn, ranked_by_confidence
 from slicebench_methods._supported import supported
@@ -16,8 +16,8 @@ from slicebench_methods._supported import supported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
     Floats = NDArray[np.float64]
 

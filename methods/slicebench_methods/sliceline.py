@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from slicebench.data.metadata_codes import coded, learnt_codes
 from slicebench.errors import ConfigError
-from slicebench.metadata_codes import coded, learnt_codes
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._exact_slices import exact_slices
 from slicebench_methods._needed import metadata_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
 
 class SliceLine(SliceMethod):

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import DataError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._needed import needed
 from slicebench_methods._supported import supported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.sparse import DecisionLayer
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
+    from slicebench.models.sparse import DecisionLayer
 
 
 class SparseLayer(SliceMethod):
@@ -123,7 +123,7 @@ class SparseLayer(SliceMethod):
             for parameters that cannot be used.
 
         """
-        from slicebench.sparse import standardisation
+        from slicebench.models.sparse import standardisation
 
         self.class_names_ = data.class_names
         self.center_, self.scale_ = standardisation(data.train.embeddings)
@@ -178,7 +178,7 @@ class SparseLayer(SliceMethod):
         return tuple(notes)
 
     def _fitted_layer(self, train: Split, n_classes: int) -> DecisionLayer:
-        from slicebench.sparse import fit_held_out
+        from slicebench.models.sparse import fit_held_out
 
         path = fit_held_out(
             self._standardised(train),
@@ -240,6 +240,6 @@ class SparseLayer(SliceMethod):
         return directions
 
     def _standardised(self, split: Split) -> NDArray[np.float32]:
-        from slicebench.sparse import standardised
+        from slicebench.models.sparse import standardised
 
         return standardised(split.embeddings, self.center_, self.scale_)

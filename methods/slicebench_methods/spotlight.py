@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._batches import like_sized
 from slicebench_methods._per_class import doubt
 from slicebench_methods._space import moments, row_blocks
@@ -17,8 +17,8 @@ from slicebench_methods._spotlight import FAR, Full, Spherical, ascend
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
 START_PRECISION = 1e-4
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from slicebench.data.metadata_codes import UNSEEN, coded, learnt_codes
 from slicebench.errors import ConfigError
-from slicebench.metadata_codes import UNSEEN, coded, learnt_codes
-from slicebench.method import SliceMethod, SliceScores
+from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._error_trees import forest_scores, grow_forest
 from slicebench_methods._needed import metadata_of, needed
 from slicebench_methods._per_class import doubt, ranked_by_confidence
@@ -16,8 +16,8 @@ from slicebench_methods._per_class import doubt, ranked_by_confidence
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problem import AuditData
-    from slicebench.split import Split
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
 
 
 class TreeRules(SliceMethod):

@@ -11,30 +11,26 @@ from typing import Annotated
 
 import typer
 
-from slicebench import __version__
-from slicebench.cli.captions import captions_command
-from slicebench.cli.check import check_command
-from slicebench.cli.controls import controls_command
-from slicebench.cli.data import check_data_command, export_command, freeze_command
-from slicebench.cli.discover import discover_command
-from slicebench.cli.evaluate import evaluate_command
-from slicebench.cli.intervene import intervene_command
-from slicebench.cli.leaderboard import build_command
-from slicebench.cli.listing import list_command, show_command
-from slicebench.cli.methods import check_method_command
-from slicebench.cli.new import new_dataset_command, new_method_command
-from slicebench.cli.report import report_command
-from slicebench.cli.run import run_command
-from slicebench.cli.select import select_command
-from slicebench.cli.sparse import sparse_command
-from slicebench.cli.sweep import sweep_command
+from slicebench.cli.commands.captions import captions_command
+from slicebench.cli.commands.controls import controls_command
+from slicebench.cli.commands.data import check_data_command, export_command, freeze_command
+from slicebench.cli.commands.discover import discover_command
+from slicebench.cli.commands.evaluate import evaluate_command
+from slicebench.cli.commands.intervene import intervene_command
+from slicebench.cli.commands.leaderboard import build_command, check_command
+from slicebench.cli.commands.listing import list_command, show_command
+from slicebench.cli.commands.plugins import check_method_command, new_dataset_command, new_method_command
+from slicebench.cli.commands.run import report_command, run_command
+from slicebench.cli.commands.select import select_command
+from slicebench.cli.commands.sparse import sparse_command
+from slicebench.cli.commands.sweep import sweep_command
 from slicebench.errors import SlicebenchError
-from slicebench.logs import speak
+from slicebench.files.log import speak
+from slicebench.version import __version__
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -115,7 +111,7 @@ def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback signature
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Which slice-discovery method can be trusted? A benchmark with planted subgroups.

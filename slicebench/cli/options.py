@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slicebench.locations import location
+from slicebench.files.locations import location
 
 if TYPE_CHECKING:
-    from slicebench.locations import Location as Location
+    from slicebench.files.locations import Location as Location
 else:
     Location = Path  # typer reads no unions; the parser makes it what it is
 
@@ -20,8 +20,29 @@ def parsed_location(text: str | Path) -> Location:
     return location(str(text))
 
 
+def method_names() -> list[str]:
+    """Names of methods, for the shell's completion."""
+    from slicebench.plugins.registry import METHODS
+
+    return METHODS.names()
+
+
+def dataset_names() -> list[str]:
+    """Names of datasets, for the shell's completion."""
+    from slicebench.plugins.registry import DATASETS
+
+    return DATASETS.names()
+
+
+def suite_names() -> list[str]:
+    """Names of packaged suites, for the shell's completion."""
+    from slicebench.runs.suite import suite_names as packaged
+
+    return packaged()
+
+
 DeviceName = Annotated[
     str | None, typer.Option("--device", help="Where torch computes: cpu, cuda or auto.  [default: auto, a GPU if any]")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-SuiteName = Annotated[str, typer.Option(help="Packaged suite, or path of a .toml file.")]
+SuiteName = Annotated[str, typer.Option(help="Packaged suite, or path of a .toml file.", autocompletion=suite_names)]

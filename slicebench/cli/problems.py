@@ -11,7 +11,8 @@ import typer
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from slicebench.problem import Problem
+    from slicebench.data.problem import Problem
+
 
 ProblemSuite = Annotated[
     str | None, typer.Option("--suite", help="Packaged suite, or path of a .toml file.  [default: quick]")
@@ -34,8 +35,9 @@ def chosen_problem(name: str, suite: str | None, seed: int | None) -> Problem:
         raise ConfigError(
             f"{name} is not a frozen problem: it has no problem.json; `slicebench freeze` makes such folders"
         )
-    from slicebench.shelf import built_problem
-    from slicebench.suite import Filters, load_suite, plan
+    from slicebench.problems.cache import built_problem
+    from slicebench.runs.plan import Filters, plan
+    from slicebench.runs.suite import load_suite
 
     cells = plan(load_suite(suite or "quick"), Filters(("random",), (name,), (0 if seed is None else seed,)))
     return built_problem(cells[0].problem)
@@ -48,7 +50,7 @@ def options_of(name: str, suite: str | None, seed: int | None) -> str:
 
 
 def _frozen(folder: Path, suite: str | None, seed: int | None) -> Problem:
-    from slicebench.frozen import load_problem
+    from slicebench.problems.frozen import load_problem
 
     if suite is not None:
         raise ConfigError(f"{folder} is a frozen problem, and --suite {suite} names another; give one of them")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from slicebench.own_part import Part
+    from slicebench.data.user_table import Part
 
 
 @dataclass(frozen=True, kw_only=True)

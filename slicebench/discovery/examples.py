@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.checks import probs_of
+from slicebench.data.from_arrays import from_arrays, split_names, split_positions
+from slicebench.data.user_table import Part
 from slicebench.discovery.columns import Columns, resolved
 from slicebench.discovery.inputs import embeddings_of, raw_inputs
 from slicebench.errors import ConfigError
-from slicebench.own_data import problem_from_arrays, split_names, split_positions
-from slicebench.own_part import Part
-from slicebench.validation import probs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.problem import Problem
-    from slicebench.split import Inputs
+    from slicebench.data.problem import Problem
+    from slicebench.data.split import Inputs
+
 
 FEW = 50
 """Values that a column of words may have to be looked at as metadata unasked."""
@@ -90,7 +91,7 @@ def examples_of(
     if not (found.embedding or found.features or kind or found.embeddings is not None):
         found = _described_by_metadata(found, metadata)
     rows = embeddings_of(table, found, inputs, kind, encoder, at["train"], say)
-    problem = problem_from_arrays(
+    problem = from_arrays(
         embeddings=rows,
         labels=y,
         probs=probs,

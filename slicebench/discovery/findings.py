@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.discovery.examples import Examples
-    from slicebench.discovery.judging import Verdict
     from slicebench.discovery.naming import Name
+    from slicebench.discovery.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ class Findings:
         """Report as one self-contained HTML page, also written to `path`; `StorageError` if it cannot be written."""
         from pathlib import Path
 
-        from slicebench.cache import write_text
-        from slicebench.page.findings import render_findings
+        from slicebench.discovery.page import render_findings
+        from slicebench.files.atomic import write_text
 
         page = render_findings(self)
         if path is not None:
@@ -173,7 +173,7 @@ class Findings:
         return page
 
     def _repr_html_(self) -> str:
-        from slicebench.page.findings import render_summary
+        from slicebench.discovery.page import render_summary
 
         return render_summary(self)
 

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.cache import content_key
+from slicebench.data.checks import array_of
+from slicebench.data.from_frame import described
 from slicebench.errors import ConfigError, DataError, StorageError
-from slicebench.own_table import described
-from slicebench.strangers import mapped_npy
-from slicebench.validation import array_of
+from slicebench.files.cache import content_key
+from slicebench.files.untrusted import mapped_npy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from slicebench.data.split import Inputs
+    from slicebench.data.user_table import Part
     from slicebench.discovery.columns import Columns
-    from slicebench.own_part import Part
-    from slicebench.split import Inputs
+
 
 SIDE = 224
 """Pixels to which images are brought that are not all of one size, or larger."""
@@ -40,7 +41,7 @@ def raw_inputs(table: Part, found: Columns, folder: Path | None) -> tuple[Inputs
                 f"({len(table.frame)}, H, W, 3)"
             )
         return images, "image"
-    from slicebench.images import ImageFiles, decoded
+    from slicebench.files.image_arrays import ImageFiles, decoded
 
     cells = table.column(found.image).tolist()
     where = table.where(found.image)
@@ -53,7 +54,7 @@ def raw_inputs(table: Part, found: Columns, folder: Path | None) -> tuple[Inputs
 
 @dataclass(frozen=True, eq=False)
 class ImageCells:
-    """Encoded images that a table holds; `slicebench.images.EncodedImages`."""
+    """Encoded images that a table holds; `slicebench.files.image_arrays.EncodedImages`."""
 
     where: str
     cells: Sequence[bytes]
@@ -125,9 +126,9 @@ def embeddings_of(
 
 def encoded(inputs: Inputs, encoder: str, train: NDArray[np.intp]) -> NDArray[np.float32]:
     """Embeddings by the encoder of that name, shape (n, d); what it learns, it learns on the rows `train`."""
-    from slicebench.encoders import make_encoder
-    from slicebench.encoders.cached import embed
-    from slicebench.split import taken
+    from slicebench.data.split import taken
+    from slicebench.models.encoders.cached import embed
+    from slicebench.models.encoders.encoder import make_encoder
 
     maker = make_encoder(encoder)
     if maker.needs_model:
@@ -164,7 +165,7 @@ def vectors_in(path: Path, n: int) -> NDArray[np.float32]:
 
 
 def _tensor(path: Path) -> NDArray[Any]:
-    from slicebench.frozen_files import map_arrays
+    from slicebench.files.arrays import map_arrays
 
     found = map_arrays(path)
     if "embeddings" not in found and len(found) != 1:

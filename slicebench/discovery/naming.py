@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench import metrics
-from slicebench.captioning import unit_rows
 from slicebench.discovery.rules import Conditions, Rule, Word, Words
 from slicebench.errors import ConfigError, DataError, StorageError
-from slicebench.metrics import Ranking
+from slicebench.evaluation.captions import unit_rows
+from slicebench.metrics import ranking as metrics
+from slicebench.metrics.ranking import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from slicebench.data.captions.embedded import Captions
     from slicebench.discovery.examples import Examples
-    from slicebench.problem import Captions
 
     Bools = NDArray[np.bool_]
+
 
 MOST_CAPTIONS = 3
 LEAST_AUROC = 0.6
@@ -179,10 +180,10 @@ def candidate_captions(
         for no captions, and an encoder of another space than the embeddings'.
 
     """
-    from slicebench.captions import CaptionSet
-    from slicebench.encoders import make_encoder
-    from slicebench.encoders.cached import embed_texts
-    from slicebench.problem import Captions
+    from slicebench.data.captions import CaptionSet
+    from slicebench.data.captions.embedded import Captions
+    from slicebench.models.encoders.cached import embed_texts
+    from slicebench.models.encoders.encoder import make_encoder
 
     texts = _lines(Path(given).expanduser()) if isinstance(given, str | Path) else [*given]
     references = [f"all captions of {name}" for name in class_names]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.controls.declare import excess_p
-from slicebench.metadata_codes import ColumnCodes
-from slicebench.statistics import ALPHA, holm
+from slicebench.data.metadata_codes import ColumnCodes
+from slicebench.metrics.slices.significance import excess_p
+from slicebench.metrics.statistics import ALPHA, holm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Bools = NDArray[np.bool_]
+
 
 N_BINS = 10
 """Parts of equal share between which a number may be cut."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.discovery.assembling import agreement, found_slices
+from slicebench.discovery.assembly import agreement, found_slices
 from slicebench.discovery.columns import Columns
 from slicebench.discovery.examples import examples_of
 from slicebench.discovery.findings import Findings, MethodNote
+from slicebench.discovery.methods import chosen_methods, run_all
 from slicebench.discovery.naming import candidate_captions, giving_away
-from slicebench.discovery.running import chosen_methods, run_all
 from slicebench.errors import ConfigError, did_you_mean
-from slicebench.tables import read_frame
+from slicebench.files.tables import read_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from slicebench.discovery.examples import Examples
     from slicebench.discovery.findings import FoundSlice
-    from slicebench.discovery.running import Chosen, Said
+    from slicebench.discovery.methods import Chosen, Said
 
 
 def discover(

@@ -1,4 +1,4 @@
-"""Our kernels and the reference implementations, side by side: what `test_references.py` and `scripts/performance.py` time.
+"""Our kernels and the reference implementations, side by side, as `test_references.py` and the script `performance.py` time them.
 
 A reference is the authors' package where it can be installed, else their recipe written down with the library they used (torch,
 scikit-learn). Quality is measured on what both return.
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.interventions.retrieval import retrieve
-from slicebench.metrics import Ranking, namf
-from slicebench.sparse import fit_path, standardisation
-from slicebench.statistics import SeedScores, sampled_problem
+from slicebench.metrics.ranking import Ranking, namf
+from slicebench.metrics.statistics import SeedScores, sampled_problem
+from slicebench.models.sparse import fit_path, standardisation
+from slicebench.studies.interventions.kinds.retrieval import retrieve
 from slicebench_datasets.prototypes import Prototypes
 from slicebench_methods._domino_package import missing as no_domino
 from slicebench_methods._exact_slices import exact_slices

@@ -7,17 +7,17 @@ slicebench check --timings bench.json
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 
 import pytest
 
-from slicebench.frozen import load_problem
-from slicebench.registry import METHODS
-from slicebench.timing import fit_and_score, reference_workload
-from slicebench.training import ModelTrainer
+from slicebench.models.training import ModelTrainer
+from slicebench.plugins.registry import METHODS
+from slicebench.problems.frozen import load_problem
+from slicebench.results.leaderboard.timing import fit_and_score, reference_workload
+from tests.support.paths import ROOT
 
-GOLDEN = Path(__file__).parents[2] / "leaderboard" / "problems" / "uci-sentiment.s0"
+GOLDEN = ROOT / "leaderboard" / "problems" / "uci-sentiment.s0"
 TIMED = [name for name in METHODS.names() if name not in ("oracle", "random")]
 
 

@@ -10,14 +10,16 @@ from functools import partial
 
 import pytest
 
-from slicebench.evaluation import evaluate
-from slicebench.executor import LocalExecutor
-from slicebench.registry import METHODS
-from slicebench.runner import plan_run
-from slicebench.store import ProblemFacts, RunStore, TestTruth, entry_of
-from slicebench.suite import load_suite, plan
+from slicebench.evaluation.cell import evaluate
+from slicebench.evaluation.record import ProblemFacts, TestTruth
+from slicebench.plugins.registry import METHODS
+from slicebench.runs.plan import plan
+from slicebench.runs.runner import plan_run
+from slicebench.runs.store import RunStore, entry_of
+from slicebench.runs.suite import load_suite
+from slicebench.runs.workers import LocalExecutor
 from slicebench.testing import example_problem
-from tests.dask_cluster import Cluster, until
+from tests.support.dask_cluster import Cluster, until
 
 TASKS = 1000
 
@@ -99,7 +101,7 @@ def test_tasks_dask(benchmark, request, monkeypatch):
     pytest.importorskip("distributed", reason="pip install 'slicebench[dask]'")
     import psutil
 
-    from slicebench.cluster import DaskExecutor
+    from slicebench.runs.dask_client import DaskExecutor
 
     cluster = request.getfixturevalue("cluster")
     monkeypatch.setenv("SLICEBENCH_CACHE", str(cluster.cache))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slicebench.images import ImageFiles, decoded
-from slicebench.training import ModelTrainer, Recipe
-from tests.local_data import pictures
+from slicebench.files.image_arrays import ImageFiles, decoded
+from slicebench.models.training import ModelTrainer, Recipe
+from tests.support.local_data import pictures
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_the_plain_loop(benchmark, jpegs):
 def test_training(benchmark, tmp_path, monkeypatch, held):
     np.save(tmp_path / "images.npy", pictures(4000))
     images = np.load(tmp_path / "images.npy", mmap_mode="r")
-    monkeypatch.setattr("slicebench.training.examples.HELD_BYTES", 2**40 if held else 0)
+    monkeypatch.setattr("slicebench.models.training.examples.HELD_BYTES", 2**40 if held else 0)
     recipe = Recipe(arch="small_cnn", width=8, epochs=1, batch_size=100, peak_lr=0.1, peak_epoch=1)
     labels = np.arange(4000) % 10
     benchmark.pedantic(lambda: ModelTrainer(recipe, images, labels, 10).fit(), rounds=2, warmup_rounds=1)

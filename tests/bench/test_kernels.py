@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slicebench.metrics import Ranking, namf
+from slicebench.metrics.ranking import Ranking, namf
 from slicebench_datasets._render import draw_attributes, render
 
 
@@ -45,7 +45,7 @@ def test_render_slicebench(benchmark):
 
 def test_easy_hard_gap(benchmark):
     """500 resamples of one class of 5,000 images."""
-    from slicebench.caption_metrics import GAP_KS, easy_hard_gap
+    from slicebench.metrics.captions import GAP_KS, easy_hard_gap
 
     rng = np.random.default_rng(0)
     easy, hard, correct = rng.random(5000), rng.random(5000), rng.random(5000) < 0.8
@@ -54,7 +54,7 @@ def test_easy_hard_gap(benchmark):
 
 def test_nano_clip_encodes(benchmark):
     """2,000 images of 16 px on one thread."""
-    from slicebench.encoders import make_encoder
+    from slicebench.models.encoders.encoder import make_encoder
 
     images = np.random.default_rng(0).integers(0, 256, size=(2000, 16, 16, 3), dtype=np.uint8)
     encoder = make_encoder("nano-clip")

@@ -1,7 +1,7 @@
 """Each kernel beside its reference, quality beside time: pytest tests/bench/test_references.py --benchmark-enable
 
 With --benchmark-enable at the sizes of docs/performance.md, which takes ten minutes; without, everything runs once, small.
-`python scripts/performance.py` times the same cases in one interleaved run and writes the table.
+`python scripts/regenerate/performance.py` times the same cases in one interleaved run and writes the table.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Timings of retrieval beside the straightforward way and the bare product: pytest tests/bench --benchmark-enable
 
-`scripts/debugging_speed.py` measures the same at the size of the paper, with memory.
+`scripts/once/debugging_speed.py` measures the same at the size of the paper, with memory.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from slicebench.interventions.retrieval import retrieve
+from slicebench.studies.interventions.kinds.retrieval import retrieve
 
 N = 10
 

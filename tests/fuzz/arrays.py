@@ -8,17 +8,20 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from slicebench.caption_metrics import easy_hard_gap, exact_p, naming_chance, naming_scores
-from slicebench.evaluation import measure
-from slicebench.method import SliceScores
-from slicebench.problem import AuditData, Captions, PlantedTruth, Problem
-from slicebench.slices import measure_slices
-from slicebench.sparse.path import fit_held_out, standardisation
-from slicebench.split import Split, cross_entropy
-from slicebench.statistics import compare_pairs, holm, interval_over_seeds, sampled_problem
-from slicebench.statistics.bootstrap import SeedScores, interval_of_mean
-from slicebench.statistics.comparison import friedman_p, interval_over_units
-from slicebench.strength import spearman
+import slicebench
+from slicebench.data.captions.embedded import Captions
+from slicebench.data.problem import AuditData
+from slicebench.data.split import Split, cross_entropy
+from slicebench.data.truth import PlantedTruth
+from slicebench.evaluation.cell import measure
+from slicebench.evaluation.slices import measure_slices
+from slicebench.metrics.captions import easy_hard_gap, exact_p, naming_chance, naming_scores
+from slicebench.metrics.statistics import compare_pairs, holm, interval_over_seeds, sampled_problem
+from slicebench.metrics.statistics.bootstrap import SeedScores, interval_of_mean
+from slicebench.metrics.statistics.comparison import friedman_p, interval_over_units
+from slicebench.models.sparse.path import fit_held_out, standardisation
+from slicebench.plugins.method import SliceScores
+from slicebench.studies.strength import spearman
 from tests.fuzz.harness import Entry
 from tests.fuzz.values import BROKEN, FINE, HOWS, NAMES, SCALES, WRONG, Seeded, floats, presented, seeded
 
@@ -148,7 +151,7 @@ def try_own(s: Seeded, _: Path) -> None:
     if s.predict:
         about["predictions"] = s.rng.integers(3, size=s.n)
         given["losses"] = None
-    problem = Problem.from_arrays(**given, name=s.name, class_names=(), **about)
+    problem = slicebench.from_arrays(**given, name=s.name, class_names=(), **about)
     check_split(problem.test)
 
 
@@ -302,7 +305,7 @@ ENTRIES = [
     Entry("a million ids", st.sampled_from(["doubled", "unicode", "numbers"]), try_million, share=0.01),
     Entry("Split.from_probs", troubled(FIELDS, TROUBLE), try_from_probs),
     Entry(
-        "Problem.from_arrays",
+        "slicebench.from_arrays",
         troubled(
             FIELDS | {"n": [12, 30]},
             TROUBLE,

@@ -1,4 +1,4 @@
-"""All entries of all families, and a campaign over them: what `scripts/fuzz.py` runs whole and CI a share of."""
+"""All entries of all families, and a campaign over them: what `scripts/regenerate/fuzz.py` runs whole and CI a share of."""
 
 from __future__ import annotations
 

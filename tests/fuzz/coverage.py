@@ -1,4 +1,4 @@
-"""Inputs steered by coverage, for our own parsers: `python scripts/fuzz.py --coverage 60`. Needs Atheris, no dependency."""
+"""Inputs steered by coverage, for our own parsers: `fuzz.py --coverage 60` of scripts/regenerate/. Needs Atheris."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def fuzz(seconds: int) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["slicebench", "slicebench_datasets", "pickletools", "tomllib"]):
-        from slicebench.captions.schema import parse_grammar
-        from slicebench.frozen import parse_header
-        from slicebench.store import _parsed_record, parse_arrays
-        from slicebench.suite import parse_suite
+        from slicebench.data.captions.grammar_schema import parse_grammar
+        from slicebench.files.arrays import parse_arrays
+        from slicebench.problems.frozen import parse_header
+        from slicebench.runs.store import _parsed_record
+        from slicebench.runs.suite import parse_suite
         from slicebench_datasets._pickled_data import read_pickled_data
         from tests.fuzz.datasets import CELLS, python2_pickle
         from tests.fuzz.documents import SUITE, TOML

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hypothesis import strategies as st
 
-from slicebench.datafiles import Place
+from slicebench.plugins.dataset_card import Place
 from slicebench_datasets._digits import _mnist, _read_idx
 from slicebench_datasets._movielens_files import GENRES, OCCUPATIONS
 from slicebench_datasets._pickled_data import read_pickled_data
 from slicebench_datasets._squad_files import OFFICIAL, from_json
 from slicebench_datasets.movielens import MovieLens
-from tests import (
+from tests.datasets import (
     test_celeba,
     test_cifar,
     test_digits,
@@ -30,7 +30,7 @@ from tests import (
 )
 from tests.fuzz.harness import Entry
 from tests.fuzz.values import File, broken_file, changed_bytes, changed_json, changed_text
-from tests.local_data import TINY, python2_pickle
+from tests.support.local_data import TINY, python2_pickle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,19 +11,20 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from slicebench.assignments import assignment, read_value
-from slicebench.captions import CaptionSet
-from slicebench.captions.grammar import caption_set, load_grammar
-from slicebench.captions.naming import captions_naming
-from slicebench.datafiles import inspect_data, is_ready, locate
-from slicebench.images import ImageFiles, ParquetImages, decoded
-from slicebench.locations import bytes_if_there, location
-from slicebench.pictures import contact_sheet
-from slicebench.problem import Problem
-from slicebench.registry import DATASETS, METHODS
-from slicebench.selection import select
-from slicebench.store import safe_name
-from slicebench.suite import Filters, load_suite, parse_suite, plan, with_settings
+import slicebench
+from slicebench.data.captions import CaptionSet
+from slicebench.data.captions.grammar import caption_set, load_grammar
+from slicebench.data.captions.naming import captions_naming
+from slicebench.discovery.selection import select
+from slicebench.files.image_arrays import ImageFiles, ParquetImages, decoded
+from slicebench.files.locations import bytes_if_there, location
+from slicebench.plugins.dataset_card import inspect_data, is_ready, locate
+from slicebench.plugins.parameters import assignment, read_value
+from slicebench.plugins.registry import DATASETS, METHODS
+from slicebench.results.contact_sheets import contact_sheet
+from slicebench.runs.plan import Filters, plan, with_settings
+from slicebench.runs.store import safe_name
+from slicebench.runs.suite import load_suite, parse_suite
 from tests.fuzz.arrays import troubled
 from tests.fuzz.harness import Entry
 from tests.fuzz.values import NAMES, Seeded, broken_file, changed_text, names, seeded
@@ -254,7 +255,7 @@ def columns(s: Seeded) -> dict[str, Any]:
 
 
 def try_frame(s: Seeded, _: Path) -> None:
-    Problem.from_frame(frame(s, s.n, s.rng), **columns(s))
+    slicebench.from_frame(frame(s, s.n, s.rng), **columns(s))
 
 
 def try_select(s: Seeded, _: Path) -> None:
@@ -302,7 +303,7 @@ def tables() -> st.SearchStrategy[tuple[str, File]]:
 def try_table(given: tuple[str, File], folder: Path) -> None:
     suffix, file = given
     file.put(folder / f"t{suffix}")
-    Problem.from_parquet(folder / f"t{suffix}", label="label", prediction="prediction", features=["x", "y"])
+    slicebench.from_parquet(folder / f"t{suffix}", label="label", prediction="prediction", features=["x", "y"])
 
 
 def try_data(given: tuple[str, str, File], folder: Path) -> None:
@@ -384,8 +385,8 @@ ENTRIES = [
         share=2,
     ),
     Entry("images in Parquet", st.deferred(lambda: broken_file(image_table())), try_image_table),
-    Entry("Problem.from_frame", troubled(FRAMES, BAD_FRAMES), try_frame, share=2),
-    Entry("Problem.from_parquet", st.deferred(tables), try_table, share=2),
+    Entry("slicebench.from_frame", troubled(FRAMES, BAD_FRAMES), try_frame, share=2),
+    Entry("slicebench.from_parquet", st.deferred(tables), try_table, share=2),
     Entry(
         "select",
         troubled(FRAMES, BAD_FRAMES, method=["svm_directions", "domino", "confidence", "oracle"], k=[1, 3, 0, 100]),

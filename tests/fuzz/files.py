@@ -13,30 +13,32 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from slicebench.encoders.file import FileEncoder
-from slicebench.evaluation import evaluate
-from slicebench.frozen import load_header, load_problem, save_problem
-from slicebench.frozen_files import map_arrays, read_inputs, read_table
-from slicebench.imagefolder import captioned_files
-from slicebench.leaderboard.settings import load_controls, load_tolerances, load_updates
-from slicebench.leaderboard.store import LeaderboardStore
-from slicebench.outcomes import RunOutcomes
-from slicebench.parcels import pack, unpack
-from slicebench.registry import METHODS
-from slicebench.shelf import shelved
-from slicebench.standings import standings
-from slicebench.store import RunStore, load_run
-from slicebench.suite import parse_suite, plan
+from slicebench.evaluation.cell import evaluate
+from slicebench.files.arrays import map_arrays
+from slicebench.models.encoders.file import FileEncoder
+from slicebench.models.synthesis.captioned_folder import captioned_files
+from slicebench.models.training.fitted import FittedModel
+from slicebench.plugins.registry import METHODS
+from slicebench.problems.archive import pack, unpack
+from slicebench.problems.frozen import load_header, load_problem, save_problem
+from slicebench.problems.frozen_files import read_inputs, read_table
+from slicebench.problems.shelf import shelved
+from slicebench.results.leaderboard.settings import load_controls, load_tolerances, load_updates
+from slicebench.results.leaderboard.store import LeaderboardStore
+from slicebench.results.leaderboard.timing import load_ratios
+from slicebench.results.standings import standings
+from slicebench.runs.outcomes import RunOutcomes
+from slicebench.runs.plan import plan
+from slicebench.runs.store import RunStore, load_run
+from slicebench.runs.suite import parse_suite
 from slicebench.testing import example_problem
-from slicebench.timing import load_ratios
-from slicebench.training.fitted import FittedModel
 from tests.fuzz.harness import Entry
 from tests.fuzz.values import File, broken_file, changed_json, changed_safetensors, changed_text
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).parents[2]
 SUITE = """
 name = "small"
 seeds = [0]
@@ -67,7 +69,8 @@ def frozen(folder: Path) -> None:
 
 def run_folder(folder: Path) -> None:
     """A finished run of two methods, without its worker processes."""
-    from slicebench.store import ProblemFacts, TestTruth, entry_of
+    from slicebench.evaluation.record import ProblemFacts, TestTruth
+    from slicebench.runs.store import entry_of
 
     suite = parse_suite(SUITE, "x")
     cells, store, problem = plan(suite), RunStore(folder), example_problem(n=20, d=3)
@@ -82,7 +85,7 @@ def run_folder(folder: Path) -> None:
 
 
 def board(folder: Path) -> None:
-    from slicebench.leaderboard.store import write_outcomes
+    from slicebench.results.leaderboard.store import write_outcomes
 
     found = load_run(valid("run"))
     write_outcomes(RunOutcomes(found.store, found.cells), found.suite, folder / "small", with_hardness=["random"])

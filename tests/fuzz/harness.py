@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 
 from slicebench.errors import SlicebenchError
-from slicebench.executor import call_with_memory_limit
+from slicebench.runs.workers import call_with_memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,7 +131,7 @@ NEVER = ("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.po
 
 
 CLEAR = f"/proc/{os.getpid()}/clear_refs"
-"""What `slicebench.cost` writes to, so that the kernel counts a cell's peak of memory anew."""
+"""What `slicebench.evaluation.cost` writes to, so that the kernel counts a cell's peak of memory anew."""
 
 
 def _whole_path(event: str, arguments: tuple[Any, ...]) -> object:

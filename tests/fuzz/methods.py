@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from slicebench import errors
-from slicebench.evaluation import evaluate
-from slicebench.problem import AuditData, Captions, PlantedTruth, Problem, Provenance
-from slicebench.registry import METHODS
-from slicebench.split import Split, cross_entropy
+from slicebench.data.captions.embedded import Captions
+from slicebench.data.problem import AuditData, Problem, Provenance
+from slicebench.data.split import Split, cross_entropy
+from slicebench.data.truth import PlantedTruth
+from slicebench.evaluation.cell import evaluate
+from slicebench.models.training import ModelTrainer, Recipe
+from slicebench.plugins.registry import METHODS
 from slicebench.testing import example_problem
-from slicebench.training import ModelTrainer, Recipe
 from tests.fuzz.harness import Bug, Entry
 from tests.fuzz.values import FINE, NAMES, SCALES, Seeded, floats, seeded
 

@@ -10,9 +10,9 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from slicebench.discovery import discover
-from slicebench.scaffold import planned, rendered, write_files
-from slicebench.submissions import read_submissions
-from slicebench.tables import read_frame
+from slicebench.evaluation.submissions import read_submissions
+from slicebench.files.tables import read_frame
+from slicebench.plugins.scaffold import planned, rendered, write_files
 from tests.fuzz.harness import Entry
 from tests.fuzz.values import Seeded, broken_file, changed_text, names, seeded
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from slicebench.dataset import DatasetAdapter
-from slicebench.method import SliceMethod, SliceScores
-from slicebench.problem import AuditData, PlantedTruth, Problem, Provenance
-from slicebench.split import Split
+from slicebench.data.problem import AuditData, Problem, Provenance
+from slicebench.data.split import Split
+from slicebench.data.truth import PlantedTruth
+from slicebench.plugins.dataset import DatasetAdapter
+from slicebench.plugins.method import SliceMethod, SliceScores
 
 
 class Gentle(SliceMethod):

@@ -1,0 +1,221 @@
+"""Choose the plant strengths of the offline suites by a fixed rule, and record everything that was tried.
+
+A saturated problem measures nothing, so each problem of the suite has a small grid of strengths (`GRIDS`). The bounds of the
+grids were found by trying single builds with the seeds and the figures below, and by looking at nothing else; the point within
+a grid is chosen by the rule. Every grid point is built with eight calibration seeds, 100 to 107, and with the benchmark's own:
+0 to 2 for the problems of the suite "quick", 0 to 4 for those that only "standard" has. Three figures of the test split, averaged
+over the seeds of each set, decide:
+
+    minority accuracy       .35 to .75    of the base model, on the planted groups
+    majority accuracy       .85 to .97    of the base model, on all else
+    confidences' nAMF       .15 to .75    hardness 1 - p(true class), within each class, averaged over classes
+
+Rule: the distance of a set of seeds is the largest of |mean - middle of the range| / half the range; the distance of a grid point
+is the larger one of its two sets. The point with the smallest distance is chosen, the earlier one on a tie. Eight seeds alone
+are not enough, because base models differ: a point can be in the middle of the ranges on average and outside on the three seeds
+that are used. If the smallest distance exceeds 1 the script fails: the grid has to change. No other method is run or looked at.
+
+The chosen points go, by hand, into slicebench/runs/suites/; tests/datasets/test_calibration.py holds them together.
+
+    python scripts/once/calibrate.py [PROBLEM ...]      writes datasets/slicebench_datasets/calibration.json (a few minutes)
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.evaluation.cell import evaluate
+from slicebench.plugins.registry import DATASETS, METHODS
+
+if TYPE_CHECKING:
+    from slicebench.data.problem import Problem
+
+OUT = Path(__file__).parents[2] / "datasets" / "slicebench_datasets" / "calibration.json"
+CALIBRATION_SEEDS = tuple(range(100, 108))
+BENCHMARK_SEEDS = {"quick": (0, 1, 2), "standard": (0, 1, 2, 3, 4)}
+RANGES = {"minority_accuracy": (0.35, 0.75), "majority_accuracy": (0.85, 0.97), "confidence_namf": (0.15, 0.75)}
+SCENES = {"side": 16, "n_train": 2000, "n_val": 1000, "n_test": 2000}
+Grid = tuple[str, dict[str, Any], dict[str, tuple[float, ...]]]
+# problem: dataset, fixed parameters, strengths to try
+QUICK: dict[str, Grid] = {
+    "scenes-correlation": (
+        "scenes",
+        {"plant": "correlation", "classes": 4, "test": "natural", **SCENES},
+        {"ratio": (2.0, 3.0, 4.0), "noise": (0.05, 0.075, 0.1)},
+    ),
+    "scenes-rare": (
+        "scenes",
+        {"plant": "rare", "subtypes": 4, "keep": 0.25, **SCENES},
+        {"classes": (3, 4), "noise": (0.025, 0.04, 0.055, 0.07)},
+    ),
+    "scenes-corruption": (
+        "scenes",
+        {"plant": "corruption", "classes": 4, **SCENES},
+        {"noise": (0.0, 0.03), "corruption": (0.1, 0.15, 0.2)},
+    ),
+    "colored-digits": (
+        "colored_digits",
+        {"label_noise": 0.25},
+        {"p": (0.2, 0.3, 0.4), "pixel_noise": (0.0, 0.1, 0.2)},
+    ),
+    "digit-subtypes": (
+        "digit_subtypes",
+        {"keep": 0.25, "n_train": 400},
+        {"classes": (2, 5), "pixel_noise": (0.2, 0.25, 0.275, 0.3, 0.35)},
+    ),
+    "noisy-digits": ("noisy_digits", {}, {"pixel_noise": (0.15, 0.2, 0.25), "corruption": (0.4, 0.45, 0.5)}),
+    "gaussian-linear": (
+        "gaussian",
+        {"plant": "linear", "minority": 0.2},
+        {"signal": (1.5, 2.0, 2.5), "attenuation": (0.0, 0.15, 0.3)},
+    ),
+    "gaussian-correlation": (
+        "gaussian",
+        {"plant": "correlation", "minority": 0.2, "train_minority": 0.05},
+        {"signal": (1.0, 1.5, 2.0), "strength": (1.0, 1.5, 2.0)},
+    ),
+}
+
+# the mechanisms that "standard" adds
+STANDARD: dict[str, Grid] = {
+    "scenes-texture": (
+        "scenes",
+        {"plant": "correlation", "planted": "texture", "classes": 4, "test": "natural", "noise": 0.1, **SCENES},
+        {"ratio": (3.0, 4.0, 5.0)},
+    ),
+    "scenes-lighting": (
+        "scenes",
+        {"plant": "correlation", "planted": "lighting", "classes": 4, "test": "natural", "noise": 0.1, **SCENES},
+        {"ratio": (3.0, 4.0, 6.0)},
+    ),
+    "scenes-size": (
+        "scenes",
+        {"plant": "correlation", "planted": "size", "classes": 4, "test": "natural", **SCENES},
+        {"ratio": (2.0, 3.0), "noise": (0.05, 0.1)},
+    ),
+    "scenes-skewed-val": (
+        "scenes",
+        {"plant": "correlation", "classes": 4, "val": "train", "test": "natural", **SCENES},
+        {"ratio": (2.0, 3.0), "noise": (0.1,)},
+    ),
+    "colored-digits-few-flips": (
+        "colored_digits",
+        {"label_noise": 0.1},
+        {"p": (0.5, 0.6), "pixel_noise": (0.1, 0.2)},
+    ),
+    "digit-subtypes-even-odd": (
+        "digit_subtypes",
+        {"classes": 2, "keep": 0.25, "n_train": 400},
+        {"pixel_noise": (0.25, 0.3, 0.35)},
+    ),
+    "noisy-digits-few": (
+        "noisy_digits",
+        {"train_share": 0.05, "eval_share": 0.3, "pixel_noise": 0.2},
+        {"corruption": (0.4, 0.45)},
+    ),
+    **{
+        f"gaussian-{plant}": (
+            "gaussian",
+            {"plant": plant.replace("-", "_"), "minority": 0.2, "model": model},
+            {"signal": (1.5, 2.0, 2.5), "attenuation": (0.0, 0.15, 0.3)},
+        )
+        for plant, model in {"radial": "linear", "xor": "mlp", "two": "linear", "two-classes": "mlp"}.items()
+    },
+    "gaussian-rare": (
+        "gaussian",
+        {"plant": "rare", "minority": 0.2, "signal": 2.0},
+        {"train_minority": (0.05, 0.1, 0.2), "overlap": (0.4, 0.5, 0.6), "strength": (1.0, 2.0)},
+    ),
+    "gaussian-label-noise": (
+        "gaussian",
+        {"plant": "label_noise", "minority": 0.2},
+        {"signal": (1.5, 2.0, 2.5), "flip": (0.3, 0.4, 0.5)},
+    ),
+    "gaussian-five-classes": (
+        "gaussian",
+        {"plant": "linear", "minority": 0.2, "classes": 5},
+        {"signal": (2.5, 3.0, 3.5), "attenuation": (0.2, 0.3, 0.4)},
+    ),
+    "gaussian-wide": (
+        "gaussian",
+        {"plant": "correlation", "minority": 0.2, "train_minority": 0.05, "d": 64, "model": "mlp"},
+        {"signal": (1.0, 1.5, 2.0), "strength": (1.0, 1.5, 2.0)},
+    ),
+}
+GRIDS = QUICK | STANDARD
+
+
+def figures(problem: Problem) -> dict[str, float]:
+    """Give the three figures of `RANGES` on the test split."""
+    record = evaluate(METHODS.load("confidence")(), problem).record
+    base, namf = record.base_model, record.metrics["namf"]
+    assert base is not None and base.minority_accuracy is not None and base.majority_accuracy is not None  # noqa: PT018
+    assert namf is not None
+    return {
+        "minority_accuracy": base.minority_accuracy,
+        "majority_accuracy": base.majority_accuracy,
+        "confidence_namf": namf,
+    }
+
+
+def measure(dataset: str, params: dict[str, Any], seeds: tuple[int, ...]) -> dict[str, Any]:
+    """Mean of each figure over `seeds`, with the single values, and the distance that the rule compares."""
+    adapter = DATASETS.load(dataset)(**params)
+    runs = [figures(adapter.build(seed)) for seed in seeds]
+    means = {key: float(np.mean([run[key] for run in runs])) for key in RANGES}
+    single = {key: [round(run[key], 4) for run in runs] for key in RANGES}
+    return {
+        **{key: round(value, 4) for key, value in means.items()},
+        "distance": round(distance(means), 4),
+        "seeds": single,
+    }
+
+
+def distance(means: dict[str, float]) -> float:
+    """Largest distance from the middle of a range, in half ranges: 1 is the edge."""
+    return max(abs(means[key] - (low + high) / 2) / ((high - low) / 2) for key, (low, high) in RANGES.items())
+
+
+def sets_of(name: str) -> dict[str, tuple[int, ...]]:
+    """Both sets of seeds of a problem."""
+    return {"calibration": CALIBRATION_SEEDS, "benchmark": BENCHMARK_SEEDS["quick" if name in QUICK else "standard"]}
+
+
+def calibrate(name: str) -> dict[str, Any]:
+    """Run the grid of one problem and choose."""
+    dataset, fixed, strengths = GRIDS[name]
+    grid = []
+    for values in product(*strengths.values()):
+        point = dict(zip(strengths, values, strict=True))
+        sets = {key: measure(dataset, fixed | point, seeds) for key, seeds in sets_of(name).items()}
+        grid.append({"params": point, "distance": max(one["distance"] for one in sets.values()), **sets})
+        print(name, json.dumps(grid[-1]), flush=True)
+    best = min(grid, key=lambda tried: tried["distance"])
+    if best["distance"] > 1:
+        raise SystemExit(f"{name}: no grid point lies in all three ranges; the nearest is {best}")
+    print(name, "chosen", json.dumps(best), flush=True)
+    return {"dataset": dataset, "fixed": fixed, "grid": grid, "chosen": fixed | best["params"]}
+
+
+def main(names: list[str]) -> None:
+    """Calibrate the named problems, all by default; of the others the file keeps what it says."""
+    rule = (
+        "smallest largest |mean - middle| / half range over the three figures and both sets of seeds; "
+        "the earlier grid point on a tie"
+    )
+    problems = json.loads(OUT.read_text(encoding="utf-8"))["problems"] if names else {}
+    for name in names or GRIDS:
+        problems[name] = calibrate(name)
+    seeds = {"calibration": CALIBRATION_SEEDS, "benchmark": BENCHMARK_SEEDS}
+    out = {"rule": rule, "ranges": RANGES, "seeds": seeds, "problems": problems}
+    OUT.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

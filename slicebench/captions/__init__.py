@@ -1,5 +1,0 @@
-"""Candidate captions: sets of texts per class, the grammars that expand to them, and which texts name which concepts."""
-
-from slicebench.captions.caption_set import CaptionSet
-
-__all__ = ["CaptionSet"]

@@ -1,0 +1,187 @@
+"""`slicebench discover`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slicebench.cli.options import AsJson, DeviceName, method_names
+from slicebench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from slicebench.discovery import Findings
+    from slicebench.plugins.method import SliceMethod
+
+
+def _column(what: str, name: str) -> Any:
+    return typer.Option(help=f"Column of {what}.  [default: {name}, if there is one]", metavar="COLUMN")
+
+
+def discover_command(
+    table: Annotated[
+        Path, typer.Argument(help="Your predictions: .parquet, .csv, .tsv, .jsonl or .arrow.", metavar="TABLE")
+    ],
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Registered method; repeatable.  [default: kmeans_errors, tree_rules; for losses spotlight]",
+            autocompletion=method_names,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Parameter of a method, as domino.n_slices=10; repeatable.", metavar="METHOD.NAME=VALUE"
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Report to write, one .html file with examples of each slice.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Table to write, the ids of each slice: .parquet, .csv or .jsonl.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite --html and --out.")] = False,
+    label: Annotated[str | None, _column("true classes", "label")] = None,
+    prediction: Annotated[str | None, _column("predicted classes", "prediction")] = None,
+    probs: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Class probabilities: a column of vectors, a prefix (p_ for p_<class>), or columns by repeating this.  "
+            "[default: probs, or the prefix p_ or prob_, if there is one]",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    class_name: Annotated[
+        list[str] | None, typer.Option(help="Names of the classes in the order of --probs; repeatable.", metavar="NAME")
+    ] = None,
+    loss: Annotated[str | None, _column("losses, for tasks without classes", "loss")] = None,
+    correct: Annotated[str | None, _column("right or wrong, instead of predictions", "correct")] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", help="Column of ids.  [default: id, or row numbers]", metavar="COLUMN")
+    ] = None,
+    embedding: Annotated[str | None, _column("vectors", "embedding")] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Instead: .npy or .safetensors file, (n, d).", metavar="FILE")
+    ] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Instead: a column of numbers or words that describes the example; repeatable.", metavar="COLUMN"
+        ),
+    ] = None,
+    image: Annotated[str | None, _column("images: paths, bytes or Hugging Face's", "image")] = None,
+    image_root: Annotated[
+        Path | None, typer.Option(help="Folder of the paths in --image.  [default: that of TABLE]", metavar="FOLDER")
+    ] = None,
+    text: Annotated[str | None, _column("texts", "text")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Embeds images, texts and --captions: slicebench list encoders.", metavar="NAME")
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column of which rules may be made; repeatable.  [default: all others that hold numbers or few words]",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="Text file with a caption a line, to describe slices with.", metavar="FILE")
+    ] = None,
+    split: Annotated[str | None, _column("train, val or test", "split")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Deals the examples, and whatever else is left to chance.")] = 0,
+    device: DeviceName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the slices of your own predictions on which your model does worse, and test each on held-out examples.
+
+    The table needs a label and a prediction (or probabilities, losses, or right and wrong) of every example, and what it looks
+    like: a column of vectors, a file of embeddings, columns that describe it, or images or texts and an encoder. Use examples
+    that the model was not trained on.
+
+    \b
+    slicebench discover predictions.parquet --html report.html
+    slicebench discover predictions.csv --probs p_ --embeddings vectors.npy --method domino --method george
+    slicebench discover reviews.jsonl --text review --encoder sentence-transformers:all-MiniLM-L6-v2 --out slices.csv
+    slicebench discover photos.parquet --image path --encoder open_clip:ViT-B-32/openai --captions captions.txt --html report.html
+    slicebench discover visits.csv --label outcome --prediction said --features age --features ward
+    slicebench discover ratings.parquet --loss squared_error --embedding vector --method spotlight
+    """
+    from slicebench.cli.console import print_findings
+    from slicebench.discovery import discover
+    from slicebench.files.tables import WRITTEN, check_out, write_frame
+    from slicebench.models.devices import use_device
+
+    for option, path, endings in (("--out", out, WRITTEN), ("--html", html, (".html",))):
+        if path is not None:
+            check_out(option, path, endings, force=force)
+    if device is not None:
+        use_device(device)
+    found = discover(
+        table,
+        method=_methods(method, settings or []),
+        encoder=encoder,
+        captions=captions,
+        seed=seed,
+        on_step=lambda step: typer.echo(f"{step} ...", err=True),
+        label=label,
+        prediction=prediction,
+        probs=probs[0] if probs and len(probs) == 1 else probs,
+        class_names=class_name or (),
+        loss=loss,
+        correct=correct,
+        id=id_column,
+        split=split,
+        embedding=embedding,
+        embeddings=embeddings,
+        features=features or (),
+        image=image,
+        image_root=image_root,
+        text=text,
+        metadata=metadata,
+    )
+    if out is not None:
+        write_frame(found.members, out)
+    if html is not None:
+        found.to_html(html)
+    if as_json:
+        typer.echo(json.dumps(_plain(found, out, html), indent=1, allow_nan=False))
+    else:
+        print_findings(found)
+    for path in (out, html):
+        if path is not None:
+            typer.echo(f"written: {path}", err=True)
+
+
+def _methods(names: list[str] | None, settings: list[str]) -> dict[str, SliceMethod] | None:
+    """Methods with the parameters that --set gives them."""
+    from slicebench.plugins.parameters import assignment, read_value
+    from slicebench.plugins.registry import METHODS
+
+    params: dict[str, dict[str, Any]] = {name: {} for name in names or []}
+    for setting in settings:
+        key, value = assignment("--set", setting)
+        name, _, parameter = key.partition(".")
+        if name not in params or not parameter:
+            known = ", ".join(params) or "none is named by --method"
+            raise ConfigError(f"--set {setting}: expected METHOD.NAME=VALUE of a method of --method ({known})")
+        params[name][parameter] = read_value(METHODS.load(name), name, parameter, value)
+    return {name: METHODS.load(name)(**given) for name, given in params.items()} or None
+
+
+def _plain(found: Findings, out: Path | None, html: Path | None) -> dict[str, object]:
+    """What --json prints."""
+    written = {name: str(path) for name, path in (("out", out), ("html", html)) if path is not None}
+    return {
+        "verdict": found.verdict,
+        "measure": found.measure,
+        "slices": json.loads(found.to_frame().to_json(orient="records", double_precision=15)),
+        "methods": [
+            {"name": m.name, "returned": m.returned, "tested": m.tested, "seconds": m.seconds, "notes": [*m.notes]}
+            for m in found.methods
+        ],
+        "notes": [*found.notes],
+        "written": written,
+    }

@@ -1,0 +1,136 @@
+"""`slicebench intervene`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slicebench.cli.options import AsJson, DeviceName, Location, SuiteName, method_names, parsed_location
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from slicebench.studies.interventions.design import Arm
+    from slicebench.studies.interventions.run import InterventionsOutcome
+
+
+BOARD = "interventions.json"
+
+
+def intervene_command(
+    suite: SuiteName = "interventions",
+    problem: Annotated[list[str] | None, typer.Option(help="Only this problem of the suite; repeatable.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Only this draw of the problems; repeatable.")] = None,
+    intervention: Annotated[
+        list[str] | None,
+        typer.Option(help="Do this; repeatable.  [default: upweight and filter; see `slicebench list interventions`]"),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Follow this method; repeatable.  [default: those of the suite]", autocompletion=method_names
+        ),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="intervention.parameter=value; several values with commas are tried in turn."),
+    ] = None,
+    retrain: Annotated[int, typer.Option(min=1, help="Models trained in each arm, from the same seeds in all.")] = 5,
+    out: Annotated[
+        Location, typer.Option(parser=parsed_location, metavar="DIR", help="Run folder, or its URL.")
+    ] = Path("runs/interventions"),
+    problems: Annotated[
+        Location | None,
+        typer.Option(
+            parser=parsed_location,
+            metavar="DIR",
+            help="Folder or URL of frozen problems, used instead of building them.",
+        ),
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the effects to this .png file (needs matplotlib).")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds per build and per arm.  [default: 1800]")] = None,
+    device: DeviceName = None,
+    force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Act on what methods find, train again, and measure what that does for the planted subgroup, at equal budget.
+
+    Every arm is trained from the same seeds. `random` and `oracle` are always there, and so is retraining without intervention. A
+    run can be stopped at any moment and goes on where it was; the run folder keeps a record per arm and `interventions.json`.
+
+    \b
+    slicebench intervene
+    slicebench intervene --problem scenes-rare --intervention filter --set filter.k=25,50,75,100 --picture filter.png
+    slicebench intervene --intervention upweight --set upweight.rule=factor,balanced,soft --method svm_directions
+    slicebench intervene --problem scenes-correlation --intervention synthesise --set synthesise.prompt=hard,easy,reference
+    slicebench intervene --intervention dcd --set dcd.selection=nearest,random,complete
+    """
+    from slicebench.models.devices import use_device
+    from slicebench.results.plots import check_picture
+    from slicebench.runs.plan import Filters
+    from slicebench.runs.suite import load_suite
+    from slicebench.studies.interventions.design import plan_arms
+
+    if device is not None:
+        use_device(device)
+    if picture is not None:
+        check_picture(picture)
+    filters = Filters(methods=tuple(method or ()), problems=tuple(problem or ()), seeds=tuple(seed or ()))
+    loaded = load_suite(suite)
+    arms = plan_arms(loaded, interventions=intervention or (), settings=setting or (), filters=filters, retrain=retrain)
+    if dry_run:
+        _show_plan(arms, out)
+        return
+    given: dict[str, Any] = {"jobs": jobs, "timeout_s": timeout}
+    limits = {name: value for name, value in given.items() if value is not None}
+    outcome = _run(arms, limits, out=out, force=force, problems=problems)
+    _finish(outcome, loaded.name, picture, as_json=as_json)
+
+
+def _show_plan(arms: Sequence[Arm], out: Location) -> None:
+    """Print a line per arm: is there a record, or will it run."""
+    from slicebench.files.locations import bytes_if_there
+
+    done = [bytes_if_there(out / f"{arm.file}.json") is not None for arm in arms]
+    for arm, there in zip(arms, done, strict=True):
+        typer.echo(f"{'done' if there else 'run '}  {arm}")
+    typer.echo(f"{len(arms) - sum(done)} of {len(arms)} arms would run, {len(arms[0].seeds)} models each", err=True)
+
+
+def _run(arms: Sequence[Arm], limits: dict[str, Any], **options: Any) -> InterventionsOutcome:
+    from slicebench.cli.console import ProgressReport
+    from slicebench.runs.tasks import Limits
+    from slicebench.studies.interventions.run import run_arms
+
+    try:
+        with ProgressReport() as report:
+            return run_arms(arms, limits=Limits(**limits), on_progress=report.count, **options)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+
+
+def _finish(outcome: InterventionsOutcome, suite: str, picture: Path | None, *, as_json: bool) -> None:
+    """Board to the run folder and the terminal; exit code 1 if an arm failed."""
+    from slicebench.cli.console import print_interventions
+    from slicebench.files.json_models import save_model
+    from slicebench.studies.interventions.effects import intervention_board
+    from slicebench.studies.interventions.picture import draw_interventions
+
+    board = intervention_board(outcome, suite)
+    save_model(outcome.folder / BOARD, board)
+    if as_json:
+        typer.echo(board.model_dump_json(indent=1))
+    else:
+        print_interventions(board)
+    if picture is not None:
+        draw_interventions(board, picture)
+    typer.echo(f"{outcome.computed} arms run; records and {BOARD} in {outcome.folder}", err=True)
+    for arm, record in outcome.failed.items():
+        typer.echo(f"failed: {arm}: {record.reason}", err=True)
+    if outcome.failed:
+        raise typer.Exit(1)

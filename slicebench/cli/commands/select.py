@@ -1,0 +1,158 @@
+"""`slicebench select`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slicebench.cli.options import AsJson, method_names
+from slicebench.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from slicebench.discovery.selection import Selection
+
+
+def select_command(
+    pool: Annotated[
+        Path, typer.Option(help="Table of the candidates: .parquet, .csv, .tsv, .jsonl or .arrow.", metavar="FILE")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of examples whose truth is known; without it --split says which rows of the pool's table those are.",
+            metavar="FILE",
+        ),
+    ] = None,
+    method: Annotated[str, typer.Option(help="Registered method.", autocompletion=method_names)] = "svm_directions",
+    k: Annotated[int, typer.Option(min=1, help="Examples to choose per class.")] = 100,
+    out: Annotated[Path, typer.Option(help="Table to write: .csv, .parquet or .jsonl.")] = Path("selected.csv"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
+    label: Annotated[
+        str | None, typer.Option(help="Column of true classes; the pool may lack it.  [default: label]")
+    ] = None,
+    prediction: Annotated[
+        str | None, typer.Option(help="Column of predicted classes.  [default: prediction, without --probs]")
+    ] = None,
+    probs: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns of class probabilities: a prefix (p_ for p_<class>), or each by repeating this."),
+    ] = None,
+    embedding: Annotated[
+        str | None, typer.Option(help="Column of vectors.  [default: embedding, without --features]")
+    ] = None,
+    features: Annotated[
+        list[str] | None, typer.Option(help="Instead: a column that describes the example; repeatable.")
+    ] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Instead: .npy file of --data's embeddings, (n, d).", metavar="FILE")
+    ] = None,
+    pool_embeddings: Annotated[Path | None, typer.Option(help="... and of --pool's.", metavar="FILE")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="Column of ids.  [default: id, or row numbers]")] = None,
+    loss: Annotated[str | None, typer.Option(help="Column of losses; the pool may lack it.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of raw texts, for methods that read them.")] = None,
+    split: Annotated[
+        str, typer.Option(help="Column that says train, val, pool or test; only without --data.")
+    ] = "split",
+    seed: Annotated[int, typer.Option(min=0, help="Deals --data into train and val, and breaks ties.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the examples of a pool to add or relabel next: of each class the hardest, by any method.
+
+    The method is fitted on examples whose truth is known and which the model was not trained on. Where the pool has no label,
+    the model's prediction stands in for it.
+
+    \b
+    slicebench select --data labelled.parquet --pool pool.parquet --method svm_directions --k 100
+    slicebench select --pool everything.parquet --k 50           one table; its column split says train, val or pool
+    slicebench select --data seen.csv --pool new.csv --label outcome --probs p_ --features age --features ward
+    slicebench select --data seen.csv --pool new.csv --embeddings seen.npy --pool-embeddings new.npy --out next.jsonl
+    """
+    from slicebench.discovery.selection import select
+    from slicebench.files.tables import WRITTEN, check_out, write_frame
+
+    check_out("--out", out, WRITTEN, force=force)
+    if embeddings is not None and data is None:
+        raise ConfigError("--embeddings belongs to --data; those of one table are --pool-embeddings")
+    if (embeddings or pool_embeddings) and (embedding or features):
+        raise ConfigError("embeddings come from .npy files, from --embedding or from --features; choose one of them")
+    if data is not None and (embeddings is None) != (pool_embeddings is None):
+        raise ConfigError("--embeddings and --pool-embeddings belong together: give both")
+    known = None if data is None else _read(data, embeddings)
+    candidates = _read(pool, pool_embeddings)
+    typer.echo(f"fitting {method}: {_size(known, candidates)}", err=True)
+    chosen = select(
+        known,
+        candidates,
+        method=method,
+        k=k,
+        seed=seed,
+        split=split,
+        label=label,
+        prediction=prediction,
+        probs=probs[0] if probs and len(probs) == 1 else probs,
+        embedding=embedding,
+        features=features or (),
+        id=id_column,
+        loss=loss,
+        text=text,
+    )
+    write_frame(chosen.table, out)
+    for note in chosen.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(json.dumps(_plain(chosen, out), indent=1, allow_nan=False) if as_json else _summary(chosen, out))
+
+
+def _read(path: Path, embeddings: Path | None) -> pd.DataFrame:
+    """Table, with the vectors of a .npy file as its column "embedding"."""
+    from slicebench.files.tables import read_frame
+    from slicebench.files.untrusted import mapped_npy
+
+    frame = read_frame(path)
+    if embeddings is None:
+        return frame
+    vectors = mapped_npy(embeddings)
+    if vectors.ndim != 2 or len(vectors) != len(frame):
+        raise DataError(f"{embeddings} has shape {vectors.shape}; expected ({len(frame)}, d), a row for each of {path}")
+    return frame.assign(embedding=list(vectors))
+
+
+def _size(known: pd.DataFrame | None, pool: pd.DataFrame) -> str:
+    if known is None:
+        return f"{len(pool):,} rows of all splits"
+    return f"{len(known):,} examples of known truth, {len(pool):,} candidates"
+
+
+def _plain(chosen: Selection, out: Path) -> dict[str, object]:
+    """What --json prints: where the table is, and of each class what the summary says and its ids, the hardest first."""
+    from dataclasses import asdict
+
+    ids = {name: group["id"].tolist() for name, group in chosen.table.groupby("class")}
+    classes = [asdict(one) | {"ids": ids.get(one.name, [])} for one in chosen.classes]
+    return {"path": str(out), "classes": classes, "notes": list(chosen.notes)}
+
+
+def _summary(chosen: Selection, out: Path) -> str:
+    head = ("class", "candidates", "no label", "flagged", "strength", "chosen")
+    rows = [
+        (
+            str(one.name),
+            f"{one.candidates:,}",
+            f"{one.weak:,}",
+            "-" if one.flagged is None else f"{one.flagged:,}",
+            "-" if one.strength is None else f"{one.strength:.2f}",
+            f"{one.chosen:,}",
+        )
+        for one in chosen.classes
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [
+        f"{row[0]:<{widths[0]}}"
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        for row in (head, *rows)
+    ]
+    return "\n".join([*lines, f"{len(chosen.table):,} examples in {out}"])

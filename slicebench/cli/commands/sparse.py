@@ -1,0 +1,86 @@
+"""`slicebench sparse`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slicebench.cli.options import AsJson, SuiteName
+
+if TYPE_CHECKING:
+    from slicebench.data.problem import Problem
+
+
+def sparse_command(
+    problem: Annotated[str, typer.Option(help="Problem of the suite.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the problem.")] = 0,
+    suite: SuiteName = "quick",
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Features, instead of the problem's own: own-latent for the base model's last layer."),
+    ] = None,
+    captions: Annotated[
+        str | None,
+        typer.Option(metavar="ENCODER", help="Describe features of images by captions in this encoder's space."),
+    ] = None,
+    drop: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Accuracy that the layer may lose to the path's best.  [default: 0.02]"),
+    ] = None,
+    features: Annotated[
+        float | None, typer.Option(min=0, help="Features per class, instead of --drop: the best layer with no more.")
+    ] = None,
+    grouped: Annotated[bool, typer.Option("--grouped", help="A feature is in for all classes or for none.")] = False,
+    ablate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Show the layer without this feature (a number), or those that a word describes; repeatable."
+        ),
+    ] = None,
+    words: Annotated[int, typer.Option(min=1, help="Words or captions that describe a feature.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="Folder.  [default: runs/sparse/<problem>.s<seed>]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a sparse decision layer to a problem's features and take it apart: what its few features are, and what each does.
+
+    \b
+    slicebench sparse --problem scenes-correlation --encoder own-latent --captions nano-clip
+    slicebench sparse --problem scenes-correlation --features 3 --ablate red
+    slicebench sparse --suite real --problem bias-madlibs --drop 0 --ablate gay --ablate lesbian
+    """
+    from slicebench.cli.console import ProgressReport, print_sparse
+    from slicebench.studies.sparse.inspection import class_features, features_named, study
+    from slicebench.studies.sparse.output import write_report
+
+    built = _built(suite, problem, seed, encoder)
+    captioned = None if captions is None else _built(suite, problem, seed, captions)
+    with ProgressReport() as bar:
+        shown = bar.count if bar.terminal else None
+        studied = study(built, drop=drop, features=features, grouped=grouped, on_progress=shown)
+    found = class_features(studied, words=words, captioned=captioned)
+    folder = out or Path("runs") / "sparse" / f"{problem}.s{seed}"
+    report = write_report(studied, found, features_named(found, ablate or ()), folder)
+    if as_json:
+        typer.echo(json.dumps(report, indent=1, allow_nan=False))
+        return
+    print_sparse(report)
+    typer.echo(f"path, features and pictures in {folder}", err=True)
+
+
+def _built(suite: str, name: str, seed: int, encoder: str | None) -> Problem:
+    """Problem of the suite, with another encoder if asked for; built if it is not cached."""
+    from slicebench.problems.cache import built_problem
+    from slicebench.runs.plan import Filters, plan
+    from slicebench.runs.suite import load_suite
+
+    chosen = load_suite(suite)
+    if encoder is not None:
+        specs = tuple(
+            spec.model_copy(update={"params": spec.params | {"encoder": encoder}}) if spec.name == name else spec
+            for spec in chosen.problems
+        )
+        chosen = chosen.model_copy(update={"problems": specs})
+    return built_problem(plan(chosen, Filters(("random",), (name,), (seed,)))[0].problem)

@@ -1,0 +1,35 @@
+"""What a person sees in a terminal: tables on stdout, progress on stderr. The only package that imports rich.
+
+A module per kind of table; `_shared` says how numbers and intervals stand in all of them.
+"""
+
+from __future__ import annotations
+
+from slicebench.cli.console.board import print_board
+from slicebench.cli.console.captions import print_captions
+from slicebench.cli.console.checks import print_controls, print_verdicts
+from slicebench.cli.console.datasets import print_data_report, print_datasets
+from slicebench.cli.console.findings import print_findings
+from slicebench.cli.console.interventions import print_interventions
+from slicebench.cli.console.numbers import results_console
+from slicebench.cli.console.progress import ProgressReport, print_plan
+from slicebench.cli.console.sparse import print_sparse
+from slicebench.cli.console.submissions import print_evaluation
+from slicebench.cli.console.sweep import print_sweep
+
+__all__ = [
+    "ProgressReport",
+    "print_board",
+    "print_captions",
+    "print_controls",
+    "print_data_report",
+    "print_datasets",
+    "print_evaluation",
+    "print_findings",
+    "print_interventions",
+    "print_plan",
+    "print_sparse",
+    "print_sweep",
+    "print_verdicts",
+    "results_console",
+]

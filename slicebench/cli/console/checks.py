@@ -1,0 +1,82 @@
+"""Whether results hold: the gate's verdicts against a baseline, and the controls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from slicebench.cli.console.numbers import cell, interval, optional, results_console, short, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from slicebench.results.board import ControlBoard, ControlRate
+    from slicebench.results.leaderboard.gate import Verdict
+
+
+def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
+    """Print what the gate says, method by method, and below what moved."""
+    console = console or results_console()
+    table = Table(title="Against the baseline", title_justify="left")
+    for name in ("method", "check", "verdict", "nAMF now − then", "cells", "why"):
+        table.add_column(name, justify="right" if name == "cells" else "left", overflow="fold")
+    for v in verdicts:
+        table.add_row(v.method, v.check, _VERDICTS[v.status], signed(v.difference), str(v.cells or "–"), Text(v.why))
+    console.print(table)
+    moved = [(v.method, m) for v in verdicts for m in v.moved]
+    if moved:
+        table = Table(title="What moved", title_justify="left")
+        for name in ("method", "problem", "nAMF now − then"):
+            table.add_column(name)
+        for method, one in moved:
+            table.add_row(method, one.problem, signed(one.difference))
+        console.print(table)
+
+
+_VERDICTS = {
+    "pass": Text("pass", style="green"),
+    "warn": Text("warn", style="yellow"),
+    "fail": Text("FAIL", style="bold red"),
+    "new": Text("new", style="dim"),
+}
+
+
+def print_controls(board: ControlBoard, console: Console | None = None) -> None:
+    """Print how often each method declares in each control, then what the controls are and what there is to say of a method."""
+    console = console or results_console()
+    table = Table(
+        title=f"Controls: share of {board.replicates} replicates in which a method declares", title_justify="left"
+    )
+    table.add_column("method", no_wrap=True)
+    shown = [info for info in board.controls if info.key != "C1"]
+    for info in shown:
+        table.add_column(f"{info.key}\n{info.label.replace(' ', chr(10))}", justify="center")
+    for title in ("C0\nopen", "C0\nreturned", *(["C1\nnAMF"] if len(shown) < len(board.controls) else [])):
+        table.add_column(title, justify="center")
+    for row in board.rows:
+        blind, seeing = ({rate.control: rate for rate in rates} for rates in (row.rates, row.open_rates))
+        cells = [_rate(blind.get(info.key)) for info in shown]
+        cells += [_rate(seeing.get("C0")), optional(row.returned.get("C0"))]
+        table.add_row(row.method, *cells, *([cell(row.namf)] if len(shown) < len(board.controls) else []))
+    console.print(table)
+    for info in board.controls:
+        console.print(Text(f"{info.key}: {info.about}", style="dim"))
+    console.print(_CONTROLS_LEGEND)
+    for row in board.rows:
+        for note in row.notes:
+            console.print(Text(f"{row.method}: {note}"))
+
+
+_CONTROLS_LEGEND = Text(
+    "95 % Clopper–Pearson interval below. The held-out part is scored blind, with outcomes permuted within class; open: with the "
+    "outcomes that the slices are tested on. returned: before any test, a slice has a member.",
+    style="dim",
+)
+
+
+def _rate(rate: ControlRate | None) -> str:
+    return "–" if rate is None else f"{short(rate.rate)}\n{interval(rate.low, rate.high)}"

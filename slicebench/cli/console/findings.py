@@ -1,0 +1,99 @@
+"""Slices found in a user's own predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from slicebench.cli.console.numbers import p_value, results_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from slicebench.discovery import Findings, FoundSlice, MethodNote
+
+
+MOST = 20
+"""Slices that are printed; the report has all."""
+MOST_NOTES = 3
+
+
+def print_findings(found: Findings, console: Console | None = None) -> None:
+    """Print the verdict, the slices that stand up to the test, and in a line how many do not."""
+    console = console or results_console()
+    percent, several = found.examples.wrong is not None, len(found.methods) > 1
+    overall = np.mean(found.examples.losses if found.examples.wrong is None else found.examples.wrong)
+    console.print(
+        Text(
+            f"{found.examples.n:,} examples of {found.source}, {found.measure} {_rate(float(overall), percent)}",
+            style="dim",
+        )
+    )
+    console.print(Text(found.verdict, style="bold"))
+    if found.distinct:
+        console.print(_table(found, percent=percent, several=several))
+        console.print(_legend(found))
+    for note in (*found.notes, *(note for one in found.methods for note in _notes(one))):
+        console.print(Text(f"note: {note}", style="dim"))
+    for (one, other), rho in found.agreement.items():
+        console.print(
+            Text(
+                f"{one} and {other} rank held-out examples with Spearman's ρ {rho:.2f} between them, within classes",
+                style="dim",
+            )
+        )
+
+
+def _notes(method: MethodNote) -> list[str]:
+    """What a method says of its fit; it may have something to say of each of a thousand classes."""
+    told, more = [f"{method.name}: {note}" for note in method.notes], len(method.notes) - MOST_NOTES
+    return told if more <= 0 else [*told[:MOST_NOTES], f"{method.name}: and {more} more such notes"]
+
+
+def _table(found: Findings, *, percent: bool, several: bool) -> Table:
+    table = Table()
+    for name in ("slice", "class", "what it is about"):
+        table.add_column(name, overflow="fold")
+    for name in ("size", found.measure, "rest of class", "difference", "p (Holm)"):
+        table.add_column(name, justify="right")
+    if several:
+        table.add_column("found by")
+    for one in found.distinct[:MOST]:
+        verdict = one.verdict
+        row: list[Text | str] = [
+            Text(one.key),
+            Text(one.class_name),
+            Text(one.name.text or one.label),
+            f"{one.size:,}",
+            _rate(verdict.rate, percent),
+            _rate(verdict.rest, percent),
+            _difference(one, percent),
+            p_value(verdict.p_holm),
+        ]
+        table.add_row(*row, *([Text(", ".join([one.method, *(m.method for m in one.matches)]))] if several else []))
+    return table
+
+
+def _rate(value: float, percent: bool) -> str:  # noqa: FBT001 - as the table needs it
+    return f"{value:.1%}" if percent else f"{value:.3g}"
+
+
+def _difference(one: FoundSlice, percent: bool) -> str:  # noqa: FBT001
+    low, delta, high = one.verdict.low, one.verdict.delta, one.verdict.high
+    if percent:
+        return f"{100 * delta:+.1f} \\[{100 * low:+.1f}, {100 * high:+.1f}]"
+    return f"{delta:+.3g} \\[{low:+.3g}, {high:+.3g}]"
+
+
+def _legend(found: Findings) -> Text:
+    more = len(found.distinct) - MOST
+    return Text(
+        (f"And {more} more: see --html or --json. " if more > 0 else "")
+        + f"Rates, differences (95 % interval{', percentage points' if found.measure == 'error rate' else ''}) and p are about "
+        f"{len(found.examples.at['test']):,} held-out examples, sizes about all. A slice stands up if it is worse than the rest "
+        "of its class by more than chance allows, over all slices tested.",
+        style="dim",
+    )

@@ -1,0 +1,174 @@
+"""Checks that the data types share: each turns what a user passed into a clean, read-only array or says what is wrong.
+
+Every function takes `where`, the name under which the value is known to the user ("val.embeddings"), and raises
+`DataError` naming it, the first offending row and the expectation.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+CHUNK = 2**22
+"""Numbers that are checked together."""
+
+
+def array_of(
+    where: str, value: object, dtype: type[np.generic], ndim: int, n: int | None = None, largest: float | None = None
+) -> NDArray[Any]:
+    """Read-only, contiguous array of `dtype` with `ndim` axes and, if given, `n` rows.
+
+    Floats may come in any float or integer type and must stay finite in `dtype`, and within ±`largest`; integers must be
+    integers, booleans booleans (0/1 integers are accepted).
+
+    Raises
+    ------
+    DataError
+        naming `where`, the first bad row and what was expected.
+
+    """
+    try:
+        raw = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{where} is not a rectangular array: {error}") from error
+    if np.ma.is_masked(value):
+        raise DataError(f"{where} is a masked array in which values are masked; fill them or leave their rows out")
+    if raw.ndim != ndim:
+        raise DataError(f"{where} has shape {raw.shape}; expected {ndim} axes")
+    if n is not None and raw.shape[0] != n:
+        raise DataError(f"{where} has {raw.shape[0]} rows; expected {n}, one for each id")
+    return read_only(_converted(where, raw, dtype, largest))
+
+
+def _converted(where: str, raw: NDArray[Any], dtype: type[np.generic], largest: float | None) -> NDArray[Any]:
+    if issubclass(dtype, np.floating):
+        return _finite(where, raw, dtype, float(np.finfo(dtype).max) if largest is None else largest)
+    if dtype is np.bool_ and raw.dtype.kind in "iu" and np.isin(raw, (0, 1)).all():
+        return raw.astype(bool)
+    wanted, kinds = ("booleans", "b") if dtype is np.bool_ else ("integers", "iu")
+    if raw.dtype.kind not in kinds:
+        raise DataError(f"{where} has dtype {raw.dtype}; expected {wanted}")
+    return np.ascontiguousarray(raw, dtype=dtype)
+
+
+def _finite(where: str, raw: NDArray[Any], dtype: type[np.generic], largest: float) -> NDArray[Any]:
+    if raw.dtype.kind not in "fiub":
+        raise DataError(f"{where} has dtype {raw.dtype}; expected numbers")
+    with np.errstate(over="ignore"):
+        out = np.ascontiguousarray(raw, dtype=dtype)
+    rows = max(1, CHUNK // max(1, out[:1].size))
+    parts = (slice(start, start + rows) for start in range(0, len(out), rows))
+    if not all(_all_within(out[part], out, largest) for part in parts):
+        _raise_not_within(where, raw, out, largest)
+    return out
+
+
+def _all_within(part: NDArray[Any], whole: NDArray[Any], largest: float) -> bool:
+    """Whether `part` is within ±`largest`, which NaN is not; pages that came through a memory map of a file are given back."""
+    found = not part.size or (float(part.max()) <= largest and float(part.min()) >= -largest)
+    owner: Any = whole
+    while isinstance(owner, np.ndarray):
+        held = owner.base
+        if isinstance(owner, np.memmap) and owner.mode == "r" and isinstance(held, mmap.mmap):
+            _give_back(held)
+        owner = held
+    return found
+
+
+def _give_back(pages: mmap.mmap) -> None:
+    """Let go of a file's pages that were read: they stay in the system's cache, but count for this process no longer."""
+    if hasattr(pages, "madvise"):
+        pages.madvise(mmap.MADV_DONTNEED)
+
+
+def _raise_not_within(where: str, raw: NDArray[Any], out: NDArray[Any], largest: float) -> NoReturn:
+    bad = ~(np.abs(out) <= largest)
+    at = tuple(int(i) for i in np.argwhere(bad)[0])
+    raise DataError(
+        f"{where} is {raw[at]} at row {at[0]}"
+        + (f", column {at[1]}" if len(at) > 1 else "")
+        + f" ({int(bad.sum())} such "
+        f"values); expected finite numbers within {out.dtype.name}"
+        + (f", {largest:g} at the most" if largest < np.finfo(out.dtype).max else "")
+        + ". Drop or impute these rows first."
+    )
+
+
+def ids_of(where: str, value: Sequence[object] | NDArray[Any]) -> NDArray[np.str_]:
+    """One-dimensional array of distinct, non-empty strings; integers are turned into their decimal form."""
+    raw = np.asarray(value)
+    if raw.ndim != 1 or raw.size == 0:
+        raise DataError(f"{where} has shape {raw.shape}; expected one id per example and at least one example")
+    if raw.dtype.kind == "O" and not all(isinstance(v, str | int | np.integer) for v in raw):
+        row = next(i for i, v in enumerate(raw) if not isinstance(v, str | int | np.integer))
+        raise DataError(f"{where} is {raw[row]!r} at row {row}; expected strings or integers")
+    if raw.dtype.kind not in "UOiu":
+        raise DataError(f"{where} has dtype {raw.dtype}; expected strings or integers")
+    ids = raw.astype(np.str_)
+    if len(set(ids.tolist()) - {""}) < len(ids):
+        _raise_bad_id(where, ids)
+    if len(half := np.flatnonzero(_holds_surrogate(ids))):
+        raise DataError(
+            f"{where} is {ids[half[0]]!r} at row {half[0]}, which UTF-8 cannot write; expected whole characters"
+        )
+    return read_only(ids)
+
+
+def _holds_surrogate(ids: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Which strings hold half a pair of UTF-16, as file names that are not UTF-8 do in Python; UTF-8 cannot write them."""
+    points = np.ascontiguousarray(ids).view(np.uint32).reshape(len(ids), -1)
+    found: NDArray[np.bool_] = np.any((points >= 0xD800) & (points <= 0xDFFF), axis=1)
+    return found
+
+
+def _raise_bad_id(where: str, ids: NDArray[np.str_]) -> None:
+    """Name the first id that is empty or was there before."""
+    first_seen: dict[str, int] = {}
+    for row, name in enumerate(ids.tolist()):
+        if not name:
+            raise DataError(f"{where} is empty at row {row}; every example needs an id")
+        if first_seen.setdefault(name, row) != row:
+            raise DataError(f"{where} {name!r} stands at rows {first_seen[name]} and {row}; ids must be distinct")
+
+
+def labels_of(where: str, value: object, n: int) -> NDArray[np.int64]:
+    """Class numbers 0..C-1, shape (n,)."""
+    labels: NDArray[np.int64] = array_of(where, value, np.int64, 1, n)
+    if not n:
+        raise DataError(f"{where} is empty; expected at least one example")
+    if labels.min() < 0:
+        row = int(np.argmax(labels < 0))
+        raise DataError(f"{where} is {labels[row]} at row {row}; expected class numbers from 0")
+    return labels
+
+
+def probs_of(where: str, value: object, n: int, *, tolerance: float = 1e-3) -> NDArray[np.float32]:
+    """Class probabilities, shape (n, C), every row summing to 1 within `tolerance`."""
+    probs: NDArray[np.float32] = array_of(where, value, np.float32, 2, n)
+    if probs.shape[1] < 2:
+        raise DataError(f"{where} has {probs.shape[1]} columns; expected one per class, two or more")
+    off = ((probs < -tolerance) | (probs > 1 + tolerance)).any(axis=1) | (np.abs(probs.sum(axis=1) - 1) > tolerance)
+    if off.any():
+        row = int(np.argmax(off))
+        raise DataError(
+            f"{where} sums to {probs[row].sum():.4g} at row {row} with values {probs[row].min():.4g} to {probs[row].max():.4g}; "
+            "expected probabilities that sum to 1. Logits? Apply softmax first."
+        )
+    return probs
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """View of `array` that refuses to be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,189 @@
+"""A user's own arrays as a `Problem`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.data.checks import array_of, ids_of, labels_of, probs_of
+from slicebench.data.problem import SPLITS, AuditData, Problem, Provenance
+from slicebench.data.split import Split, cross_entropy, deal
+from slicebench.data.truth import PlantedTruth
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+    from slicebench.data.split import Inputs
+
+
+SHARES = {"train": 0.2, "val": 0.4, "test": 0.4}
+"""How examples are dealt where the user names no splits: train only gives methods their means and deviations."""
+
+
+def from_arrays(
+    *,
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = None,
+    probs: ArrayLike | None = None,
+    predictions: ArrayLike | None = None,
+    losses: ArrayLike | None = None,
+    correct: ArrayLike | None = None,
+    groups: Mapping[str, ArrayLike] | None = None,
+    ids: Sequence[object] | None = None,
+    splits: Sequence[str] | NDArray[np.str_] | None = None,
+    class_names: Sequence[str] = (),
+    inputs: Inputs | None = None,
+    metadata: pd.DataFrame | None = None,
+    name: str = "mine",
+    seed: int = 0,
+    encoder: str = "given",
+    modality: str = "unknown",
+    provenance: Provenance | None = None,
+) -> Problem:
+    """Return the problem of your own predictions.
+
+    Parameters
+    ----------
+    embeddings : (n, d) array
+        Any representation of the examples; the better it knows what may set them apart, the better the slices.
+    labels : (n,) class numbers, optional
+        The truth; a task without classes has none.
+    probs : (n, C) array, optional
+        The model's class probabilities.
+    predictions : (n,) class numbers, optional
+        Where there are no probabilities, or another rule than the most probable class decides.
+    losses : (n,) array, optional
+        By default -log p of the true class; without `probs` 1 for an error and 0 for a right answer.
+    correct : (n,) bool, optional
+        Instead of `predictions`, where there is only a verdict.
+    groups : mapping of name to (n,) bool, optional
+        Subgroups that you know and want the methods' findings compared with; no method sees them.
+    ids : n strings or integers, optional
+        By default the positions.
+    splits : n strings, optional
+        "train", "val", "test" or "pool"; methods learn from train and val and are judged on test. By default a fifth goes to
+        train, which gives methods means and deviations, two fifths each to val and test, at random within each class. All of
+        it should be data that the model was not trained on.
+    class_names : C strings, optional
+        By default the class numbers.
+    inputs, metadata : optional
+        The raw examples (n images or texts) and a DataFrame with n rows.
+    name, seed, encoder, modality, provenance : optional
+        What records say of the problem.
+
+    Raises
+    ------
+    DataError
+        naming the array, the first offending row and what was expected.
+
+    """
+    rows: NDArray[np.float32] = array_of("embeddings", embeddings, np.float32, 2)
+    n = len(rows)
+    names = ids_of("ids", np.arange(n) if ids is None else np.asarray(ids))
+    y = None if labels is None else labels_of("labels", labels, n)
+    fields = _outcomes(n, y, probs, predictions, losses, correct)
+    truth = {key: array_of(f"groups[{key!r}]", value, np.bool_, 1, n) for key, value in (groups or {}).items()}
+    table = np.stack([*truth.values()], axis=1) if truth else np.zeros((n, 0), dtype=bool)
+    at = split_positions(n, splits, y, seed)
+    whole = Split(ids=names, embeddings=rows, labels=y, inputs=inputs, metadata=metadata, **fields)
+    parts = {key: whole.take(positions) for key, positions in at.items()}
+    return Problem(
+        name=name,
+        family=name,
+        dataset=name,
+        dataset_version="1",
+        params={},
+        seed=seed,
+        modality=modality,
+        encoder=encoder,
+        data=AuditData(
+            train=parts["train"],
+            val=parts["val"],
+            pool=parts.get("pool"),
+            class_names=_class_names(y, fields.get("probs"), class_names),
+        ),
+        test=parts["test"],
+        truth=PlantedTruth(
+            ids={key: split.ids for key, split in parts.items()},
+            groups={key: table[positions] for key, positions in at.items()},
+            group_names=tuple(truth),
+            how="groups given by the user" if truth else "no groups known",
+        ),
+        provenance=provenance or Provenance(source="the user's own arrays", licence="the user's"),
+    )
+
+
+def _outcomes(
+    n: int, y: NDArray[np.int64] | None, probs: Any, predictions: Any, losses: Any, correct: Any
+) -> dict[str, NDArray[Any]]:
+    """Probabilities, right or wrong, and losses: given, or -log p of the true class, or 0 and 1."""
+    out: dict[str, NDArray[Any]] = {}
+    if probs is not None:
+        out["probs"] = probs_of("probs", probs, n)
+    if predictions is not None:
+        if y is None:
+            raise DataError("predictions are given without labels; expected both, or losses")
+        out["correct"] = labels_of("predictions", predictions, n) == y
+    if correct is not None:
+        out["correct"] = array_of("correct", correct, np.bool_, 1, n)
+    if losses is not None:
+        out["losses"] = array_of("losses", losses, np.float32, 1, n)
+    elif "probs" in out and y is not None:
+        if y.max() >= out["probs"].shape[1]:
+            raise DataError(f"labels reach {y.max()}, but probs has {out['probs'].shape[1]} columns")
+        out["losses"] = cross_entropy(out["probs"], y)
+    elif "correct" in out:
+        out["losses"] = (~out["correct"]).astype(np.float32)
+    else:
+        raise DataError(
+            "nothing says where the model errs; give probs and labels, predictions and labels, correct, or losses"
+        )
+    return out
+
+
+def split_positions(n: int, splits: Any, y: NDArray[np.int64] | None, seed: int) -> dict[str, NDArray[np.intp]]:
+    """Positions of each split among n examples: as named, or dealt at random within each class by `SHARES`."""
+    if splits is not None:
+        named = np.asarray(splits).astype(str)
+        if named.shape != (n,):
+            raise DataError(f"splits has shape {named.shape}; expected one name per example, ({n},)")
+        unknown = sorted(set(named.tolist()) - set(SPLITS))
+        if unknown:
+            raise DataError(
+                f"splits holds {unknown[0]!r} at row {int(np.argmax(named == unknown[0]))}; known: {', '.join(SPLITS)}"
+            )
+        found = {key: np.flatnonzero(named == key) for key in SPLITS if (named == key).any()}
+        if missing := [key for key in SHARES if key not in found]:
+            raise DataError(f"splits names no example of {' and '.join(missing)}; train, val and test are needed")
+        return found
+    return _dealt(n, y, np.random.default_rng(seed))
+
+
+def _dealt(n: int, y: NDArray[np.int64] | None, rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
+    """Positions of each split, at random within each class."""
+    classes = [np.arange(n)] if y is None else [np.flatnonzero(y == c) for c in np.unique(y)]
+    parts = [deal(rows, SHARES, rng) for rows in classes]
+    dealt = {key: np.sort(np.concatenate([part[key] for part in parts])) for key in SHARES}
+    if empty := [key for key, rows in dealt.items() if not len(rows)]:
+        raise DataError(f"{n} examples are too few to deal into train, val and test: {', '.join(empty)} would be empty")
+    return dealt
+
+
+def split_names(at: Mapping[str, NDArray[np.intp]], n: int) -> NDArray[np.str_]:
+    """Split of each of n examples, from the positions of each split."""
+    names = np.empty(n, dtype="U5")
+    for key, rows in at.items():
+        names[rows] = key
+    return names
+
+
+def _class_names(y: NDArray[np.int64] | None, probs: NDArray[Any] | None, given: Sequence[str]) -> tuple[str, ...]:
+    if y is None:
+        return tuple(given)
+    C = max(int(y.max()) + 1, 0 if probs is None else probs.shape[1])
+    return tuple(given) or tuple(f"class {c}" for c in range(C))

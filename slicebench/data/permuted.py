@@ -1,0 +1,33 @@
+"""Outcomes of a split exchanged among its examples.
+
+An *outcome* is what the base model made of an example: probabilities, loss and correctness, which move together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.data.split import Split
+
+
+def permuted_outcomes(split: Split, rng: np.random.Generator) -> Split:
+    """C0, and blind scoring: outcomes permuted within each class, so that they are exchangeable whatever the inputs."""
+    source = np.arange(split.n)
+    for _, rows in split.by_class():
+        source[rows] = rng.permutation(rows)
+    return with_outcomes_of(split, source)
+
+
+def with_outcomes_of(split: Split, source: NDArray[np.intp]) -> Split:
+    """Split in which example i has the outcome of example `source[i]`, one of its own class."""
+
+    def moved(value: NDArray[Any] | None) -> NDArray[Any] | None:
+        return None if value is None else value[source]
+
+    return replace(split, losses=split.losses[source], probs=moved(split.probs), correct=moved(split.correct))

@@ -1,0 +1,175 @@
+"""The data a method sees, and the truth it may not: `AuditData`, `PlantedTruth`, `Problem`.
+
+All are frozen; arrays in them are read-only. Constructors check everything once, so code behind them need not.
+A method is handed `AuditData` (to fit) and a `Split` (to score); neither refers to a `PlantedTruth`, directly or through
+anything it holds.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from slicebench.data.split import put_field
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from slicebench.data.captions.embedded import Captions
+    from slicebench.data.split import Split
+    from slicebench.data.trainer import Trainer
+    from slicebench.data.truth import PlantedTruth
+
+
+SPLITS = ("train", "val", "test", "pool")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AuditData:
+    """What `SliceMethod.fit` gets: train and held-out val, perhaps a pool; never the test split, never the truth."""
+
+    train: Split
+    val: Split
+    pool: Split | None = None
+    class_names: tuple[str, ...] = ()
+    captions: Captions | None = None
+    trainer: Trainer | None = None
+
+    def __post_init__(self) -> None:
+        put_field(self, "class_names", tuple(self.class_names))
+        check_splits({k: s for k, s in self.splits() if s is not None}, len(self.class_names))
+        if self.captions is not None:
+            self._check_captions(self.captions)
+
+    def _check_captions(self, captions: Captions) -> None:
+        if captions.embeddings.shape[1] != self.train.d:
+            raise DataError(
+                f"captions.embeddings has {captions.embeddings.shape[1]} columns, train.embeddings {self.train.d}; "
+                "expected one shared space"
+            )
+        C = max(1, len(self.class_names))
+        if len(captions.reference_texts) != C:
+            raise DataError(
+                f"captions has {len(captions.reference_texts)} references for {C} classes; expected one each"
+            )
+
+    def splits(self) -> tuple[tuple[str, Split | None], ...]:
+        """Names and splits, in the order train, val, pool."""
+        return (("train", self.train), ("val", self.val), ("pool", self.pool))
+
+
+def check_splits(splits: Mapping[str, Split], n_classes: int) -> None:
+    """Raise `DataError` unless the splits share a space, have no example in common and know `n_classes` classes."""
+    first, owner = next(iter(splits.values())), dict[str, str]()
+    for name, split in splits.items():
+        if split.d != first.d:
+            raise DataError(
+                f"{name}.embeddings has {split.d} columns, {next(iter(splits))}.embeddings {first.d}; expected equal"
+            )
+        if split.labels is not None and split.labels.max() >= n_classes:
+            raise DataError(f"{name}.labels reaches {split.labels.max()}, but class_names has {n_classes} names")
+        if split.probs is not None and split.probs.shape[1] != n_classes:
+            raise DataError(f"{name}.probs has {split.probs.shape[1]} columns, but class_names has {n_classes} names")
+        for key in split.ids.tolist():
+            if owner.setdefault(key, name) != name:
+                raise DataError(f"id {key!r} stands in {owner[key]} and in {name}; splits must not overlap")
+
+
+class Identified(Protocol):
+    """What a problem is, without its data: a `Problem`, or the header of a frozen one."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def family(self) -> str: ...  # noqa: D102
+    @property
+    def dataset(self) -> str: ...  # noqa: D102
+    @property
+    def dataset_version(self) -> str: ...  # noqa: D102
+    @property
+    def params(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def seed(self) -> int: ...  # noqa: D102
+    @property
+    def encoder(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where the data of a problem come from."""
+
+    source: str
+    licence: str
+    revision: str = ""
+    planted_rate: float | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem:
+    """One dataset configuration with one seed: what methods see, the test split, the truth and where it came from.
+
+    `family` groups the problems that statistics treat as one (the dataset adapter's), `name` is the configuration's own, and
+    `encoder` says what made the embeddings.
+    """
+
+    name: str
+    family: str
+    dataset: str
+    dataset_version: str
+    params: Mapping[str, Any]
+    seed: int
+    modality: str
+    encoder: str
+    data: AuditData
+    test: Split
+    truth: PlantedTruth
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        splits = self.splits()
+        check_splits(splits, len(self.data.class_names))
+        for name, split in splits.items():
+            if name not in self.truth.ids:
+                raise DataError(f"truth has no groups for the split {name!r}")
+            if not np.array_equal(self.truth.ids[name], split.ids):
+                raise DataError(f"truth.ids[{name!r}] differs from {name}.ids; expected the same ids in the same order")
+
+    def splits(self) -> dict[str, Split]:
+        """Splits that there are, in the order train, val, pool, test."""
+        found = (*self.data.splits(), ("test", self.test))
+        return {name: split for name, split in found if split is not None}
+
+    @staticmethod
+    def from_arrays(**arrays: Any) -> Problem:
+        """Call `slicebench.from_arrays`, which takes this function's place: deprecated."""
+        return _moved("from_arrays")(**arrays)
+
+    @staticmethod
+    def from_frame(frame: pd.DataFrame, **columns: Any) -> Problem:
+        """Call `slicebench.from_frame`, which takes this function's place: deprecated."""
+        return _moved("from_frame")(frame, **columns)
+
+    @staticmethod
+    def from_parquet(path: str | Path, **columns: Any) -> Problem:
+        """Call `slicebench.from_parquet`, which takes this function's place: deprecated."""
+        return _moved("from_parquet")(path, **columns)
+
+
+def _moved(name: str) -> Callable[..., Problem]:
+    """Return the public function that builds a problem; this module is below its home, so it is asked for by name."""
+    import slicebench
+
+    warnings.warn(
+        f"Problem.{name} is deprecated and goes away with version 0.3; call slicebench.{name}",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    found: Callable[..., Problem] = getattr(slicebench, name)
+    return found

@@ -1,0 +1,167 @@
+"""pandas: a split or a problem as a DataFrame with a row per example, and back.
+
+Convention: the columns are those that `from_frame`, `slicebench.discover` and `slicebench select` look for: id, split,
+label and prediction as words, p_<class> for each class, loss, embedding (a vector in each cell), text; and correct, meta_<name>
+for metadata, group_<name> for planted groups, if asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.data.split import Split, cross_entropy
+from slicebench.data.user_table import Part
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.data.problem import Problem
+
+
+META, GROUP, PROBS = "meta_", "group_", "p_"
+
+
+def split_to_frame(split: Split, class_names: Sequence[str] = ()) -> pd.DataFrame:
+    """DataFrame of a split, n rows; `class_names` are the words for its labels, by default their numbers."""
+    import pandas as pd
+
+    columns = split_columns(split, class_names)
+    return pd.DataFrame({**columns, "embedding": list(split.embeddings)})
+
+
+def problem_to_frame(problem: Problem, *, groups: bool = False) -> pd.DataFrame:
+    """DataFrame of all splits, with the column split; captions and trainer of the problem have no place in it.
+
+    With `groups` also the planted truth, one column of booleans for each group: not for a method's eyes.
+    """
+    import pandas as pd
+
+    parts = []
+    for name, split in problem.splits().items():
+        frame = split_to_frame(split, problem.data.class_names)
+        frame.insert(1, "split", name)
+        if groups:
+            planted = problem.truth.groups_of(split.ids)
+            frame = frame.assign(**{f"{GROUP}{g}": planted[:, i] for i, g in enumerate(problem.truth.group_names)})
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
+
+
+def problem_columns(frame: pd.DataFrame) -> dict[str, Any]:
+    """What `from_frame` has to be told of a frame that `problem_to_frame` made.
+
+    >>> import pandas as pd
+    >>> problem_columns(pd.DataFrame(columns=["id", "label", "p_cat", "p_dog", "embedding", "group_wet"]))
+    {'id': 'id', 'label': 'label', 'embedding': 'embedding', 'probs': 'p_', 'groups': {'wet': ('group_wet', True)}}
+    """
+    names = [str(name) for name in frame.columns]
+    said: dict[str, Any] = {
+        word: word for word in ("id", "split", "label", "prediction", "loss", "embedding", "text") if word in names
+    }
+    if any(name.startswith(PROBS) for name in names):
+        said["probs"] = PROBS
+    if metadata := [name for name in names if name.startswith(META)]:
+        said["metadata"] = metadata
+    if groups := {name.removeprefix(GROUP): (name, True) for name in names if name.startswith(GROUP)}:
+        said["groups"] = groups
+    return said
+
+
+def frame_to_split(
+    frame: pd.DataFrame, class_names: Sequence[str] = (), *, loss: str | None = None, metadata: Sequence[str] = ()
+) -> Split:
+    """Split of a DataFrame with the columns of this module: embedding, and label and p_<class> or loss.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Without missing values in the columns used.
+    class_names : C strings, optional
+        The order of the classes; by default sorted.
+    loss : str, optional
+        Column of losses, by default "loss" if there is one, else the cross-entropy of the label.
+    metadata : list of str, optional
+        Columns that methods may see, by default all that start with "meta_".
+
+    Raises
+    ------
+    DataError
+        naming the column, the first offending row and what was expected.
+
+    """
+    part = Part(frame, "table")
+    known = [str(name) for name in part.frame]
+    names = tuple(class_names) or (tuple(map(str, part.classes("label"))) if "label" in known else ())
+    labels = part.numbered("label", names) if "label" in known else None
+    probs = part.probabilities(PROBS, names) if any(name.startswith(PROBS) for name in known) and names else None
+    column = loss or ("loss" if "loss" in known else None)
+    losses: NDArray[np.float32]
+    if column is not None:
+        losses = part.numbers(column).astype(np.float32)
+    elif labels is not None and probs is not None:
+        losses = cross_entropy(probs, labels)
+    else:
+        raise DataError("nothing says where the model errs: the table has neither label and p_<class>, nor loss")
+    chosen = list(metadata) or [name for name in known if name.startswith(META)]
+    return Split(
+        ids=part.ids("id") if "id" in known else np.arange(len(frame)).astype(str),
+        embeddings=part.vectors("embedding"),
+        losses=losses,
+        labels=labels,
+        probs=probs,
+        correct=part.column("correct").to_numpy() if "correct" in known else None,
+        inputs=part.column("text").astype(str).tolist() if "text" in known else None,
+        metadata=part.frame[chosen] if chosen else None,
+    )
+
+
+def split_columns(split: Split, class_names: Sequence[str] = ()) -> dict[str, Any]:
+    """Columns of a split but its embeddings, arrays and lists of n."""
+    columns: dict[str, Any] = {"id": split.ids.tolist()}
+    names = _words(split, class_names)
+    if split.labels is not None:
+        columns["label"] = names[split.labels].tolist()
+    if (said := _predicted(split)) is not None:
+        columns["prediction"] = names[said].tolist()
+    if split.correct is not None:
+        columns["correct"] = split.correct
+    columns["loss"] = split.losses
+    if split.probs is not None:
+        columns |= {f"{PROBS}{name}": split.probs[:, c] for c, name in enumerate(names)}
+    if isinstance(split.inputs, list | tuple) and all(isinstance(text, str) for text in split.inputs):
+        columns["text"] = list(split.inputs)
+    if split.metadata is not None:
+        columns |= {f"{META}{name}": split.metadata[name].to_numpy() for name in split.metadata}
+    return columns
+
+
+def _words(split: Split, class_names: Sequence[str]) -> NDArray[Any]:
+    """Words for the classes of a split: their names, or their numbers."""
+    C = 0 if split.labels is None else int(split.labels.max()) + 1
+    C = max(C, 0 if split.probs is None else split.probs.shape[1])
+    if class_names and len(class_names) < C:
+        raise DataError(f"class_names has {len(class_names)} names for {C} classes")
+    names = [*class_names] or [str(c) for c in range(C)]
+    if len(set(names)) < len(names):
+        raise DataError(f"class_names holds a name twice: {', '.join(names[:10])}; columns need distinct names")
+    return np.array(names, dtype=object)
+
+
+def _predicted(split: Split) -> NDArray[np.int64] | None:
+    """Class that the model says: the most probable, but where another rule decides what is right, the one that agrees with it."""
+    if split.probs is None:
+        return None
+    said: NDArray[np.int64] = split.probs.argmax(axis=1)
+    if split.labels is None or split.correct is None:
+        return said
+    rows = np.arange(split.n)
+    others = split.probs.copy()
+    others[rows, split.labels] = -1
+    agreed: NDArray[np.int64] = np.where(split.correct, split.labels, others.argmax(axis=1))
+    return agreed

@@ -1,0 +1,117 @@
+"""Methods on a user's examples: fitted on train and val, asked about all of them with and without outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.data.permuted import permuted_outcomes
+from slicebench.errors import ConfigError, MethodError, SlicebenchError
+from slicebench.evaluation.cell import checked_scores
+from slicebench.evaluation.slices import Slices, returned_slices
+from slicebench.plugins.method import SliceMethod, refuse_truth
+from slicebench.plugins.registry import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.data.problem import AuditData
+    from slicebench.discovery.examples import Examples
+
+    Bools = NDArray[np.bool_]
+    Chosen = str | SliceMethod | Sequence[str | SliceMethod] | Mapping[str, SliceMethod] | None
+
+
+DEFAULTS = ("kmeans_errors", "tree_rules")
+"""Methods where none is named: the best of the leaderboard in embedding space, and rules where there are metadata."""
+DEFAULT_FOR_LOSSES = "spotlight"
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What one method said of all n examples; slices were assigned without a look at outcomes, hardness was not."""
+
+    name: str
+    slices: Slices
+    hardness: NDArray[np.float64]
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def chosen_methods(given: Chosen, data: AuditData) -> dict[str, SliceMethod]:
+    """Methods by name, the same class twice told apart by a number."""
+    if given is None:
+        given = [name for name in DEFAULTS if METHODS.load(name)().supports(data) is None] or DEFAULT_FOR_LOSSES
+    if not isinstance(given, Mapping):
+        given = _named([given] if isinstance(given, str | SliceMethod) else given)
+    if not given:
+        raise ConfigError("no method is named; `slicebench list methods` shows them")
+    for name, method in given.items():
+        refuse_truth(name, method)
+    return dict(given)
+
+
+def _named(chosen: Sequence[str | SliceMethod]) -> dict[str, SliceMethod]:
+    out: dict[str, SliceMethod] = {}
+    for one in chosen:
+        name, method = (one, METHODS.load(one)()) if isinstance(one, str) else (type(one).__name__, one)
+        out[name if name not in out else f"{name} {len(out) + 1}"] = method
+    return out
+
+
+def run_all(
+    methods: Mapping[str, SliceMethod], examples: Examples, data: AuditData, seed: int, say: Callable[[str], None]
+) -> tuple[list[Said], list[str]]:
+    """What each method says; those that decline are told of, unless it is all of them."""
+    said, declined = list[Said](), list[str]()
+    for name, method in methods.items():
+        reason = method.supports(data)
+        if reason is not None:
+            declined.append(f"{name} declines these data: {reason}")
+            continue
+        say(f"fitting {name} on {data.val.n:,} examples")
+        try:
+            said.append(_run(name, method, examples, data, seed))
+        except SlicebenchError:
+            raise
+        except Exception as error:
+            raise MethodError(f"{name} failed: {type(error).__name__}: {error}") from error
+    if not said:
+        raise ConfigError("; ".join(declined))
+    return said, declined
+
+
+def _run(name: str, method: SliceMethod, examples: Examples, data: AuditData, seed: int) -> Said:
+    """Fit on train and val; score every split twice, with its outcomes for the hardness, without them for the slices."""
+    start, n = perf_counter(), examples.n
+    method.fit(data)
+    hardness = np.zeros(n)
+    by_name: dict[str, tuple[NDArray[np.float32], Bools]] = {}
+    for split_name, split in examples.problem.splits().items():
+        rows = examples.at[split_name]
+        hardness[rows] = checked_scores(method, method.score(split), split).hardness
+        blind = method.score(permuted_outcomes(split, np.random.default_rng([seed, 2])))
+        found = returned_slices(checked_scores(method, blind, split), split, data.class_names)
+        for j, slice_name in enumerate(_distinct(found.names)):
+            soft, hard = by_name.setdefault(slice_name, (np.zeros(n, np.float32), np.zeros(n, bool)))
+            soft[rows], hard[rows] = found.soft[:, j], found.hard[:, j]
+    pairs = [(np.zeros((n, 0), np.float32), np.zeros((n, 0), bool)), *by_name.values()]
+    soft_all, hard_all = (np.column_stack(columns) for columns in zip(*pairs, strict=True))
+    slices = Slices(soft_all, hard_all, tuple(by_name))
+    return Said(name, slices, hardness, perf_counter() - start, tuple(map(str, method.notes())))
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names, with a number where one stands twice: slices of two splits are matched by them."""
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return out

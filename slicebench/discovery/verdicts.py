@@ -1,0 +1,121 @@
+"""Which slices stand up to the test: worse than the rest of their class on held-out examples, and not by chance.
+
+Where the model is right or wrong, the test is that of the controls (`metrics.slices.significance`): Fisher's, one-sided, with
+Newcombe's interval. Where there are losses only, it is Welch's, on mean losses. Holm's correction runs over all slices of all
+methods that are shown together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.metrics.slices import contrasts
+from slicebench.metrics.slices.significance import MIN_EFFECT, MIN_SUPPORT, judged_parts
+from slicebench.metrics.statistics import ALPHA, holm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from slicebench.data.split import Split
+
+    Bools = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
+
+
+MIN_LOSS_EFFECT = 0.2
+"""Standard deviations of the class's losses by which a slice's mean has to lie higher: Cohen's "small"."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One slice within one class, on held-out examples.
+
+    `slice` and `class_number` say which; `support` counts members, `rate` and `rest` are the error rates (or mean losses) of the
+    slice and of the rest of the class, `delta` their difference with its 95 % interval, `p` one-sided, `p_holm` corrected.
+    """
+
+    slice: int
+    class_number: int
+    support: int
+    rate: float
+    rest: float
+    delta: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    stands: bool
+
+
+def judged(hard: Bools, test: Split) -> list[Verdict]:
+    """Verdict on each slice, `hard` (n, k) bool, in each class where it has support: at least 20 members, and a rest."""
+    return _by_errors(hard, test) if test.correct is not None else _by_losses(hard, test)
+
+
+def _by_errors(hard: Bools, test: Split) -> list[Verdict]:
+    assert test.correct is not None
+    parts, out = judged_parts(hard, test), list[Verdict]()
+    wrong = ~test.correct
+    for c, rows in test.by_class():
+        at = np.flatnonzero(parts.in_class(c))
+        inside = hard[np.ix_(rows, parts.slices[at])]
+        found = contrasts(inside, wrong[rows], np.zeros(len(rows), dtype=np.intp))
+        for j, i in enumerate(at):
+            out.append(
+                Verdict(
+                    slice=int(parts.slices[i]),
+                    class_number=c,
+                    support=int(parts.support[i]),
+                    rate=float(found.error_rate[j]),
+                    rest=float(found.error_rate[j] - found.delta[j]),
+                    delta=float(found.delta[j]),
+                    low=float(found.low[j]),
+                    high=float(found.high[j]),
+                    p=float(parts.p[i]),
+                    p_holm=float(parts.p_holm[i]),
+                    stands=bool(parts.p_holm[i] <= ALPHA and parts.effect[i] >= MIN_EFFECT),
+                )
+            )
+    return out
+
+
+def _by_losses(hard: Bools, test: Split) -> list[Verdict]:
+    found = [(c, j, _welch(*sides)) for c, j, sides in _sides(hard, test)]
+    spread = {c: float(test.losses[rows].std()) for c, rows in test.by_class()}
+    corrected = holm(np.array([about["p"] for _, _, about in found]))
+    return [
+        Verdict(
+            slice=j,
+            class_number=c,
+            p_holm=float(p),
+            stands=bool(p <= ALPHA and about["delta"] >= MIN_LOSS_EFFECT * spread[c]),
+            **about,
+        )
+        for (c, j, about), p in zip(found, corrected, strict=True)
+    ]
+
+
+def _sides(hard: Bools, test: Split) -> Iterator[tuple[int, int, tuple[Floats, Floats]]]:
+    """Class, slice, and the losses inside and outside, of every slice with support."""
+    for c, rows in test.by_class():
+        losses, inside = test.losses[rows].astype(np.float64), hard[rows]
+        for j in np.flatnonzero((inside.sum(axis=0) >= MIN_SUPPORT) & (len(rows) - inside.sum(axis=0) > 1)):
+            yield c, int(j), (losses[inside[:, j]], losses[~inside[:, j]])
+
+
+def _welch(inside: Floats, outside: Floats) -> dict[str, Any]:
+    """Means, their difference with its interval, and Welch's one-sided p; equal losses everywhere have p 1."""
+    from scipy.stats import ttest_ind
+
+    rate, rest = float(inside.mean()), float(outside.mean())
+    about = {"support": len(inside), "rate": rate, "rest": rest, "delta": rate - rest}
+    if np.ptp(inside) == 0 and np.ptp(outside) == 0:
+        return about | {"low": rate - rest, "high": rate - rest, "p": 1.0 if rate <= rest else 0.0}
+    test = ttest_ind(inside, outside, equal_var=False, alternative="greater")
+    both = ttest_ind(inside, outside, equal_var=False).confidence_interval()
+    return about | {"low": float(both.low), "high": float(both.high), "p": float(test.pvalue)}

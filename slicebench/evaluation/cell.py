@@ -1,0 +1,289 @@
+"""A cell: fit and score a method without the truth in reach, then measure its scores against the truth."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.data.checks import array_of
+from slicebench.errors import MethodError, SlicebenchError
+from slicebench.evaluation.captions import measure_captions
+from slicebench.evaluation.cost import Stopwatch, hardware, peak_memory_mb, reset_peak_memory
+from slicebench.evaluation.record import BaseModelSummary, Cost, Record
+from slicebench.evaluation.slices import measure_slices
+from slicebench.metrics.ranking import METRICS, case
+from slicebench.plugins.method import SliceMethod, SliceScores
+from slicebench.plugins.registry import METHODS
+from slicebench.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from slicebench.data.problem import AuditData, Identified, Problem
+    from slicebench.data.split import Split
+    from slicebench.data.truth import PlantedTruth
+
+
+ORACLE = "oracle"
+"""The registered name of the one method that is handed the truth."""
+
+
+@dataclass(frozen=True, eq=False)
+class MethodRun:
+    """What a method said of the test split, and what that cost."""
+
+    scores: SliceScores
+    strength: NDArray[np.float64] | None
+    caption_hardness: NDArray[np.float64] | None
+    notes: tuple[str, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Metrics and their chance levels, macro-averaged and class by class; keys are those of `METRICS`."""
+
+    metrics: dict[str, float | None]
+    chance: dict[str, float | None]
+    per_class: dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True, eq=False)
+class CellResult:
+    """Record and, where the method got that far, the per-example scores on the test split."""
+
+    record: Record
+    scores: SliceScores | None
+
+
+def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
+    """Fit on `data`, score `test`, and take the cost of both.
+
+    Model training that came out of the cache is charged with the seconds it took when it was done.
+
+    Raises
+    ------
+    MethodError
+        if what the method returns breaks the contract.
+
+    """
+    reset_peak_memory()
+    trained_before = _training_seconds(data)
+    with Stopwatch() as fit:
+        method.fit(data)
+    with Stopwatch() as score:
+        scores = method.score(test)
+    checked_scores(method, scores, test)
+    strength = method.strength()
+    with Stopwatch() as caption:
+        caption_hardness = None if data.captions is None else _checked_captions(method.caption_hardness(data), data)
+    training, replayed = (now - before for now, before in zip(_training_seconds(data), trained_before, strict=True))
+    cost = Cost(
+        fit_s=fit.wall_s + replayed,
+        score_s=score.wall_s,
+        caption_s=caption.wall_s,
+        cpu_s=fit.cpu_s + score.cpu_s + caption.cpu_s + replayed,
+        peak_rss_mb=peak_memory_mb(),
+        training_s=training,
+    )
+    checked = None if strength is None else _checked_strength(strength, max(1, len(data.class_names)))
+    return MethodRun(scores, checked, caption_hardness, tuple(map(str, method.notes())), cost)
+
+
+def measure(scores: SliceScores, test: Split, truth: PlantedTruth, class_names: tuple[str, ...] = ()) -> Measurement:
+    """Compute every metric of the table, within each class that holds minority and majority, macro-averaged over those."""
+    minority = truth.minority(test.ids)
+    values: dict[str, dict[str, float | None]] = {}
+    chances: list[dict[str, float | None]] = []
+    for c, rows in test.by_class():
+        g = minority[rows]
+        if not 0 < g.sum() < len(g):
+            continue
+        wrong = None if test.correct is None else ~test.correct[rows]
+        flagged = None if scores.flagged is None else scores.flagged[rows]
+        one = case(scores.hardness[rows], g, wrong, flagged)
+        values[class_names[c] if c < len(class_names) else "all"] = {
+            k: metric.value(one) for k, metric in METRICS.items()
+        }
+        chances.append({k: metric.chance(one) for k, metric in METRICS.items()})
+    return Measurement(_macro(list(values.values())), _macro(chances), values)
+
+
+def evaluate(method: SliceMethod, problem: Problem, name: str | None = None) -> CellResult:
+    """Run `method` on `problem` in this process; what the method raises is recorded, not raised.
+
+    `name` is how the record calls the method, by default its class's name in lower case.
+    """
+    truth_for_oracle = problem.truth if is_oracle(method) else None
+    run = _attempt(method, problem.data, problem.test, truth_for_oracle)
+    return _finish(
+        run, method, name or type(method).__name__.lower(), problem, problem.data, problem.test, problem.truth
+    )
+
+
+def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellResult:
+    """Run the registered method `name` on the frozen problem in `folder`: what a worker process does.
+
+    The truth is read from disk after the method has scored; for the oracle, before.
+    """
+    from slicebench.problems.frozen import load_audit, load_header, load_truth
+
+    method = METHODS.load(name)(**params)
+    data, test = load_audit(folder)
+    revealed = load_truth(folder, "val", "test") if is_oracle(method) else None
+    run = _attempt(method, data, test, revealed)
+    return _finish(run, method, name, load_header(folder), data, test, revealed or load_truth(folder, "test"))
+
+
+def blank_record(
+    header: Identified, name: str, method_version: str, params: Mapping[str, Any], **outcome: Any
+) -> Record:
+    """Record of a cell with its identity filled in and `outcome` (status, reason, metrics ...) as given."""
+    return Record(
+        problem=header.name,
+        family=header.family,
+        dataset=header.dataset,
+        dataset_version=header.dataset_version,
+        dataset_params=dict(header.params),
+        encoder=header.encoder,
+        seed=header.seed,
+        method=name,
+        method_version=method_version,
+        method_params=dict(params),
+        code_version=__version__,
+        hardware=hardware(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        **outcome,
+    )
+
+
+def summarise_base_model(test: Split, minority: NDArray[np.bool_], n_classes: int) -> BaseModelSummary:
+    """Accuracy of the audited model on the test split, overall and by planted membership."""
+
+    def rate(rows: NDArray[np.bool_]) -> float | None:
+        return float(test.correct[rows].mean()) if test.correct is not None and rows.any() else None
+
+    return BaseModelSummary(
+        accuracy=rate(np.ones(test.n, dtype=bool)),
+        minority_accuracy=rate(minority),
+        majority_accuracy=rate(~minority),
+        minority_rate=float(minority.mean()) or None,
+        n_test=test.n,
+        n_classes=n_classes,
+    )
+
+
+def _attempt(
+    method: SliceMethod, data: AuditData, test: Split, truth: PlantedTruth | None
+) -> MethodRun | dict[str, Any]:
+    """Run the method; a decline or an error becomes the outcome fields of a record."""
+    try:
+        reason = method.supports(data)
+        if reason is not None:
+            return {"status": "skipped", "reason": reason}
+        if truth is not None:
+            method.reveal(truth)  # type: ignore[attr-defined]
+        return run_method(method, data, test)
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's method does costs its own cell only
+        return {"status": "failed", "reason": _reason(error)}
+
+
+def _finish(
+    run: MethodRun | dict[str, Any],
+    method: SliceMethod,
+    name: str,
+    header: Identified,
+    data: AuditData,
+    test: Split,
+    truth: PlantedTruth,
+) -> CellResult:
+    """Measure a finished run and write the record of the cell."""
+    base = summarise_base_model(test, truth.minority(test.ids), len(data.class_names))
+    params = method.get_params()
+    if isinstance(run, dict):
+        return CellResult(blank_record(header, name, method.version, params, base_model=base, **run), None)
+    measured = measure(run.scores, test, truth, data.class_names)
+    strength = (
+        None
+        if run.strength is None
+        else dict(zip(data.class_names or ("all",), map(_number, run.strength), strict=True))
+    )
+    record = blank_record(
+        header,
+        name,
+        method.version,
+        params,
+        status="ok",
+        metrics=measured.metrics,
+        chance=measured.chance,
+        per_class=measured.per_class,
+        strength=strength,
+        captions=measure_captions(run.caption_hardness, data, test, truth),
+        slices=measure_slices(run.scores, test, truth, data.class_names),
+        notes=run.notes,
+        base_model=base,
+        cost=run.cost,
+    )
+    return CellResult(record, run.scores)
+
+
+def is_oracle(method: SliceMethod) -> bool:
+    """Whether `method` is the class registered under the oracle's name; names cannot be registered twice."""
+    return type(method) is METHODS.load(ORACLE)
+
+
+def checked_scores(method: SliceMethod, scores: object, split: Split) -> SliceScores:
+    """`scores`, which `method.score` returned for `split`; `MethodError` if they are none, or not one for each example."""
+    if not isinstance(scores, SliceScores):
+        raise MethodError(f"{type(method).__name__}.score returned {type(scores).__name__}; expected SliceScores")
+    if len(scores.hardness) != split.n:
+        raise MethodError(f"{type(method).__name__}.score returned {len(scores.hardness)} rows for {split.n} examples")
+    return scores
+
+
+def _checked_strength(strength: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
+    out = np.asarray(strength, dtype=np.float64)
+    if out.shape != (n_classes,):
+        raise MethodError(f"strength has shape {out.shape}; expected one value per class, ({n_classes},)")
+    return out
+
+
+def _checked_captions(hardness: NDArray[Any], data: AuditData) -> NDArray[np.float64]:
+    """Hardness of the captions, shape (C, m) and finite."""
+    assert data.captions is not None
+    expected = data.captions.candidates.shape
+    if np.shape(hardness) != expected:
+        raise MethodError(f"caption_hardness has shape {np.shape(hardness)}; expected (classes, captions) = {expected}")
+    return array_of("caption_hardness", hardness, np.float64, 2)
+
+
+def _training_seconds(data: AuditData) -> tuple[float, float]:
+    """Seconds of training charged so far, and those among them that a cache saved."""
+    if data.trainer is None:
+        return 0.0, 0.0
+    return data.trainer.seconds, data.trainer.seconds_saved
+
+
+def _macro(rows: list[dict[str, float | None]]) -> dict[str, float | None]:
+    """Mean over the classes where a metric is defined, None where it is nowhere."""
+    defined = {k: [v for row in rows if (v := row[k]) is not None] for k in METRICS}
+    return {k: float(np.mean(v)) if v else None for k, v in defined.items()}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _reason(error: Exception) -> str:
+    """One line for the table: the message of our own errors, else type, message and the line that raised it."""
+    if isinstance(error, SlicebenchError):
+        return f"{type(error).__name__}: {error}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"

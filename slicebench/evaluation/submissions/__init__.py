@@ -1,0 +1,24 @@
+"""Output of other tools, ranked like a method's: read, checked against a problem's test split, and measured.
+
+`contents` is what a submission says, `reading` and `tables` and `documents` how files say it (docs/submissions.md), `judging`
+what it is worth, and `export` what a stranger needs to make one: a problem without its truth.
+"""
+
+from __future__ import annotations
+
+from slicebench.evaluation.submissions.contents import VERSION, Members, Submission
+from slicebench.evaluation.submissions.export import export_problem
+from slicebench.evaluation.submissions.reading import FORMATS, read_submissions
+from slicebench.evaluation.submissions.scoring import Evaluation, Judged, evaluate_submissions
+
+__all__ = [
+    "FORMATS",
+    "VERSION",
+    "Evaluation",
+    "Judged",
+    "Members",
+    "Submission",
+    "evaluate_submissions",
+    "export_problem",
+    "read_submissions",
+]

@@ -1,0 +1,152 @@
+"""A problem without its truth, as plain files: what a stranger's tool needs to score the test split."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slicebench.data.to_frame import split_columns
+from slicebench.errors import DataError, StorageError
+from slicebench.evaluation.submissions.contents import VERSION
+
+if TYPE_CHECKING:
+    from slicebench.data.problem import Problem
+    from slicebench.data.split import Split
+
+
+FIXED = {
+    "id": "name of the example; a submission is joined by it",
+    "label": "true class",
+    "prediction": "class that the base model says",
+    "correct": "whether the base model is right",
+    "loss": "the base model's loss",
+    "text": "the raw text",
+    "embedding": "vector of the example",
+}
+
+
+def export_problem(problem: Problem, folder: Path, options: str = "--problem FOLDER") -> dict[str, int]:
+    """Write the splits of `problem` to `folder`, a Parquet file each, with a README.md and a columns.json; never the truth.
+
+    Returns the number of examples by split. The folder appears complete or not at all. `options` are those by which
+    `slicebench evaluate` finds the problem again, for the README: by default the folder of the frozen problem.
+
+    Raises
+    ------
+    StorageError
+        if the folder is there already, or cannot be written.
+
+    """
+    present = problem.splits()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StorageError(f"{folder} is there already; give another folder, or delete it")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            _write(problem, present, building, options)
+            building.chmod(0o755)
+            building.replace(folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error}") from error
+    return {name: split.n for name, split in present.items()}
+
+
+def _write(problem: Problem, splits: dict[str, Split], folder: Path, options: str) -> None:
+    columns: dict[str, str] = {}
+    for name, split in splits.items():
+        table = _table(split, problem.data.class_names)
+        columns |= {column: _about(column) for column in table.column_names}
+        _write_parquet(table, folder / f"{name}.parquet")
+    said = {
+        "problem": problem.name,
+        "seed": problem.seed,
+        "dataset": problem.dataset,
+        "dataset_version": problem.dataset_version,
+        "encoder": problem.encoder,
+        "class_names": list(problem.data.class_names),
+        "licence": problem.provenance.licence,
+        "source": problem.provenance.source,
+        "splits": {name: split.n for name, split in splits.items()},
+        "columns": columns,
+        "submission_version": VERSION,
+    }
+    (folder / "columns.json").write_text(json.dumps(said, indent=1, ensure_ascii=False), encoding="utf-8")
+    (folder / "README.md").write_text(_readme(problem, splits, columns, options), encoding="utf-8")
+
+
+def _table(split: Split, class_names: tuple[str, ...]) -> Any:
+    """Arrow table; embeddings are one buffer, since a list for each example would take minutes where there are many."""
+    import pyarrow as pa
+
+    columns = {name: pa.array(value) for name, value in split_columns(split, class_names).items()}
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(split.embeddings.ravel()), split.d)
+    return pa.table({**columns, "embedding": vectors})
+
+
+def _write_parquet(table: Any, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.write_table(table, path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"cannot write {path.name}: {error}") from error
+
+
+def _about(column: str) -> str:
+    if column in FIXED:
+        return FIXED[column]
+    if column.startswith("meta_"):
+        return f"metadata {column.removeprefix('meta_')!r}"
+    return f"the base model's probability of the class {column.removeprefix('p_')!r}"
+
+
+def _readme(problem: Problem, splits: dict[str, Split], columns: dict[str, str], options: str) -> str:
+    counts = "\n".join(f"| `{name}.parquet` | {split.n:,} |" for name, split in splits.items())
+    shown = dict(list(columns.items())[:40])
+    listed = "\n".join(f"| `{name}` | {about} |" for name, about in shown.items())
+    more = f"\n\n{len(columns) - len(shown)} more columns stand in columns.json." if len(columns) > len(shown) else ""
+    return _README.format(
+        name=problem.name,
+        seed=problem.seed,
+        counts=counts,
+        columns=listed + more,
+        version=VERSION,
+        options=options,
+        licence=problem.provenance.licence,
+        source=problem.provenance.source,
+    )
+
+
+_README = """# {name}, seed {seed}
+
+A problem of slicebench without its truth: somewhere in it a subgroup was planted on which the base model fails. Learn from
+train and val, and say how hard each example of test is.
+
+| file | examples |
+| --- | --- |
+{counts}
+
+| column | |
+| --- | --- |
+{columns}
+
+The embeddings are those that slicebench's own methods see. Raw images are not in here.
+
+## What to hand in
+
+A table (.parquet, .csv, .tsv, .jsonl, .arrow) with a row for each example of test: `id`, and `score`, higher = harder. Or
+slices: a row for each member, with `id`, `slice`, and `rank` (1 = most typical). Or both. A column `method` tells several methods
+apart. A JSON file may hold `{{"slice": ["id", ...]}}` instead. This is version {version} of
+the format; docs/submissions.md has the rest.
+
+    slicebench evaluate {options} --scores scores.parquet
+
+Source of the data: {source}. Licence: {licence}.
+"""

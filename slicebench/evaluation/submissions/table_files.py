@@ -1,0 +1,217 @@
+"""Submissions in a table: a row per example, or one per example and slice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import DataError, did_you_mean
+from slicebench.evaluation.submissions.contents import (
+    VERSION,
+    Members,
+    Submission,
+    check_version,
+    shown,
+    the_ids,
+    twice,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+STRINGS = ("id", "slice", "method")
+NUMBERS = ("score", "hardness", "rank", "membership")
+MARK = "slicebench_submission"
+WANTED = frozenset({*STRINGS, *NUMBERS, MARK})
+LONGEST_ID = 10_000
+
+
+def submissions_of_table(table: Any, where: str, default: str) -> list[Submission]:
+    """Submissions of an Arrow table, one for each method; `default` is the name of the only one if no column names it.
+
+    Raises
+    ------
+    DataError
+        naming `where` and the column, id or slice at fault.
+
+    """
+    check_columns(table.column_names, where)
+    if not table.num_rows:
+        raise DataError(f"{where} has no rows; expected one for each test example")
+    _check_version(table, where)
+    rows = _Rows(table, where)
+    positions: dict[str, list[int]] = {}
+    for row, name in enumerate(rows.words("method") or [default] * rows.n):
+        positions.setdefault(name or default, []).append(row)
+    return [_submission(rows, name, np.asarray(at)) for name, at in positions.items()]
+
+
+def check_columns(names: Sequence[str], where: str) -> None:
+    """Raise `DataError` unless there are an id and a score or slice among `names`, each once."""
+    if again := twice([name for name in names if name in WANTED]):
+        raise DataError(f"{where} has the column {shown(again)} more than once")
+    if "id" not in names:
+        near = [name for name in names if name.strip().lower() == "id"]
+        raise DataError(
+            f"{where} has no column 'id'; " + (f"rename {near[0]!r}" if near else did_you_mean("id", [*names]))
+        )
+    if not {"score", "hardness", "slice"} & set(names):
+        hint = did_you_mean("score", [name for name in map(str, names) if name != "id"])
+        raise DataError(f"{where} has no column 'score' or 'slice'; expected one of them, or both; {hint}")
+    if {"score", "hardness"} <= set(names):
+        raise DataError(f"{where} has the columns 'score' and 'hardness', which mean the same; drop one of them")
+
+
+def _check_version(table: Any, where: str) -> None:
+    """The version, in a column or in the metadata of the file's schema."""
+    noted = (table.schema.metadata or {}).get(MARK.encode())
+    if noted is not None:
+        text = noted.decode("utf-8", "replace")
+        check_version(where, int(text) if text.isdecimal() and len(text) < 10 else text)
+    if MARK in table.column_names:
+        for value in table[MARK].unique().to_pylist():
+            check_version(where, VERSION if value is None else value)
+
+
+class _Rows:
+    """Columns of a table as lists of words and arrays of numbers; errors name file, column and row."""
+
+    def __init__(self, table: Any, where: str) -> None:
+        self.table, self.where, self.n = table, where, table.num_rows
+        self.ids = self._ids()
+        self.slices = [name or None for name in self.words("slice") or [None] * self.n]
+        self.numbers = {name: self._numbers(name) for name in NUMBERS if name in table.column_names}
+
+    def words(self, name: str) -> list[str | None] | None:
+        """Column of strings, integers in decimal form; None if there is no such column."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if name not in self.table.column_names:
+            return None
+        column = self.table[name]
+        plain = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if pa.types.is_null(plain):
+            return [None] * self.n
+        if pa.types.is_string_view(plain):  # as Polars writes it
+            column, plain = column.cast(pa.large_string()), pa.large_string()
+        if not (pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_integer(plain)):
+            raise DataError(f"{self.where}: column {name!r} has the type {plain}; expected strings or integers")
+        distinct, codes = _coded(column)
+        if not pa.types.is_integer(plain) and len(distinct):
+            longest = pc.max(pc.binary_length(distinct)).as_py() or 0
+            if longest > LONGEST_ID:
+                raise DataError(
+                    f"{self.where}: column {name!r} holds a text of {longest:,} bytes; expected {LONGEST_ID:,} at the most"
+                )
+        known = [None if value is None else str(value) for value in distinct.to_pylist()]
+        return [None if code is None else known[code] for code in codes]
+
+    def _ids(self) -> list[str]:
+        ids = self.words("id")
+        assert ids is not None
+        if not all(ids):
+            row = next(row for row, key in enumerate(ids) if not key)
+            raise DataError(f"{self.where}: column 'id' has no value at row {row}; every row needs an id")
+        return [key for key in ids if key is not None]
+
+    def _numbers(self, name: str) -> NDArray[np.float64]:
+        """Column of numbers, NaN where it has no value; NaN that stand there are refused."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = self.table[name]
+        if pa.types.is_null(column.type):
+            return np.full(self.n, np.nan)
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            raise DataError(f"{self.where}: column {name!r} has the type {column.type}; expected numbers")
+        floats = pc.cast(column, pa.float64(), safe=False)
+        values: NDArray[np.float64] = floats.to_numpy()
+        bad = ~np.isfinite(values) & ~np.asarray(floats.is_null())
+        if bad.any():
+            keys = [self.ids[row] for row in np.flatnonzero(bad)]
+            raise DataError(f"{self.where}: {name} is {values[bad][0]} for {the_ids(keys)}; expected finite numbers")
+        return values
+
+
+def _coded(column: Any) -> tuple[Any, list[int | None]]:
+    """Distinct values of a column, and for each row the position of its value among them."""
+    import pyarrow as pa
+
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    chunks = coded.unify_dictionaries().chunks
+    codes: list[int | None] = [code for chunk in chunks for code in chunk.indices.to_pylist()]
+    return chunks[0].dictionary, codes
+
+
+def _submission(rows: _Rows, method: str, at: NDArray[np.intp]) -> Submission:
+    """Rows `at` of the table, which are one method's."""
+    where = f"{rows.where}, method {method!r}"
+    slices = _slices(rows, where, at)
+    name = "score" if "score" in rows.numbers else "hardness"
+    scores = _scores(rows, where, name, at) if name in rows.numbers else None
+    told_of_members = name == "hardness" and bool(slices)
+    return Submission(
+        where=rows.where,
+        method=method,
+        scores=None if told_of_members else scores,
+        partial=scores if told_of_members else None,
+        slices=slices,
+    )
+
+
+def _scores(rows: _Rows, where: str, name: str, at: NDArray[np.intp]) -> dict[str, float] | None:
+    """Score of each id, None if the method has none; an id in several slices has it in each row."""
+    values, ids = rows.numbers[name][at].tolist(), [rows.ids[row] for row in at]
+    missing = [key for key, value in zip(ids, values, strict=True) if value != value]
+    if len(missing) == len(ids):
+        return None
+    if missing:
+        raise DataError(f"{where}: {name} has no value for {the_ids(missing)}; expected a number for each test example")
+    if "slice" not in rows.table.column_names and (again := twice(ids)):
+        raise DataError(f"{where} has more than one row for {the_ids(again)}; expected one for each id")
+    scores = dict(zip(ids, values, strict=True))
+    differing = [key for key, value in zip(ids, values, strict=True) if scores[key] != value]
+    if differing:
+        raise DataError(
+            f"{where} has more than one {name} for {the_ids(differing)}; expected the same in each row of an id"
+        )
+    return scores
+
+
+def _slices(rows: _Rows, where: str, at: NDArray[np.intp]) -> dict[str, Members]:
+    """Slices in the order in which the table comes to them."""
+    members: dict[str, list[int]] = {}
+    for row in at.tolist():
+        name = rows.slices[row]
+        if name is not None:
+            members.setdefault(name, []).append(row)
+    return {name: _members(rows, f"{where}: slice {name!r}", np.asarray(found)) for name, found in members.items()}
+
+
+def _members(rows: _Rows, where: str, at: NDArray[np.intp]) -> Members:
+    """Rows of a slice by rank; without ranks by membership, which then makes it a soft one, or as they stand."""
+    rank, membership = (_all_or_none(rows, where, name, at) for name in ("rank", "membership"))
+    if rank is not None:
+        at = at[np.argsort(rank, kind="stable")]
+    elif membership is not None:
+        order = np.argsort(-membership, kind="stable")
+        return Members(tuple(rows.ids[row] for row in at[order]), tuple(membership[order].tolist()))
+    return Members(tuple(rows.ids[row] for row in at))
+
+
+def _all_or_none(rows: _Rows, where: str, name: str, at: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    if name not in rows.numbers:
+        return None
+    values = rows.numbers[name][at]
+    missing = np.isnan(values)
+    if missing.all():
+        return None
+    if missing.any():
+        lacking: Sequence[str] = [rows.ids[row] for row in at[missing]]
+        raise DataError(f"{where} has no {name} for {the_ids(lacking)}; expected one for all members or for none")
+    return values

@@ -1,0 +1,71 @@
+"""Files that appear complete or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slicebench.errors import StorageError
+from slicebench.files.locations import write_remotely
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slicebench.files.locations import Location
+
+
+def write_text(path: Location, text: str) -> None:
+    """Write `text` as UTF-8: readers see all of it or nothing."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_atomically(path: Location, write: Callable[[Path], object]) -> None:
+    """Have `write` fill a temporary file, then move it to `path`, or upload it: readers see all of it or nothing.
+
+    Raises
+    ------
+    StorageError
+        if that cannot be: the disk is full, the folder may not be written to.
+
+    """
+    if not isinstance(path, Path):
+        write_remotely(path, write)
+        return
+    from safetensors import SafetensorError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp", delete=False
+        ) as held:
+            _lock(held.fileno())  # until it is in its place: see `sweep`
+            temporary = Path(held.name)
+            try:
+                write(temporary)
+                temporary.chmod(0o644)  # the temporary file's own mode would lock colleagues out
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+    except StorageError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def sweep(folder: Path) -> None:
+    """Delete the temporary files below `folder` whose writer was killed; those of a process that is still writing are locked."""
+    for leftover in folder.glob("**/.*.tmp"):
+        with suppress(OSError), leftover.open("rb") as file:
+            _lock(file.fileno())
+            leftover.unlink(missing_ok=True)
+
+
+def _lock(number: int) -> None:
+    """Lock an open file for this process, which its end undoes; `BlockingIOError` if another one has it."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)

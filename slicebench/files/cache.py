@@ -1,0 +1,108 @@
+"""The cache folder, content keys and atomic files: what is built once is found again, and never half-written.
+
+`$SLICEBENCH_CACHE` may be a URL. It is a second level then: what is worth it (frozen problems, trained models) is looked for in
+the cache folder of this machine, fetched from the URL if it is not there, and uploaded once it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.errors import StorageError
+from slicebench.files.atomic import write_atomically, write_text
+from slicebench.files.locations import bytes_if_there, location, send
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+
+def cache_dir() -> Path:
+    """Folder for built problems and trained models: `$SLICEBENCH_CACHE`, else the platform's user cache folder.
+
+    If `$SLICEBENCH_CACHE` is a URL: `$SLICEBENCH_LOCAL_CACHE`, else the platform's user cache folder.
+    """
+    named = os.environ.get("SLICEBENCH_CACHE")
+    if named and isinstance(found := location(named), Path):
+        return found
+    local = os.environ.get("SLICEBENCH_LOCAL_CACHE") if named else None
+    if local:
+        return Path(local)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("slicebench")
+
+
+def remote_cache() -> UPath | None:
+    """The second level of the cache, if `$SLICEBENCH_CACHE` is a URL.
+
+    Raises
+    ------
+    StorageError
+        if it cannot be written to.
+
+    """
+    found = location(os.environ.get("SLICEBENCH_CACHE") or "")
+    if isinstance(found, Path):
+        return None
+    _check_writable(str(found))
+    return found
+
+
+@cache
+def _check_writable(url: str) -> None:
+    """Once in a process, and before any work."""
+    write_text(location(url) / "slicebench.txt", "Built problems and trained models of slicebench: docs/storage.md\n")
+
+
+def remote_copy(path: Path) -> UPath | None:
+    """Where the second level, if there is one, keeps what lies at `path` in the cache folder."""
+    remote = remote_cache()
+    if remote is None or not path.is_relative_to(cache_dir()):
+        return None
+    return remote / path.relative_to(cache_dir()).as_posix()
+
+
+def in_cache(path: Path) -> bool:
+    """Whether a file of the cache folder is there, fetched from the second level if it must be."""
+    if path.exists():
+        return True
+    remote = remote_copy(path)
+    content = None if remote is None else bytes_if_there(remote)
+    if content is None:
+        return False
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    return True
+
+
+def share(path: Path) -> None:
+    """Upload a file of the cache folder to the second level, if there is one; a failure is told, and costs nothing else."""
+    remote = remote_copy(path)
+    if remote is None:
+        return
+    try:
+        send(path, remote)
+    except StorageError as error:
+        logging.getLogger("slicebench").warning("not shared: %s", error)
+
+
+def content_key(*parts: object) -> str:
+    """Hexadecimal SHA-256 (first 32 digits) of arrays by dtype, shape and bytes, and of everything else as sorted JSON."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(
+                np.ascontiguousarray(part).data if part.dtype.kind != "U" else "\0".join(part.tolist()).encode()
+            )
+        else:
+            digest.update(json.dumps(part, sort_keys=True, allow_nan=False).encode())
+        digest.update(b"\x1f")
+    return digest.hexdigest()[:32]

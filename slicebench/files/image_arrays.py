@@ -1,0 +1,256 @@
+"""Encoded images, any number of them, as one array of bytes on disk: decoded once, in a stream, and mapped into memory.
+
+Training reads every image once per epoch, in random order; decoding 200,000 JPEGs anew each time would take longer than the
+training. So images are decoded, resized and written to the cache, and what adapters hand on is a read-only memory map, of which
+only the pages in use take memory.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from slicebench.errors import StorageError
+from slicebench.files.atomic import write_atomically
+from slicebench.files.cache import cache_dir, content_key
+from slicebench.files.locations import read_bytes
+from slicebench.files.log import Patience
+from slicebench.files.untrusted import mapped_npy, plain_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+
+CHUNK = 512
+"""Images that are in memory together while they are decoded."""
+
+
+class EncodedImages(Protocol):
+    """Images as files hold them."""
+
+    def __len__(self) -> int:
+        """Count the images."""
+        ...
+
+    def key(self) -> str:
+        """Say in a few characters which images these are; other files give another key."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
+        """Position, name for error messages and encoded bytes of each image, one after the other in any order."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Files `names`, relative to `folder`, in that order."""
+
+    folder: Path
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def key(self) -> str:
+        """Names, sizes and times of change.
+
+        Raises
+        ------
+        StorageError
+            for files that are not there.
+
+        """
+        stats = []
+        for row, name in enumerate(self.names):
+            try:
+                stat = (self.folder / name).stat()
+            except OSError as error:
+                raise StorageError(
+                    f"{self.folder / name} (image {row} of {len(self)}): {error.strerror or error}; fetch the images again"
+                ) from error
+            stats.append((name, stat.st_size, stat.st_mtime_ns))
+        return content_key(str(self.folder.resolve()), stats)
+
+    def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
+        for row, name in enumerate(self.names):
+            path = self.folder / name
+            try:
+                data = read_bytes(path)
+            except OSError as error:
+                raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+            yield row, str(path), data
+
+
+@dataclass(frozen=True, eq=False)
+class ParquetImages:
+    """Rows `rows` of the column `column` of Hugging Face's Parquet files, numbered over all `paths`, in that order.
+
+    A cell is the encoded image or {"bytes": the encoded image}.
+    """
+
+    paths: Sequence[Path]
+    column: str
+    rows: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def key(self) -> str:
+        """Names, sizes and times of change of the files, column and rows."""
+        try:
+            stats = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in map(plain_file, self.paths)]
+        except OSError as error:
+            raise StorageError(f"cannot read the images: {error}; fetch them again") from error
+        return content_key(stats, self.column, np.asarray(self.rows, dtype=np.int64))
+
+    def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        wanted: dict[int, list[int]] = {}
+        for position, row in enumerate(np.asarray(self.rows).tolist()):
+            wanted.setdefault(row, []).append(position)
+        first = 0
+        for path in self.paths:
+            try:
+                for batch in pq.ParquetFile(plain_file(path)).iter_batches(batch_size=CHUNK, columns=[self.column]):
+                    for offset in range(len(batch)):
+                        if (row := first + offset) in wanted:
+                            cell = batch.column(0)[offset].as_py()
+                            data = cell["bytes"] if isinstance(cell, dict) else cell
+                            yield from ((position, f"{path} row {row}", data) for position in wanted[row])
+                    first += len(batch)
+            except (OSError, pa.ArrowException, KeyError, IndexError, TypeError, MemoryError) as error:
+                raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
+
+
+def decoded(images: EncodedImages, *, side: int | None = None, mode: Literal["RGB", "L"] = "RGB") -> NDArray[np.uint8]:
+    """Images of bytes, (n, side, side, 3) or for mode "L" (n, side, side), mapped read-only from the cache.
+
+    Parameters
+    ----------
+    images : EncodedImages
+        At least one.
+    side : int, optional
+        The shorter edge is resized to `side` pixels, antialiased, and the middle square cut out. None keeps the images as they
+        are, which then must be of one size.
+    mode : "RGB" or "L"
+        Colour or grey.
+
+    Raises
+    ------
+    StorageError
+        naming the file or row of an image that is missing or cannot be decoded, or whose size differs.
+
+    """
+    return mapped(
+        content_key(images.key(), side, mode), len(images), "decoding images", lambda: _decoded(images, side, mode)
+    )
+
+
+def mapped(
+    key: str, n: int, what: str, make: Callable[[], Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]]
+) -> NDArray[np.uint8]:
+    """Array of n images that `make` gives one chunk after the other, mapped read-only from the cache.
+
+    Parameters
+    ----------
+    key : str
+        Of the content; what the cache holds under it is not made again.
+    n : int
+        At least one.
+    what : str
+        For lines of progress: "decoding images".
+    make : callable
+        Gives chunks: positions, names for error messages of the first, and images (b, ...) of one size.
+
+    Raises
+    ------
+    StorageError
+        if images differ in size, or positions are left out.
+
+    """
+    if not n:
+        raise StorageError(f"{what}: there are none")
+    path = cache_dir() / "images" / f"{key}.npy"
+    if path.exists():
+        try:
+            return mapped_npy(path)
+        except StorageError as error:
+            logging.getLogger("slicebench").warning("images in the cache are damaged and are made again: %s", error)
+    write_atomically(path, lambda temporary: _fill(temporary, n, what, make()))
+    return mapped_npy(path)
+
+
+def _fill(path: Path, n: int, what: str, chunks: Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]) -> None:
+    """Write chunk by chunk into a file of NumPy's format."""
+    out: Any = None
+    patience, done = Patience(what, n), 0
+    for positions, name, array in chunks:
+        if out is None:
+            out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(n, *array.shape[1:]))
+        if array.shape[1:] != out.shape[1:]:
+            raise StorageError(f"{name}: {array.shape[1:]}, other images {out.shape[1:]}; set a side to resize them")
+        out[np.asarray(positions)] = array
+        done += len(positions)
+        patience.done(done)
+    if done != n:
+        raise StorageError(f"{what}: {n - done} of {n} are not in the files")
+    out.flush()
+
+
+def _decoded(
+    images: EncodedImages, side: int | None, mode: str
+) -> Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]:
+    """Chunks for `mapped`, decoded on all cores: Pillow gives way to other threads."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for chunk in _chunks(images):
+            arrays = list(threads.map(lambda item: _decode(item[1], item[2], side, mode), chunk))
+            for (_, name, _), array in zip(chunk, arrays, strict=True):
+                if array.shape != arrays[0].shape:
+                    raise StorageError(
+                        f"{name} is {array.shape}, {chunk[0][1]} {arrays[0].shape}; set a side to resize them"
+                    )
+            yield [position for position, _, _ in chunk], chunk[0][1], np.stack(arrays)
+
+
+def _chunks(images: EncodedImages) -> Iterator[list[tuple[int, str, bytes]]]:
+    chunk = []
+    for item in images:
+        chunk.append(item)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _decode(name: str, data: bytes, side: int | None, mode: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if side is not None:
+                image.draft(mode, (2 * side, 2 * side))  # a JPEG is then decoded at no more than twice the size
+            return np.asarray(_square(image.convert(mode), side), dtype=np.uint8)
+    except Exception as error:  # each of Pillow's decoders has errors of its own; one is that the image is too large
+        raise StorageError(f"{name} cannot be decoded as an image: {error}; fetch it again") from error
+
+
+def _square(image: Image.Image, side: int | None) -> Image.Image:
+    """The middle square, resized to `side`."""
+    if side is None:
+        return image
+    from PIL import Image, ImageOps
+
+    return ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)

@@ -1,0 +1,94 @@
+"""TOML documents: packaged ones by name, a user's own by path, checked against a pydantic model with every error in words."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from slicebench.errors import ConfigError, did_you_mean
+from slicebench.files.locations import read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+Document = TypeVar("Document", bound=BaseModel)
+DEEPEST = 100
+"""Dots in a key: `tomllib` takes memory that grows with their square."""
+Location = tuple[str | int, ...]
+
+
+def packaged_names(folder: str) -> list[str]:
+    """Names of the documents in a folder of the package."""
+    entries = (files("slicebench") / folder).iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+
+
+def document_text(name_or_path: str, folder: str, what: str) -> tuple[str, str]:
+    """Text of a packaged document, or of a file if the name ends in ".toml", and how errors call it; `what` is its kind.
+
+    Raises
+    ------
+    ConfigError
+        for an unknown name, with near ones, and for a file that cannot be read.
+
+    """
+    if name_or_path.endswith(".toml"):
+        try:
+            return read_bytes(Path(name_or_path)).decode("utf-8"), name_or_path
+        except (OSError, ValueError) as error:  # ValueError: a null character in the name, or no UTF-8
+            raise ConfigError(f"cannot read the {what} {name_or_path}: {error}") from error
+    known = packaged_names(folder)
+    if name_or_path not in known:
+        hint = did_you_mean(name_or_path, known)
+        raise ConfigError(f"no {what} named {name_or_path!r}; {hint} (a {what} of your own is a path ending in .toml)")
+    return (files("slicebench") / folder / f"{name_or_path}.toml").read_text(encoding="utf-8"), f"{what} {name_or_path}"
+
+
+def parsed(
+    kind: type[Document], text: str, where: str, what: str, known: Callable[[Location], Sequence[str]]
+) -> Document:
+    """Document of the model `kind` from TOML text; `known` gives the keys that may stand beside a key that may not.
+
+    Raises
+    ------
+    ConfigError
+        naming `where`, every bad key and what was expected.
+
+    """
+    if any(line.partition("=")[0].count(".") > DEEPEST for line in text.splitlines()):
+        raise ConfigError(f"{where} is nested too deeply to be a {what}")
+    try:
+        return kind.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not valid TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{where} is nested too deeply to be a {what}") from None
+    except ValidationError as error:
+        lines = [f"  {_expectation(dict(e), what, known)}" for e in error.errors()]
+        raise ConfigError(f"{where} is not a {what}:\n" + "\n".join(lines)) from error
+
+
+def _expectation(error: dict[str, Any], what: str, known: Callable[[Location], Sequence[str]]) -> str:
+    """What is wrong with one key: "slots.noun[0]: expected ..."."""
+    key, message = dotted(error["loc"]), error["msg"].removeprefix("Value error, ")
+    if not key:
+        return str(message)
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {did_you_mean(str(error['loc'][-1]), list(known(error['loc'])))}"
+    if error["type"] == "missing":
+        return f"{key}: missing; every {what} needs it"
+    return f"{key}: {message} (found {error['input']!r})"
+
+
+def dotted(loc: Location) -> str:
+    """Key with positions in brackets.
+
+    >>> dotted(("problems", 0, "name"))
+    'problems[0].name'
+    """
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")

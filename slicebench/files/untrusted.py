@@ -1,0 +1,147 @@
+"""Files that anybody may have made: plain ones only, and none that claims to hold more than this machine can take.
+
+A pipe or a device never ends; a kilobyte of Parquet or ZIP can stand for terabytes. Whoever reads a file that was not written a
+moment ago by ourselves asks here first. What else is wrong with a file, its own reader finds out.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import stat
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from slicebench.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+SHARE = 0.5
+"""Of the memory that is free now: what a file may unpack to, since whoever reads it will make copies."""
+
+
+def plain_file(path: Path) -> Path:
+    """`path`, if it is a file.
+
+    Raises
+    ------
+    StorageError
+        for a folder, a pipe, a device.
+    OSError
+        if there is nothing, or links go in a circle.
+
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise StorageError(f"{path} is {'a folder' if stat.S_ISDIR(mode) else 'a pipe or device'}; expected a file")
+    return path
+
+
+def check_room(where: object, size: int) -> None:
+    """Raise `StorageError` if the `size` bytes that `where` says it holds are more than may be read into memory now."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if size > SHARE * free:
+        raise StorageError(
+            f"{where} unpacks to {size / 2**30:,.1f} GiB, of {free / 2**30:.1f} GiB that are free; "
+            "expected half of that at the most: cut it up, or use a machine with more memory"
+        )
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Table of a Parquet file, or those `columns` of it; pyarrow's errors, and those of `plain_file` and `check_room`."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    about = pq.read_metadata(plain_file(path))
+    groups = (about.row_group(i) for i in range(about.num_row_groups))
+    wide = about.num_columns if columns is None else len(columns)
+    check_room(path, max(sum(group.total_byte_size for group in groups), 8 * about.num_rows * wide))
+    return pd.read_parquet(path, columns=None if columns is None else list(columns))
+
+
+def mapped_npy(path: Path) -> NDArray[Any]:
+    """Array of a .npy file, mapped read-only: what nobody asks for is not read, and the file must be as long as it says.
+
+    Raises
+    ------
+    StorageError
+        for anything else, among it arrays of Python objects, which are pickles.
+
+    """
+    import numpy as np
+
+    try:
+        found = np.load(plain_file(path), mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # NumPy reads the header as Python source, which has errors of its own
+        raise StorageError(
+            f"cannot read {path}: {type(error).__name__}: {error}; expected a .npy file of numbers"
+        ) from error
+    if not isinstance(found, np.ndarray):
+        found.close()
+        raise StorageError(f"{path} is an archive of arrays; expected a .npy file of numbers")
+    return found
+
+
+def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    """Arrays of a .npz file, or those of the `names` that it has, none of them pickled; errors as of `read_parquet`."""
+    import zipfile
+
+    import numpy as np
+
+    with zipfile.ZipFile(plain_file(path)) as archive:
+        check_room(path, sum(member.file_size for member in archive.infolist()))
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files if names is None or name in names}
+
+
+def opened(path: Path) -> BinaryIO:
+    """`path` opened for reading, unpacked on the way if its name ends in ".gz".
+
+    Raises
+    ------
+    StorageError
+        as of `plain_file`; and while it is read, as soon as more comes out of it than may be read into memory.
+
+    """
+    plain_file(path)
+    return _Unzipped(path) if path.suffix == ".gz" else path.open("rb")
+
+
+class _Unzipped(io.BufferedReader):
+    """Content of a .gz file, which does not say beforehand how much it is."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_Counted(path))
+
+
+class _Counted(io.RawIOBase):
+    STEP = 2**28
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._read, self._checked = path, 0, self.STEP
+        self._file = gzip.GzipFile(path, "rb")
+
+    def readable(self) -> bool:
+        """Say that one can read from it."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill `buffer`; every 256 MiB, look whether there is room for what has come so far."""
+        found: int = self._file.readinto(buffer)
+        self._read += found
+        if self._read >= self._checked:
+            check_room(self._path, self._read)
+            self._checked += self.STEP
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()

@@ -1,0 +1,45 @@
+"""A mean with its interval, as every table shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from slicebench.metrics.statistics import interval_over_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from slicebench.metrics.statistics import Interval
+
+
+class Plain(BaseModel):
+    """Base of what is only shown: frozen, and strict about its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Estimate(Plain):
+    """A mean with its 95 % interval; the ends are None where there is none. `tied`: not separable from the best of its column."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    tied: bool = False
+
+
+def namf_estimate(interval: Interval, *, tied: bool = False) -> Estimate:
+    """Estimate of an interval of nAMF, which ends at 1."""
+    return Estimate(mean=interval.mean, low=min(interval.low, 1.0), high=min(interval.high, 1.0), tied=tied)
+
+
+def estimate_of(interval: Interval) -> Estimate:
+    """Estimate of an interval that may lie anywhere, of a difference for example."""
+    return Estimate(mean=interval.mean, low=interval.low, high=interval.high)
+
+
+def estimate_over_seeds(parts: Sequence[Sequence[float]]) -> Estimate:
+    """Mean of several quantities, each given at its seeds, with the interval over seeds; no metric passes 1."""
+    mean, low, high = interval_over_seeds(parts)
+    return Estimate(mean=mean, low=low, high=None if high is None else min(high, max(mean, 1.0)))

@@ -1,0 +1,135 @@
+"""How well slices rank planted groups: P@K, the best slice, what chance gives the best of many, and matching on one half.
+
+Where a ranking is cut, tied examples count by expectation; average precision follows scikit-learn.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.metrics.ranking import Ranking, average_precision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bools = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
+
+
+TOP = 10
+"""K of the headline, P@10."""
+
+SPLITS = 5
+"""Random splits in halves that the headline averages over, each in both directions."""
+
+
+def precision_at(soft: NDArray[np.floating], groups: Bools, top: int) -> Floats:
+    """P@`top` of every slice for every group, shape (..., k, g), from (..., n, k) and (..., n, g); NaN where n < `top`."""
+    n, k = soft.shape[-2:]
+    if n < top:
+        return np.full((*soft.shape[:-2], k, groups.shape[-1]), np.nan)
+    cut = np.partition(soft, n - top, axis=-2)[..., n - top : n - top + 1, :]
+    above, tied = soft > cut, soft == cut
+    share = (top - above.sum(axis=-2)) / tied.sum(axis=-2)
+    members = np.swapaxes(groups, -1, -2).astype(np.float64)
+    found: Floats = (members @ above + (members @ tied) * share[..., None, :]) / top
+    return np.swapaxes(found, -1, -2)
+
+
+def ap_table(soft: NDArray[np.floating], groups: Bools) -> Floats:
+    """Average precision of every slice for every group, shape (k, g); a group must have a member."""
+    values = [[average_precision(Ranking.of(column, group)) for group in groups.T] for column in soft.T]
+    return np.array(values, dtype=np.float64).reshape(soft.shape[1], groups.shape[1])
+
+
+def f1_table(hard: Bools, groups: Bools) -> Floats:
+    """F1 of every slice's members for every group, shape (k, g); a group must have a member."""
+    shared = hard.T.astype(np.float64) @ groups
+    found: Floats = 2 * shared / (hard.sum(axis=0)[:, None] + groups.sum(axis=0))
+    return found
+
+
+def slice_tables(soft: NDArray[np.floating], hard: Bools, groups: Bools) -> dict[str, Floats]:
+    """P@10, P@25, AP and F1 of every slice for every group, (k, g) each."""
+    return {
+        "p_at_10": precision_at(soft, groups, 10),
+        "p_at_25": precision_at(soft, groups, 25),
+        "ap": ap_table(soft, groups),
+        "f1": f1_table(hard, groups),
+    }
+
+
+def best_slices(tables: dict[str, Floats]) -> dict[str, Floats]:
+    """Every table's entries of the slice with the highest AP of each group, (g,) each: what dcbench calls the best slice."""
+    best = tables["ap"].argmax(axis=0)
+    return {name: table[best, np.arange(len(best))] for name, table in tables.items()}
+
+
+def with_complements(soft: NDArray[np.floating], hard: Bools) -> tuple[NDArray[np.floating], Bools]:
+    """Slices, and then their complements: dcbench counts both, whence Domino's paper has its numbers; for parity only."""
+    return np.concatenate([soft, 1 - soft], axis=1), np.concatenate([hard, ~hard], axis=1)
+
+
+@lru_cache(maxsize=4096)
+def expected_best(n: int, members: int, slices: int, top: int = TOP) -> float:
+    """E0, the expected largest P@`top` of so many independent random rankings of n examples with so many members.
+
+    1 - P(all draw at most x), summed over x < `top`, of hypergeometric draws; `top` must not exceed n.
+    """
+    from scipy.special import binom
+
+    x = np.arange(top)
+    below = np.cumsum(binom(members, x) * binom(n - members, top - x) / binom(n, top))
+    return float((1 - np.minimum(below, 1) ** slices).sum() / top)
+
+
+def halves(groups: Bools, splits: int = SPLITS, seed: int = 0) -> NDArray[np.intp]:
+    """Rows of both halves of `splits` random splits, shape (splits, 2, n // 2); each group is dealt to both alike."""
+    _, kind = np.unique(groups @ 2.0 ** np.arange(groups.shape[1]), return_inverse=True)
+    orders = np.argsort(kind + np.random.default_rng(seed).random((splits, len(groups))), axis=1)
+    half = len(groups) // 2
+    return np.stack([orders[:, 0 : 2 * half : 2], orders[:, 1 : 2 * half : 2]], axis=1)
+
+
+def matched(table: Floats) -> NDArray[np.intp]:
+    """Slice of each group in the one-to-one matching with the largest sum, (g,), from (k, g); -1 for a group without one."""
+    from scipy.optimize import linear_sum_assignment
+
+    slice_of = np.full(table.shape[1], -1)
+    slices, groups = linear_sum_assignment(table, maximize=True)
+    slice_of[groups] = slices
+    return slice_of
+
+
+def split_half(soft: NDArray[np.floating], groups: Bools, splits: int = SPLITS, seed: int = 0) -> tuple[Floats, Floats]:
+    """P@10 and κ@10 of each group's slice, matched in one half of the examples and scored in the other, (g,) each.
+
+    The matching is the Hungarian method's on P@10 itself: what is chosen by is what is scored, and no choice is favoured that
+    the score would not reward. A group without a slice scores chance, its share of the half. Averaged over both directions
+    of `splits` random splits. κ@10 is P@10 on a scale on which chance is 0 and the best possible 1.
+
+    Choosing among m slices costs nothing here, while the best of all on the same examples grows with m.
+    """
+    parts = halves(groups, splits, seed).reshape(2 * splits, -1)
+    inside = groups[parts]
+    table, base = precision_at(soft[parts], inside, TOP), inside.mean(axis=1)
+    precision = np.full_like(base, np.nan)
+    if inside.shape[1] >= TOP:
+        for part, found in enumerate(table):
+            slice_of, other = matched(found), part ^ 1
+            precision[other] = np.where(slice_of >= 0, table[other, slice_of, np.arange(len(slice_of))], base[other])
+    room = np.minimum(1.0, inside.sum(axis=1) / TOP) - base
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kappa = np.where(room > 0, (precision - base) / room, np.nan)
+    return mean_known(precision), mean_known(kappa)
+
+
+def mean_known(values: Floats) -> Floats:
+    """Mean over the first axis of what is not NaN; NaN where all is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+    return mean

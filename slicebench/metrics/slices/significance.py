@@ -1,0 +1,110 @@
+"""When a method declares a slice: Fisher's exact test against the rest of the class, Holm over the slices, effect and support.
+
+A slice over several classes is tested class by class, since errors are compared within a class only: its *parts* with
+enough support are all in Holm's family. Support depends on membership alone, so leaving small parts out costs no validity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import DataError
+from slicebench.metrics.statistics import ALPHA, holm
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.data.split import Split
+
+    Bools = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
+
+
+MIN_EFFECT = 0.05
+MIN_SUPPORT = 20
+
+ABOUT_LIFT = 1.5
+"""A part is about a planted group if the group is that much more frequent in it than in its class, and not by chance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """m tested parts, each a slice within a class; all arrays have shape (m,).
+
+    `slices` and `classes` are numbers, `support` counts members, `effect` is the error rate of the part minus that of the rest
+    of its class, `p` the one-sided Fisher p and `p_holm` the same corrected over the m.
+    """
+
+    slices: NDArray[np.intp]
+    classes: NDArray[np.int64]
+    support: NDArray[np.intp]
+    effect: Floats
+    p: Floats
+    p_holm: Floats
+
+    def smallest_p(self, among: Bools | None = None) -> float:
+        """Return the smallest Holm p of the parts that are large in effect (and `among`, (m,) bool); 1 if there is none."""
+        eligible = self.effect >= MIN_EFFECT
+        if among is not None:
+            eligible &= among
+        return float(self.p_holm[eligible].min(initial=1.0))
+
+    def in_class(self, c: int | None) -> Bools:
+        """Which parts lie in class `c`, shape (m,); all of them for None."""
+        return np.ones(len(self.classes), dtype=bool) if c is None else self.classes == c
+
+
+def judged_parts(hard: Bools, split: Split) -> Parts:
+    """Test slices, `hard` (n, k) bool, for a higher error rate than the rest of each class of `split`. O(n k).
+
+    Raises
+    ------
+    DataError
+        if the split does not say where the model is right.
+
+    """
+    if split.correct is None:
+        raise DataError("slices are tested for their error rate, but the split does not say where the model is right")
+    wrong = ~split.correct
+    found = [_of_class(c, hard[rows], wrong[rows]) for c, rows in split.by_class()]
+    slices, classes, support, effect, p = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Parts(slices, classes, support, effect, p, holm(p))
+
+
+def _of_class(c: int, inside: Bools, wrong: Bools) -> tuple[NDArray[Any], ...]:
+    """Slices with enough support in class `c`, the class, support, effect and p of each."""
+    n, support = len(inside), inside.sum(axis=0)
+    slices = np.flatnonzero((support >= MIN_SUPPORT) & (support < n))
+    support, inside = support[slices], inside[:, slices]
+    errors = wrong.astype(np.intp) @ inside
+    effect = errors / support - (wrong.sum() - errors) / (n - support)
+    return slices, np.full(len(slices), c), support, effect, excess_p(errors, support, int(wrong.sum()), n)
+
+
+def excess_p(hits: NDArray[np.intp], support: NDArray[np.intp] | int, total: NDArray[np.intp] | int, n: int) -> Floats:
+    """One-sided Fisher p: `support` of n examples drawn at random hold at least `hits` of the `total`; (m,) or numbers."""
+    from scipy.stats import hypergeom
+
+    p: Floats = hypergeom.sf(hits - 1, n, total, support)
+    return p
+
+
+def about_group(parts: Parts, hard: Bools, split: Split, group: Bools) -> Bools:
+    """Which parts are about the planted `group`, (n,) bool: shape (m,).
+
+    The group's share among the members is at least `ABOUT_LIFT` times its share in the class, and Fisher's one-sided test
+    says at 5 % that this is not by chance.
+    """
+    about = np.zeros(len(parts.slices), dtype=bool)
+    for c, rows in split.by_class():
+        here = np.flatnonzero(parts.in_class(c))
+        if not len(here):
+            continue
+        g, support = group[rows], parts.support[here]
+        members = g.astype(np.intp) @ hard[np.ix_(rows, parts.slices[here])]
+        enriched = excess_p(members, support, int(g.sum()), len(rows)) <= ALPHA
+        about[here] = enriched & (members / support >= ABOUT_LIFT * g.mean())
+    return about

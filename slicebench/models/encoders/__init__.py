@@ -1,0 +1,1 @@
+"""Encoders, one per module, and what they share."""

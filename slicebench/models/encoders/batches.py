@@ -1,0 +1,102 @@
+"""What the image encoders share: batches loaded when their turn comes, half precision on a GPU, progress in the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import DataError
+from slicebench.files.log import Patience
+from slicebench.models.devices import device
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from slicebench.data.split import Inputs
+
+    Images = NDArray[np.uint8]
+
+
+ROWS = 64
+"""Images per forward pass, so that memory does not grow with n."""
+
+
+def image_batches(inputs: Inputs, rows: int) -> Iterator[Images]:
+    """Images (rows, H, W, 3), uint8, in order and loaded when their turn comes; grey ones are repeated over the channels.
+
+    Raises
+    ------
+    DataError
+        for anything but uint8 images (n, H, W), (n, H, W, 1) or (n, H, W, 3) of one size.
+
+    """
+    for start in range(0, len(inputs), rows):
+        try:
+            images = np.asarray(inputs[start : start + rows])
+        except ValueError as error:
+            raise DataError(
+                f"inputs differ in size from row {start} on ({error}); image encoders need one size"
+            ) from error
+        shape = images.shape
+        images = images[..., None] if images.ndim == 3 else images
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+            raise DataError(
+                f"inputs are {images.dtype} of shape {shape}; image encoders take uint8 images (n, H, W) or (n, H, W, 3). "
+                "For vectors there are 'identity' and 'pixels-pca', for texts 'sentence-transformers'."
+            )
+        yield np.array(np.broadcast_to(images, (*images.shape[:3], 3)))  # torch wants a writable copy
+
+
+def encode_images(name: str, inputs: Inputs, function: Callable[[Images], Tensor]) -> NDArray[np.float32]:
+    """Give what `function` makes of the images, batch by batch, shape (n, d); on a GPU with autocast to float16.
+
+    Raises
+    ------
+    DataError
+        for inputs that are no images, or none at all; `name` is that of the encoder.
+
+    """
+    import torch
+
+    n, done, parts = len(inputs), 0, []
+    if n == 0:
+        raise DataError(f"encoder {name!r} got no inputs")
+    patience = Patience(f"encoding with {name}", n)
+    gpu = device() == "cuda"
+    for images in image_batches(inputs, ROWS):
+        with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=gpu):
+            parts.append(function(images).float().cpu())
+        done += len(images)
+        patience.done(done)
+    embeddings: NDArray[np.float32] = torch.cat(parts).numpy()
+    return embeddings
+
+
+def resized(images: Images, side: int, mean: Sequence[float], std: Sequence[float], *, full: float = 255.0) -> Tensor:
+    """Images (n, H, W, 3) as (n, 3, side, side), bilinear and antialiased; `full` becomes 1, then mean and std are normalised."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    x = interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+    centre, spread = (torch.tensor(values, dtype=torch.float32)[:, None, None] for values in (mean, std))
+    return (x / full - centre) / spread
+
+
+def on_pictures(transform: Callable[[Any], Tensor], images: Images) -> Tensor:
+    """Outputs, stacked, of a transform that takes one PIL image at a time."""
+    import torch
+    from PIL import Image
+
+    return torch.stack([transform(Image.fromarray(image)) for image in images])
+
+
+def unit_rows(vectors: Tensor) -> Tensor:
+    """Rows of length 1, in single precision."""
+    from torch.nn.functional import normalize
+
+    return normalize(vectors.float(), dim=1)

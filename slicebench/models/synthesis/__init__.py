@@ -1,0 +1,1 @@
+"""Images that are made: decoders of embeddings and generators from captions."""

@@ -1,0 +1,159 @@
+"""Readers that mark an answer in a context."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import DataError, StorageError
+from slicebench.files.log import Patience
+from slicebench.models.encoders.batches import ROWS
+from slicebench.models.text.loading import LocalModel, texts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+class SpanReader(LocalModel):
+    """Losses of a question-answering model that marks the answer's first and last token in a context.
+
+    What is installed, read and run is as of `TextClassifier`.
+
+    Parameters
+    ----------
+    folder : str
+        As of `TextClassifier`; the tokenizer must be a fast one (tokenizer.json).
+
+    Raises
+    ------
+    ConfigError, StorageError
+        as `TextClassifier`.
+
+    """
+
+    auto = "AutoModelForQuestionAnswering"
+
+    def losses(
+        self, questions: Sequence[str], contexts: Sequence[str], starts: Sequence[int], ends: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """Cross-entropy of the answer's first and of its last token, averaged, shape (n,).
+
+        The answer is `context[start:end]`. A context that is too long is read in overlapping windows, a quarter of the model's
+        length shared by two; the one counts that holds the answer with most tokens on its scarcer side. Questions are cut at a
+        quarter of that length.
+
+        Raises
+        ------
+        DataError
+            for inputs that are no texts, and an answer outside of its context, without a token, or in no window.
+
+        """
+        import torch
+
+        questions, contexts = texts_of("questions", questions), texts_of("contexts", contexts)
+        spans = _spans(contexts, questions, starts, ends)
+        parts, patience = [], Patience(f"reading contexts with {self.folder}", len(questions))
+        for first in range(0, len(questions), ROWS):
+            rows = slice(first, first + ROWS)
+            encoded, begin, end = self._windows(questions[rows], contexts[rows], spans[rows], first)
+            padding = encoded["attention_mask"] == 0
+            with torch.inference_mode():
+                out = self._forward(encoded)
+                both = [
+                    _cross_entropy(out.start_logits.float().cpu(), begin, padding),
+                    _cross_entropy(out.end_logits.float().cpu(), end, padding),
+                ]
+            parts.append((0.5 * (both[0] + both[1])).numpy())
+            patience.done(first + len(parts[-1]))
+        losses: NDArray[np.float32] = np.concatenate(parts)
+        return losses
+
+    def _windows(
+        self, questions: list[str], contexts: list[str], spans: list[tuple[int, int]], first: int
+    ) -> tuple[dict[str, Tensor], list[int], list[int]]:
+        """Encoded window of each example, first and last token of its answer there; `first` is the row of the batch's first."""
+        import torch
+
+        tokenizer, _ = self._loaded
+        quarter = self._limit() // 4
+        encoded = tokenizer(
+            [_shortened(tokenizer, question, quarter) for question in questions],
+            contexts,
+            truncation="only_second",
+            max_length=self._limit(),
+            stride=quarter,
+            padding=True,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+            return_attention_mask=True,
+        )
+        owners, offsets = encoded.pop("overflow_to_sample_mapping"), encoded.pop("offset_mapping")
+        best: dict[int, tuple[int, int, int, int]] = {}  # example: room, window, first and last token
+        for window, owner in enumerate(owners):
+            found = _answer_tokens(offsets[window], encoded.sequence_ids(window), *spans[owner])
+            if found is not None and (owner not in best or found[0] > best[owner][0]):
+                best[owner] = (found[0], window, *found[1:])
+        for row in range(len(questions)):
+            if row not in best:
+                raise DataError(
+                    f"the answer at row {first + row} has no token, or more than the {quarter} that {self.folder} can hold in "
+                    "one window; use a model that reads longer texts"
+                )
+        chosen = [best[row] for row in range(len(questions))]
+        tensors = {name: torch.tensor([values[c[1]] for c in chosen]) for name, values in encoded.items()}
+        return tensors, [c[2] for c in chosen], [c[3] for c in chosen]
+
+    def _check(self, tokenizer: Any, model: Any) -> None:  # noqa: ARG002
+        if not tokenizer.is_fast:
+            raise StorageError(f"the tokenizer in {self.folder} is not a fast one; expected its tokenizer.json")
+
+
+def _spans(
+    contexts: list[str], questions: list[str], starts: Sequence[int], ends: Sequence[int]
+) -> list[tuple[int, int]]:
+    """First and last character of each answer, less white space; `DataError` for one outside of its context."""
+    n = len(contexts)
+    if not n == len(questions) == len(starts) == len(ends):
+        raise DataError(
+            f"{len(questions)} questions, {n} contexts, {len(starts)} starts, {len(ends)} ends; expected as many of each"
+        )
+    spans = []
+    for row, (context, start, end) in enumerate(zip(contexts, starts, ends, strict=True)):
+        if not 0 <= start < end <= len(context):
+            raise DataError(f"the answer at row {row} is {start}:{end} of a context of {len(context)} characters")
+        answer = context[start:end]
+        spans.append((end - len(answer.lstrip()), start + len(answer.rstrip())))
+    return spans
+
+
+def _shortened(tokenizer: Any, text: str, limit: int) -> str:
+    """`text` up to its token number `limit`."""
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return text if len(offsets) <= limit else text[: offsets[limit - 1][1]]
+
+
+def _answer_tokens(
+    offsets: list[tuple[int, int]], parts: list[int | None], start: int, end: int
+) -> tuple[int, int, int] | None:
+    """Tokens of context on the scarcer side, first and last token of the answer; None if the window does not hold all of it.
+
+    `parts` says of each token whether it is of the context (1).
+    """
+    context = [t for t, part in enumerate(parts) if part == 1]
+    answer = [t for t in context if offsets[t][0] < end and offsets[t][1] > start]
+    if not answer:
+        return None
+    first, last = answer[0], answer[-1]
+    cut_off = (first == context[0] and offsets[first][0] > start) or (last == context[-1] and offsets[last][1] < end)
+    return None if cut_off else (min(first - context[0], context[-1] - last), first, last)
+
+
+def _cross_entropy(logits: Tensor, targets: list[int], padding: Tensor) -> Tensor:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(logits.masked_fill(padding, -torch.inf), torch.tensor(targets), reduction="none")

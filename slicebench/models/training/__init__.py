@@ -1,0 +1,12 @@
+"""Training of base models, and of the models that methods train for themselves.
+
+Importing this package does not import torch; training a model does.
+"""
+
+from __future__ import annotations
+
+from slicebench.models.training.objective import Objective, true_class_loss
+from slicebench.models.training.recipe import Recipe
+from slicebench.models.training.trainer import ModelTrainer
+
+__all__ = ["ModelTrainer", "Objective", "Recipe", "true_class_loss"]

@@ -1,0 +1,47 @@
+"""What training minimises, as callers see it, and the loss of finished probabilities; neither needs torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+def true_class_loss(probs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Cross-entropy -log p_y, shape (n,), of float32 probabilities (n, C) and class numbers (n,).
+
+    Near p_y = 1, where float32 is too coarse to order the examples, it is -log(1 - the other classes' sum).
+
+    >>> true_class_loss(np.array([[0.5, 0.5], [1.0, 1e-9]], dtype=np.float32), np.array([0, 0])).tolist()
+    [0.6931471805599453, 9.999999722180686e-10]
+    """
+    p = probs.astype(np.float64)
+    rows = np.arange(len(p))
+    true = p[rows, labels]
+    others = p.copy()
+    others[rows, labels] = 0
+    rest = np.minimum(others.sum(axis=1), 1)
+    with np.errstate(divide="ignore"):
+        return np.where(true > 0.5, -np.log1p(-rest), -np.log(np.maximum(true, np.finfo(np.float32).tiny)))
+
+
+class Objective(Protocol):
+    """What networks that are trained side by side minimise together; see `ModelTrainer.fit_together`."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """JSON values that determine the objective; a part of the cache key."""
+        ...
+
+    def start(self, labels: Tensor, n_classes: int) -> None:
+        """Begin a run on the train `labels`, (n,) int64, forgetting any earlier one."""
+        ...
+
+    def __call__(self, rows: Tensor, logits: list[Tensor]) -> Tensor:
+        """Scalar to minimise on the batch of examples `rows`, (b,), given each network's logits, (b, C)."""
+        ...

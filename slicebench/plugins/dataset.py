@@ -1,0 +1,51 @@
+"""The dataset contract: an adapter turns parameters and a seed into a `Problem`.
+
+To add a dataset: one file with one subclass of `DatasetAdapter`, an entry point in the group `slicebench.datasets`, and
+`build(seed)`. Adapters of raw inputs hand them to `slicebench.problems.building.build_problem`, which trains the base model,
+embeds and assembles; adapters of ready-made predictions construct the `Problem` themselves. Data are never downloaded: a
+`DatasetCard` says which files are read, and `place()` finds them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from slicebench.plugins.dataset_card import locate
+from slicebench.plugins.parameters import Parameterised
+
+if TYPE_CHECKING:
+    from slicebench.data.problem import Problem
+    from slicebench.plugins.dataset_card import DatasetCard, Place
+
+
+class DatasetAdapter(Parameterised):
+    """Base class of dataset adapters.
+
+    The constructor stores keyword parameters (JSON values) and nothing else; the same parameters and seed give the same
+    problem. `version` changes whenever that problem does.
+    """
+
+    family: ClassVar[str]
+    modality: ClassVar[str]
+    version: ClassVar[str] = "1"
+    card: ClassVar[DatasetCard | None] = None
+    """Where the data come from, what is planted, which files are read."""
+
+    def check(self) -> None:
+        """Raise `ConfigError` for parameter values that cannot be used; asked before a run does any work."""
+
+    def place(self) -> Place:
+        """Folder of the data and the layout found there: in the parameter `root`, by default in the expected folder.
+
+        Raises
+        ------
+        StorageError
+            saying what is missing and how to get it.
+
+        """
+        assert self.card is not None, f"{type(self).__name__} reads files and has no card"
+        return locate(self.card, getattr(self, "root", None))
+
+    def build(self, seed: int) -> Problem:
+        """Build the problem of these parameters and `seed`, deterministically."""
+        raise NotImplementedError(f"{type(self).__name__} has no build")

@@ -1,0 +1,234 @@
+"""Local data: what a dataset's official folder holds, whether it is there, and what to do if not.
+
+No adapter downloads. A `DatasetCard` says where the data come from and which layouts of files are read; `locate` finds the folder
+or says what is missing, and `inspect_data` says all there is to know, checksums included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slicebench.errors import StorageError
+from slicebench.files.cache import cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file of a layout, or the many that match a pattern.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the layout's folder; may hold "*".
+    what : str
+        What it is, in words.
+    count : int, optional
+        How many files the published data have, where the pattern stands for many.
+    md5 : str, optional
+        As published with the data.
+
+    """
+
+    path: str
+    what: str
+    count: int | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One arrangement of files that an adapter reads; all of them are needed."""
+
+    name: str
+    files: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard:
+    """What `slicebench list datasets` and `slicebench data check` say of a dataset.
+
+    Parameters
+    ----------
+    title : str
+    size : str
+        Examples, in words: "50,000 train + 10,000 test".
+    group : str
+        What is planted, or which natural group is the minority.
+    rate : str
+        How much of train and of test it makes, in words.
+    licence : str
+    source : str
+        Where the data are described: a paper, a page.
+    obtain : str
+        How to get them, and what to do with the archive. Empty for data that are generated.
+    folder : str
+        Name of their folder in `data_dir`. Empty for data that are generated.
+    layouts : tuple of Layout
+        Any one of them will do. Empty for data that are generated.
+
+    """
+
+    title: str
+    size: str
+    group: str
+    rate: str
+    licence: str
+    source: str
+    obtain: str = ""
+    folder: str = ""
+    layouts: tuple[Layout, ...] = ()
+
+    def expected_root(self) -> Path:
+        """Folder where the data are looked for unless a root is given."""
+        return data_dir() / self.folder
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layout was found."""
+
+    layout: str
+    folder: Path
+
+    def file(self, pattern: str) -> Path:
+        """First file of the folder that matches `pattern`; `StorageError` if it has gone since the layout was found."""
+        for path in _matches(self.folder, pattern):
+            return path
+        raise StorageError(f"{self.folder} has no {pattern} any more")
+
+    def files(self, pattern: str) -> list[Path]:
+        """All files of the folder that match `pattern`, sorted."""
+        return sorted(_matches(self.folder, pattern))
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What was found of one `Wanted`: number, bytes, and whether the checksum holds (None: none is known, or not asked for)."""
+
+    wanted: Wanted
+    found: int
+    size: int
+    md5_holds: bool | None
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in a few words; empty if nothing is."""
+        if not self.found:
+            return "missing"
+        if self.wanted.count is not None and self.found != self.wanted.count:
+            return f"{self.found:,} files, published are {self.wanted.count:,}"
+        return "differs from the published checksum" if self.md5_holds is False else ""
+
+
+@dataclass(frozen=True)
+class LayoutReport:
+    """What was found of one layout, and in which folder."""
+
+    layout: str
+    folder: Path
+    files: tuple[FileReport, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file is there; other numbers or checksums than the published ones do not count."""
+        return all(report.found for report in self.files)
+
+
+def data_dir() -> Path:
+    """Folder of local datasets: `$SLICEBENCH_DATA`, else `data` in the cache folder."""
+    named = os.environ.get("SLICEBENCH_DATA")
+    return Path(named) if named else cache_dir() / "data"
+
+
+def locate(card: DatasetCard, root: str | Path | None = None) -> Place:
+    """First layout of `card` that is complete in `root`, by default the expected folder, or in a folder right below it.
+
+    Raises
+    ------
+    StorageError
+        saying what is missing of the layout that comes nearest, and how to get it.
+
+    """
+    folder = card.expected_root() if root is None else Path(root).expanduser()
+    for layout in card.layouts:
+        for base in _bases(folder):
+            if all(_has(base, wanted.path) for wanted in layout.files):
+                return Place(layout.name, base)
+    raise StorageError(_what_is_missing(card, folder))
+
+
+def is_ready(card: DatasetCard, root: str | Path | None = None) -> bool:
+    """Whether some layout is complete; data that are generated always are."""
+    try:
+        return not card.layouts or bool(locate(card, root))
+    except StorageError:
+        return False
+
+
+def inspect_data(card: DatasetCard, root: str | Path | None = None, *, checksums: bool = False) -> list[LayoutReport]:
+    """What there is of every layout, each in the folder that holds most of it; with `checksums`, files are read and hashed."""
+    folder = card.expected_root() if root is None else Path(root).expanduser()
+    return [_reported(layout, _best_base(layout, folder), checksums=checksums) for layout in card.layouts]
+
+
+def _reported(layout: Layout, base: Path, *, checksums: bool) -> LayoutReport:
+    reports = []
+    for wanted in layout.files:
+        paths = list(_matches(base, wanted.path))
+        known = wanted.md5 if checksums and paths else None
+        holds = None if known is None else _md5(paths[0]) == known
+        reports.append(FileReport(wanted, len(paths), sum(p.stat().st_size for p in paths), holds))
+    return LayoutReport(layout.name, base, tuple(reports))
+
+
+def _what_is_missing(card: DatasetCard, folder: Path) -> str:
+    if not folder.is_dir():
+        have = f"there is no folder {folder}"
+    else:
+        candidates = [(layout, _best_base(layout, folder)) for layout in card.layouts]
+        layout, base = max(candidates, key=lambda pair: _share(*pair))
+        lacking = [w.path for w in layout.files if not _has(base, w.path)]
+        have = f"{base} lacks {', '.join(lacking)} (layout {layout.name!r})"
+    others = "; ".join(f"{layout.name}: {', '.join(w.path for w in layout.files)}" for layout in card.layouts)
+    return (
+        f"{card.title}: {have}. Layouts read: {others}. Source: {card.source}. To get the data: {card.obtain} Then give their "
+        "folder as `root`, "
+        f"or put it at {card.expected_root()} (SLICEBENCH_DATA moves {data_dir()})."
+    )
+
+
+def _bases(folder: Path) -> list[Path]:
+    """The folder and those right below it: archives unpack into a folder of their own."""
+    if not folder.is_dir():
+        return [folder]
+    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+
+
+def _best_base(layout: Layout, folder: Path) -> Path:
+    return max(_bases(folder), key=lambda base: _share(layout, base))
+
+
+def _share(layout: Layout, base: Path) -> float:
+    return sum(_has(base, wanted.path) for wanted in layout.files) / len(layout.files)
+
+
+def _has(base: Path, pattern: str) -> bool:
+    return next(_matches(base, pattern), None) is not None
+
+
+def _matches(base: Path, pattern: str) -> Iterator[Path]:
+    """Files or folders of `base` that match, no pipes or broken links; a plain path is not searched for."""
+    found = base.glob(pattern) if "*" in pattern else iter([base / pattern])
+    yield from (path for path in found if path.is_file() or path.is_dir())
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

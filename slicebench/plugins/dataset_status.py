@@ -1,0 +1,91 @@
+"""What there is to say of datasets: their cards, and the files of one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from slicebench.errors import ConfigError
+from slicebench.plugins.dataset_card import inspect_data, is_ready
+from slicebench.plugins.registry import DATASETS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from slicebench.plugins.dataset_card import DatasetCard, LayoutReport
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """A dataset's card and what was found of each of its layouts in `root`."""
+
+    name: str
+    card: DatasetCard
+    root: Path
+    layouts: list[LayoutReport]
+
+    @property
+    def usable(self) -> bool:
+        """Whether some layout is complete and as published; data that are generated always are."""
+        return not self.layouts or any(
+            layout.complete and not any(file.problem for file in layout.files) for layout in self.layouts
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready dictionary."""
+        card = {key: value for key, value in asdict(self.card).items() if key != "layouts"}
+        return {"name": self.name, **card, "root": str(self.root), "usable": self.usable} | {
+            "layouts": [
+                {
+                    "name": layout.layout,
+                    "folder": str(layout.folder),
+                    "files": [
+                        {**asdict(file.wanted), "found": file.found, "bytes": file.size, "problem": file.problem}
+                        for file in layout.files
+                    ],
+                }
+                for layout in self.layouts
+            ]
+        }
+
+
+def report_data(name: str, root: Path | None) -> DataReport:
+    """Look at the files of the registered dataset `name`, checksums included.
+
+    Raises
+    ------
+    PluginError
+        for an unknown name, with near ones.
+    ConfigError
+        for a dataset without a card, or one that reads no folder, with a root.
+
+    """
+    card = DATASETS.load(name).card
+    if card is None:
+        raise ConfigError(f"dataset {name!r} has no card that says what files it reads")
+    if root is not None and not card.layouts:
+        raise ConfigError(f"dataset {name!r} reads no folder: {card.obtain or 'it is generated'}")
+    return DataReport(name, card, root or card.expected_root(), inspect_data(card, root, checksums=True))
+
+
+def describe_datasets() -> list[dict[str, Any]]:
+    """Every registered dataset with what its card says, where its data are expected, and whether they are there."""
+    out = []
+    for info in DATASETS.describe():
+        about: dict[str, Any] = {"name": info.name, "distribution": info.distribution, "status": info.status}
+        if info.status == "ok":
+            try:
+                adapter = DATASETS.load(info.name)
+                about |= {"modality": adapter.modality, "version": adapter.version} | _card_fields(adapter.card)
+            except Exception as error:  # noqa: BLE001 - a stranger's class may lack what the contract asks for
+                about["status"] = f"broken: {type(error).__name__}: {error}"
+        out.append(about)
+    return out
+
+
+def _card_fields(card: DatasetCard | None) -> dict[str, Any]:
+    if card is None:
+        return {}
+    fields = {key: value for key, value in asdict(card).items() if key not in ("layouts", "folder")}
+    expected = str(card.expected_root()) if card.layouts else None
+    return fields | {"expected": expected, "ready": is_ready(card)}

@@ -1,0 +1,168 @@
+"""The method contract, on one screen.
+
+To add a method:
+
+1. Write one file with one subclass of `SliceMethod`. Its constructor stores keyword parameters and nothing else.
+2. Say in `requires` what it cannot do without (the words of `REQUIREMENTS`).
+3. `fit(data)` learns from `data.train` and `data.val` and returns self; learnt state ends in an underscore.
+4. `score(split)` returns `SliceScores`: one hardness per example, higher = harder; more where the method has more.
+5. Register it: `[project.entry-points."slicebench.methods"]`, `name = "module:Class"`. Import heavy libraries inside the
+   functions that use them: `slicebench list` imports every plugin.
+6. `slicebench check-method name` runs the contract checks (`slicebench.testing.check_method`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from slicebench.data.checks import array_of
+from slicebench.errors import ConfigError, DataError, MethodError
+from slicebench.plugins.parameters import Parameterised
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.data.captions.embedded import Captions
+    from slicebench.data.problem import AuditData
+    from slicebench.data.split import Split
+    from slicebench.data.trainer import TrainedModel
+
+
+REQUIREMENTS = {
+    "embeddings": "embeddings",
+    "losses": "losses",
+    "labels": "class labels",
+    "probs": "class probabilities",
+    "correct": "whether the model is right",
+    "inputs": "raw inputs",
+    "metadata": "metadata columns",
+    "pool": "a pool split",
+    "captions": "candidate captions",
+    "trainer": "a trainer",
+    "truth": "the planted truth, which the evaluator gives to the registered method 'oracle' alone",
+}
+"""The words of `SliceMethod.requires`, and what each asks for."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SliceScores:
+    """What a method says of n examples.
+
+    Parameters
+    ----------
+    hardness : (n,) float64
+        Higher = harder; only the order counts, and ties are fine.
+    flagged : (n,) bool, optional
+        The method's own yes/no.
+    membership : (n, k) float32 in [0, 1], optional
+        Soft membership in k slices, the most suspicious first; k may be 0.
+    names : k strings, optional
+
+    Raises
+    ------
+    DataError
+        naming the field, the first offending row and what was expected.
+
+    """
+
+    hardness: NDArray[np.float64]
+    flagged: NDArray[np.bool_] | None = None
+    membership: NDArray[np.float32] | None = None
+    names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hardness", array_of("hardness", self.hardness, np.float64, 1))
+        n = len(self.hardness)
+        if self.flagged is not None:
+            object.__setattr__(self, "flagged", array_of("flagged", self.flagged, np.bool_, 1, n))
+        if self.membership is not None:
+            membership: NDArray[np.float32] = array_of("membership", self.membership, np.float32, 2, n)
+            if membership.size and (membership.min() < 0 or membership.max() > 1 + 1e-6):
+                raise DataError(f"membership spans {membership.min():.4g} to {membership.max():.4g}; expected 0 to 1")
+            object.__setattr__(self, "membership", membership)
+        k = 0 if self.membership is None else self.membership.shape[1]
+        if self.names is not None and len(self.names) != k:
+            raise DataError(f"names has {len(self.names)} entries for {k} slices")
+
+
+class SliceMethod(Parameterised):
+    """Base class of slice-discovery methods; see the module docstring for how to add one."""
+
+    requires: ClassVar[frozenset[str]] = frozenset({"embeddings"})
+    version: ClassVar[str] = "1"
+
+    def supports(self, data: AuditData) -> str | None:
+        """Reason why the method declines `data`, or None; a declined cell is skipped, not failed."""
+        missing = sorted(word for word in self.requires - {"truth"} if not offered(word, data))
+        return "needs " + " and ".join(REQUIREMENTS[word] for word in missing) if missing else None
+
+    def fit(self, data: AuditData) -> Self:
+        """Learn from the train and val splits."""
+        raise NotImplementedError(f"{type(self).__name__} has no fit")
+
+    def score(self, split: Split) -> SliceScores:
+        """Hardness of every example of `split`, and flags and slices where the method has them."""
+        raise NotImplementedError(f"{type(self).__name__} has no score")
+
+    def directions(self, data: AuditData) -> NDArray[np.float64]:
+        """Per class the direction in embedding space along which examples get harder, shape (C, d); 0 where there is none.
+
+        By default the covariance of the val embeddings with the rank of the method's hardness, which exists for every method. A
+        task without classes counts as one.
+        """
+        from slicebench.plugins.directions import hardness_directions
+
+        return hardness_directions(data, self.score(data.val).hardness)
+
+    def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
+        """Say how hard what each candidate caption describes is in each class, shape (C, m); only the order counts.
+
+        By default the cosine between the class's direction and the caption's difference to its class's reference. Called for
+        data with captions only; captions that are no candidates of a class are ignored there.
+        """
+        from slicebench.plugins.directions import caption_cosines
+
+        return caption_cosines(self.directions(data), candidates_of(data))
+
+    def strength(self) -> NDArray[np.float64] | None:
+        """Evidence per class, shape (C,), that a failure mode exists; NaN where the method could not look."""
+        return None
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result must know of this fit, a sentence each; goes into the record."""
+        return ()
+
+    def repair(self, data: AuditData, seed: int) -> TrainedModel:
+        """Train a better model by the method's own rule, from `seed`, as JTT's second stage does; most methods have none."""
+        raise NotImplementedError(f"{type(self).__name__} has no repair")
+
+    def _fitted(self, attribute: str) -> Any:
+        """Learnt attribute, or a `MethodError` that says to call fit first."""
+        try:
+            return getattr(self, attribute)
+        except AttributeError:
+            raise MethodError(f"{type(self).__name__} scores before it is fitted; call fit(data) first") from None
+
+
+def refuse_truth(name: str, method: SliceMethod) -> None:
+    """Raise `ConfigError` for a method that has to be told what was planted, on data that nobody planted anything in."""
+    if "truth" in method.requires:
+        raise ConfigError(f"{name} needs the planted truth, which data of one's own do not have; choose another method")
+
+
+def candidates_of(data: AuditData) -> Captions:
+    """Candidate captions of `data`; `DataError` where there are none."""
+    if data.captions is None:
+        raise DataError("there are no candidate captions; the problem needs an encoder that reads text, as 'nano-clip'")
+    return data.captions
+
+
+def offered(word: str, data: AuditData) -> bool:
+    """Whether `data` has what the requirement `word` of `REQUIREMENTS` names."""
+    if word not in REQUIREMENTS:
+        raise MethodError(f"unknown requirement {word!r}; the words are {', '.join(sorted(REQUIREMENTS))}")
+    holder = data if word in ("pool", "captions", "trainer") else data.val
+    return getattr(holder, word) is not None

@@ -1,0 +1,71 @@
+"""scikit-learn's grammar of parameters, shared by methods and dataset adapters."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from typing import Any
+
+from slicebench.errors import ConfigError, did_you_mean
+
+
+class Parameterised:
+    """A class whose constructor stores its keyword parameters under their own names, and nothing else."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's signature
+        """Constructor parameters by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params().items())})"
+
+
+KINDS = {"bool": bool, "int": int, "float": float, "str": str}
+
+
+def assignment(option: str, text: str) -> tuple[str, str]:
+    """Name and value of "name=value".
+
+    >>> assignment("--set", "plant=rare")
+    ('plant', 'rare')
+    """
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not (name and equals and value):
+        expected = "name=v1,v2,..." if option == "--param" else "name=value"
+        raise ConfigError(f"{option} {text}: expected {expected}")
+    return name, value
+
+
+def read_value(plugin: type[Any], who: str, name: str, text: str) -> Any:
+    """Value of the parameter `name` in its own type; where that is neither number nor text, as TOML writes it.
+
+    `who` is how the plugin is called in errors. Raises `ConfigError` for an unknown parameter and a value that cannot be read.
+    """
+    kind, text = kind_of(plugin, who, name), text.strip()
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            wanted = "a whole number" if kind is int else "a number"
+            raise ConfigError(f"{who}: {name} is {text!r}; expected {wanted}") from None
+    if kind is str:
+        return text
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    if kind is bool and not isinstance(value, bool):
+        raise ConfigError(f"{who}: {name} is {text!r}; expected true or false")
+    return value
+
+
+def kind_of(plugin: type[Any], who: str, name: str) -> type | None:
+    """Type of a constructor's parameter: as annotated, else that of its default; None if it is not a plain one."""
+    known = inspect.signature(plugin).parameters
+    if name not in known:
+        raise ConfigError(f"{who} has no parameter {name!r}; {did_you_mean(name, list(known))}")
+    parameter = known[name]
+    if parameter.annotation is inspect.Parameter.empty:
+        return KINDS.get(type(parameter.default).__name__)
+    written = inspect.formatannotation(parameter.annotation).strip("'")
+    return KINDS.get(written.removesuffix(" | None").removeprefix("None | "))

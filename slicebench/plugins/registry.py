@@ -1,0 +1,167 @@
+"""Methods and datasets by name, found through entry points; the built-in ones register exactly as a stranger's do.
+
+`$SLICEBENCH_PLUGINS` says whose plugins count (`slicebench.plugins.allowed`): of the others nothing is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from slicebench.errors import ConfigError, PluginError, did_you_mean
+from slicebench.plugins.allowed import setting
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """One line of `slicebench list`; `status` is "ok", or "broken: " and the reason.
+
+    `argument` says what may stand behind the name of an encoder or decoder, after a colon.
+    """
+
+    name: str
+    distribution: str
+    requires: list[str]
+    status: str
+    value: str
+    argument: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as a JSON-ready dictionary."""
+        return asdict(self)
+
+
+class Registry:
+    """The plugins of one entry-point group. Nothing is imported before `load` or `describe`."""
+
+    def __init__(self, group: str, base: str) -> None:
+        self.group = group
+        self.base = base
+        """Class that every plugin must extend, as "module:Class"."""
+
+    def _all(self) -> list[EntryPoint]:
+        """Entry points of the group, the same one seen twice on the path counted once."""
+        unique = {(e.name, e.value, distribution_of(e)): e for e in _installed(self.group, tuple(sys.path))}
+        return sorted(unique.values(), key=lambda e: (e.name, distribution_of(e)))
+
+    def entries(self) -> list[EntryPoint]:
+        """Entry points of the distributions that `$SLICEBENCH_PLUGINS` admits, by name."""
+        admitted = setting()
+        return [e for e in self._all() if admitted.admits(distribution_of(e))]
+
+    def ignored(self) -> list[EntryPoint]:
+        """Those that `$SLICEBENCH_PLUGINS` leaves out; they are known by their metadata alone."""
+        admitted = setting()
+        return [e for e in self._all() if not admitted.admits(distribution_of(e))]
+
+    def names(self) -> list[str]:
+        """Registered names, sorted."""
+        return sorted({e.name for e in self.entries()})
+
+    def unknown(self, name: str) -> PluginError:
+        """Error for a name that is not registered: near ones, or whose plugin it is that is left out."""
+        owners = sorted({distribution_of(e) for e in self.ignored() if e.name == name})
+        if owners:
+            return PluginError(
+                f"{name!r} is registered in {self.group} by {' and '.join(owners)}, which {setting()} leaves out; "
+                "to use it, unset SLICEBENCH_PLUGINS or name the distribution in it"
+            )
+        return PluginError(f"no {self.group} named {name!r}; {did_you_mean(name, self.names())}")
+
+    def load(self, name: str) -> type[Any]:
+        """Import and return the class registered as `name`.
+
+        Raises
+        ------
+        PluginError
+            for an unknown name (with near ones), one that two distributions claim, one whose plugin is left out, and one
+            that cannot be imported.
+
+        """
+        claims = [e for e in self.entries() if e.name == name]
+        if not claims:
+            raise self.unknown(name)
+        if len(claims) > 1:
+            raise PluginError(f"{name!r} is registered by {_owners(claims)}; uninstall one of them")
+        status, loaded = self._try(claims[0])
+        if loaded is None:
+            raise PluginError(f"{name!r} of {distribution_of(claims[0])} is {status}")
+        return loaded
+
+    def load_with_argument(self, name: str) -> tuple[type[Any], str | None]:
+        """Class and argument of `name`, such as "open_clip:ViT-B-32/openai": the entry point's name, a colon, the argument.
+
+        The class says in `argument_help` what its argument is, empty if it takes none, and in `argument_optional` whether it
+        can do without.
+
+        Raises
+        ------
+        PluginError
+            as `load`.
+        ConfigError
+            for an argument that is missing or not wanted.
+
+        """
+        base, colon, argument = name.partition(":")
+        kind, what = self.load(base), self.group.rpartition(".")[2].removesuffix("s")
+        if colon and not kind.argument_help:
+            raise ConfigError(f"{what} {name!r}: {base!r} takes nothing behind its name")
+        if not argument and kind.argument_help and not kind.argument_optional:
+            raise ConfigError(f"{what} {name!r} needs an argument: {base}:{kind.argument_help}")
+        return kind, argument or None
+
+    def describe(self) -> list[PluginInfo]:
+        """Every plugin with its state; a broken one is told of here and harms nobody."""
+        found = self.entries()
+        counts = Counter(e.name for e in found)
+        out = []
+        for entry in found:
+            status, loaded = self._try(entry)
+            if counts[entry.name] > 1:
+                status = f"broken: registered by {_owners([e for e in found if e.name == entry.name])}"
+            requires = sorted(getattr(loaded, "requires", ())) if loaded else []
+            argument = str(getattr(loaded, "argument_help", ""))
+            out.append(PluginInfo(entry.name, distribution_of(entry), requires, status, entry.value, argument))
+        return out
+
+    def _try(self, entry: EntryPoint) -> tuple[str, type[Any] | None]:
+        """Status line and class of an entry point; a plugin may fail in any way while it is imported."""
+        try:
+            with redirect_stdout(sys.stderr):  # what it prints is no result of ours
+                loaded = entry.load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a stranger's module does on import, sys.exit included
+            return f"broken: {' '.join(f'{type(error).__name__}: {error}'.split())}", None
+        base: type[Any] = EntryPoint("", self.base, "").load()
+        if not (isinstance(loaded, type) and issubclass(loaded, base)):
+            return f"broken: {entry.value} is not a subclass of {self.base.replace(':', '.')}", None
+        requires: Any = getattr(loaded, "requires", frozenset())
+        if not (isinstance(requires, set | frozenset) and all(isinstance(word, str) for word in requires)):
+            return f"broken: requires is {requires!r}; expected a set of words", None
+        return "ok", loaded
+
+
+@lru_cache(maxsize=8)
+def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001 - the path is the cache key
+    """Entry points on `path`; reading all metadata takes 15 ms, and a worker asks for every cell."""
+    return tuple(entry_points(group=group))
+
+
+@lru_cache(maxsize=256)
+def distribution_of(entry: EntryPoint) -> str:
+    """Name of the distribution that registers `entry`."""
+    return entry.dist.name if entry.dist is not None else "unknown"
+
+
+def _owners(entries: list[EntryPoint]) -> str:
+    return " and ".join(f"{distribution_of(e)} ({e.value})" for e in entries)
+
+
+METHODS = Registry("slicebench.methods", "slicebench.plugins.method:SliceMethod")
+DATASETS = Registry("slicebench.datasets", "slicebench.plugins.dataset:DatasetAdapter")

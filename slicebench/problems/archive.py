@@ -1,0 +1,64 @@
+"""Frozen problems as one run of bytes, for workers that do not see the folder: a plain archive, without compression."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+from slicebench.errors import StorageError
+from slicebench.problems.frozen import move_problem
+
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same files make the same bytes
+
+
+def pack(folder: Path) -> bytes:
+    """Return every file of `folder` as a ZIP archive; the same files give the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _MOMENT)
+            with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+                shutil.copyfileobj(source, target, 2**20)
+    return out.getvalue()
+
+
+def unpack(data: bytes, folder: Path) -> None:
+    """Make `folder` of what `pack` returned; it appears complete or not at all, and an existing one is left as it is.
+
+    Raises
+    ------
+    StorageError
+        if the bytes did not arrive as they were sent.
+
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        _extract(data, building, folder)
+        building.chmod(0o755)
+        move_problem(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _extract(data: bytes, building: Path, folder: Path) -> None:
+    """Unpack into `building`; ZipFile itself keeps names inside. Only `pack` writes such archives: nothing is compressed."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            claimed = sum(member.file_size for member in archive.infolist())
+            if claimed <= len(data):
+                archive.extractall(building)
+    except Exception as error:  # each broken field of an archive has an error of its own
+        why = str(error) or type(error).__name__
+        raise StorageError(f"the problem that was sent for {folder} is damaged: {why}") from error
+    if claimed > len(data):
+        raise StorageError(f"the problem that was sent for {folder} claims to hold more than was sent")
+
+
+def content_hash(data: bytes) -> str:
+    """32 hex digits of the bytes."""
+    return hashlib.sha256(data).hexdigest()[:32]

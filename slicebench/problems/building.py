@@ -1,0 +1,191 @@
+"""From raw inputs with a planted subgroup to a `Problem`: train the base model, predict, embed, assemble.
+
+The truth goes into `PlantedTruth` and nowhere else: arrays and tables that methods see are copies of their own, so that no
+`base` or shared block leads back to the planted attribute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from slicebench.data.problem import AuditData, Problem, Provenance
+from slicebench.data.split import Split
+from slicebench.data.truth import PlantedTruth
+from slicebench.errors import ConfigError
+from slicebench.files.cache import cache_dir
+from slicebench.plugins.dataset import DatasetAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from slicebench.data.captions import CaptionSet
+    from slicebench.data.captions.embedded import Captions
+    from slicebench.data.trainer import TrainedModel
+    from slicebench.models.encoders.encoder import Encoder
+    from slicebench.models.training import ModelTrainer, Recipe
+    from slicebench.models.training.fitted import FittedModel
+    from slicebench.problems.raw import RawProblem, RawSplit
+
+
+class RawDataset(DatasetAdapter):
+    """An adapter that reads and plants, and leaves training and embedding to `build_problem`."""
+
+    def raw(self, seed: int) -> RawProblem:
+        """Read the data and plant the subgroup, deterministically."""
+        raise NotImplementedError(f"{type(self).__name__} has no raw")
+
+    def build(self, seed: int) -> Problem:
+        """Read, plant, train the base model, embed.
+
+        Raises
+        ------
+        ConfigError
+            for a parameter that cannot be used.
+        StorageError
+            for data that are missing or damaged, saying what to do.
+
+        """
+        self.check()
+        return build_problem(self, self.raw(seed), seed)
+
+
+def build_problem(adapter: DatasetAdapter, raw: RawProblem, seed: int) -> Problem:
+    """Train the base model on the train split and assemble the problem.
+
+    `adapter` gives family, version, modality and parameters; the base model is trained with `seed`, which is the problem's.
+
+    Raises
+    ------
+    ConfigError
+        if train, val or test is missing, or some class has no train example.
+    PluginError, StorageError
+        for an unknown encoder, or one whose weights cannot be had.
+
+    """
+    from slicebench.models.encoders.encoder import make_encoder
+    from slicebench.models.training import Recipe
+
+    _check(raw.splits, raw.class_names)
+    fitter = make_encoder(raw.encoder)
+    fitter.fingerprint()  # loads the weights, where there are any: what is missing is said before a model is trained
+    trainer: ModelTrainer | None = None
+    model: TrainedModel
+    if isinstance(raw.base_model, Recipe):
+        trainer, model = _base_model(raw.base_model.but(seed=seed), raw.splits, len(raw.class_names))
+    else:
+        model = raw.base_model
+    embedder = fitter.fit(raw.splits["train"].inputs, model)
+    return assemble(
+        adapter,
+        name=raw.name,
+        seed=seed,
+        splits={key: _split(part, model, embedder) for key, part in raw.splits.items()},
+        groups={key: part.groups for key, part in raw.splits.items()},
+        encoder=raw.encoder,
+        class_names=raw.class_names,
+        group_names=raw.group_names,
+        how=raw.how,
+        provenance=raw.provenance,
+        captions=_embedded(raw.captions, embedder),
+        captions_for_groups=raw.captions_for_groups,
+        trainer=trainer,
+    )
+
+
+def assemble(
+    adapter: DatasetAdapter,
+    *,
+    name: str,
+    seed: int,
+    splits: Mapping[str, Split],
+    groups: Mapping[str, NDArray[np.bool_]],
+    encoder: str,
+    class_names: Sequence[str],
+    group_names: Sequence[str],
+    how: str,
+    provenance: Provenance,
+    captions: Captions | None = None,
+    captions_for_groups: Mapping[str, tuple[str, ...]] | None = None,
+    trainer: ModelTrainer | None = None,
+) -> Problem:
+    """Problem of splits that a model has seen already; fields as of `RawProblem`, `groups` (n, g) per split."""
+    rate = float(groups["test"].any(axis=1).mean()) if group_names else None
+    return Problem(
+        name=name,
+        family=adapter.family,
+        dataset=adapter.family,
+        dataset_version=adapter.version,
+        params=adapter.get_params(),
+        seed=seed,
+        modality=adapter.modality,
+        encoder=encoder,
+        data=AuditData(
+            train=splits["train"],
+            val=splits["val"],
+            pool=splits.get("pool"),
+            class_names=tuple(class_names),
+            captions=captions,
+            trainer=trainer,
+        ),
+        test=splits["test"],
+        truth=PlantedTruth(
+            ids={key: split.ids for key, split in splits.items()},
+            groups=groups,
+            group_names=tuple(group_names),
+            captions=captions_for_groups or {},
+            how=how,
+        ),
+        provenance=replace(provenance, planted_rate=rate),
+    )
+
+
+def _check(splits: Mapping[str, RawSplit], class_names: Sequence[str]) -> None:
+    missing = {"train", "val", "test"} - set(splits)
+    if missing:
+        raise ConfigError(f"a problem needs the splits train, val and test; {', '.join(sorted(missing))} not given")
+    absent = sorted(set(range(len(class_names))) - set(splits["train"].labels.tolist()))
+    if absent:
+        names = ", ".join(class_names[c] for c in absent)
+        raise ConfigError(f"train has no example of the classes {names}; take more of train, or fewer classes")
+
+
+def _base_model(recipe: Recipe, splits: Mapping[str, RawSplit], n_classes: int) -> tuple[ModelTrainer, FittedModel]:
+    """Trainer and trained base model, with the snapshot at a third of the epochs that JTT's early stopping wants.
+
+    Both share one cache, so a method that asks for that snapshot pays what its training did cost and waits for nothing. A model
+    trained by binary cross-entropy decides by the threshold that is best for F1 on val.
+    """
+    from slicebench.models.training import ModelTrainer
+
+    train, val = splits["train"], splits["val"]
+    trainer = ModelTrainer(recipe, train.inputs, train.labels, n_classes, cache=cache_dir() / "models")
+    model = trainer.fit(snapshots=(max(1, round(recipe.epochs / 3)),))
+    return trainer, model.with_threshold(val.inputs, val.labels) if recipe.loss == "bce" else model
+
+
+def _embedded(captions: CaptionSet | None, embedder: Encoder) -> Captions | None:
+    """Candidates and references in the space of the inputs; None if there are none or the encoder has no text tower."""
+    if captions is None or not embedder.reads_captions():
+        return None
+    from slicebench.models.encoders.cached import embed_captions
+
+    return embed_captions(embedder, captions)
+
+
+def _split(raw: RawSplit, model: TrainedModel, embedder: Encoder) -> Split:
+    from slicebench.models.encoders.cached import embed
+
+    probs, threshold = model.predict(raw.inputs), getattr(model, "threshold", None)
+    split = Split.from_probs(
+        ids=raw.ids,
+        embeddings=embed(embedder, raw.inputs, raw.ids),
+        labels=raw.labels,
+        probs=probs,
+        inputs=raw.inputs,
+        metadata=raw.metadata,
+    )
+    return split if threshold is None else replace(split, correct=(probs[:, 1] >= threshold) == (raw.labels == 1))

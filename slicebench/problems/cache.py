@@ -1,0 +1,106 @@
+"""Built problems in the cache: found there, fetched from its second level, or built."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slicebench.errors import StorageError
+from slicebench.files.cache import cache_dir, remote_cache, remote_copy
+from slicebench.problems.frozen import (
+    FORMAT_VERSION,
+    check_problem,
+    load_problem,
+    move_problem,
+    save_problem,
+)
+from slicebench.problems.remote import DamagedError, fetch_problem, send_problem
+
+if TYPE_CHECKING:
+    from slicebench.data.problem import Problem
+    from slicebench.problems.planned import PlannedProblem
+
+
+def frozen_folder(problem: PlannedProblem) -> Path:
+    """Where a built problem is kept, by its identity; another format of the files has another folder.
+
+    Raises
+    ------
+    StorageError
+        if the cache has a second level that cannot be used: before any work, not after.
+
+    """
+    remote_cache()
+    return cache_dir() / f"problems-{FORMAT_VERSION}" / problem.identity
+
+
+def find_built(folder: Path) -> bool:
+    """Whether a built problem is in the cache and whole, fetched from its second level if it must be."""
+    if folder.exists() and is_whole(folder):
+        return True
+    remote = remote_copy(folder)
+    try:
+        return remote is not None and fetch_problem(remote, folder)
+    except DamagedError as error:
+        logging.getLogger("slicebench").info("building again: %s", error)
+        return False
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether the files of a problem are those that were saved. Of the cache, a damaged one is taken away, which is said.
+
+    Raises
+    ------
+    StorageError
+        for a damaged one that lies elsewhere: that is the user's own.
+
+    """
+    try:
+        check_problem(folder)
+    except StorageError as error:
+        if not folder.is_relative_to(cache_dir()):
+            raise
+        logging.getLogger("slicebench").warning(
+            "a problem in the cache is damaged and was taken away, to be made again: %s", error
+        )
+        gone = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        folder.replace(gone / "damaged")  # at once, so that no other process finds half of it
+        shutil.rmtree(gone, ignore_errors=True)
+        return False
+    return True
+
+
+def build_missing(problem: PlannedProblem, folder: Path) -> None:
+    """Build `problem` into `folder` unless it is there; in a cache with a second level, look there first and upload it."""
+    if find_built(folder):
+        return
+    remote = remote_copy(folder)
+    if remote is None:
+        _build(problem, folder)
+        return
+    unsent = folder.with_name(f"{folder.name}.unsent")  # so that an upload that failed is tried again
+    _build(problem, unsent)
+    try:
+        send_problem(unsent, remote)
+    except StorageError:
+        if not folder.exists():  # another process was faster
+            raise
+    else:
+        move_problem(unsent, folder)
+
+
+def _build(problem: PlannedProblem, folder: Path) -> None:
+    from slicebench.plugins.registry import DATASETS
+
+    if not folder.exists():
+        save_problem(DATASETS.load(problem.dataset)(**problem.params).build(problem.seed), folder)
+
+
+def built_problem(problem: PlannedProblem) -> Problem:
+    """`problem` from the cache, built first if it is not there."""
+    folder = frozen_folder(problem)
+    build_missing(problem, folder)
+    return load_problem(folder)

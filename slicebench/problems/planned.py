@@ -1,0 +1,34 @@
+"""A problem that is to be built: dataset, version, parameters and seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from slicebench.files.cache import content_key
+
+
+@dataclass(frozen=True)
+class PlannedProblem:
+    """A problem to build: dataset, version, all constructor parameters and seed. `name` is the suite's."""
+
+    name: str
+    dataset: str
+    dataset_version: str
+    family: str
+    params: dict[str, Any]
+    seed: int
+
+    @cached_property
+    def identity(self) -> str:
+        """32 hex digits; the name is not part of it, so suites share what they build."""
+        return content_key(self.dataset, self.dataset_version, self.params, self.seed)
+
+    @property
+    def encoder(self) -> str:
+        """Encoder asked for, as far as the parameters tell before the problem is built."""
+        return str(self.params.get("encoder", "unknown"))
+
+    def __str__(self) -> str:
+        return f"{self.name} s{self.seed}"

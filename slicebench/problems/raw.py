@@ -1,0 +1,128 @@
+"""A problem before any model has seen it: raw inputs, labels, groups, candidate captions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.data.problem import Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.data.captions import CaptionSet
+    from slicebench.data.split import Inputs
+    from slicebench.data.trainer import TrainedModel
+    from slicebench.models.training import Recipe
+    from slicebench.plugins.dataset_card import DatasetCard
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RawSplit:
+    """One split before any model has seen it.
+
+    Parameters
+    ----------
+    ids : (n,) strings
+        Distinct over all splits, and silent about the groups.
+    inputs : n raw examples
+        Images (n, side, side[, 3]) of bytes (also a memory map, see `files.image_arrays`), vectors (n, d) of float32, or texts.
+    labels : (n,) int64
+    groups : (n, g) bool
+        The truth.
+    metadata : DataFrame, optional
+        Known attributes; neither the planted one nor any that gives it away.
+
+    """
+
+    ids: NDArray[np.str_]
+    inputs: Inputs
+    labels: NDArray[np.int64]
+    groups: NDArray[np.bool_]
+    metadata: pd.DataFrame | None = None
+
+    @classmethod
+    def shuffled(
+        cls,
+        name: str,
+        rng: np.random.Generator,
+        *,
+        inputs: NDArray[Any],
+        labels: NDArray[np.int64],
+        groups: NDArray[np.bool_],
+        metadata: pd.DataFrame | None = None,
+    ) -> RawSplit:
+        """Split in random order, its ids the positions in that order ("test-00017"): neither tells of a group."""
+        rows = rng.permutation(len(labels))
+        return cls(
+            ids=np.array([f"{name}-{i:05d}" for i in range(len(rows))]),
+            inputs=inputs[rows],
+            labels=labels[rows],
+            groups=groups[rows],
+            metadata=None if metadata is None else detached(metadata, rows),
+        )
+
+    def weakly_labelled(self, noise: float, n_classes: int, rng: np.random.Generator) -> RawSplit:
+        """Same examples with the share `noise` of labels replaced by another class at random; groups stay true."""
+        wrong = rng.random(len(self.labels)) < noise
+        shift = rng.integers(1, n_classes, size=len(self.labels))
+        return replace(self, labels=np.where(wrong, (self.labels + shift) % n_classes, self.labels))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RawProblem:
+    """A problem before any model has seen it.
+
+    Parameters
+    ----------
+    name : str
+        Of this configuration, without the seed.
+    splits : mapping
+        train, val, test and perhaps pool.
+    base_model : Recipe or TrainedModel
+        How the base model is trained, its seed replaced; or a model that is there already, and then no method can train one.
+    encoder : str
+        Name of the encoder that makes the embeddings, fitted on train.
+    class_names : sequence of strings
+        One per class number.
+    group_names : sequence of strings
+        One per group column.
+    how : str
+        How the plant was made.
+    provenance : Provenance
+        Its planted rate is filled in: the minority share of the test split.
+    captions : CaptionSet, optional
+        Candidates of each class; embedded where the encoder reads captions, else the problem has none.
+    captions_for_groups : mapping, optional
+        Group name to the captions that name it.
+
+    """
+
+    name: str
+    splits: Mapping[str, RawSplit]
+    base_model: Recipe | TrainedModel
+    encoder: str
+    class_names: Sequence[str]
+    group_names: Sequence[str]
+    how: str
+    provenance: Provenance
+    captions: CaptionSet | None = None
+    captions_for_groups: Mapping[str, tuple[str, ...]] | None = None
+
+
+def provenance_of(card: DatasetCard | None, revision: str = "local files") -> Provenance:
+    """What a problem says of its data: source and licence as on the card."""
+    assert card is not None, "an adapter of local data has a card"
+    return Provenance(source=f"{card.title}. {card.source}", licence=card.licence, revision=revision)
+
+
+def detached(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
+    """Rows of `table` in new memory: a table that dropped a column may still share a block with it."""
+    import pandas as pd
+
+    return pd.DataFrame({name: table[name].to_numpy()[rows] for name in table.columns})

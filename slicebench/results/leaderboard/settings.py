@@ -1,0 +1,102 @@
+"""What stands beside the records of a leaderboard: tolerances of the gate, controls, and why baselines changed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from slicebench.errors import ConfigError, StorageError
+from slicebench.files.json_models import stored_model
+from slicebench.files.locations import read_bytes
+from slicebench.files.toml_documents import parsed
+from slicebench.results.board import ControlBoard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from slicebench.files.locations import Location
+
+
+class Golden(BaseModel):
+    """The problems with which `slicebench check` compares the code as it is: a suite, and the folder of its frozen problems."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suite: str = "golden"
+    problems: str = "problems"
+
+
+class Tolerances(BaseModel):
+    """`tolerances.toml`: what the gate of METRICS.md lets pass.
+
+    `exact` methods must repeat the golden hardness to `exact_tolerance`, relative to its largest value; the others must not
+    certainly lose more than `namf_drop`. `fwer_max` bounds the upper end of the interval of FWER_clean. Times are ratios to the
+    baseline's, both divided by a reference workload's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    headline: str = "standard"
+    golden: Golden = Golden()
+    exact: tuple[str, ...] = ()
+    exact_tolerance: float = Field(1e-6, gt=0)
+    namf_drop: float = Field(0.02, ge=0)
+    fwer_max: float = Field(0.10, gt=0, le=1)
+    fwer_exempt: dict[str, str] = {}
+    """Methods that may cry wolf more often, with the reason."""
+    time_soft: float = Field(1.25, gt=1)
+    time_hard: float = Field(1.5, gt=1)
+
+
+class Update(BaseModel):
+    """A line of `updates.jsonl`: which baselines were rewritten, when and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    date: str
+    suite: str
+    methods: tuple[str, ...]
+    reason: str
+    kind: Literal["records", "controls", "timings"] = "records"
+
+
+def load_tolerances(root: Path) -> Tolerances:
+    """Tolerances of the leaderboard in `root`.
+
+    Raises
+    ------
+    ConfigError
+        if the file is missing or says something that cannot be.
+
+    """
+    path = root / "tolerances.toml"
+    try:
+        text = read_bytes(path).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{root} is no leaderboard: cannot read {path.name} ({why})") from error
+    return parsed(Tolerances, text, str(path), "tolerances file", lambda _: list(Tolerances.model_fields))
+
+
+def load_controls(path: Location) -> ControlBoard | None:
+    """Controls as `slicebench controls` wrote them; None if there is no such file."""
+    return stored_model(ControlBoard, path, "run `slicebench controls` again")
+
+
+def note_update(root: Path, update: Update) -> None:
+    """Append a line to `updates.jsonl`."""
+    with (root / "updates.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(update.model_dump(mode="json")) + "\n")
+
+
+def load_updates(root: Path) -> list[Update]:
+    """Lines of `updates.jsonl`, oldest first; `StorageError` for one that cannot be read."""
+    path = root / "updates.jsonl"
+    if not path.exists():
+        return []
+    try:
+        return [Update.model_validate_json(line) for line in read_bytes(path).decode("utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {path}: {str(error).splitlines()[0]}; restore the file") from error

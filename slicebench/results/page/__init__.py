@@ -1,0 +1,7 @@
+"""A `Board` as one self-contained HTML page: no server, no request, readable without JavaScript."""
+
+from __future__ import annotations
+
+from slicebench.results.page.render import render
+
+__all__ = ["render"]

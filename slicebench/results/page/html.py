@@ -1,0 +1,56 @@
+"""What every HTML page is made with: templates, styles and scripts, and the policy that allows only those."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from slicebench.results import numbers as figures
+from slicebench.results.markdown import probability
+from slicebench.results.numbers import Axis, estimate_axis
+from slicebench.results.page.view import better_first, pair_of, rate_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+PACKAGE = "slicebench.results.page"
+
+
+def asset(name: str, package: str = PACKAGE) -> str:
+    """Text of a file beside the templates of `package`."""
+    return (files(package) / "templates" / name).read_text(encoding="utf-8")
+
+
+def digest(text: str) -> str:
+    """By which a policy allows a style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def environment(*packages: str) -> Environment:
+    """Templates of `packages` and of this one, with the filters that print numbers."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in (*packages, PACKAGE)]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
+    printing = (
+        figures.number,
+        figures.between,
+        figures.amount,
+        figures.share,
+        figures.exact,
+        figures.heat,
+        probability,
+    )
+    finding = (better_first, pair_of, rate_of)
+    made.filters |= {function.__name__: function for function in (*printing, *finding)}
+    made.globals |= {"Axis": Axis, "estimate_axis": estimate_axis}
+    return made

@@ -1,0 +1,9 @@
+"""From outcomes to a `Board`: means, intervals, ranks, ties and gaps, decided once for tables, pages and the gate."""
+
+from __future__ import annotations
+
+from slicebench.results.board import REFERENCES
+from slicebench.results.standings.cells import sampled_cells
+from slicebench.results.standings.compute import standings
+
+__all__ = ["REFERENCES", "sampled_cells", "standings"]

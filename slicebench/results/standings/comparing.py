@@ -1,0 +1,125 @@
+"""Methods compared over the units of a suite: what belongs to all of them, and what of it to each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.metrics.estimate import estimate_of
+from slicebench.metrics.statistics import (
+    ALPHA,
+    FEW_UNITS,
+    cliques,
+    compare_pairs,
+    critical_difference,
+    family_p,
+    friedman_p,
+    ranks,
+    ranks_without,
+    winner_shares,
+)
+from slicebench.results.board import Comparison, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.metrics.statistics import Interval, PairTest, Sampled
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """The comparison, and what of it belongs to a method's row; `tied` are the best method and what is not separated from it."""
+
+    comparison: Comparison
+    rank: dict[str, float]
+    rank_range: dict[str, tuple[float, float]]
+    wins: dict[str, float]
+    tied: frozenset[str]
+
+
+def compare(
+    field: Sequence[str],
+    units: Mapping[str, Sequence[str]],
+    families: Sequence[str],
+    sampled: Mapping[str, Mapping[str, Sampled]],
+    intervals: Mapping[str, Mapping[str, Interval]],
+    unit: str,
+) -> Compared:
+    """Compare the methods `field` over `units`, each some problems; `families` names the dataset family of each unit.
+
+    `sampled` and `intervals` hold nAMF by problem, then method; a method that is not there has a missing cell.
+    """
+    table = np.array([[_unit_mean(sampled, method, problems) for method in field] for problems in units.values()])
+    mean_ranks, (least, most) = ranks(table).mean(axis=0), ranks_without(table, families)
+    pairs = compare_pairs(table)
+    complete = [m for c, m in enumerate(field) if not np.isnan(table[:, c]).any()]
+    return Compared(
+        comparison=_comparison(field, table, families, mean_ranks, pairs, unit),
+        rank=dict(zip(field, mean_ranks.tolist(), strict=True)),
+        rank_range=dict(zip(field, zip(least.tolist(), most.tolist(), strict=True), strict=True)),
+        wins=_wins(complete, list(units.values()), intervals),
+        tied=_tied_with_best(field, table, pairs),
+    )
+
+
+def _unit_mean(sampled: Mapping[str, Mapping[str, Sampled]], method: str, problems: Sequence[str]) -> float:
+    return float(np.mean([sampled[p][method].mean if method in sampled[p] else np.nan for p in problems]))
+
+
+def _wins(
+    complete: Sequence[str], units: Sequence[Sequence[str]], intervals: Mapping[str, Mapping[str, Interval]]
+) -> dict[str, float]:
+    if not complete:
+        return {}
+    draws = np.array([[np.mean([intervals[p][m].draws for p in own], axis=0) for m in complete] for own in units])
+    return dict(zip(complete, winner_shares(draws).tolist(), strict=True))
+
+
+def _comparison(
+    field: Sequence[str],
+    table: NDArray[np.float64],
+    families: Sequence[str],
+    mean_ranks: NDArray[np.float64],
+    pairs: Sequence[PairTest],
+    unit: str,
+) -> Comparison:
+    units, methods = table.shape
+    by_family: Sequence[float | None] = family_p(table, families, pairs) or [None] * len(pairs)
+    halves = [(pair.difference.high - pair.difference.low) / 2 for pair in pairs]
+    return Comparison(
+        unit=unit,
+        units=units,
+        test="exact sign-flip" if units < FEW_UNITS else "Wilcoxon signed-rank",
+        friedman_p=friedman_p(table),
+        critical_difference=critical_difference(methods, units) if methods > 1 else None,
+        cliques=tuple(tuple(field[c] for c in clique) for clique in cliques(mean_ranks, pairs)),
+        pairs=tuple(
+            Pair(
+                a=field[pair.a],
+                b=field[pair.b],
+                difference=estimate_of(pair.difference),
+                p=pair.p,
+                p_holm=pair.p_holm,
+                p_families=over_families,
+                a_better=pair.a_better,
+                b_better=pair.b_better,
+            )
+            for pair, over_families in zip(pairs, by_family, strict=True)
+        ),
+        resolvable=median(halves) if halves else None,
+    )
+
+
+def _tied_with_best(field: Sequence[str], table: NDArray[np.float64], pairs: Sequence[PairTest]) -> frozenset[str]:
+    """Best complete method by mean, and those that Holm's tests do not separate from it."""
+    means = np.where(np.isnan(table).any(axis=0), -np.inf, table.mean(axis=0))
+    best = int(means.argmax())
+    if not np.isfinite(means[best]):
+        return frozenset()
+    tied = {best} | {p.a if p.b == best else p.b for p in pairs if best in (p.a, p.b) and p.p_holm >= ALPHA}
+    return frozenset(field[c] for c in tied)

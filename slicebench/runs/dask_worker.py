@@ -1,0 +1,248 @@
+"""What a run sets up on every Dask worker: child processes with limits for the tasks, and a place for problems that are sent.
+
+A task runs in a child of the Dask worker, as it would in a local worker process: with a time and a memory limit, and a crash
+costs the task and not the Dask worker. Dask sets the station up on workers that join later, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import multiprocessing
+import threading
+from concurrent.futures import wait
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from distributed import WorkerPlugin, get_worker
+
+from slicebench.errors import message_of
+from slicebench.files.cache import cache_dir
+from slicebench.plugins.registry import DATASETS, METHODS
+from slicebench.problems.archive import pack, unpack
+from slicebench.problems.cache import build_missing, frozen_folder
+from slicebench.runs.workers import GIB, EngineError, LocalExecutor, default_memory_gb
+from slicebench.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from slicebench.plugins.registry import Registry
+    from slicebench.problems.planned import PlannedProblem
+
+
+STARTED = "slicebench-started"
+"""Topic of the events by which workers say what they have begun."""
+
+IDLE_S = 600.0
+"""Child processes that nobody has used for so long go: a client that was killed cannot dismiss them."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a worker must have: this version and these plugins (distribution and version by name).
+
+    Folders are shared with a worker if its cache folder is `cache`, and it sees `files` (SHA-256 by path).
+    """
+
+    version: str
+    methods: Mapping[str, str]
+    datasets: Mapping[str, str]
+    cache: str
+    files: Mapping[str, str]
+
+    def lacking(self) -> str:
+        """What this process lacks, in words; empty if it lacks nothing."""
+        if __version__ != self.version:
+            return f"has slicebench {__version__}, and this run needs {self.version}"
+        found = [("method", self.methods, origins(METHODS)), ("dataset", self.datasets, origins(DATASETS))]
+        wrong = [
+            f"the {kind} {name!r} of {origin}" + (f" (it has that of {there[name]})" if name in there else "")
+            for kind, wanted, there in found
+            for name, origin in wanted.items()
+            if there.get(name) != origin
+        ]
+        return "lacks " + ", ".join(wrong) if wrong else ""
+
+    def shared(self) -> bool:
+        """Whether folders can be shared with this process."""
+        return str(cache_dir().resolve()) == self.cache and all(
+            file_hash(path) == digest for path, digest in self.files.items()
+        )
+
+
+def origins(registry: Registry) -> dict[str, str]:
+    """Distribution and version behind each name of a registry."""
+    return {e.name: "unknown" if e.dist is None else f"{e.dist.name} {e.dist.version}" for e in registry.entries()}
+
+
+def file_hash(path: str) -> str:
+    """SHA-256 of a small file, empty if it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Stands for the folder of a problem that reaches the worker as bytes; with `digest` they are not what a build gives."""
+
+    problem: PlannedProblem
+    digest: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is unpacked, on the worker."""
+        built = frozen_folder(self.problem)
+        return built.with_name(f"sent-{self.digest}") if self.digest else built
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in a task; text, since not every exception can travel."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task returned."""
+
+    value: Any
+
+
+class Station(WorkerPlugin):  # type: ignore[misc]
+    """The part of a run that lives on one Dask worker.
+
+    Parameters
+    ----------
+    name : str
+        Of the run, unique.
+    wanted : Wanted
+        What the worker is compared with.
+    timeout, memory_gb, threads
+        As of `LocalExecutor`; without `memory_gb`, an even share of 80 % of the worker's `--memory-limit` or of what is free.
+
+    """
+
+    def __init__(self, name: str, wanted: Wanted, timeout: float, memory_gb: float | None, threads: int) -> None:
+        self.name, self.wanted = name, wanted
+        self.timeout, self.memory_gb, self.threads = timeout, memory_gb, threads
+
+    def setup(self, worker: Any) -> None:
+        """Take stock of the worker; called by Dask, and quick."""
+        multiprocessing.current_process().daemon = False  # a nanny's worker is a daemon, which may have no children
+        self.lacking, self.shares = self.wanted.lacking(), self.wanted.shared()
+        self.jobs = worker.state.nthreads
+        if self.memory_gb is None:
+            limit = worker.memory_manager.memory_limit
+            share = 0.8 * limit / self.jobs / GIB if limit else float("inf")
+            self.memory_gb = min(share, default_memory_gb(self.jobs))
+        self._executor: LocalExecutor | None = None
+        self._busy, self._used = 0, monotonic()
+        self._lock, self._unpacking = threading.Lock(), threading.Lock()
+        self._resting = asyncio.ensure_future(self._rest())
+
+    async def teardown(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
+        """End the child processes, whatever they are doing."""
+        self._resting.cancel()
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            await asyncio.to_thread(executor.shutdown, cancel_futures=True)
+
+    async def _rest(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_S / 10)
+            with self._lock:
+                idle = self._executor if not self._busy and monotonic() - self._used > IDLE_S else None
+                if idle is not None:
+                    self._executor = None
+            if idle is not None:
+                await asyncio.to_thread(idle.shutdown)
+
+    def call(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """Run a task in a child process, within the limits."""
+        with self._lock:
+            if self._executor is None:
+                self._executor = LocalExecutor(self.jobs, self.timeout, self.memory_gb, self.threads)
+            executor = self._executor
+            self._busy += 1
+            task = executor.submit(fn, *args)
+        try:
+            while not wait([task], timeout=0.5).done:
+                if self._executor is not executor:  # torn down: a pool that is stopped need not end what it ran
+                    raise EngineError("the run was ended")
+            return task.result()
+        finally:
+            with self._lock:
+                self._busy, self._used = self._busy - 1, monotonic()
+
+    def receive(self, sent: Sent, data: bytes) -> Path:
+        """Folder of a problem that was sent, unpacked unless it is there."""
+        with self._unpacking:  # one unpacks, the others wait
+            if not sent.folder.exists():
+                unpack(data, sent.folder)
+        return sent.folder
+
+
+def report(name: str, dask_worker: Any) -> tuple[str, bool]:
+    """What the worker lacks for the run, and whether it shares folders with the client; for `Client.run`."""
+    station = dask_worker.plugins[name]
+    return station.lacking, station.shares
+
+
+def run_task(
+    name: str,
+    key: str,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    data: bytes | Failure | None,
+    *,
+    shares: bool,
+) -> Done | Failure:
+    """Run `fn(*args)` in a child of this Dask worker; `data` are the bytes of the problem that is `Sent` in `args`.
+
+    Raises
+    ------
+    EngineError
+        if the worker is not fit for the run. What the task itself raises is returned.
+
+    """
+    station = _station(name, key, shares=shares)
+    if isinstance(data, Failure):
+        return data
+    try:
+        given = [station.receive(a, data) if isinstance(a, Sent) and data is not None else a for a in args]
+        return Done(station.call(fn, *given))
+    except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
+        return Failure(message_of(error))
+
+
+def build_parcel(name: str, key: str, problem: PlannedProblem) -> bytes | Failure:
+    """Build a problem on this worker unless its cache has it, and return it packed; the bytes stay on the cluster."""
+    station = _station(name, key, shares=False)
+    try:
+        folder = frozen_folder(problem)
+        station.call(build_missing, problem, folder)
+        return pack(folder)
+    except Exception as error:  # noqa: BLE001
+        return Failure(message_of(error))
+
+
+def _station(name: str, key: str, *, shares: bool) -> Station:
+    """The run's station on this worker, after telling the client that a task has begun here."""
+    worker = get_worker()
+    station: Station | None = worker.plugins.get(name)
+    if station is None or station.lacking or (shares and not station.shares):
+        why = (
+            "was not set up for this run"
+            if station is None
+            else station.lacking or "has another cache folder than the others"
+        )
+        raise EngineError(f"the Dask worker {worker.address} {why}")
+    worker.log_event(STARTED, {"key": key, "worker": worker.address})
+    return station

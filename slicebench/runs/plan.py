@@ -1,0 +1,172 @@
+"""The plan of a run: the cells that follow from a suite, with every name and parameter checked before any work."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from slicebench.errors import ConfigError, PluginError, did_you_mean
+from slicebench.files.cache import content_key
+from slicebench.models.encoders.encoder import make_encoder
+from slicebench.plugins.parameters import assignment, read_value
+from slicebench.plugins.registry import DATASETS, METHODS
+from slicebench.problems.planned import PlannedProblem
+from slicebench.problems.shelf import shelved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from slicebench.plugins.dataset import DatasetAdapter
+    from slicebench.plugins.registry import Registry
+    from slicebench.runs.suite import ProblemSpec, Suite
+
+
+def with_settings(suite: Suite, settings: Sequence[str], methods: Sequence[str] = ()) -> Suite:
+    """Suite in which parameters of methods are as `settings` say: "domino.n_slices=10", later ones first.
+
+    `methods` are those that run, by default the suite's.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        for a method that does not exist or does not run, a parameter that it has not, and a value that cannot be read.
+
+    """
+    params = {name: dict(given) for name, given in suite.method_params.items()}
+    for setting in settings:
+        key, text = assignment("--set", setting)
+        name, dot, param = key.partition(".")
+        if not (dot and param):
+            raise ConfigError(f"--set {setting}: expected method.parameter=value")
+        kind, running = METHODS.load(name), methods or suite.methods
+        if name not in running:
+            raise ConfigError(f"--set {setting}: {name!r} is not among the methods that run: {', '.join(running)}")
+        params.setdefault(name, {})[param] = read_value(kind, name, param, text)
+    return suite.model_copy(update={"method_params": params})
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What to run of a suite; an empty tuple means all of it. Methods and seeds may also lie outside the suite."""
+
+    methods: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A problem and a method with its version and all constructor parameters."""
+
+    problem: PlannedProblem
+    method: str
+    method_version: str
+    method_params: dict[str, Any]
+
+    @cached_property
+    def identity(self) -> str:
+        """32 hex digits; a change of problem, method version or any parameter changes it."""
+        return content_key(self.problem.identity, self.method, self.method_version, self.method_params)
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.method}"
+
+
+def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
+    """Cells of `suite`, problem by problem, with every name and parameter checked.
+
+    A method whose constructor takes a `seed` gets the problem's, unless the suite sets one: seeds then vary the method too.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        for a name or parameter that does not exist, with near ones.
+
+    """
+    filters = filters or Filters()
+    specs = {spec.name: spec for spec in suite.problems}
+    for name in filters.problems:
+        if name not in specs:
+            raise ConfigError(f"suite {suite.name!r} has no problem {name!r}; {did_you_mean(name, list(specs))}")
+    for name in suite.method_params:
+        if name not in METHODS.names():
+            raise PluginError(f"method_params: {METHODS.unknown(name)}")
+    names = dict.fromkeys(filters.methods or suite.methods)
+    methods = [_planned_method(name, suite.method_params.get(name, {})) for name in names]
+    chosen = [specs[name] for name in dict.fromkeys(filters.problems)] or list(suite.problems)
+    seeds = list(dict.fromkeys(filters.seeds or suite.seeds))
+    problems = [
+        replace(first, seed=s) for first in [_planned_problem(spec, seeds[0]) for spec in chosen] for s in seeds
+    ]
+    return [method.on(problem) for problem in problems for method in methods]
+
+
+@dataclass(frozen=True)
+class _PlannedMethod:
+    """A method, constructed once; `seeded` if its seed is the problem's."""
+
+    name: str
+    version: str
+    params: dict[str, Any]
+    seeded: bool
+
+    def on(self, problem: PlannedProblem) -> Cell:
+        params = self.params | {"seed": problem.seed} if self.seeded else self.params
+        return Cell(problem, self.name, self.version, params)
+
+
+def _planned_method(name: str, given: dict[str, Any]) -> _PlannedMethod:
+    method = _constructed(METHODS, name, given, f"method {name!r}")
+    params = json_params(method.get_params(), name)
+    return _PlannedMethod(name, method.version, params, "seed" in params and "seed" not in given)
+
+
+def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
+    adapter = _constructed(DATASETS, spec.dataset, spec.params, f"problem {spec.name!r}")
+    encoder = adapter.get_params().get("encoder")
+    try:
+        adapter.check()
+        if isinstance(encoder, str):
+            make_encoder(encoder)  # loads no weights
+    except (ConfigError, PluginError) as error:
+        raise type(error)(f"problem {spec.name!r}: {error}") from error
+    return PlannedProblem(
+        spec.name, spec.dataset, adapter.version, adapter.family, json_params(adapter.get_params(), spec.dataset), seed
+    )
+
+
+def _constructed(registry: Registry, name: str, params: dict[str, Any], where: str) -> Any:
+    """Plugin with `params`, or a `ConfigError` that names the parameter at fault."""
+    cls = registry.load(name)
+    known = list(inspect.signature(cls).parameters)
+    try:
+        return cls(**params)
+    except TypeError as error:
+        wrong = [p for p in params if p not in known]
+        hint = "; " + did_you_mean(wrong[0], known) if wrong else ""
+        raise ConfigError(f"{where}: {error}{hint}") from error
+
+
+def json_params(params: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the parameters as JSON gives them back (tuples become lists), so that a record compares equal to its plan."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(params, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the parameters of {name!r} are not JSON values: {error}") from error
+    return plain
+
+
+def ready(cells: Sequence[Cell], shelf: Path) -> list[Cell]:
+    """Those `cells` whose problem stands on the shelf or is generated: those that no local data are needed for."""
+    from slicebench.plugins.registry import DATASETS
+
+    there = shelved(shelf) if shelf.is_dir() else {}
+    return [c for c in cells if c.problem.identity in there or not _reads_files(DATASETS.load(c.problem.dataset))]
+
+
+def _reads_files(adapter: type[DatasetAdapter]) -> bool:
+    return adapter.card is not None and bool(adapter.card.layouts)

@@ -1,0 +1,307 @@
+"""The run folder: one JSON record per cell at a path that is its identity, the scores beside it, both written atomically.
+
+The folder may be a URL.
+
+run.json                                                    suite, versions and the cells asked for so far
+records/<problem>.s<seed>/<method>-<identity>.json          the record: that it exists means that the cell is done
+records/<problem>.s<seed>/<method>-<identity>.safetensors   hardness, flagged, membership; the ids in the metadata
+records/<problem>.s<seed>/problem-<identity>.safetensors    labels and minority of the test split, so that every metric
+                                                            and interval can be recomputed from this folder alone
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json
+
+from slicebench.data.checks import array_of, ids_of, labels_of
+from slicebench.errors import StorageError
+from slicebench.evaluation.record import SCHEMA_VERSION, ProblemFacts, Record, TestTruth
+from slicebench.files.arrays import REMEDY, parse_arrays, read_arrays, write_arrays
+from slicebench.files.atomic import sweep, write_text
+from slicebench.files.locations import bytes_if_there, listed, read_all
+from slicebench.plugins.method import SliceScores
+from slicebench.runs.suite import Suite  # noqa: TC001 - pydantic reads it at run time
+from slicebench.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.files.locations import Location
+    from slicebench.problems.planned import PlannedProblem
+    from slicebench.runs.plan import Cell
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+HELD_IDS = 16
+"""Problems whose ids a store remembers: more are seldom under way at a time."""
+
+
+class Entry(BaseModel):
+    """One cell that a run was asked for; `folder` and the two names say where its files are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    problem: str
+    seed: int
+    method: str
+    folder: str
+    record: str
+    truth: str
+
+    @property
+    def slot(self) -> tuple[str, int, str]:
+        """What a cell is to a reader: later parameters of the same method take the place of earlier ones."""
+        return self.problem, self.seed, self.method
+
+
+class RunHeader(BaseModel):
+    """`run.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    code_version: str = __version__
+    suite: Suite
+    cells: tuple[Entry, ...] = ()
+
+
+class RunStore:
+    """Reads and writes one run folder; only the parent process of a run writes."""
+
+    def __init__(self, folder: Location) -> None:
+        self.folder = folder
+        self._read: dict[str, bytes] = {}
+        self._ids: dict[str, NDArray[np.str_]] = {}
+
+    def open(self, suite: Suite, cells: Iterable[Cell]) -> None:
+        """Enter `cells` into `run.json`, keeping those of earlier runs, and sweep what a killed run left half-written."""
+        if isinstance(self.folder, Path):
+            sweep(self.folder)
+        known = {e.slot: e for e in self._entries()}
+        known |= {e.slot: e for e in map(entry_of, cells)}
+        header = RunHeader(suite=suite, cells=tuple(known.values()))
+        write_text(self._header_path, header.model_dump_json(indent=1))
+
+    def reopen(self, suite: Suite, cells: Iterable[Cell]) -> None:
+        """Enter `cells` again, if a run beside this one has put a `run.json` without them in its place."""
+        wanted = list(cells)
+        if not {entry_of(cell) for cell in wanted} <= set(self._entries()):
+            self.open(suite, wanted)
+
+    @property
+    def _header_path(self) -> Location:
+        return self.folder / "run.json"
+
+    def _entries(self) -> tuple[Entry, ...]:
+        content = bytes_if_there(self._header_path)
+        return () if content is None else self._parsed_header(content).cells
+
+    def header(self) -> RunHeader:
+        """Read `run.json`.
+
+        Raises
+        ------
+        StorageError
+            if there is none, or one that this version cannot read.
+
+        """
+        content = bytes_if_there(self._header_path)
+        if content is None:
+            raise StorageError(
+                f"{self.folder} is not a run folder: it has no run.json; `slicebench run --out` makes one"
+            )
+        return self._parsed_header(content)
+
+    def _parsed_header(self, content: bytes) -> RunHeader:
+        return _parsed(RunHeader, self._header_path, content, "move the folder away and run again")
+
+    def record(self, entry: Entry) -> Record | None:
+        """Record of a cell, or None if there is none yet.
+
+        Raises
+        ------
+        StorageError
+            if the file cannot be read, naming it.
+
+        """
+        path = self._record_path(entry)
+        content = bytes_if_there(path)
+        return None if content is None else _parsed_record(path, content)
+
+    def records(self, entries: Sequence[Entry]) -> dict[Entry, Record]:
+        """Records of those `entries` that have one, under a URL all read side by side; errors as of `record`."""
+        if isinstance(self.folder, Path):
+            return {entry: record for entry in entries if (record := self.record(entry)) is not None}
+        there = listed(self.folder / "records")
+        names = {f"{entry.folder}/{entry.record}.json": entry for entry in entries}
+        wanted = [name for name in names if name.removeprefix("records/") in there]
+        found = read_all(self.folder, wanted)
+        return {names[name]: _parsed_record(self.folder / name, found[name]) for name in wanted if name in found}
+
+    def _record_path(self, entry: Entry) -> Location:
+        return self.folder / entry.folder / f"{entry.record}.json"
+
+    def read_ahead(self, entries: Iterable[Entry]) -> None:
+        """Read scores and truths of `entries` side by side, if they lie under a URL; each is held until it is asked for."""
+        if not isinstance(self.folder, Path):
+            names = [f"{e.folder}/{name}.safetensors" for e in entries for name in (e.record, e.truth)]
+            self._read |= read_all(self.folder, list(dict.fromkeys(names)))
+
+    def _write(self, name: str, arrays: Mapping[str, NDArray[Any] | None], metadata: dict[str, str]) -> None:
+        self._read.pop(name, None)
+        write_arrays(self.folder / name, arrays, metadata)
+
+    def _arrays(self, name: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+        content = self._read.pop(name, None)
+        return read_arrays(self.folder / name) if content is None else parse_arrays(self.folder / name, content)
+
+    def save(self, entry: Entry, record: Record, scores: SliceScores | None) -> None:
+        """Write scores, then the record: a record that is there vouches for its scores."""
+        if scores is not None:
+            arrays = {"hardness": scores.hardness, "flagged": scores.flagged, "membership": scores.membership}
+            names = {} if scores.names is None else {"names": json.dumps(scores.names)}
+            metadata = {"ids": json.dumps(self._ids_of(entry).tolist()), **names}
+            self._write(f"{entry.folder}/{entry.record}.safetensors", arrays, metadata)
+        write_text(self._record_path(entry), record.model_dump_json(indent=1))
+
+    def scores(self, entry: Entry) -> tuple[NDArray[np.str_], SliceScores]:
+        """Ids and scores of a cell whose record is "ok"."""
+        name = f"{entry.folder}/{entry.record}.safetensors"
+        with self._intact(name):
+            arrays, metadata = self._arrays(name)
+            names = tuple(json.loads(metadata["names"])) if "names" in metadata else None
+            return np.array(json.loads(metadata["ids"]), dtype=np.str_), SliceScores(**arrays, names=names)
+
+    def save_truth(self, entry: Entry, truth: TestTruth, facts: ProblemFacts) -> None:
+        """Write labels and minority of a problem's test split, and what the problem is."""
+        arrays = {"labels": truth.labels, "minority": truth.minority}
+        metadata = {"ids": json.dumps(truth.ids.tolist()), "facts": facts.model_dump_json()}
+        self._write(_truth_name(entry), arrays, metadata)
+        self._hold_ids(entry, truth.ids)
+
+    def truth(self, entry: Entry) -> TestTruth:
+        """Labels and minority of the test split of a cell's problem."""
+        with self._intact(_truth_name(entry)):
+            arrays, metadata = self._arrays(_truth_name(entry))
+            ids = ids_of("ids", json.loads(metadata["ids"]))
+            labels = labels_of("labels", arrays["labels"], len(ids))
+            return TestTruth(ids, labels, array_of("minority", arrays["minority"], np.bool_, 1, len(ids)))
+
+    def facts(self, entry: Entry) -> ProblemFacts | None:
+        """What a cell's problem is; None if it has not been built for this run, or by a version that did not note it."""
+        name = _truth_name(entry)
+        content = self._read.get(name) or bytes_if_there(self.folder / name)
+        with self._intact(name):
+            said = None if content is None else parse_arrays(self.folder / name, content)[1].get("facts")
+            return None if said is None else ProblemFacts.model_validate_json(said)
+
+    @contextmanager
+    def _intact(self, name: str) -> Iterator[None]:
+        """Name the file that can be read but does not hold what it should."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            why = str(error).partition("\n")[0]
+            raise StorageError(f"{self.folder / name} is damaged ({type(error).__name__}: {why}); {REMEDY}") from error
+
+    def _ids_of(self, entry: Entry) -> NDArray[np.str_]:
+        if _truth_name(entry) not in self._ids:
+            self._hold_ids(entry, self.truth(entry).ids)
+        return self._ids[_truth_name(entry)]
+
+    def _hold_ids(self, entry: Entry, ids: NDArray[np.str_]) -> None:
+        self._ids.pop(_truth_name(entry), None)
+        if len(self._ids) >= HELD_IDS:
+            del self._ids[next(iter(self._ids))]
+        self._ids[_truth_name(entry)] = ids
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run folder as read: what was asked for, and the records there are."""
+
+    store: RunStore
+    suite: Suite
+    entries: tuple[Entry, ...]
+    records: Mapping[tuple[str, int, str], Record]
+    """By (problem, seed, method); a cell without a record has not run yet."""
+
+    @property
+    def cells(self) -> list[tuple[Entry, Record | None]]:
+        """Every cell asked for so far, with its record if there is one."""
+        return [(entry, self.records.get(entry.slot)) for entry in self.entries]
+
+
+def load_run(folder: Location) -> Run:
+    """Read a run folder.
+
+    Raises
+    ------
+    StorageError
+        naming the file that is missing or cannot be read.
+
+    """
+    store = RunStore(folder)
+    header = store.header()
+    found = store.records(header.cells)
+    return Run(store, header.suite, header.cells, {entry.slot: record for entry, record in found.items()})
+
+
+def entry_of(cell: Cell) -> Entry:
+    """Where the files of `cell` are."""
+    folder = f"records/{safe_name(cell.problem.name)}.s{cell.problem.seed}"
+    return Entry(
+        problem=cell.problem.name,
+        seed=cell.problem.seed,
+        method=cell.method,
+        folder=folder,
+        record=f"{safe_name(cell.method)}-{cell.identity[:8]}",
+        truth=truth_name(cell.problem),
+    )
+
+
+def truth_name(problem: PlannedProblem) -> str:
+    """File name, without ending, of what a run folder keeps of a problem."""
+    return f"problem-{problem.identity[:8]}"
+
+
+def _truth_name(entry: Entry) -> str:
+    return f"{entry.folder}/{entry.truth}.safetensors"
+
+
+def safe_name(name: str) -> str:
+    """Name with every character replaced that a file name may not have everywhere."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+
+
+def _parsed(kind: type[Model], path: Location, content: bytes, remedy: str) -> Model:
+    try:
+        described = from_json(content)  # three times as fast as json.loads
+        _check_version(path, described)
+        return kind.model_validate(described)
+    except ValueError as error:
+        raise StorageError(f"cannot read {path}: {str(error).splitlines()[0]}; {remedy}") from error
+
+
+def _parsed_record(path: Location, content: bytes) -> Record:
+    return _parsed(Record, path, content, "delete this file and run again: only its cell is recomputed")
+
+
+def _check_version(path: Location, described: object) -> None:
+    version = described.get("schema_version") if isinstance(described, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise StorageError(f"{path} has schema version {version}, this slicebench reads {SCHEMA_VERSION}; update it")

@@ -1,0 +1,107 @@
+"""What worker processes do, and within which limits: build a problem, evaluate a cell."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from slicebench.errors import ConfigError, message_of
+from slicebench.evaluation.record import ProblemFacts, TestTruth
+from slicebench.problems.cache import find_built, frozen_folder
+from slicebench.runs.workers import LocalExecutor, default_memory_gb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from slicebench.evaluation.cell import CellResult
+    from slicebench.evaluation.record import Record
+    from slicebench.problems.planned import PlannedProblem
+    from slicebench.runs.plan import Cell
+
+
+DEFAULT_TIMEOUT_S = 1800.0
+DEFAULT_WAIT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use: `jobs` worker processes; seconds and GiB for each cell and each build.
+
+    On a Dask cluster `jobs` means nothing, and `wait_s` is for how long a run puts up with having no workers.
+    """
+
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    memory_gb: float | None = None
+    """None: an even share of 80 % of the free memory; on a Dask cluster, of each worker's memory."""
+    threads: int = 1
+    """Of each worker; results repeat to the bit for the same number, whatever `jobs` is."""
+    wait_s: float = DEFAULT_WAIT_S
+
+    def __post_init__(self) -> None:
+        for name in ("jobs", "timeout_s", "memory_gb", "threads", "wait_s"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} is {value}; expected more than 0")
+
+
+def local_executor(limits: Limits, tasks: int) -> LocalExecutor:
+    """Worker processes within `limits`, no more than there are tasks."""
+    jobs = min(limits.jobs, tasks)
+    return LocalExecutor(jobs, limits.timeout_s, limits.memory_gb or default_memory_gb(jobs), limits.threads)
+
+
+def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, ProblemFacts]:
+    """Build `problem` into `folder` unless it is there; what a worker process does first."""
+    import numpy as np
+
+    from slicebench.problems.cache import build_missing
+    from slicebench.problems.frozen import load_header, load_split, load_truth
+
+    build_missing(problem, folder)
+    test, truth, header = load_split(folder, "test"), load_truth(folder, "test"), load_header(folder)
+    labels = np.zeros(test.n, dtype=np.int64) if test.labels is None else np.asarray(test.labels)
+    facts = ProblemFacts(
+        modality=header.modality, how=truth.how, groups=truth.group_names, class_names=header.class_names
+    )
+    return TestTruth(np.asarray(test.ids), labels, truth.minority(test.ids)), facts
+
+
+def build_absent(
+    executor: Executor, problems: Iterable[PlannedProblem], say: Callable[[str], object]
+) -> dict[str, str]:
+    """Build the `problems` that are not in the cache, or not whole there; what went wrong, by the problem's identity."""
+    wanted = {problem.identity: problem for problem in problems}
+    absent = {key: problem for key, problem in wanted.items() if not find_built(frozen_folder(problem))}
+    builds = {key: executor.submit(prepare_problem, one, frozen_folder(one)) for key, one in absent.items()}
+    broken = {}
+    for key, future in builds.items():
+        say(f"building {absent[key]}")
+        while not wait([future], timeout=0.5).done:  # the timeout lets Ctrl-C through
+            pass
+        if (error := future.exception()) is not None:
+            broken[key] = f"the problem could not be built: {message_of(error)}"
+    return broken
+
+
+def run_cell(folder: Path, problem: str, method: str, params: dict[str, Any]) -> CellResult:
+    """Evaluate a cell in a worker process; the record bears the suite's name for the problem."""
+    from dataclasses import replace
+
+    from slicebench.evaluation.cell import evaluate_cell
+
+    result = evaluate_cell(folder, method, params)
+    return replace(result, record=result.record.model_copy(update={"problem": problem}))
+
+
+def failed_record(cell: Cell, reason: str) -> Record:
+    """Record of a cell whose worker could not return one."""
+    from slicebench.evaluation.cell import blank_record
+
+    return blank_record(
+        cell.problem, cell.method, cell.method_version, cell.method_params, status="failed", reason=reason
+    )

@@ -1,0 +1,288 @@
+"""Where work runs: anything shaped like `concurrent.futures.Executor`; here, worker processes with limits.
+
+This module must stay free of NumPy: workers import it before their thread count is settled.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait  # noqa: A004 - pebble's own on every Python
+from contextlib import contextmanager
+from functools import partial
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
+
+from slicebench.errors import SlicebenchError
+from slicebench.files.log import speak
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from slicebench.problems.planned import PlannedProblem
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+K = TypeVar("K")
+
+MEMORY_EXIT = 77
+"""Exit code of a worker that its own memory watchdog ended."""
+
+SILENT_EXIT = 78
+"""Exit code that stands for 0: pebble waits for the result of a worker that left with 0 until the time limit."""
+
+GIB = 2**30
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_PLAIN_ALLOCATOR = {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # the usual one reserves a GiB, which a memory limit counts
+
+
+class CellTimeout(SlicebenchError):  # noqa: N818 - an outcome of a cell
+    """A task ran past its time limit and was ended."""
+
+
+class CellMemory(SlicebenchError):  # noqa: N818
+    """A task asked for more memory than its limit."""
+
+
+class CellCrashed(SlicebenchError):  # noqa: N818
+    """The worker process died under a task."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(f"the worker process died ({_exit_text(exit_code)})")
+        self.exit_code = exit_code
+
+
+class EngineError(SlicebenchError):
+    """The engine itself cannot go on: no fault of the task that was told."""
+
+
+def _exit_text(code: int | None) -> str:
+    if code is None:
+        return "exit code unknown"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+class Engine(Executor):
+    """What a run needs of an executor beyond `submit`."""
+
+    @property
+    def width(self) -> int:
+        """Number of tasks that run at a time; it may change."""
+        raise NotImplementedError
+
+    def place(self, problem: PlannedProblem, folder: Path) -> object:  # noqa: ARG002 - for engines that send it
+        """Return what a task is to be given for the `folder` of a problem: here, the folder itself."""
+        return folder
+
+
+class LocalExecutor(Engine):
+    """Worker processes that outlive their tasks, with a time and a memory limit for each task.
+
+    A task that crashes, hangs or eats the memory ends with `CellCrashed`, `CellTimeout` or `CellMemory` and costs no other
+    task anything; its worker is replaced. Workers ignore Ctrl-C and die with the parent.
+
+    Parameters
+    ----------
+    jobs : int
+        Number of worker processes.
+    timeout : float, optional
+        Seconds per task.
+    memory_gb : float, optional
+        GiB that a task may add to what its worker holds already. Processes that a task starts itself are not counted.
+    threads : int, default 1
+        Threads of each worker's linear algebra. The order of a sum depends on it, and so the last bits of a result.
+
+    """
+
+    def __init__(
+        self, jobs: int, timeout: float | None = None, memory_gb: float | None = None, threads: int = 1
+    ) -> None:
+        from pebble import ProcessPool
+
+        self.jobs, self.timeout, self.memory_gb = jobs, timeout, memory_gb
+        wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads)) | _PLAIN_ALLOCATOR
+        self._environment = {name: os.environ.get(name) for name in wanted}
+        os.environ.update(wanted)
+        self._pool: Any = ProcessPool(
+            max_workers=jobs, initializer=_start_worker, context=multiprocessing.get_context("spawn")
+        )
+        manager: Any = self._pool._pool_manager  # noqa: SLF001
+        manager.find_expired_task = partial(_find_patiently, manager.find_expired_task)
+        manager.task_manager.timeout = _ran_out
+
+    @property
+    def width(self) -> int:
+        """Number of worker processes."""
+        return self.jobs
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue `fn(*args, **kwargs)`; a future that was not started can be cancelled."""
+        outcome: Future[T] = Future()
+        limited = fn if self.memory_gb is None else partial(call_with_memory_limit, self.memory_gb, fn)
+        task = self._pool.schedule(limited, args=args, kwargs=kwargs, timeout=self.timeout)
+        task.add_done_callback(partial(self._relay, outcome))
+        return outcome
+
+    def _relay(self, outcome: Future[T], task: Future[T]) -> None:
+        """Hand the result of pebble's future on, its errors in our types."""
+        if task.cancelled() or not outcome.set_running_or_notify_cancel():
+            outcome.cancel()
+            return
+        error = task.exception()
+        if error is None:
+            outcome.set_result(task.result())
+        else:
+            outcome.set_exception(self._translated(error))
+
+    def _translated(self, error: BaseException) -> BaseException:
+        from concurrent.futures.process import BrokenProcessPool
+
+        from pebble import ProcessExpired
+
+        if isinstance(error, ProcessExpired):
+            if error.exitcode == MEMORY_EXIT:
+                return self._out_of_memory()
+            return CellCrashed(0 if error.exitcode == SILENT_EXIT else error.exitcode)
+        if isinstance(error, BrokenProcessPool):
+            return CellCrashed(None)
+        if isinstance(error, MemoryError) and self.memory_gb is not None:
+            return self._out_of_memory()
+        if isinstance(error, TimeoutError) and len(error.args) == 2 and error.args[0] == "Task timeout":
+            return CellTimeout(f"stopped after {self.timeout:g} s, the time limit")
+        return error
+
+    def _out_of_memory(self) -> CellMemory:
+        return CellMemory(f"needs more than the memory limit of {self.memory_gb:.3g} GiB")
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
+        """End the workers: after the queued tasks, or with `cancel_futures` at once."""
+        if cancel_futures:
+            self._pool.stop()
+        else:
+            self._pool.close()
+        if wait:
+            self._pool.join()
+        for name, value in self._environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.shutdown(cancel_futures=kind is not None)
+
+
+def _find_patiently(find: Callable[[int], T], worker: int) -> T:
+    """Task of a worker that died. Pebble may not have read yet that the worker took it; then it would wait for the time limit."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    for _ in range(50):
+        try:
+            return find(worker)
+        except (LookupError, BrokenProcessPool):
+            sleep(0.02)
+    return find(worker)
+
+
+def _ran_out(task: Any) -> bool:
+    """Whether a task is past its time limit. Pebble asks the wall clock: when that is set, it ends too soon, or never."""
+    if not (task.timeout and task.started):
+        return False
+    if not hasattr(task, "begun"):
+        task.begun = monotonic()
+    return bool(monotonic() - task.begun > task.timeout)
+
+
+def as_they_end(tasks: dict[Future[T], K]) -> Iterator[tuple[K, Future[T]]]:
+    """Keys of `tasks` with their finished futures, in the order in which they end; empties `tasks`."""
+    while tasks:
+        # the timeout lets Ctrl-C through where it does not wake a waiting thread
+        for future in wait(tasks, timeout=0.5, return_when=FIRST_COMPLETED).done:
+            yield tasks.pop(future), future
+
+
+def default_memory_gb(jobs: int) -> float:
+    """GiB per task: its share of 80 % of the memory that is free now."""
+    import psutil
+
+    return float(0.8 * psutil.virtual_memory().available / jobs / GIB)
+
+
+def _start_worker() -> None:
+    """Worker initialiser."""
+    speak()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's handler waits for Python code; a C loop would not end
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    worker, leave = os.getpid(), os._exit
+
+    def leave_noticed(status: int) -> NoReturn:
+        leave(SILENT_EXIT if status == 0 and os.getpid() == worker else status)
+
+    os._exit = leave_noticed
+
+
+def _die_with_parent() -> None:
+    """End this process as soon as the parent is gone, whatever it is doing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def call_with_memory_limit(memory_gb: float, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Run `fn` in this process, allowed `memory_gb` GiB more than it holds now.
+
+    On Linux the kernel refuses the allocation and `fn` sees a `MemoryError`, which also stops a loop in C that never gives
+    way to another thread. Elsewhere a watchdog ends the process with `MEMORY_EXIT`.
+    """
+    limit = _data_limit if sys.platform == "linux" else _watchdog
+    with limit(memory_gb):
+        return fn(*args, **kwargs)
+
+
+@contextmanager
+def _data_limit(memory_gb: float) -> Iterator[None]:
+    import resource
+
+    import psutil
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = psutil.Process().memory_info().data + int(memory_gb * GIB)
+    ceilings = [x for x in (soft, hard, allowed) if x != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(ceilings), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+@contextmanager
+def _watchdog(memory_gb: float, period_s: float = 0.05) -> Iterator[None]:
+    import psutil
+
+    process, done = psutil.Process(), threading.Event()
+    allowed = process.memory_info().rss + memory_gb * GIB
+
+    def watch() -> None:
+        while not done.wait(period_s):
+            if process.memory_info().rss > allowed:
+                os._exit(MEMORY_EXIT)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()

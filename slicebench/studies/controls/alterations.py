@@ -1,0 +1,101 @@
+"""Splits in which there is nothing to find: what the controls do to outcomes and labels.
+
+An *outcome* is what the base model made of an example: probabilities, loss and correctness, which move together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.data.permuted import with_outcomes_of
+from slicebench.data.split import Split, cross_entropy
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+HOMOGENEOUS_RATE = 0.35
+"""Error rate of the class that is hard all over (C4)."""
+
+LABEL_NOISE = 0.15
+"""Share of labels replaced (C5)."""
+
+SINGLED_OUT = 0
+"""The class without errors (C3), or hard all over (C4)."""
+
+
+def joined(first: Split, second: Split) -> Split:
+    """Examples of two splits in one; raw inputs are arrays or lists, in memory afterwards."""
+    import pandas as pd
+
+    def both(name: str) -> Any:
+        parts = [getattr(split, name) for split in (first, second)]
+        if any(part is None for part in parts):
+            return None
+        if isinstance(parts[0], pd.DataFrame):
+            return pd.concat(parts, ignore_index=True)
+        if isinstance(parts[0], np.ndarray):
+            return np.concatenate(parts)
+        return [example for part in parts for example in (part[i] for i in range(len(part)))]
+
+    names = ("ids", "embeddings", "losses", "labels", "probs", "correct", "inputs", "metadata")
+    return Split(**{name: both(name) for name in names})
+
+
+def unaltered(split: Split, rng: np.random.Generator) -> Split:  # noqa: ARG001 - as the others
+    """C1, C2 and power: the split as it is."""
+    return split
+
+
+def no_errors_in_one_class(split: Split, rng: np.random.Generator) -> Split:
+    """C3: all of the class `SINGLED_OUT` get outcomes of its right answers."""
+    rows, right, _ = _singled_out(split)
+    source = np.arange(split.n)
+    source[rows] = rng.choice(right, len(rows))
+    return with_outcomes_of(split, source)
+
+
+def homogeneous_errors(split: Split, rng: np.random.Generator) -> Split:
+    """C4: in the class `SINGLED_OUT` a random `HOMOGENEOUS_RATE` get outcomes of its wrong answers, the others of its right ones.
+
+    So its errors depend on nothing but chance; the other classes stay as they are.
+    """
+    rows, right, wrong = _singled_out(split)
+    hard = rng.permutation(len(rows)) < round(HOMOGENEOUS_RATE * len(rows))
+    source = np.arange(split.n)
+    source[rows] = np.where(hard, rng.choice(wrong, len(rows)), rng.choice(right, len(rows)))
+    return with_outcomes_of(split, source)
+
+
+def label_noise_only(split: Split, rng: np.random.Generator) -> Split:
+    """C5: of the examples that the model gets right, a random `LABEL_NOISE` get the label of another class.
+
+    Probabilities stay, correctness and losses follow; the model's own errors are left out, so noise is the only cause of error.
+    """
+    if split.labels is None or split.probs is None or split.correct is None:
+        raise DataError("label noise needs labels and probabilities")
+    right = split.take(np.flatnonzero(split.correct))
+    assert right.labels is not None
+    assert right.probs is not None
+    C = right.probs.shape[1]
+    noisy = rng.permutation(right.n) < round(LABEL_NOISE * right.n)
+    other = (right.labels + rng.integers(1, C, right.n)) % C
+    labels = np.where(noisy, other, right.labels)
+    return replace(right, labels=labels, correct=None, losses=cross_entropy(right.probs, labels))
+
+
+def _singled_out(split: Split) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the class `SINGLED_OUT`, and its right and its wrong ones."""
+    rows = dict(split.by_class()).get(SINGLED_OUT, np.arange(0))
+    if split.correct is None:
+        raise DataError("the control needs to know where the model is right")
+    right, wrong = rows[split.correct[rows]], rows[~split.correct[rows]]
+    if not (len(right) and len(wrong)):
+        raise DataError(
+            f"class {SINGLED_OUT} has {len(right)} right and {len(wrong)} wrong answers; the control needs some of both"
+        )
+    return rows, right, wrong

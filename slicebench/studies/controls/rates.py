@@ -1,0 +1,161 @@
+"""From replicates to rates: false alarms with Clopper–Pearson intervals, power at matched false alarms, nAMF of nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.metrics.estimate import Estimate
+from slicebench.metrics.statistics import ALPHA
+from slicebench.results.board import ControlBoard, ControlInfo, ControlRate, ControlRow
+from slicebench.studies.controls.design import CONTROLS, NULL, POWER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from slicebench.studies.controls.design import Chunk
+    from slicebench.studies.controls.replicates import ChunkResult, Found, Replicate
+
+
+VIEWS = ("blind", "open")
+
+
+def control_board(results: Mapping[Chunk, ChunkResult], replicates: int) -> ControlBoard:
+    """`ControlBoard` of all chunks asked for; its version, hardware and date are those of the chunk computed last.
+
+    `seconds` is the work of all chunks, wherever and whenever it was done.
+    """
+    chunks = list(results)
+    controls = [key for key in CONTROLS if any(chunk.control == key for chunk in chunks)]
+    methods = dict.fromkeys(chunk.cell.method for chunk in chunks)
+    last = max(results.values(), key=lambda result: result.date)
+    return ControlBoard(
+        replicates=replicates,
+        alpha=ALPHA,
+        problems=tuple(dict.fromkeys(str(chunk.cell.problem) for chunk in chunks)),
+        controls=tuple(ControlInfo(key=key, label=CONTROLS[key].label, about=CONTROLS[key].about) for key in controls),
+        rows=tuple(control_row(m, {c: r for c, r in results.items() if c.cell.method == m}) for m in methods),
+        seconds=sum(result.seconds for result in results.values()),
+        code_version=last.code_version,
+        hardware=last.hardware,
+        date=last.date,
+    )
+
+
+def control_row(method: str, results: Mapping[Chunk, ChunkResult]) -> ControlRow:
+    """Rates of one method. A control of which no replicate ended has no rate, and the notes say why."""
+    done: dict[str, list[Replicate]] = {}
+    for chunk, result in results.items():
+        done.setdefault(chunk.control, []).extend(one for one in result.replicates if one.failure is None)
+    rates = {view: _rates(done, view) for view in VIEWS}
+    values = [one.namf for one in done.get("C1", []) if one.namf is not None]
+    return ControlRow(
+        method=method,
+        rates=rates["blind"],
+        open_rates=rates["open"],
+        returned={key: float(np.mean([f.returned for f in _found(ones, "blind")])) for key, ones in _with_slices(done)},
+        namf=mean_estimate(values) if values else None,
+        notes=(*_absent(results), *_reads_outcomes(rates["open"]), *_power_by_problem(results)),
+    )
+
+
+def _with_slices(done: Mapping[str, list[Replicate]]) -> list[tuple[str, list[Replicate]]]:
+    """Controls with replicates in which slices were tested: all but C1."""
+    return [(key, ones) for key, ones in done.items() if ones and ones[0].blind is not None]
+
+
+def _found(ones: Sequence[Replicate], view: str) -> list[Found]:
+    return [getattr(one, view) for one in ones]
+
+
+def _rates(done: Mapping[str, list[Replicate]], view: str) -> tuple[ControlRate, ...]:
+    """Rates of declaring; for power, of declaring what was planted at the matched bound."""
+    rates = []
+    for key, ones in _with_slices(done):
+        found = _found(ones, view)
+        hits = detections(found) if key == POWER else [one.p <= ALPHA for one in found]
+        rates.append(control_rate(key, sum(hits), len(hits)))
+    return tuple(rates)
+
+
+def detections(found: Sequence[Found]) -> list[bool]:
+    """Whether what was planted is declared in each replicate, at the bound matched on their twins.
+
+    The twins are of the same problems: how small a p a method gets by chance, or by reading the outcomes, depends on them.
+    """
+    bound = matched_bound([one.p_null for one in found if one.p_null is not None])
+    return [one.p_about is not None and one.p_about < bound for one in found]
+
+
+def matched_bound(null: Sequence[float]) -> float:
+    """Bound on the smallest Holm p below which at most 5 % of `null` fall.
+
+    >>> matched_bound([0.01, 0.02, *[0.5] * 38])
+    0.5
+    """
+    return sorted(null)[int(ALPHA * len(null))]
+
+
+def control_rate(key: str, hits: int, replicates: int) -> ControlRate:
+    """Share of hits with its exact (Clopper–Pearson) 95 % interval."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(hits, replicates).proportion_ci(method="exact")
+    return ControlRate(
+        control=key,
+        hits=hits,
+        replicates=replicates,
+        rate=hits / replicates,
+        low=float(interval.low),
+        high=float(interval.high),
+    )
+
+
+def mean_estimate(values: Sequence[float]) -> Estimate:
+    """Mean of independent values with Student's 95 % interval; without one for a single value."""
+    from scipy.stats import t
+
+    n, mean = len(values), float(np.mean(values))
+    if n < 2:
+        return Estimate(mean=mean)
+    half = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    return Estimate(mean=mean, low=mean - half, high=mean + half)
+
+
+def _absent(results: Mapping[Chunk, ChunkResult]) -> list[str]:
+    """Replicates that failed, and problems that the method declines."""
+    notes = []
+    for key in dict.fromkeys(chunk.control for chunk in results):
+        mine = {chunk: result for chunk, result in results.items() if chunk.control == key}
+        failures = [reason for result in mine.values() for reason in result.failures]
+        if failures:
+            total = sum(len(chunk.replicates) for chunk in mine)
+            notes.append(f"{key}: {len(failures)} of {total} replicates failed, the first with {failures[0]}")
+    declined = {str(c.cell.problem): r.declined for c, r in results.items() if r.declined is not None}
+    return [*notes, *(f"declines {problem}: {reason}" for problem, reason in declined.items())]
+
+
+def _reads_outcomes(open_rates: Sequence[ControlRate]) -> list[str]:
+    null = next((rate for rate in open_rates if rate.control == NULL), None)
+    if null is None or null.low <= ALPHA:
+        return []
+    said = f"Its slices are made from the outcomes of the examples in them: open, it declares in {null.rate:.0%} of C0"
+    return [f"{said}, so its open rates say nothing of what else it finds."]
+
+
+def _power_by_problem(results: Mapping[Chunk, ChunkResult]) -> list[str]:
+    """Blind power on each planted problem, at the common bound."""
+    ended = [
+        (chunk.cell.problem.name, one.blind)
+        for chunk, result in results.items()
+        if chunk.control == POWER
+        for one in result.replicates
+        if one.blind is not None
+    ]
+    if not ended:
+        return []
+    by_problem: dict[str, list[bool]] = {}
+    for (name, _), hit in zip(ended, detections([one for _, one in ended]), strict=True):
+        by_problem.setdefault(name, []).append(hit)
+    return [f"Power by problem: {', '.join(f'{name} {np.mean(hits):.2f}' for name, hits in by_problem.items())}."]

@@ -1,0 +1,105 @@
+"""Runs the controls: builds the missing problems, runs the missing chunks, and stores each the moment it is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slicebench.errors import ConfigError, message_of
+from slicebench.files.json_models import save_model, stored_model
+from slicebench.problems.cache import frozen_folder
+from slicebench.runs.tasks import Limits, build_absent, local_executor
+from slicebench.runs.workers import as_they_end
+from slicebench.studies.controls.design import chosen_controls, chosen_methods, planned_chunks
+from slicebench.studies.controls.rates import control_board
+from slicebench.studies.controls.replicates import ChunkResult, Replicate, run_chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from slicebench.files.locations import Location
+    from slicebench.results.board import ControlBoard
+    from slicebench.runs.suite import Suite
+    from slicebench.studies.controls.design import Chunk
+
+    Report = Callable[[int, int, str], object]
+    """Called with chunks done, chunks to do in all, and what goes on."""
+
+
+BOARD = "controls.json"
+REMEDY = "delete this file and run again: only its part is recomputed"
+
+
+@dataclass(frozen=True, eq=False)
+class ControlsOutcome:
+    """The board, how many chunks were computed now, and what failed, a line each."""
+
+    board: ControlBoard
+    computed: int
+    failures: tuple[str, ...]
+
+
+def run_controls(
+    *,
+    methods: Sequence[str] = (),
+    suite: Suite | None = None,
+    controls: Sequence[str] = (),
+    replicates: int = 100,
+    seed: int = 0,
+    out: Location,
+    limits: Limits | None = None,
+    force: bool = False,
+    on_progress: Report = lambda *_: None,
+) -> ControlsOutcome:
+    """Run controls into the folder `out`: a file per chunk of replicates, and `controls.json`.
+
+    Chunks that `out` holds already are not run again, unless `force` or a replicate of theirs failed. The board is about what
+    was asked for now; an empty tuple means all. `suite` says which methods are all, and with which parameters.
+
+    Raises
+    ------
+    ConfigError, PluginError
+        for a method or control that does not exist.
+    StorageError
+        for a file in `out` that cannot be read.
+
+    """
+    if replicates < 1 or seed < 0:
+        raise ConfigError(f"replicates is {replicates} and seed {seed}; expected 1 or more, and 0 or more")
+    method_params = suite.method_params if suite else {}
+    chunks = planned_chunks(chosen_methods(methods, suite), chosen_controls(controls), replicates, seed, method_params)
+    kept = {} if force else {chunk: stored_model(ChunkResult, out / chunk.file, REMEDY) for chunk in chunks}
+    results = {chunk: result for chunk, result in kept.items() if result is not None and not result.failures}
+    missing = [chunk for chunk in chunks if chunk not in results]
+    for done, (chunk, result) in enumerate(_computed(missing, limits or Limits(), on_progress), start=1):
+        save_model(out / chunk.file, result)
+        results[chunk] = result
+        on_progress(done, len(missing), str(chunk))
+    board = control_board({chunk: results[chunk] for chunk in chunks}, replicates)
+    save_model(out / BOARD, board)
+    failures = tuple(f"{chunk}: {results[chunk].failures[0]}" for chunk in chunks if results[chunk].failures)
+    return ControlsOutcome(board, len(missing), failures)
+
+
+def _computed(missing: list[Chunk], limits: Limits, on_progress: Report) -> Iterator[tuple[Chunk, ChunkResult]]:
+    """Results of `missing` as they come; a chunk whose worker could not return one has failed as a whole."""
+    if not missing:
+        return
+    with local_executor(limits, len(missing)) as executor:
+        problems = [chunk.cell.problem for chunk in missing]
+        broken = build_absent(executor, problems, lambda what: on_progress(0, len(missing), what))
+        tasks: dict[Future[ChunkResult], Chunk] = {}
+        for chunk in missing:
+            problem = chunk.cell.problem
+            if problem.identity in broken:
+                yield chunk, _failed(chunk, broken[problem.identity])
+            else:
+                tasks[executor.submit(run_chunk, frozen_folder(problem), chunk)] = chunk
+        for chunk, future in as_they_end(tasks):
+            error = future.exception()
+            yield chunk, future.result() if error is None else _failed(chunk, message_of(error))
+
+
+def _failed(chunk: Chunk, reason: str) -> ChunkResult:
+    return ChunkResult(replicates=tuple(Replicate(index=index, failure=reason) for index in chunk.replicates))

@@ -1,0 +1,1 @@
+"""Interventions, one per module, and the retrieval that some of them share."""

@@ -1,0 +1,1 @@
+"""What the few features of a sparse decision layer are, and what the layer does without them."""

@@ -1,0 +1,17 @@
+"""Gradations: one parameter of a problem moved over several values, and what base model, metric and strength do meanwhile."""
+
+from __future__ import annotations
+
+from slicebench.studies.sweep.design import Sweep, sweep_of_dataset, sweep_of_problem
+from slicebench.studies.sweep.run import SweepOutcome, run_sweep
+from slicebench.studies.sweep.summary import SweepReport, sweep_report
+
+__all__ = [
+    "Sweep",
+    "SweepOutcome",
+    "SweepReport",
+    "run_sweep",
+    "sweep_of_dataset",
+    "sweep_of_problem",
+    "sweep_report",
+]

@@ -1,0 +1,132 @@
+"""What is swept: the parameter, its values in the parameter's own type, and the suite in memory that follows."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from slicebench.errors import ConfigError, did_you_mean
+from slicebench.plugins.parameters import assignment, kind_of, read_value
+from slicebench.plugins.registry import DATASETS
+from slicebench.runs.suite import ProblemSpec, Suite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+METHODS = ("svm_directions", "confidence")
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The parameter `param` of a dataset at several `values`, everything else as in `fixed` or by default.
+
+    `base` is what problems are called after: the dataset, or a suite's problem.
+    """
+
+    base: str
+    dataset: str
+    param: str
+    values: tuple[float, ...]
+    fixed: Mapping[str, Any]
+    methods: tuple[str, ...] = METHODS
+    seeds: tuple[int, ...] = SEEDS
+    method_params: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the suite and, by default, its run folder are called."""
+        return f"sweep-{self.base}-{self.param}"
+
+    def problem(self, value: float) -> str:
+        """Name of the problem at a value, safe for a folder.
+
+        >>> Sweep("s", "scenes", "ratio", (1.0, 1e6), {}).problem(1e6)
+        's-ratio-1e06'
+        """
+        short = f"{value:g}"
+        return f"{self.base}-{self.param}-{short if float(short) == value else repr(value)}".replace("+", "")
+
+    def suite(self) -> Suite:
+        """One problem per value."""
+        problems = tuple(
+            ProblemSpec(name=self.problem(value), dataset=self.dataset, params={**self.fixed, self.param: value})
+            for value in self.values
+        )
+        return Suite(
+            name=self.name,
+            description=f"{self.param} of {self.base} at {len(self.values)} values",
+            seeds=self.seeds,
+            methods=self.methods,
+            problems=problems,
+            method_params={name: dict(self.method_params.get(name, {})) for name in self.methods},
+        )
+
+
+def sweep_of_dataset(dataset: str, param: str, settings: Sequence[str] = (), **chosen: Any) -> Sweep:
+    """Sweep of a dataset. `param` is "name=v1,v2,...", `settings` are "name=value"; `chosen` are fields of `Sweep`.
+
+    Raises
+    ------
+    PluginError
+        for a dataset that is not registered.
+    ConfigError
+        for a parameter that does not exist, is not numeric, is given twice, or whose values cannot be read.
+
+    """
+    return _sweep(dataset, dataset, {}, param, settings, chosen)
+
+
+def sweep_of_problem(suite: Suite, problem: str, param: str, settings: Sequence[str] = (), **chosen: Any) -> Sweep:
+    """Sweep of a suite's problem: its parameters, unless set otherwise, and the suite's parameters of methods.
+
+    Raises
+    ------
+    ConfigError
+        as `sweep_of_dataset`, and for a problem that the suite does not have.
+
+    """
+    specs = {spec.name: spec for spec in suite.problems}
+    if problem not in specs:
+        raise ConfigError(f"suite {suite.name!r} has no problem {problem!r}; {did_you_mean(problem, list(specs))}")
+    spec = specs[problem]
+    return _sweep(problem, spec.dataset, spec.params, param, settings, {"method_params": suite.method_params} | chosen)
+
+
+def _sweep(
+    base: str, dataset: str, fixed: Mapping[str, Any], param: str, settings: Sequence[str], chosen: Mapping[str, Any]
+) -> Sweep:
+    name, text = assignment("--param", param)
+    values = tuple(_number(dataset, name, part) for part in text.split(","))
+    if len({*values}) < len(values) or len(values) < 2:
+        raise ConfigError(f"--param {param}: expected two or more different values, such as {name}=1,2,4")
+    set_to: dict[str, Any] = {}
+    for setting in settings:
+        key, value = assignment("--set", setting)
+        if key == name or key in set_to:
+            raise ConfigError(f"--set {setting}: {key!r} is {'the swept parameter' if key == name else 'set twice'}")
+        set_to[key] = read_value(DATASETS.load(dataset), dataset, key, value)
+    others = {key: value for key, value in fixed.items() if key != name}
+    return Sweep(base, dataset, name, values, {**others, **set_to}, **chosen)
+
+
+def _number(dataset: str, name: str, text: str) -> float:
+    """One value of the swept parameter, finite."""
+    adapter = DATASETS.load(dataset)
+    if kind_of(adapter, dataset, name) not in (int, float):
+        raise ConfigError(f"{dataset}: {name} is no numeric parameter; {_numeric(dataset)} are")
+    value: float = read_value(adapter, dataset, name, text)
+    if not math.isfinite(value):
+        raise ConfigError(f"{dataset}: {name} is {text.strip()}; expected finite numbers")
+    return value
+
+
+def _numeric(dataset: str) -> str:
+    adapter = DATASETS.load(dataset)
+    known = inspect.signature(adapter).parameters
+    return (
+        ", ".join(name for name in known if kind_of(adapter, dataset, name) in (int, float)) or "none of its parameters"
+    )

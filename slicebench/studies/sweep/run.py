@@ -1,0 +1,182 @@
+"""Runs a sweep: the grid by `slicebench.runs.runner`, then what the base model does per class, and how sure each strength is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import ConfigError, message_of
+from slicebench.files.json_models import save_model, stored_model
+from slicebench.metrics.slices import mean_known
+from slicebench.plugins.registry import METHODS
+from slicebench.problems.cache import build_missing, frozen_folder
+from slicebench.runs.plan import plan
+from slicebench.runs.runner import run
+from slicebench.runs.store import entry_of
+from slicebench.runs.tasks import Limits, local_executor
+from slicebench.runs.workers import as_they_end
+from slicebench.studies.sweep.stored import ClassFigures, ProblemFigures, StrengthFigures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.data.problem import AuditData
+    from slicebench.files.locations import Location
+    from slicebench.plugins.method import SliceMethod
+    from slicebench.problems.planned import PlannedProblem
+    from slicebench.runs.outcomes import Slot
+    from slicebench.runs.plan import Cell
+    from slicebench.runs.runner import Progress, RunOutcome
+    from slicebench.studies.sweep.design import Sweep
+
+    Report = Callable[[int, int, str], object]
+    """Called with strengths tested, strengths to test in all, and which was the last."""
+
+
+REMEDY = "delete this file and run again: only it is recomputed"
+
+LEAST_PERMUTATIONS = 19
+"""With fewer no p can reach .05."""
+
+
+@dataclass(frozen=True, eq=False)
+class SweepOutcome:
+    """The run, figures by (problem, seed), strength tests by cell, and which of those failed, a line each."""
+
+    sweep: Sweep
+    run: RunOutcome
+    figures: dict[tuple[str, int], ProblemFigures]
+    strengths: dict[Slot, StrengthFigures]
+    failures: tuple[str, ...]
+
+
+def run_sweep(
+    sweep: Sweep,
+    *,
+    out: Location,
+    limits: Limits | None = None,
+    permutations: int = 0,
+    force: bool = False,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_test: Report = lambda *_: None,
+) -> SweepOutcome:
+    """Run what is missing of `sweep` in the run folder `out`; with `permutations`, test every strength there is.
+
+    What fails is recorded and stops nothing else; Ctrl-C ends the run of the cells and is raised while strengths are tested.
+
+    Raises
+    ------
+    ConfigError, PluginError
+        for a parameter, value or method that cannot be used.
+    StorageError
+        for a file in `out` that cannot be read.
+
+    """
+    if permutations < 0 or 0 < permutations < LEAST_PERMUTATIONS:
+        raise ConfigError(
+            f"permutations is {permutations}; expected 0, or {LEAST_PERMUTATIONS} or more to reach p = .05"
+        )
+    limits, suite = limits or Limits(), sweep.suite()
+    outcome = run(suite, plan(suite), out=out, limits=limits, force=force, on_progress=on_progress)
+    done = [(cell, record) for cell, record in outcome.records if record.status == "ok"]
+    problems = {(cell.problem.name, cell.problem.seed): cell for cell, _ in done}
+    figures = {key: _figures(cell, out) for key, cell in problems.items()}
+    strengths: dict[Slot, StrengthFigures] = {}
+    failures = []
+    if permutations and not outcome.interrupted:
+        with_strength = [cell for cell, record in done if record.strength is not None]
+        for cell, result in _tested(with_strength, out, permutations, limits, on_test, force=force):
+            if isinstance(result, str):
+                failures.append(f"strength of {cell}: {result}")
+            else:
+                strengths[entry_of(cell).slot] = result
+    return SweepOutcome(sweep, outcome, figures, strengths, tuple(failures))
+
+
+def _figures(cell: Cell, out: Location) -> ProblemFigures:
+    """Figures of a cell's problem, from the run folder if they are there."""
+    path = out / entry_of(cell).folder / f"classes-{cell.problem.identity[:8]}.json"
+    found = stored_model(ProblemFigures, path, REMEDY)
+    if found is None:
+        found = problem_figures(cell.problem)
+        save_model(path, found)
+    return found
+
+
+def problem_figures(problem: PlannedProblem) -> ProblemFigures:
+    """Per class of the test split: how often the base model is right on the minority, and how many of its errors are minority."""
+    from slicebench.problems.frozen import load_header, load_split, load_truth
+
+    folder = frozen_folder(problem)
+    build_missing(problem, folder)
+    test, names = load_split(folder, "test"), load_header(folder).class_names
+    minority = load_truth(folder, "test").minority(test.ids)
+    classes = {}
+    for c, rows in test.by_class():
+        g, right = minority[rows], None if test.correct is None else test.correct[rows]
+        accuracy = share = None
+        if right is not None and 0 < g.sum() < len(g):
+            accuracy = float(right[g].mean())
+            share = None if right.all() else float(g[~right].mean())
+        name = names[c] if c < len(names) else "all"
+        classes[name] = ClassFigures(minority_accuracy=accuracy, minority_share_of_errors=share)
+    return ProblemFigures(classes=classes)
+
+
+def _tested(
+    cells: Sequence[Cell], out: Location, permutations: int, limits: Limits, on_test: Report, *, force: bool
+) -> Iterator[tuple[Cell, StrengthFigures | str]]:
+    """Every cell with the test of its strength, or with what went wrong; tests are kept beside the records."""
+    missing = []
+    for cell in cells:
+        kept = None if force else stored_model(StrengthFigures, _test_path(cell, out, permutations), REMEDY)
+        if kept is None:
+            missing.append(cell)
+        else:
+            yield cell, kept
+    if not missing:
+        return
+    with local_executor(limits, len(missing)) as executor:
+        tasks = {
+            executor.submit(tested_cell, cell.problem, cell.method, cell.method_params, permutations): cell
+            for cell in missing
+        }
+        for done, (cell, future) in enumerate(as_they_end(tasks), start=1):
+            error = future.exception()
+            result = future.result() if error is None else message_of(error)
+            if isinstance(result, StrengthFigures):
+                save_model(_test_path(cell, out, permutations), result)
+            on_test(done, len(missing), f"strength of {cell}")
+            yield cell, result
+
+
+def _test_path(cell: Cell, out: Location, permutations: int) -> Location:
+    entry = entry_of(cell)
+    return out / entry.folder / f"{entry.record}-p{permutations}.json"
+
+
+def tested_cell(problem: PlannedProblem, method: str, params: dict[str, Any], permutations: int) -> StrengthFigures:
+    """Test the strength of a method on a problem, in a worker process; the problem's seed also draws the permutations."""
+    from slicebench.problems.frozen import load_audit
+
+    folder = frozen_folder(problem)
+    build_missing(problem, folder)
+    data, _ = load_audit(folder)
+    return strength_figures(METHODS.load(method)(**params), data, permutations, problem.seed)
+
+
+def strength_figures(method: SliceMethod, data: AuditData, permutations: int, seed: int) -> StrengthFigures:
+    """Test the strength of each class; errors as of `slicebench.studies.strength.strength_permutation`."""
+    from slicebench.studies.strength import strength_permutation
+
+    test = strength_permutation(method, data, permutations, seed)
+    names = data.class_names or ("all",)
+    return StrengthFigures(p=_by_class(names, test.p), by_chance=_by_class(names, mean_known(test.null)))
+
+
+def _by_class(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, float | None]:
+    return {name: None if np.isnan(v) else float(v) for name, v in zip(names, values, strict=True)}

@@ -1,0 +1,353 @@
+"""Slices of a user's own predictions: found where they are, not where they are not, and with honest numbers."""
+
+from __future__ import annotations
+
+import io
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import slicebench
+from slicebench.discovery import discover
+from slicebench.discovery.naming import auroc
+from slicebench.discovery.rules import Conditions, Words, kappas
+from slicebench.errors import ConfigError, DataError
+from slicebench.plugins.method import SliceMethod, SliceScores
+
+
+def predictions(n=1500, seed=0, d=8, rate=0.5):
+    """Two classes; a fifth are at night, as column 0 of the vectors shows; the model is wrong at `rate` there, at .05 by day."""
+    rng = np.random.default_rng(seed)
+    night, y = rng.random(n) < 0.2, rng.integers(2, size=n)
+    X = rng.normal(size=(n, d)).astype(np.float32)
+    X[:, 0] += 6 * night
+    wrong = rng.random(n) < np.where(night, rate, 0.05)
+    names = np.array(["cat", "dog"])
+    return pd.DataFrame(
+        {
+            "id": [f"img-{i}" for i in rng.permutation(n)],
+            "label": names[y],
+            "prediction": names[y ^ wrong],
+            "time": np.where(night, "night", "day"),
+            "brightness": rng.normal(size=n) - 3 * night,
+            "embedding": list(X),
+        }
+    )
+
+
+class EveryError(SliceMethod):
+    """Returns as its slice exactly what the model gets wrong: reads the outcome of what it scores."""
+
+    requires: ClassVar[frozenset[str]] = frozenset({"correct"})
+
+    def fit(self, data):
+        return self
+
+    def score(self, split):
+        wrong = ~split.correct
+        return SliceScores(hardness=wrong.astype(float), membership=wrong[:, None].astype(np.float32))
+
+
+def test_a_planted_slice_is_found_named_and_tested():
+    table = predictions()
+    found = discover(table)
+    assert {one.class_name for one in found.standing} == {"cat", "dog"}
+    assert all(one.name.rule.text.startswith(("time is night", "brightness <")) for one in found.distinct)
+    members = found.members[found.members["stands"]]
+    night = table.set_index("id")["time"] == "night"
+    assert night.loc[members["id"]].mean() > 0.9
+    assert found.verdict.startswith(f"{len(found.standing)} of ")
+    assert "time is night" in repr(found)
+
+
+def test_the_numbers_are_those_of_the_held_out_examples():
+    table = predictions()
+    found = discover(table, method="kmeans_errors")
+    first, held_out = found.slices[0], found.examples.at["test"]
+    wrong = (table["label"] != table["prediction"]).to_numpy()
+    inside = np.isin(np.arange(len(table)), first.rows) & np.isin(np.arange(len(table)), held_out)
+    rest = (table["label"] == first.class_name).to_numpy() & np.isin(np.arange(len(table)), held_out) & ~inside
+    assert first.verdict.support == inside.sum()
+    assert first.verdict.rate == pytest.approx(wrong[inside].mean())
+    assert first.verdict.delta == pytest.approx(wrong[inside].mean() - wrong[rest].mean())
+    assert first.verdict.low < first.verdict.delta < first.verdict.high
+    assert wrong[first.errors].all()
+    assert not wrong[first.right].any()
+
+
+def test_a_method_cannot_return_the_errors_themselves():
+    found = discover(predictions(), method=EveryError())
+    assert not found.standing
+    assert found.hardness["hardness"].sum() == (predictions()["label"] != predictions()["prediction"]).sum()
+
+
+def test_where_there_is_nothing_nothing_stands():
+    false_alarms = 0
+    for seed in range(10):
+        table = predictions(seed=seed, n=600, rate=0.05)
+        found = discover(table, seed=seed, method=["kmeans_errors", "svm_directions", "tree_rules"])
+        false_alarms += bool(found.standing)
+        assert found.standing or "No slice stands up to the test" in found.verdict
+    assert false_alarms <= 3  # 10 times 5 %: more than 3 have a chance of .001
+
+
+def test_equal_seeds_give_equal_results_and_pages(tmp_path):
+    one, other = (discover(predictions(600), seed=3) for _ in range(2))
+    pd.testing.assert_frame_equal(one.members, other.members)
+    assert one.to_html() == other.to_html(tmp_path / "page.html") == (tmp_path / "page.html").read_text()
+    assert not discover(predictions(600), seed=4).members.equals(one.members)
+
+
+def test_losses_will_do():
+    table = predictions()
+    table["loss"] = np.random.default_rng(1).gamma(2, size=len(table)) + 3 * (table["time"] == "night")
+    found = discover(table[["loss", "time", "embedding"]], method=["spotlight", "sliceline"])
+    assert found.measure == "mean loss"
+    best = found.standing[0]
+    assert best.verdict.rate - best.verdict.rest == pytest.approx(best.verdict.delta)
+    assert any(one.name.rule and one.name.rule.text == "time is night" for one in found.standing)
+    assert "loss" in found.to_html()
+
+
+def test_agreement_and_repeats():
+    found = discover(predictions(), method=["kmeans_errors", "tree_rules"])
+    assert set(found.agreement) == {("kmeans_errors", "tree_rules")}
+    assert len(found.distinct) < len(found.standing)
+    repeated = next(one for one in found.standing if one.repeats)
+    original = next(one for one in found.standing if one.key == repeated.repeats)
+    union = set(repeated.rows) | set(original.rows)
+    assert original.matches[0].overlap == pytest.approx(len(set(repeated.rows) & set(original.rows)) / len(union))
+
+
+def test_classes_of_predictions_and_probabilities_in_every_form():
+    table = predictions(900)
+    p = np.where(table["prediction"] == "dog", 0.8, 0.2)
+    forms = [
+        (table.assign(p_cat=1 - p, p_dog=p), {"probs": "p_"}),
+        (table.assign(prob_cat=1 - p, prob_dog=p).drop(columns="prediction"), {}),
+        (table.assign(a=1 - p, b=p), {"probs": ["a", "b"]}),
+        (table.assign(probs=list(np.stack([1 - p, p], axis=1))), {"class_names": ["cat", "dog"]}),
+        (table.assign(ok=table["label"] == table["prediction"]).drop(columns="prediction"), {"correct": "ok"}),
+    ]
+    expected = discover(table, method="kmeans_errors").to_frame()
+    for frame, columns in forms:
+        found = discover(frame, method="kmeans_errors", metadata=["time"], **columns).to_frame()
+        assert found["rate"].tolist() == pytest.approx(expected["rate"].tolist())
+    whole = table.assign(label=(table["label"] == "dog") * 1, prediction=(table["prediction"] == "dog") * 1)
+    assert set(discover(whole, class_names=["cat", "dog"]).to_frame()["class"]) == {"cat", "dog"}
+    assert set(discover(whole).to_frame()["class"]) == {"0", "1"}
+
+
+def test_a_column_that_gives_the_answers_away_is_told_of():
+    table = predictions()
+    wrong = (table["label"] != table["prediction"]).to_numpy()
+    leaky = table.assign(error=wrong, doubt=wrong + 0.1 * np.arange(len(table)) / len(table))
+    assert any("Columns 'error', 'doubt' tell right from wrong" in note for note in discover(leaky).notes)
+    assert not any("right from wrong" in note for note in discover(table).notes)
+
+
+def test_a_class_that_is_only_predicted_is_a_class():
+    table = predictions(900)
+    table.loc[:20, "prediction"] = "owl"
+    found = discover(table)
+    assert found.examples.class_names == ("cat", "dog", "owl")
+    assert "No errors, so nothing to find, in 1 of 3 classes: owl." in found.notes
+
+
+def test_embeddings_from_files_arrays_features_and_metadata(tmp_path):
+    from safetensors.numpy import save_file
+
+    table = predictions(900)
+    X = np.stack(table["embedding"])
+    np.save(tmp_path / "x.npy", X)
+    save_file({"embeddings": X, "other": X[:1]}, tmp_path / "x.safetensors")
+    plain = table.drop(columns="embedding")
+    expected = discover(table, method="kmeans_errors").members
+    for given in (X, X.astype(">f8"), tmp_path / "x.npy", str(tmp_path / "x.safetensors")):
+        pd.testing.assert_frame_equal(discover(plain, method="kmeans_errors", embeddings=given).members, expected)
+    assert discover(plain, features=["brightness"]).examples.looks == "1 column (brightness)"
+    assert discover(plain).examples.looks == "2 columns (time, brightness)"
+    assert discover(plain).standing
+
+
+def test_images_in_every_form(tmp_path):
+    table = predictions(900).drop(columns="embedding")
+    night = (table["time"] == "night").to_numpy()
+    pixels = np.broadcast_to(np.where(night, 20, 200).astype(np.uint8)[:, None, None, None], (900, 6, 6, 3))
+    encoded = []
+    for i, image in enumerate(pixels):
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, format="PNG")
+        encoded.append(buffer.getvalue())
+        (tmp_path / f"{i}.png").write_bytes(buffer.getvalue())
+    expected = discover(table, image=pixels, encoder="pixels-pca:2", method="kmeans_errors")
+    assert 'src="data:image/png;base64,' in expected.to_html()
+    assert expected.to_html().count("<img") > 10
+    forms = [
+        table.assign(image=encoded),
+        table.assign(image=[{"bytes": one, "path": "x.png"} for one in encoded]),
+        table.assign(image=[f"{i}.png" for i in range(len(table))]),
+    ]
+    for frame in forms:
+        found = discover(frame, image_root=tmp_path, encoder="pixels-pca:2", method="kmeans_errors")
+        pd.testing.assert_frame_equal(found.members, expected.members)
+    with pytest.raises(DataError, match="cannot be read as an image"):
+        discover(table.assign(image=[b"no"] * len(table)), encoder="pixels-pca")
+    with pytest.raises(DataError, match="row 0 cannot be read as an image"):
+        discover(table.assign(image=[f"gone/{i}.png" for i in range(len(table))]), encoder="pixels-pca")
+    with pytest.raises(ConfigError, match="needs the audited model itself"):
+        discover(table.assign(image=encoded), encoder="own-latent")
+    with pytest.raises(ConfigError, match="an encoder will do"):
+        discover(table.assign(image=encoded))
+
+
+def test_images_of_different_sizes_become_squares():
+    sizes = [(5, 7), (300, 20)] * 40
+    images = []
+    for size in sizes:
+        buffer = io.BytesIO()
+        Image.new("RGB", size).save(buffer, format="PNG")
+        images.append(buffer.getvalue())
+    found = discover(predictions(80).assign(image=images), method="kmeans_errors")
+    assert found.examples.inputs.shape == (80, 224, 224, 3)
+
+
+def test_words_that_texts_have_in_common():
+    rng = np.random.default_rng(0)
+    inside = rng.random(400) < 0.3
+    texts = [f"the {'battery died' if a else 'screen shone'} {rng.choice(['fast', 'slow'])}" for a in inside]
+    words = Words(texts).of(inside)
+    assert {word.text for word in words} & {"battery", "died", "battery died"}
+    assert words[0].inside > 0.9 > 0.1 > words[0].outside
+    assert Words(["a", "b"]).of(np.array([True, False])) == ()
+    assert Words(texts).of(np.zeros(400, dtype=bool)) == ()
+    table = predictions().assign(
+        text=lambda t: np.where(t["time"] == "night", "lamps in the dark", "clouds in the sun")
+    )
+    found = discover(table, method="kmeans_errors", metadata=[])
+    assert all(one.name.text.startswith("texts with “") for one in found.standing)
+    assert "lamps in the dark" in found.to_html()
+
+
+def test_captions_say_what_a_slice_shows():
+    """Embeddings around captions of the shipped encoder: the model fails where they are about a dark background."""
+    from slicebench.models.encoders.encoder import make_encoder
+
+    texts = [f"a {shape} on a {tone} background" for shape in ("circle", "square") for tone in ("dark", "light")]
+    rng = np.random.default_rng(0)
+    spot = rng.integers(4, size=900)
+    X = make_encoder("nano-clip").encode_texts(texts)[spot] + 0.02 * rng.normal(size=(900, 1))
+    y, dark = spot // 2, spot % 2 == 0
+    wrong = rng.random(900) < np.where(dark, 0.5, 0.02)
+    names = np.array(["circle", "square"])
+    table = pd.DataFrame({"label": names[y], "prediction": names[y ^ wrong]})
+    found = discover(table, embeddings=X, encoder="nano-clip", captions=texts, method=["kmeans_errors", "b2t"])
+    first = {one.class_name: one.name.captions[0] for one in found.standing if one.method == "kmeans_errors"}
+    assert {name: text for name, (text, _) in first.items()} == {
+        name: f"a {name} on a dark background" for name in ("circle", "square")
+    }
+    assert min(value for _, value in first.values()) > 0.9
+    with pytest.raises(DataError, match="embeds captions in"):
+        discover(table, embeddings=X[:, :3], encoder="nano-clip", captions=texts)
+    with pytest.raises(ConfigError, match="captions need an encoder"):
+        discover(table, embeddings=X, captions=texts)
+
+
+@pytest.mark.parametrize(
+    ("change", "columns", "error", "message"),
+    [
+        (lambda t: t.drop(columns="label"), {}, ConfigError, "say which column holds it"),
+        (lambda t: t.drop(columns="prediction"), {}, ConfigError, "nothing says where the model errs"),
+        (lambda t: t[["label", "prediction"]], {}, ConfigError, "nothing says what an example looks like"),
+        (lambda t: t, {"label": "lable"}, ConfigError, "did you mean 'label'"),
+        (lambda t: t, {"lable": "label"}, ConfigError, "no parameter 'lable'; did you mean 'label'"),
+        (lambda t: t, {"features": ["time"], "embeddings": "x.npy"}, ConfigError, "three ways"),
+        (lambda t: t, {"method": []}, ConfigError, "no method is named"),
+        (lambda t: t, {"method": "oracle"}, ConfigError, "needs the planted truth"),
+        (lambda t: t, {"method": "lff"}, ConfigError, "lff declines these data: needs"),
+        (lambda t: t, {"class_names": ["cat"]}, DataError, "expected one of the 1 class names"),
+        (lambda t: t[:3], {}, DataError, "too few"),
+        (lambda t: t[:0], {}, DataError, "no rows"),
+        (lambda t: t.assign(id=7), {}, DataError, "ids must be distinct"),
+        (lambda t: t.assign(label=t["label"].where(t.index != 5)), {}, DataError, "has no value at row 5"),
+        (lambda t: t.assign(embedding=[[np.nan]] * len(t)), {}, DataError, "is nan at row 0"),
+        (lambda t: t.assign(embedding=[[1.0]] * (len(t) - 1) + [[1.0, 2.0]]), {}, DataError, "not a rectangular array"),
+        (lambda t: t.assign(embedding="0.1 0.2"), {}, DataError, "holds text"),
+        (lambda t: t.assign(probs=[[0.5, 0.9]] * len(t)), {}, DataError, "sums to 1.4"),
+        (lambda t: t.assign(probs=[[0.5, 0.3, 0.2]] * len(t)), {}, ConfigError, "3 numbers for 2 classes"),
+        (lambda t: t.assign(correct="perhaps"), {}, DataError, "expected true or false"),
+        (lambda t: pd.concat([t, t[["label"]]], axis=1), {}, DataError, "the column 'label' more than once"),
+        (lambda t: t.assign(x=[[1]] * len(t)), {"features": ["x"]}, DataError, r"is '\[1\]' at row 0"),
+        (lambda t: t.assign(x=1j), {"features": ["x"]}, DataError, "expected numbers or words"),
+        (lambda t: t.assign(x=np.inf), {"features": ["x"]}, DataError, "is inf at row 0"),
+        (lambda t: t.assign(split="nowhere"), {}, DataError, "splits holds 'nowhere'"),
+        (lambda t: t, {"captions": ["a", "a"], "encoder": "nano-clip"}, DataError, "embeds captions in|vocabulary"),
+    ],
+)
+def test_what_cannot_be_used_is_said(change, columns, error, message):
+    with pytest.raises(error, match=message):
+        discover(change(predictions(200)), **columns)
+
+
+@pytest.mark.parametrize("outcome", ["right", "wrong"])
+def test_no_errors_or_nothing_but(outcome):
+    table = predictions(300)
+    other = np.where(table["label"] == "cat", "dog", "cat")
+    found = discover(table.assign(prediction=table["label"] if outcome == "right" else other))
+    assert not found.slices
+    assert found.to_frame().empty
+    assert found.members.empty
+    assert "there is nothing to find" in found.notes[0] or "no part of them is worse" in found.notes[0]
+    assert "No slice stands up" in found.to_html()
+    assert "No slice stands up" in found._repr_html_()
+
+
+def test_words_without_end_are_no_description():
+    table = predictions(1200).drop(columns="embedding")
+    with pytest.raises(DataError, match="more than 1,000 different words"):
+        discover(table, features=["id"])
+
+
+def test_a_method_of_a_stranger_may_fail():
+    class Broken(EveryError):
+        def fit(self, data):
+            raise RuntimeError("no luck")
+
+    with pytest.raises(slicebench.errors.MethodError, match="Broken failed: RuntimeError: no luck"):
+        discover(predictions(200), method=Broken())
+
+
+def test_hostile_names_are_text_on_the_page():
+    table = predictions(1500)
+    hostile = "<script>alert(1)</script>"
+    table["label"] = table["label"].replace("cat", hostile)
+    table["prediction"] = table["prediction"].replace("cat", hostile)
+    found = discover(table)
+    for page in (found.to_html(), found._repr_html_()):
+        assert hostile not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_rules_are_chance_corrected():
+    inside = np.arange(1000) < 900
+    everything, half = np.ones(1000, dtype=bool), np.arange(1000) % 2 == 0
+    assert kappas(np.stack([everything, half, inside], axis=1), inside) == pytest.approx([0, 0, 1], abs=1e-9)
+    conditions = Conditions.of(pd.DataFrame({"length": np.arange(1000), "kind": np.where(half, "a", "b")}))
+    rows = np.arange(1000)
+    rule = conditions.rule((rows >= 600) & half, rows[::3], rows[1::3])
+    assert rule.text in ("length >= 600 and kind is a", "kind is a and length >= 600") or "kind is a" in rule.text
+    assert rule.precision > 0.9
+    assert conditions.rule(np.random.default_rng(0).random(1000) < 0.5, rows[::2], rows[1::2]) is None
+    assert Conditions.of(pd.DataFrame(index=range(5))).rule(np.ones(5, bool), rows[:3], rows[3:5]) is None
+
+
+def test_auroc():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    score, inside = rng.integers(5, size=50).astype(float), rng.random(50) < 0.4
+    assert auroc(score, inside) == pytest.approx(roc_auc_score(inside, score))
+    assert auroc(score, np.ones(50, dtype=bool)) == 0.5

@@ -1,0 +1,95 @@
+"""The standard suite: wide enough, its plants as calibrated, its methods as tuned."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from slicebench.plugins.registry import METHODS
+from slicebench.runs.plan import plan
+from slicebench.runs.suite import load_suite
+from tests.support.paths import ROOT, load_script
+
+
+@pytest.fixture(scope="module")
+def suite():
+    return load_suite("standard")
+
+
+@pytest.fixture(scope="module")
+def tuning():
+    return json.loads((ROOT / "leaderboard" / "tuning.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def script():
+    return load_script("once/tune")
+
+
+def test_its_shape(suite):
+    assert len(suite.problems) >= 20
+    assert len({p.dataset for p in suite.problems}) >= 5
+    assert len(suite.seeds) == 5
+    assert set(suite.methods) == set(METHODS.names())
+    assert suite.unit == "problem"
+    assert len(plan(suite)) == len(suite.problems) * 5 * len(suite.methods)
+
+
+def test_it_holds_the_problems_of_quick(suite):
+    quick = {p.name: p for p in load_suite("quick").problems}
+    assert {p.name: p for p in suite.problems if p.name in quick} == quick
+
+
+def test_its_methods_are_the_tuned_ones(suite, tuning):
+    chosen = {name: of["chosen"] for name, of in tuning["methods"].items() if of["chosen"]}
+    assert suite.method_params == chosen
+
+
+def test_tuning_was_fair_and_elsewhere(suite, tuning):
+    assert {len(of["trials"]) for of in tuning["methods"].values()} == {8}
+    without_parameters = {"random", "confidence", "margin", "entropy", "loss", "oracle"}
+    without_problems = {"b2t", "sliceline", "tree_rules"}  # no captions, or no metadata, where it is tuned
+    assert set(tuning["methods"]) == set(METHODS.names()) - without_parameters - without_problems
+    families = {name.rsplit(".s", 1)[0].replace("-", "_") for name in tuning["problems"]}
+    assert not families & {p.dataset for p in suite.problems}
+
+
+def test_the_record_is_of_these_trials_and_follows_the_rule(tuning, script):
+    recorded = {name: [trial["params"] for trial in of["trials"]] for name, of in tuning["methods"].items()}
+    assert recorded == json.loads(json.dumps(script.TRIALS))
+    for of in tuning["methods"].values():
+        assert of["trials"][0]["params"] == {}, "the defaults come first"
+        assert of["chosen"] == script.choice(of["trials"])["params"]
+        for trial in of["trials"]:
+            assert list(trial["problems"]) == tuning["problems"]
+            values = [v for v in trial["problems"].values() if v is not None]
+            assert trial["score"] == pytest.approx(sum(values) / len(values), abs=1e-3)
+
+
+def test_the_defaults_stay_unless_clearly_beaten_and_the_earlier_trial_wins_a_tie(script):
+    def chosen(*scores):
+        return script.choice([{"params": i, "score": score} for i, score in enumerate(scores)])["params"]
+
+    assert chosen(0.5, 0.5 + 0.9 * script.MARGIN, 0.3) == 0
+    assert chosen(0.5, 0.5 + 1.1 * script.MARGIN, 0.3) == 1
+    assert chosen(0.5, 0.7, 0.7) == 1
+
+
+def test_the_page_has_the_recorded_figures(suite, tuning):
+    calibration = ROOT / "datasets" / "slicebench_datasets" / "calibration.json"
+    recorded = json.loads(calibration.read_text(encoding="utf-8"))["problems"]
+    lines = (ROOT / "docs" / "standard-suite.md").read_text(encoding="utf-8").splitlines()
+    for problem in suite.problems:
+        (row,) = [line for line in lines if line.startswith(f"| `{problem.name}` |")]
+        best = min(recorded[problem.name]["grid"], key=lambda tried: tried["distance"])
+        found = [tuple(map(float, cell.split(" / "))) for cell in row.split(" | ")[2:4]]
+        for key, figures in zip(("calibration", "benchmark"), found, strict=True):
+            expected = [best[key][name] for name in ("minority_accuracy", "majority_accuracy", "confidence_namf")]
+            assert figures == pytest.approx(expected, abs=0.0051)
+    for name, of in tuning["methods"].items():
+        (row,) = [line for line in lines if line.startswith(f"| `{name}` | ") and "defaults" in line]
+        scores = [
+            float(trial.rsplit(" ", 1)[1]) for trial in row.strip("| ").split(" | ")[1].replace("**", "").split("; ")
+        ]
+        assert scores == pytest.approx([trial["score"] for trial in of["trials"]], abs=0.00051)
