@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
+from slicebench.files.image_arrays import ImageFiles, ParquetImages
 from slicebench.files.untrusted import read_npz
 from slicebench_datasets._tables import distinct, read_csv, read_parquet, whole_numbers
 
@@ -88,8 +89,6 @@ def published_rows(path: str, place: Place, official: dict[str, NDArray[np.intp]
 
 
 def _official(place: Place, attributes: Sequence[str]) -> Faces:
-    from slicebench.files.image_arrays import ImageFiles
-
     table_path, parts_path = place.file("list_attr_celeba.txt"), place.file("list_eval_partition.txt")
     expected = _announced(table_path)
     table = read_csv(table_path, ["image", *attributes], sep=r"\s+", skiprows=2, names=["image", *_header(table_path)])
@@ -110,8 +109,6 @@ def _official(place: Place, attributes: Sequence[str]) -> Faces:
 
 def _from_parquet(place: Place, attributes: Sequence[str]) -> Faces:
     import pandas as pd
-
-    from slicebench.files.image_arrays import ParquetImages
 
     paths = {part: place.files(f"{part}-*.parquet") for part in PARTS}
     tables = {part: read_parquet(found, attributes) for part, found in paths.items()}

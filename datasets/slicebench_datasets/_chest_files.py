@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import StorageError
+from slicebench_datasets._splits import hashed
+from slicebench_datasets._tables import coded, distinct, read_csv, whole_numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +66,6 @@ def read_films(place: Place, finding: str) -> Films:
     """
     import pandas as pd
 
-    from slicebench_datasets._splits import hashed
-    from slicebench_datasets._tables import coded, distinct, read_csv, whole_numbers
-
     path = place.files(INDEX)[-1]
     table = read_csv(path, COLUMNS)
     names = distinct(path, table["Image Index"])
@@ -98,8 +97,6 @@ def _labels(path: Path, findings: pd.Series[Any], finding: str) -> NDArray[np.in
 
 def _official(place: Place, index: Path, names: NDArray[np.str_]) -> dict[str, NDArray[np.intp]]:
     """Rows of each list; index and lists must hold the same names, each once."""
-    from slicebench_datasets._tables import read_csv
-
     row_of = {name: row for row, name in enumerate(names.tolist())}
     listed: dict[str, str] = {}
     for file in LISTS.values():
@@ -129,8 +126,6 @@ def paths_of(place: Place, names: NDArray[np.str_]) -> NDArray[np.str_]:
 
 def _years(path: Path, ages: pd.Series[Any]) -> NDArray[np.int64]:
     """Ages in whole years; the first edition of the index writes 058Y, and 007M or 021D for infants."""
-    from slicebench_datasets._tables import whole_numbers
-
     unit = ages.str.extract(r"^\d+([YMD])$")[0].map({"Y": 1, "M": 12, "D": 365}).fillna(1)
     numbers = whole_numbers(path, ages.str.replace(r"(?<=\d)[YMD]$", "", regex=True), 0, 999)
     return numbers // unit.to_numpy(dtype=np.int64)

@@ -12,8 +12,9 @@ import numpy as np
 
 from slicebench.data.checks import array_of
 from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.files.image_arrays import ParquetImages, decoded
 from slicebench.files.untrusted import check_room, opened, plain_file, read_npz
-from slicebench.plugins.dataset_card import Layout, Wanted
+from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench_datasets._pickled_data import read_pickled_data
 from slicebench_datasets._tables import class_names_of, read_parquet, whole_numbers
 
@@ -29,14 +30,12 @@ PARQUET = Layout(
 )
 
 
-def python_layouts(folder: str, archive_md5: str, files: Sequence[Wanted]) -> tuple[Layout, Layout]:
-    """The author's "python version", unpacked or not; `folder` is the name inside its archive."""
+def layouts_of(folder: str, archive_md5: str, files: Sequence[Wanted]) -> tuple[Layout, ...]:
+    """The author's "python version", unpacked or not, and Hugging Face's; `folder` is the name inside the archive."""
     archive = Wanted(f"{folder}.tar.gz", "the archive as it is offered", md5=archive_md5)
-    return Layout("python batches", tuple(files)), Layout("python archive", (archive,))
+    return Layout("python batches", tuple(files)), Layout("python archive", (archive,)), PARQUET
 
 
-CIFAR10_COLUMNS = {"label": ("labels", "label_names")}
-CIFAR10_BATCHES = (tuple(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
 CIFAR10_MD5 = {
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -46,8 +45,17 @@ CIFAR10_MD5 = {
     "test_batch": "40351d587109b95175f43aff81a1287e",
     "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
 }
-CIFAR10_LAYOUTS = (
-    *python_layouts(
+SOURCE = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; www.cs.toronto.edu/~kriz/cifar.html"
+CIFAR10_CARD = DatasetCard(
+    title="CIFAR-10",
+    size="50,000 train + 10,000 test",
+    group="none: natural",
+    rate="nothing planted",
+    licence="none stated; cite Krizhevsky 2009",
+    source=SOURCE,
+    obtain="fetch cifar-10-python.tar.gz from the source's page, or the Parquet files of Hugging Face's uoft-cs/cifar10.",
+    folder="cifar10",
+    layouts=layouts_of(
         "cifar-10-python",
         "c58f30108f718f92721af3b95e74349a",
         [
@@ -55,13 +63,6 @@ CIFAR10_LAYOUTS = (
             for name, md5 in CIFAR10_MD5.items()
         ],
     ),
-    PARQUET,
-)
-CIFAR10_SOURCE = (
-    "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; www.cs.toronto.edu/~kriz/cifar.html"
-)
-CIFAR10_OBTAIN = (
-    "fetch cifar-10-python.tar.gz from the source's page, or the Parquet files of Hugging Face's uoft-cs/cifar10."
 )
 
 
@@ -149,6 +150,12 @@ def _names(about: dict[str, Any], key: str) -> list[str]:
     return [name.decode() if isinstance(name, bytes) else str(name) for name in about[key]]
 
 
+def read_cifar10(place: Place) -> Cifar:
+    """Read CIFAR-10 from whichever layout was found; raises the same errors as `read_cifar`."""
+    batches = tuple(f"data_batch_{i}" for i in range(1, 6))
+    return read_cifar(place, {"label": ("labels", "label_names")}, (batches, "test_batch", "batches.meta"))
+
+
 def published_rows(path: str, cifar: Cifar, column: str) -> dict[str, NDArray[np.intp]]:
     """Rows of train, val and perhaps pool from a file of published indices: .npz with arrays train, val, pool.
 
@@ -195,8 +202,6 @@ def check_indices(indices: object, family: str) -> None:
 
 
 def _from_parquet(place: Place, columns: list[str]) -> Cifar:
-    from slicebench.files.image_arrays import ParquetImages, decoded
-
     train, test = place.files("train-*.parquet"), place.files("test-*.parquet")
     names = {column: class_names_of(test[0], column) for column in columns}
     tables = [read_parquet(paths, columns) for paths in (train, test)]

@@ -1,4 +1,7 @@
-"""Handwritten digits: scikit-learn's 1,797 of 8 x 8 pixels, or MNIST from a folder; drawn into disjoint splits."""
+"""Handwritten digits: scikit-learn's 1,797 of 8 x 8 pixels, or MNIST from a folder; drawn into disjoint splits.
+
+`DigitDataset` is the base class of the digit datasets.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,27 @@ import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.problem import Provenance
 from slicebench.errors import ConfigError, StorageError
 from slicebench.files.untrusted import opened, read_parquet
+from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, RawSplit
 from slicebench_datasets._parameters import EPOCHS, check_ranges
 from slicebench_datasets._render import article
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from slicebench.data.problem import Provenance
+    from slicebench.data.captions import CaptionSet
     from slicebench.models.training import Recipe
-    from slicebench.plugins.dataset import DatasetAdapter
+
+    Planted = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]
 
 LAYOUT = (
     "either Hugging Face's parquet files train-*.parquet and test-*.parquet (columns image, label) or the IDX files "
@@ -37,6 +44,93 @@ class Digits:
 
     images: NDArray[Any]
     digits: NDArray[np.int64]
+
+
+class DigitDataset(RawDataset):
+    """Digits with a plant, and a small network trained on them.
+
+    A subclass defines `planted`, which turns a split's digits into images, labels and groups, and `raw`, which returns `problem`.
+    """
+
+    modality: ClassVar[str] = "image"
+    version: ClassVar[str] = "2"
+
+    def __init__(
+        self,
+        root: str | None,
+        n_train: int,
+        n_val: int,
+        n_test: int,
+        pixel_noise: float,
+        width: int,
+        epochs: int,
+        encoder: str,
+        n_pool: int = 0,
+    ) -> None:
+        self.root = root
+        self.n_train = n_train
+        self.n_val = n_val
+        self.n_test = n_test
+        self.pixel_noise = pixel_noise
+        self.width = width
+        self.epochs = epochs
+        self.encoder = encoder
+        self.n_pool = n_pool
+
+    def check_digits(self, **highest: float) -> None:
+        """Raise `ConfigError` unless each named parameter lies in 0..highest, and sizes, width and epochs are 1 or more."""
+        bounds: dict[str, tuple[float, float]] = {name: (0, high) for name, high in highest.items()}
+        bounds |= dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000))
+        check_ranges(self, bounds | {"n_pool": (0, 70_000), "width": (1, 4096), "epochs": EPOCHS})
+
+    def digits_root(self) -> str | None:
+        """Folder of MNIST files; None for scikit-learn's digits."""
+        return self.root
+
+    def training(self) -> Recipe:
+        """Return how the base model is trained."""
+        from slicebench.models.training import Recipe
+
+        epochs, width = self.epochs, self.width
+        return Recipe(
+            arch="small_cnn", width=width, epochs=epochs, batch_size=50, peak_lr=0.1, peak_epoch=min(2, epochs)
+        )
+
+    def planted(self, part: Digits, split: str, rng: np.random.Generator) -> Planted:
+        """Return images, labels (n,) and groups (n, g) of the digits drawn for a split."""
+        raise NotImplementedError(f"{type(self).__name__} has no planted")
+
+    def problem(
+        self,
+        seed: int,
+        *,
+        class_names: Sequence[str],
+        how: str,
+        captions: CaptionSet,
+        naming: Mapping[str, tuple[str, ...]],
+        keep: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> RawProblem:
+        """Draw, plant and shuffle; `naming` gives the groups and their captions, `keep` goes to `draw_digits`."""
+        rng, root = np.random.default_rng(seed), self.digits_root()
+        sizes = {"train": self.n_train, "val": self.n_val, "test": self.n_test}
+        if self.n_pool:
+            sizes["pool"] = self.n_pool
+        splits = {}
+        for name, part in draw_digits(root, sizes, rng, keep).items():
+            images, labels, groups = self.planted(part, name, rng)
+            splits[name] = RawSplit.shuffled(name, rng, inputs=images, labels=labels, groups=groups)
+        return RawProblem(
+            name=self.family.replace("_", "-"),
+            splits=splits,
+            base_model=self.training(),
+            encoder=self.encoder,
+            class_names=class_names,
+            group_names=tuple(naming),
+            how=how,
+            provenance=provenance_of(root),
+            captions=captions,
+            captions_for_groups=naming,
+        )
 
 
 def draw_digits(
@@ -69,12 +163,6 @@ def draw_digits(
     return out
 
 
-def sizes_of(adapter: Any) -> dict[str, int]:
-    """Sizes of the splits that a digit problem asks for, by name; a pool of none is no pool."""
-    sizes = {name: getattr(adapter, f"n_{name}", 0) for name in ("train", "val", "test", "pool")}
-    return {name: n for name, n in sizes.items() if n or name != "pool"}
-
-
 def _cut(
     source: Digits,
     sizes: Mapping[str, int],
@@ -102,8 +190,6 @@ def _cut(
 
 def provenance_of(root: str | None) -> Provenance:
     """Where the images come from."""
-    from slicebench.data.problem import Provenance
-
     if root is None:
         from sklearn import __version__
 
@@ -113,14 +199,6 @@ def provenance_of(root: str | None) -> Provenance:
             revision=f"scikit-learn {__version__}",
         )
     return Provenance(source="MNIST (LeCun, Cortes, Burges), local files", licence="CC BY-SA 3.0")
-
-
-def recipe_of(adapter: Any) -> Recipe:
-    """How the base model of a digit problem is trained: `width` channels, `epochs` epochs."""
-    from slicebench.models.training import Recipe
-
-    epochs, width = adapter.epochs, adapter.width
-    return Recipe(arch="small_cnn", width=width, epochs=epochs, batch_size=50, peak_lr=0.1, peak_epoch=min(2, epochs))
 
 
 def digit_caption(
@@ -136,16 +214,6 @@ def digit_caption(
     first = "the" if digit is not None and not words else article((words or [name])[0])
     text = " ".join([first, *words, name])
     return text if ground is None else f"{text} on {article(ground)} {ground} background"
-
-
-def check_digits(adapter: DatasetAdapter, **highest: float) -> None:
-    """Raise `ConfigError` unless each named parameter lies in 0..highest, and sizes, width and epochs are 1 or more."""
-    sizes: dict[str, tuple[float, float]] = dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000))
-    if hasattr(adapter, "n_pool"):
-        sizes["n_pool"] = (0, 70_000)
-    check_ranges(
-        adapter, {name: (0, high) for name, high in highest.items()} | sizes | {"width": (1, 4096), "epochs": EPOCHS}
-    )
 
 
 def with_pixel_noise(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from slicebench_datasets._splits import in_each_class
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from slicebench_datasets.gaussian import Gaussian
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
@@ -29,6 +29,20 @@ PLANTS = {
 REGIONS = {"linear": 1, "radial": 3, "xor": 2, "two": 2, "two_classes": 2, "label_noise": 1}  # and their dimensions
 
 
+class Spec(Protocol):
+    """The parameters that the plants read, as `Gaussian` describes them."""
+
+    plant: str
+    d: int
+    classes: int
+    minority: float
+    signal: float
+    attenuation: float
+    overlap: float
+    strength: float
+    flip: float
+
+
 def group_dims(plant: str, classes: int) -> int:
     """Number of group coordinates."""
     return {"none": 0, "rare": classes, "correlation": classes}.get(plant, REGIONS.get(plant, 0))
@@ -43,7 +57,7 @@ def group_names(plant: str, classes: int) -> list[str]:
     return {"none": [], "correlation": ["spurious signal disagrees"]}.get(plant, ["region"])
 
 
-def draw(spec: Gaussian, n: int, rate: float, rng: np.random.Generator) -> tuple[Floats, Labels, Bools]:
+def draw(spec: Spec, n: int, rate: float, rng: np.random.Generator) -> tuple[Floats, Labels, Bools]:
     """Vectors (n, d), labels (n,) and groups (n, g), the share `rate` of the examples in some group."""
     labels = rng.integers(spec.classes, size=n)
     minority = rng.random(n) < (0.0 if spec.plant == "none" else rate)
@@ -53,7 +67,7 @@ def draw(spec: Gaussian, n: int, rate: float, rng: np.random.Generator) -> tuple
     at = slice(spec.classes, spec.classes + group_dims(spec.plant, spec.classes))
     if spec.plant == "rare":
         core[minority] = _between(spec, labels[minority])
-        x[:, at] += spec.strength * _by_class(minority, labels, spec.classes)
+        x[:, at] += spec.strength * in_each_class(minority, labels, spec.classes)
     elif spec.plant == "correlation":
         x[:, at] += spec.strength * np.eye(spec.classes)[np.where(minority, other, labels)]
     elif spec.plant in REGIONS:
@@ -67,24 +81,19 @@ def draw(spec: Gaussian, n: int, rate: float, rng: np.random.Generator) -> tuple
     return x, seen, _groups(spec, minority, labels, x[:, at])
 
 
-def _between(spec: Gaussian, labels: Labels) -> Floats:
+def _between(spec: Spec, labels: Labels) -> Floats:
     """Core means of the rare modes: between the own class and the next."""
     one_hot = spec.signal * np.eye(spec.classes)
     means: Floats = (1 - spec.overlap) * one_hot[labels] + spec.overlap * one_hot[(labels + 1) % spec.classes]
     return means
 
 
-def _by_class(minority: Bools, labels: Labels, classes: int) -> Bools:
-    out: Bools = minority[:, None] & (labels[:, None] == np.arange(classes))
-    return out
-
-
-def _groups(spec: Gaussian, minority: Bools, labels: Labels, z: Floats) -> Bools:
+def _groups(spec: Spec, minority: Bools, labels: Labels, z: Floats) -> Bools:
     """Group columns of the minority; `z` are the group coordinates."""
     if spec.plant == "none":
         return np.zeros((len(minority), 0), dtype=bool)
     if spec.plant == "rare":
-        return _by_class(minority, labels, spec.classes)
+        return in_each_class(minority, labels, spec.classes)
     if spec.plant == "two":
         return np.stack([minority & (z[:, 0] >= z[:, 1]), minority & (z[:, 0] < z[:, 1])], axis=1)
     if spec.plant == "two_classes":

@@ -10,6 +10,7 @@ import numpy as np
 
 from slicebench.errors import ConfigError, StorageError, did_you_mean
 from slicebench.files.locations import read_bytes
+from slicebench_datasets._tables import coded, distinct, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,8 +98,6 @@ def read_ratings(data: Path, user: Path, item: Path) -> Ratings:
     """Ratings joined with users and films, or a `StorageError` that names file and row."""
     import pandas as pd
 
-    from slicebench_datasets._tables import coded, distinct, whole_numbers
-
     ratings = _fields(data, "\t", ("user", "item", "rating", "timestamp"))
     users = _fields(user, "|", ("id", "age", "gender", "occupation", "zip"))
     items = _fields(item, "|", ("id", "title", "released", "video", "url", *GENRES))
@@ -140,8 +139,6 @@ def _fields(path: Path, mark: str, names: Sequence[str]) -> pd.DataFrame:
 def _positions(path: Path, keys: pd.Series[Any], table: Path, known: pd.Series[Any]) -> Rows:
     """Row in `table` of each key in `path`."""
     import pandas as pd
-
-    from slicebench_datasets._tables import distinct
 
     found: Rows = pd.Index(distinct(table, known)).get_indexer(pd.Index(keys))
     if (found < 0).any():

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from slicebench.data.checks import array_of
 from slicebench.errors import ConfigError, DataError
+from slicebench.models.encoders.encoder import make_encoder
 from slicebench.models.synthesis.decoder import Decoded, Decoder
 from slicebench_datasets._render import VALUES, captions_of, render
 from slicebench_datasets._scene_plants import PLANTS
+from slicebench_datasets.scenes import Scenes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
     from numpy.typing import NDArray
 
     from slicebench.data.problem import Identified, Problem
     from slicebench.models.encoders.encoder import Encoder
-    from slicebench_datasets.scenes import Scenes
 
 CHUNK = 1024  # captions embedded at a time
 MENTIONED = (*VALUES, "noise")
@@ -28,8 +28,6 @@ MENTIONED = (*VALUES, "noise")
 
 def scenes_of(about: Identified) -> Scenes:
     """Dataset of a problem of rendered scenes; `ConfigError` for any other problem."""
-    from slicebench_datasets.scenes import Scenes
-
     if about.dataset != "scenes":
         raise ConfigError(f"problem {about.name!r} is of {about.dataset!r}; this renders 'scenes' and no others")
     return Scenes(**about.params)
@@ -71,8 +69,6 @@ class SceneDecoder(Decoder):
     @classmethod
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:  # noqa: ARG003 - takes none
         """Decoder into a problem of rendered scenes, with the problem's own encoder and seed."""
-        from slicebench.models.encoders.encoder import make_encoder
-
         scenes = scenes_of(problem)
         encoder = make_encoder(problem.encoder)
         if not encoder.reads_captions():
@@ -129,8 +125,6 @@ class SceneDecoder(Decoder):
         return self._embedded[c]
 
     def _embed(self, texts: list[str], c: int) -> NDArray[Any]:
-        from collections.abc import Mapping
-
         if not isinstance(self.encoder, Mapping):
             parts = [self.encoder.encode_texts(texts[i : i + CHUNK]) for i in range(0, len(texts), CHUNK)]
             return np.concatenate(parts)

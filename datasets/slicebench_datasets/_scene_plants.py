@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from slicebench.data.captions import CaptionSet
 from slicebench_datasets._render import UNSAID, VALUES, caption, draw_attributes
+from slicebench_datasets._splits import in_each_class
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench_datasets.scenes import Scenes
-
     Drawn = tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]
 
 NATURAL_RATIO = 2.0  # CelebA's untouched test split has 33.6 % minority (Jain et al. 2022)
+
+
+class Spec(Protocol):
+    """The parameters that the plants read, as `Scenes` describes them."""
+
+    classes: int
+    label: str
+    planted: str
+    ratio: float
+    val: str
+    test: str
+    pool: str
+    subtypes: int
+    keep: float
+    noise: float
+    corruption: float
 
 
 class Plant:
@@ -28,7 +43,7 @@ class Plant:
 
     how: ClassVar[str] = "nothing is planted"
 
-    def __init__(self, scenes: Scenes) -> None:
+    def __init__(self, scenes: Spec) -> None:
         self.scenes = scenes
         self.label = scenes.label
         self.classes = scenes.classes
@@ -80,18 +95,13 @@ class Plant:
         chosen: dict[str, object] = {self.label: np.array(self.class_names())[labels], "noise": self.scenes.noise}
         return draw_attributes(len(labels), rng, **chosen | fixed)
 
-    def _per_class(self, minority: NDArray[np.bool_], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """One group column per class."""
-        columns: NDArray[np.bool_] = minority[:, None] & (labels[:, None] == np.arange(self.classes))
-        return columns
-
 
 class Correlation(Plant):
     """An attribute has the class's usual value `ratio` times as often as its unusual one, in train."""
 
     how = "an attribute agrees with the class in train; each class's group has the unusual value"
 
-    def __init__(self, scenes: Scenes) -> None:
+    def __init__(self, scenes: Spec) -> None:
         super().__init__(scenes)
         self.hidden = (scenes.planted,)
 
@@ -116,7 +126,8 @@ class Correlation(Plant):
         ratio = {"train": self.scenes.ratio, "balanced": 1.0, "natural": NATURAL_RATIO}[kind]
         unusual = rng.random(n) < 1 / (1 + ratio)
         values = np.array(self.pairs())[labels, unusual.astype(int)]
-        return self._table(labels, rng, **{self.scenes.planted: values}), labels, self._per_class(unusual, labels)
+        table = self._table(labels, rng, **{self.scenes.planted: values})
+        return table, labels, in_each_class(unusual, labels, self.classes)
 
 
 class Rare(Plant):
@@ -124,7 +135,7 @@ class Rare(Plant):
 
     how = "one pair of shape and colour per class keeps a fraction of its train images"
 
-    def __init__(self, scenes: Scenes) -> None:
+    def __init__(self, scenes: Spec) -> None:
         super().__init__(scenes)
         self.hidden = ("shape", "colour")
 
@@ -161,7 +172,7 @@ class Rare(Plant):
         subtype = (labels + np.where(rare, 0, rng.integers(1, k, size=n))) % k
         shape, colour = self._pair(labels, subtype)
         table = draw_attributes(n, rng, shape=shape, colour=colour, noise=self.scenes.noise)
-        return table, labels, self._per_class(rare, labels)
+        return table, labels, in_each_class(rare, labels, self.classes)
 
     def _pair(self, labels: NDArray[Any], subtype: NDArray[Any]) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
         colour = (labels + subtype) % max(self.classes, self.scenes.subtypes)
@@ -173,7 +184,7 @@ class Corruption(Plant):
 
     how = "pixel noise on 10 % of train and 50 % of val and test"
 
-    def __init__(self, scenes: Scenes) -> None:
+    def __init__(self, scenes: Spec) -> None:
         super().__init__(scenes)
         self.hidden = ("noise",)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from slicebench.data.split import Inputs
     from slicebench.models.training import Recipe
+    from slicebench.plugins.dataset import DatasetAdapter
 
     Rows = NDArray[np.intp]
 
@@ -48,6 +49,17 @@ def thinned(rows: Rows, rare: NDArray[np.bool_], keep: float) -> Rows:
     steps = np.floor(np.arange(-1, len(those)) * keep + 1e-9)
     stays = np.diff(steps) > 0
     return np.setdiff1d(rows, those[~stays])
+
+
+def in_each_class(rare: NDArray[np.bool_], labels: NDArray[np.int64], n_classes: int = 2) -> NDArray[np.bool_]:
+    """One group per class: its rare examples, (n, n_classes)."""
+    groups: NDArray[np.bool_] = rare[:, None] & (labels[:, None] == np.arange(n_classes))
+    return groups
+
+
+def capped(adapter: DatasetAdapter, parts: Mapping[str, Rows], rng: np.random.Generator) -> dict[str, Rows]:
+    """Cut each part at random to the size in the parameter `n_<part>`; None keeps it whole."""
+    return {name: at_most(rows, getattr(adapter, f"n_{name}"), f"n_{name}", rng) for name, rows in parts.items()}
 
 
 def split_up(
@@ -88,11 +100,6 @@ def split_up(
         )
         for name, rows in parts.items()
     }
-
-
-def texts_at(texts: Sequence[str], rows: Rows) -> list[str]:
-    """Texts at `rows`."""
-    return [texts[row] for row in rows.tolist()]
 
 
 def hashed(names: Iterable[str]) -> NDArray[np.str_]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from slicebench.errors import StorageError
 from slicebench.files.locations import read_bytes
+from slicebench_datasets._tables import read_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,8 +96,6 @@ def _begin(context: str, text: str, told: int) -> int | None:
 
 def from_pairs(place: Place) -> tuple[list[Question], list[Question]]:
     """Questions of dev.parquet and test.parquet; the candidates are the sentences of `WINDOW` consecutive rows."""
-    from slicebench_datasets._tables import read_parquet
-
     found = []
     for name in ("dev", "test"):
         path = place.file(f"{name}.parquet")

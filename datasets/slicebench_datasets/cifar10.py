@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slicebench.plugins.dataset_card import DatasetCard
 from slicebench.problems.building import RawDataset
-from slicebench_datasets._cifar import CIFAR10_BATCHES, CIFAR10_COLUMNS, CIFAR10_LAYOUTS, CIFAR10_OBTAIN, CIFAR10_SOURCE
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._cifar import CIFAR10_CARD, by_class, check_indices, published_rows, read_cifar10
+from slicebench_datasets._parameters import check_choices
+from slicebench_datasets._splits import recipe_from, split_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problems.raw import RawProblem
     from slicebench_datasets._cifar import Cifar
 
 PAPER = {"arch": "resnet18_cifar", "epochs": 15, "batch_size": 512, "peak_lr": 0.5, "peak_epoch": 5, "augment": True}
@@ -53,17 +54,7 @@ class CIFAR10(RawDataset):
 
     family: ClassVar[str] = "cifar10"
     modality: ClassVar[str] = "image"
-    card: ClassVar[DatasetCard | None] = DatasetCard(
-        title="CIFAR-10",
-        size="50,000 train + 10,000 test",
-        group="none: natural",
-        rate="nothing planted",
-        licence="none stated; cite Krizhevsky 2009",
-        source=CIFAR10_SOURCE,
-        obtain=CIFAR10_OBTAIN,
-        folder="cifar10",
-        layouts=CIFAR10_LAYOUTS,
-    )
+    card = CIFAR10_CARD
 
     def __init__(
         self,
@@ -83,10 +74,6 @@ class CIFAR10(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._cifar import check_indices
-        from slicebench_datasets._parameters import check_choices
-        from slicebench_datasets._splits import recipe_from
-
         check_choices(self, {"split": SHARES, "captions": ("simple", "extended")})
         check_indices(self.indices, self.family)
         recipe_from(PAPER, self.recipe)
@@ -94,11 +81,8 @@ class CIFAR10(RawDataset):
     def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are fixed
         """Read and split."""
         from slicebench.data.captions.grammar import caption_set
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._cifar import read_cifar
-        from slicebench_datasets._splits import recipe_from, split_up
 
-        cifar = read_cifar(self.place(), CIFAR10_COLUMNS, CIFAR10_BATCHES)
+        cifar = read_cifar10(self.place())
         names = cifar.names["label"]
         return RawProblem(
             name="cifar10",
@@ -120,8 +104,6 @@ class CIFAR10(RawDataset):
 
     def _rows(self, cifar: Cifar) -> dict[str, NDArray[np.intp]]:
         """Rows of train, val and pool among the train images."""
-        from slicebench_datasets._cifar import by_class, published_rows
-
         if self.indices is not None:
             return published_rows(self.indices, cifar, "label")
         train, val, _ = SHARES[self.split]

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.captions.naming import captions_naming
 from slicebench.plugins.dataset_card import DatasetCard, Wanted
 from slicebench.problems.building import RawDataset
-from slicebench_datasets._cifar import PARQUET, python_layouts
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._cifar import SOURCE, by_class, check_indices, layouts_of, published_rows, read_cifar
+from slicebench_datasets._parameters import check_choices, check_ranges
+from slicebench_datasets._splits import recipe_from, split_up, thinned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.problems.raw import RawProblem
     from slicebench_datasets._cifar import Cifar
 
 COLUMNS = {"fine_label": ("fine_labels", "fine_label_names"), "coarse_label": ("coarse_labels", "coarse_label_names")}
@@ -69,10 +72,10 @@ class CIFAR100Superclass(RawDataset):
         group="one of five subclasses per superclass, rare in train",
         rate="5.9 % of train, 20 % of test",
         licence="none stated; cite Krizhevsky 2009",
-        source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; www.cs.toronto.edu/~kriz/cifar.html",
+        source=SOURCE,
         obtain="fetch cifar-100-python.tar.gz from the source's page, or the Parquet files of Hugging Face's uoft-cs/cifar100.",
         folder="cifar100",
-        layouts=(*python_layouts("cifar-100-python", "eb9058c3a382ffc7106e4002c42a8d85", FILES), PARQUET),
+        layouts=layouts_of("cifar-100-python", "eb9058c3a382ffc7106e4002c42a8d85", FILES),
     )
 
     def __init__(
@@ -95,10 +98,6 @@ class CIFAR100Superclass(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._cifar import check_indices
-        from slicebench_datasets._parameters import check_choices, check_ranges
-        from slicebench_datasets._splits import recipe_from
-
         check_choices(self, {"split": ("40/20/40", "80/20")})
         check_ranges(self, {"keep": (0, 1), "pool_noise": (0, 1)})
         check_indices(self.indices, self.family)
@@ -107,9 +106,6 @@ class CIFAR100Superclass(RawDataset):
     def raw(self, seed: int) -> RawProblem:
         """Read and split as published; one subclass of each superclass is thinned in train. The seed is that of weak labels."""
         from slicebench.data.captions.grammar import caption_set
-        from slicebench.data.captions.naming import captions_naming
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import recipe_from, split_up
 
         cifar = self.read()
         rare = [cifar.names["fine_label"][c].replace("_", " ") for c in RARE]
@@ -139,15 +135,10 @@ class CIFAR100Superclass(RawDataset):
 
     def read(self) -> Cifar:
         """Every image with its fine and coarse label."""
-        from slicebench_datasets._cifar import read_cifar
-
         return read_cifar(self.place(), COLUMNS, (("train",), "test", "meta"))
 
     def _rows(self, cifar: Cifar) -> dict[str, NDArray[np.intp]]:
         """Rows of train, val and pool among the train images."""
-        from slicebench_datasets._cifar import by_class, published_rows
-        from slicebench_datasets._splits import thinned
-
         if self.indices is not None:
             return published_rows(self.indices, cifar, "coarse_label")
         rare = np.isin(cifar.labels["fine_label"], RARE)

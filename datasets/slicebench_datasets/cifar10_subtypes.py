@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
-from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.data.captions import CaptionSet
 from slicebench.problems.building import RawDataset
-from slicebench_datasets._cifar import CIFAR10_BATCHES, CIFAR10_COLUMNS, CIFAR10_LAYOUTS, CIFAR10_OBTAIN, CIFAR10_SOURCE
-
-if TYPE_CHECKING:
-    from slicebench.problems.raw import RawProblem
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._cifar import CIFAR10_CARD, read_cifar10
+from slicebench_datasets._parameters import check_cap, check_ranges, check_subset
+from slicebench_datasets._render import article
+from slicebench_datasets._splits import at_most, deal, recipe_from, split_up, thinned
 
 PAPER = {"arch": "resnet18_cifar", "epochs": 15, "batch_size": 512, "peak_lr": 0.5, "peak_epoch": 5, "augment": True}
 MEMBERS = {
@@ -51,16 +53,11 @@ class CIFAR10Subtypes(RawDataset):
 
     family: ClassVar[str] = "cifar10_subtypes"
     modality: ClassVar[str] = "image"
-    card: ClassVar[DatasetCard | None] = DatasetCard(
+    card = replace(
+        CIFAR10_CARD,
         title="CIFAR-10 subtypes",
-        size="50,000 train + 10,000 test",
         group="birds and airplanes, rare in train",
         rate="5.9 % of train, 20 % of test",
-        licence="none stated; cite Krizhevsky 2009",
-        source=CIFAR10_SOURCE,
-        obtain=CIFAR10_OBTAIN,
-        folder="cifar10",
-        layouts=CIFAR10_LAYOUTS,
     )
 
     def __init__(
@@ -81,9 +78,6 @@ class CIFAR10Subtypes(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_cap, check_ranges, check_subset
-        from slicebench_datasets._splits import recipe_from
-
         check_subset(self, "rare", [name for members in MEMBERS.values() for name in members])
         check_ranges(self, {"keep": (0, 1)})
         check_cap(self, "n_train")
@@ -91,11 +85,7 @@ class CIFAR10Subtypes(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read, deal the train images, thin the rare kinds in train."""
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._cifar import read_cifar
-        from slicebench_datasets._splits import at_most, deal, recipe_from, split_up, thinned
-
-        cifar = read_cifar(self.place(), CIFAR10_COLUMNS, CIFAR10_BATCHES)
+        cifar = read_cifar10(self.place())
         rng, kinds = np.random.default_rng(seed), np.array(cifar.names["label"])[cifar.labels["label"]]
         parts = deal(np.arange(cifar.n_train), {"train": 0.5, "val": 0.2, "pool": 0.3}, rng)
         train = at_most(parts["train"], self.n_train, "n_train", rng)
@@ -122,14 +112,10 @@ class CIFAR10Subtypes(RawDataset):
 
 def _candidates() -> Any:
     """Per class its kinds."""
-    from slicebench.data.captions import CaptionSet
-
     return CaptionSet.of(
         [[_photo_of(kind) for kind in kinds] for kinds in MEMBERS.values()], [*map(_photo_of, MEMBERS)]
     )
 
 
 def _photo_of(name: str) -> str:
-    from slicebench_datasets._render import article
-
     return f"a photo of {article(name)} {name}"

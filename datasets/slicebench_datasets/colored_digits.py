@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.captions import CaptionSet
 from slicebench.plugins.dataset_card import DatasetCard
-from slicebench.problems.building import RawDataset
+from slicebench_datasets._digits import DigitDataset, digit_caption, with_pixel_noise
+from slicebench_datasets._splits import in_each_class
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from slicebench.data.captions import CaptionSet
-    from slicebench.models.training import Recipe
     from slicebench.problems.raw import RawProblem
-    from slicebench_datasets._digits import Digits
+    from slicebench_datasets._digits import Digits, Planted
 
 
-class ColoredDigits(RawDataset):
+class ColoredDigits(DigitDataset):
     """Is the digit below five? The tint knows, in train, and the digit is hard to read: a model learns the tint.
 
     Class 0 is the digits 0 to 4, class 1 the digits 5 to 9; the share `label_noise` of train labels is flipped. The tint of
@@ -48,8 +48,6 @@ class ColoredDigits(RawDataset):
     """
 
     family: ClassVar[str] = "colored_digits"
-    modality: ClassVar[str] = "image"
-    version: ClassVar[str] = "2"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="Colored digits",
         size="1,797 digits: 700 train, 500 val, 597 test; MNIST with root",
@@ -75,68 +73,33 @@ class ColoredDigits(RawDataset):
         encoder: str = "nano-clip",
         n_pool: int = 0,
     ) -> None:
-        self.root = root
-        self.n_train = n_train
-        self.n_val = n_val
-        self.n_test = n_test
+        super().__init__(root, n_train, n_val, n_test, pixel_noise, width, epochs, encoder, n_pool)
         self.p = p
         self.p_eval = p_eval
         self.label_noise = label_noise
-        self.pixel_noise = pixel_noise
         self.tint = tint
-        self.width = width
-        self.epochs = epochs
-        self.encoder = encoder
-        self.n_pool = n_pool
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._digits import check_digits
-
-        check_digits(self, p=1, p_eval=1, label_noise=1, pixel_noise=2, tint=1)
+        self.check_digits(p=1, p_eval=1, label_noise=1, pixel_noise=2, tint=1)
 
     def raw(self, seed: int) -> RawProblem:
         """Draw and tint."""
-        from slicebench.problems.raw import RawProblem, RawSplit
-        from slicebench_datasets._digits import draw_digits, provenance_of, sizes_of
-
-        rng, root = np.random.default_rng(seed), self.digits_root()
-        drawn = draw_digits(root, sizes_of(self), rng)
-        naming = {"green digit below 5": ("a green digit",), "red digit 5 or above": ("a red digit",)}
-        splits = {}
-        for name, part in drawn.items():
-            images, labels, disagrees = self._tinted(part, name, rng)
-            splits[name] = RawSplit.shuffled(
-                name, rng, inputs=images, labels=labels, groups=disagrees[:, None] & (labels[:, None] == np.arange(2))
-            )
-        return RawProblem(
-            name=self.family.replace("_", "-"),
-            splits=splits,
-            base_model=self.training(),
-            encoder=self.encoder,
+        return self.problem(
+            seed,
             class_names=("digit below 5", "digit 5 or above"),
-            group_names=tuple(naming),
             how="in train the tint agrees with the label more often than chance; the group's disagrees",
-            provenance=provenance_of(root),
             captions=self._candidates(),
-            captions_for_groups=naming,
+            naming={"green digit below 5": ("a green digit",), "red digit 5 or above": ("a red digit",)},
         )
 
-    def digits_root(self) -> str | None:
-        """Folder of MNIST files; None for scikit-learn's digits."""
-        return self.root
-
-    def training(self) -> Recipe:
-        """How the base model is trained."""
-        from slicebench_datasets._digits import recipe_of
-
-        return recipe_of(self)
+    def planted(self, part: Digits, split: str, rng: np.random.Generator) -> Planted:
+        """Tint; the groups are the digits of each class whose tint disagrees."""
+        images, labels, disagrees = self._tinted(part, split, rng)
+        return images, labels, in_each_class(disagrees, labels)
 
     def _candidates(self) -> CaptionSet:
         """Per class its five digits, four colours and noise."""
-        from slicebench.data.captions import CaptionSet
-        from slicebench_datasets._digits import digit_caption
-
         shared = [digit_caption(colour=colour) for colour in ("red", "green", "blue", "white")] + [
             digit_caption(noisy=True)
         ]
@@ -147,8 +110,6 @@ class ColoredDigits(RawDataset):
         self, part: Digits, split: str, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
         """Images (n, side, side, 3), labels and whether the tint disagrees with them, each (n,)."""
-        from slicebench_datasets._digits import with_pixel_noise
-
         n = len(part.digits)
         labels = (part.digits >= 5).astype(np.int64)
         if split == "train":

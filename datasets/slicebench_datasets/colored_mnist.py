@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._splits import recipe_from
 from slicebench_datasets.colored_digits import ColoredDigits
 
 if TYPE_CHECKING:
@@ -88,8 +90,6 @@ class ColoredMNIST(ColoredDigits):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_ranges
-
         check_ranges(self, dict.fromkeys(("p", "p_eval", "label_noise"), (0, 1)))
         check_ranges(self, dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000)))
         self.training()
@@ -100,6 +100,4 @@ class ColoredMNIST(ColoredDigits):
 
     def training(self) -> Recipe:
         """The paper's recipe with the user's changes."""
-        from slicebench_datasets._splits import recipe_from
-
         return recipe_from(PAPER, self.recipe)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
+from zlib import crc32
 
 import numpy as np
 
+from slicebench.errors import ConfigError
+from slicebench.files.cache import content_key
+from slicebench.files.image_arrays import mapped
 from slicebench.plugins.dataset_card import DatasetCard
+from slicebench.plugins.registry import DATASETS
 from slicebench.problems.building import RawDataset
+from slicebench_datasets._parameters import check_choices, check_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,8 +95,6 @@ class Corrupted(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_choices, check_ranges
-
         check_choices(self, {"corruption": CORRUPTIONS})
         check_ranges(self, {"severity": (1, 5), "share_train": (0, 1), "share_eval": (0, 1)})
         _library()
@@ -118,9 +122,6 @@ class Corrupted(RawDataset):
 
     def _other(self) -> RawDataset:
         """The adapter that gives the images."""
-        from slicebench.errors import ConfigError
-        from slicebench.plugins.registry import DATASETS
-
         found = DATASETS.load(self.dataset)
         if not issubclass(found, RawDataset) or found.modality != "image" or found is Corrupted:
             raise ConfigError(f"corrupted: dataset is {self.dataset!r}, which does not give raw images")
@@ -131,10 +132,6 @@ class Corrupted(RawDataset):
 
     def _images(self, split: RawSplit, hit: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
         """The split's images, those that are `hit` corrupted, mapped from the cache."""
-        from slicebench.errors import ConfigError
-        from slicebench.files.cache import content_key
-        from slicebench.files.image_arrays import mapped
-
         side = min(np.asarray(split.inputs[:1]).shape[1:3])
         if side < SMALLEST:
             raise ConfigError(
@@ -147,8 +144,6 @@ class Corrupted(RawDataset):
     def _chunks(
         self, split: RawSplit, hit: NDArray[np.bool_], seed: int
     ) -> Iterator[tuple[range, str, NDArray[np.uint8]]]:
-        from zlib import crc32
-
         for start in range(0, len(hit), CHUNK):
             rows = range(start, min(start + CHUNK, len(hit)))
             images = _colour(split.inputs, rows)
@@ -173,8 +168,6 @@ def corrupt(image: NDArray[np.uint8], corruption: str, severity: int, state: int
 
 def _library() -> Callable[..., Any]:
     """The library's function, or a `ConfigError` that says what to install."""
-    from slicebench.errors import ConfigError
-
     try:
         from imagecorruptions import corrupt as function
     except ModuleNotFoundError as error:

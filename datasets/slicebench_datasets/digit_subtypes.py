@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from slicebench.data.captions import CaptionSet
 from slicebench.plugins.dataset_card import DatasetCard
-from slicebench.problems.building import RawDataset
+from slicebench_datasets._digits import DigitDataset, digit_caption, with_pixel_noise
+from slicebench_datasets._parameters import check_ranges
 
 if TYPE_CHECKING:
     from slicebench.problems.raw import RawProblem
+    from slicebench_datasets._digits import Digits, Planted
 
 
-class DigitSubtypes(RawDataset):
+class DigitSubtypes(DigitDataset):
     """A class is several digits; one of them was seen too seldom in training, and is mistaken for other classes.
 
     Digits are dealt to the classes in turn (digit modulo `classes`: even against odd for two), and the largest digit of
@@ -44,8 +47,6 @@ class DigitSubtypes(RawDataset):
     """
 
     family: ClassVar[str] = "digit_subtypes"
-    modality: ClassVar[str] = "image"
-    version: ClassVar[str] = "2"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="Digit subtypes",
         size="1,797 digits: 550 train, 500 val, 597 test; MNIST with root",
@@ -69,17 +70,9 @@ class DigitSubtypes(RawDataset):
         encoder: str = "nano-clip",
         n_pool: int = 0,
     ) -> None:
-        self.root = root
-        self.n_train = n_train
-        self.n_val = n_val
-        self.n_test = n_test
+        super().__init__(root, n_train, n_val, n_test, pixel_noise, width, epochs, encoder, n_pool)
         self.classes = classes
         self.keep = keep
-        self.pixel_noise = pixel_noise
-        self.width = width
-        self.epochs = epochs
-        self.encoder = encoder
-        self.n_pool = n_pool
 
     def rare_digits(self) -> list[int]:
         """Rare digit of each class."""
@@ -87,50 +80,24 @@ class DigitSubtypes(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._digits import check_digits
-        from slicebench_datasets._parameters import check_ranges
-
         check_ranges(self, {"classes": (2, 5)})
-        check_digits(self, keep=1, pixel_noise=2)
+        self.check_digits(keep=1, pixel_noise=2)
 
     def raw(self, seed: int) -> RawProblem:
         """Draw, thin."""
-        from slicebench.data.captions import CaptionSet
-        from slicebench.problems.raw import RawProblem, RawSplit
-        from slicebench_datasets._digits import (
-            digit_caption,
-            draw_digits,
-            provenance_of,
-            recipe_of,
-            sizes_of,
-            with_pixel_noise,
+        rare, families = self.rare_digits(), [range(c, 10, self.classes) for c in range(self.classes)]
+        return self.problem(
+            seed,
+            class_names=["digit " + " or ".join(map(str, digits)) for digits in families],
+            how=f"the largest digit of each class keeps {self.keep:.0%} of its train images",
+            captions=CaptionSet.of(
+                [[digit_caption(digit=d) for d in digits] for digits in families], [digit_caption()] * self.classes
+            ),
+            naming={f"digit {digit}": (digit_caption(digit=digit),) for digit in rare},
+            keep={"train": np.where(np.isin(np.arange(10), rare), self.keep, 1.0)},
         )
 
-        rng, rare = np.random.default_rng(seed), self.rare_digits()
-        stays = np.where(np.isin(np.arange(10), rare), self.keep, 1.0)
-        sizes = sizes_of(self)
-        splits = {
-            name: RawSplit.shuffled(
-                name,
-                rng,
-                inputs=with_pixel_noise(part.images, self.pixel_noise, rng),
-                labels=part.digits % self.classes,
-                groups=part.digits[:, None] == np.array(rare),
-            )
-            for name, part in draw_digits(self.root, sizes, rng, {"train": stays}).items()
-        }
-        return RawProblem(
-            name="digit-subtypes",
-            splits=splits,
-            base_model=recipe_of(self),
-            encoder=self.encoder,
-            class_names=["digit " + " or ".join(map(str, range(c, 10, self.classes))) for c in range(self.classes)],
-            group_names=[f"digit {digit}" for digit in rare],
-            how=f"the largest digit of each class keeps {self.keep:.0%} of its train images",
-            provenance=provenance_of(self.root),
-            captions=CaptionSet.of(
-                [[digit_caption(digit=d) for d in range(c, 10, self.classes)] for c in range(self.classes)],
-                [digit_caption()] * self.classes,
-            ),
-            captions_for_groups={f"digit {digit}": (digit_caption(digit=digit),) for digit in rare},
-        )
+    def planted(self, part: Digits, split: str, rng: np.random.Generator) -> Planted:  # noqa: ARG002 - thinned when drawn
+        """Add noise; the groups are the rare digits."""
+        groups = part.digits[:, None] == np.array(self.rare_digits())
+        return with_pixel_noise(part.images, self.pixel_noise, rng), part.digits % self.classes, groups

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.errors import StorageError
+from slicebench.files.image_arrays import ImageFiles, decoded
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._parameters import check_cap, check_choices, check_ranges
+from slicebench_datasets._splits import capped, deal, in_each_class, recipe_from, split_up, thinned
+from slicebench_datasets._tables import coded, distinct, none_lost, read_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.plugins.dataset_card import Place
-    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 20, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
 CLASSES = ("Female", "Male")
@@ -139,9 +144,6 @@ class FairFace(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_cap, check_choices, check_ranges
-        from slicebench_datasets._splits import recipe_from
-
         check_choices(self, {"race": RACES} | ({} if self.age is None else {"age": AGES}))
         check_ranges(self, {"keep": (0, 1), "val_share": (0.01, 0.9), "side": (8, 1024)})
         check_cap(self, "n_train", "n_val", "n_test")
@@ -149,10 +151,6 @@ class FairFace(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Read the tables, deal and thin, decode the images that are needed."""
-        from slicebench.files.image_arrays import ImageFiles, decoded
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import recipe_from, split_up
-
         place = self.place()
         faces = self.faces(place)
         names, who = faces.names, self.race.replace("_", " ")
@@ -164,7 +162,7 @@ class FairFace(RawDataset):
                 ids=names,
                 inputs=lambda rows: decoded(ImageFiles(place.folder, names[rows].tolist()), side=self.side),
                 labels=faces.labels,
-                groups=faces.rare[:, None] & (faces.labels[:, None] == np.arange(2)),
+                groups=in_each_class(faces.rare, faces.labels),
                 metadata=faces.metadata,
             ),
             base_model=recipe_from(PAPER, self.recipe),
@@ -202,8 +200,6 @@ class FairFace(RawDataset):
 
     def rows(self, faces: Faces, seed: int) -> dict[str, NDArray[np.intp]]:
         """Rows of train, val and test; the group is thinned in train."""
-        from slicebench_datasets._splits import at_most, deal, thinned
-
         rng = np.random.default_rng(seed)
         shares = {"train": 1 - self.val_share, "val": self.val_share}
         parts = deal(np.arange(faces.n_train), shares, rng)
@@ -211,13 +207,11 @@ class FairFace(RawDataset):
             "train": thinned(parts["train"], faces.rare, self.keep),
             "test": np.arange(faces.n_train, len(faces.names)),
         }
-        return {name: at_most(found, getattr(self, f"n_{name}"), f"n_{name}", rng) for name, found in parts.items()}
+        return capped(self, parts, rng)
 
 
 def _table(place: Place, part: str) -> pd.DataFrame:
     """One table, its words checked; gender and race as numbers."""
-    from slicebench_datasets._tables import coded, none_lost, read_csv
-
     path = place.file(f"fairface_label_{part}.csv")
     table = read_csv(path, COLUMNS)
     _check_names(path, table["file"], part)
@@ -233,9 +227,6 @@ def _table(place: Place, part: str) -> pd.DataFrame:
 
 def _check_names(path: Path, names: pd.Series[Any], part: str) -> None:
     """Raise `StorageError` for a file that is named twice, or is of the other split."""
-    from slicebench.errors import StorageError
-    from slicebench_datasets._tables import distinct
-
     distinct(path, names)
     strange = ~names.str.startswith(f"{part}/").to_numpy(dtype=bool)
     if strange.any():

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.problem import Provenance
 from slicebench.plugins.dataset_card import DatasetCard
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, RawSplit
+from slicebench_datasets._gaussian_plants import PLANTS, draw, group_dims, group_names
+from slicebench_datasets._parameters import EPOCHS, check_choices, check_ranges
 
 if TYPE_CHECKING:
     from slicebench.data.problem import Problem
     from slicebench.data.split import Split
-    from slicebench.problems.raw import RawProblem
 
 
 class Gaussian(RawDataset):
@@ -112,10 +115,7 @@ class Gaussian(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Draw the vectors."""
-        from slicebench.data.problem import Provenance
         from slicebench.models.training import Recipe
-        from slicebench.problems.raw import RawProblem, RawSplit
-        from slicebench_datasets._gaussian_plants import PLANTS, draw, group_names
 
         rotation = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((self.d, self.d)))[0]
         splits = {}
@@ -148,9 +148,6 @@ class Gaussian(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._gaussian_plants import PLANTS, group_dims
-        from slicebench_datasets._parameters import EPOCHS, check_choices, check_ranges
-
         check_choices(self, {"plant": PLANTS, "model": ("linear", "mlp")})
         check_ranges(self, {"classes": (2, 10**4)})
         bounds: dict[str, tuple[float, float]] = {

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.errors import StorageError
+from slicebench.files.image_arrays import ImageFiles, decoded
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._parameters import check_cap, check_choices, check_ranges
+from slicebench_datasets._splits import at_most, deal, recipe_from, split_up
+from slicebench_datasets._tables import coded, read_csv
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.captions import CaptionSet
     from slicebench.plugins.dataset_card import Place
-    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 16, "batch_size": 1024, "peak_lr": 0.5, "peak_epoch": 2, "augment": True}
 KAGGLE = "Kaggle archive"
@@ -108,9 +113,6 @@ class ImageNet(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_cap, check_choices, check_ranges
-        from slicebench_datasets._splits import recipe_from
-
         check_ranges(self, {"classes": (2, 1000), "side": (8, 1024)})
         check_choices(self, {"captions": ("none", "ancestors")})
         check_cap(self, "n_train")
@@ -118,10 +120,6 @@ class ImageNet(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """List the files, deal them, decode those that are needed."""
-        from slicebench.files.image_arrays import ImageFiles, decoded
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import recipe_from, split_up
-
         place = self.place()
         base = place.folder / DATA if place.layout == KAGGLE else place.folder
         known = sorted(entry.name for entry in os.scandir(base / "train") if entry.is_dir())
@@ -149,8 +147,6 @@ class ImageNet(RawDataset):
         self, place: Place, base: Path, known: list[str], rng: np.random.Generator
     ) -> tuple[list[str], NDArray[np.int64], dict[str, NDArray[np.intp]]]:
         """Files relative to `base`, their classes, and the rows of each split; `known` are all WordNet ids."""
-        from slicebench_datasets._splits import at_most, deal
-
         wnids = known[: self.classes]
         train = [(f"train/{w}/{name}", c) for c, w in enumerate(wnids) for name in _images(base / "train" / w)]
         val = _kaggle_val(place, known, self.classes) if place.layout == KAGGLE else [
@@ -169,8 +165,6 @@ class ImageNet(RawDataset):
 
 def _images(folder: Path) -> list[str]:
     """Names of the images in a class's folder, sorted."""
-    from slicebench.errors import StorageError
-
     try:
         names = sorted(e.name for e in os.scandir(folder) if e.name.lower().endswith((".jpeg", ".jpg")))
     except OSError as error:
@@ -192,8 +186,6 @@ def _v2(folder: Path, classes: int) -> list[tuple[str, int]]:
 
 def _kaggle_val(place: Place, known: list[str], classes: int) -> list[tuple[str, int]]:
     """Val images of the first so many classes."""
-    from slicebench_datasets._tables import coded, read_csv
-
     path = place.file("LOC_val_solution.csv")
     table = read_csv(path, ["ImageId", "PredictionString"])
     codes = coded(path, table["PredictionString"].str.split().str[0], {w: c for c, w in enumerate(known)})

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.split import Split
 from slicebench.errors import ConfigError
 from slicebench.plugins.dataset import DatasetAdapter
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import assemble
+from slicebench.problems.raw import detached, provenance_of
 from slicebench_datasets._movielens_files import Condition, Ratings, read_condition, read_ratings
+from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._splits import deal, thinned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.problem import Problem
-    from slicebench.data.split import Split
 
     Rows = NDArray[np.intp]
 
@@ -83,8 +87,6 @@ class MovieLens(DatasetAdapter):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_ranges
-
         check_ranges(self, {"keep": (0, 1), "rank": (1, 500)})
         if not isinstance(self.rank, int):
             raise ConfigError(f"movielens: rank is {self.rank!r}; expected a whole number")
@@ -102,10 +104,6 @@ class MovieLens(DatasetAdapter):
             for a parameter or a file that cannot be used.
 
         """
-        from slicebench.problems.building import assemble
-        from slicebench.problems.raw import provenance_of
-        from slicebench_datasets._splits import deal, thinned
-
         self.check()
         place = self.place()
         ratings = read_ratings(place.file("u.data"), place.file("u.user"), place.file("u.item"))
@@ -147,9 +145,6 @@ class MovieLens(DatasetAdapter):
                 )
 
     def _split(self, ratings: Ratings, rows: Rows, embeddings: NDArray[Any], losses: NDArray[Any]) -> Split:
-        from slicebench.data.split import Split
-        from slicebench.problems.raw import detached
-
         used = {condition.attribute for conditions in self._conditions() for condition in conditions}
         known = ratings.of_user[[name for name in OF_USERS if name not in used]]
         return Split(

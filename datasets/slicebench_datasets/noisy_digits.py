@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.captions import CaptionSet
 from slicebench.plugins.dataset_card import DatasetCard
-from slicebench.problems.building import RawDataset
+from slicebench_datasets._digits import DigitDataset, digit_caption, with_pixel_noise
+from slicebench_datasets._render import COLOURS
 
 if TYPE_CHECKING:
-    from slicebench.data.captions import CaptionSet
     from slicebench.problems.raw import RawProblem
+    from slicebench_datasets._digits import Digits, Planted
 
 
-class NoisyDigits(RawDataset):
+class NoisyDigits(DigitDataset):
     """Ten classes, one per digit; a model that saw few noisy images in training reads them badly.
 
     Parameters
@@ -41,8 +43,6 @@ class NoisyDigits(RawDataset):
     """
 
     family: ClassVar[str] = "noisy_digits"
-    modality: ClassVar[str] = "image"
-    version: ClassVar[str] = "2"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="Noisy digits",
         size="1,797 digits: 700 train, 500 val, 597 test; MNIST with root",
@@ -66,63 +66,34 @@ class NoisyDigits(RawDataset):
         epochs: int = 15,
         encoder: str = "nano-clip",
     ) -> None:
-        self.root = root
-        self.n_train = n_train
-        self.n_val = n_val
-        self.n_test = n_test
+        super().__init__(root, n_train, n_val, n_test, pixel_noise, width, epochs, encoder)
         self.corruption = corruption
         self.train_share = train_share
         self.eval_share = eval_share
-        self.pixel_noise = pixel_noise
-        self.width = width
-        self.epochs = epochs
-        self.encoder = encoder
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._digits import check_digits
-
-        check_digits(self, corruption=2, train_share=1, eval_share=1, pixel_noise=2)
+        self.check_digits(corruption=2, train_share=1, eval_share=1, pixel_noise=2)
 
     def raw(self, seed: int) -> RawProblem:
         """Draw, add noise."""
-        from slicebench.problems.raw import RawProblem, RawSplit
-        from slicebench_datasets._digits import (
-            digit_caption,
-            draw_digits,
-            provenance_of,
-            recipe_of,
-            sizes_of,
-            with_pixel_noise,
+        return self.problem(
+            seed,
+            class_names=[f"digit {digit}" for digit in range(10)],
+            how=f"Gaussian noise on {self.train_share:.0%} of train and {self.eval_share:.0%} of val and test",
+            captions=_candidates(),
+            naming={"noisy": tuple(digit_caption(digit=digit, noisy=True) for digit in range(10))},
         )
 
-        rng = np.random.default_rng(seed)
-        splits = {}
-        sizes = sizes_of(self)
-        for name, part in draw_digits(self.root, sizes, rng).items():
-            noisy = rng.random(len(part.digits)) < (self.train_share if name == "train" else self.eval_share)
-            images = with_pixel_noise(part.images, np.where(noisy, self.corruption, self.pixel_noise), rng)
-            splits[name] = RawSplit.shuffled(name, rng, inputs=images, labels=part.digits, groups=noisy[:, None])
-        return RawProblem(
-            name="noisy-digits",
-            splits=splits,
-            base_model=recipe_of(self),
-            encoder=self.encoder,
-            class_names=[f"digit {digit}" for digit in range(10)],
-            group_names=("noisy",),
-            how=f"Gaussian noise on {self.train_share:.0%} of train and {self.eval_share:.0%} of val and test",
-            provenance=provenance_of(self.root),
-            captions=_candidates(),
-            captions_for_groups={"noisy": tuple(digit_caption(digit=digit, noisy=True) for digit in range(10))},
-        )
+    def planted(self, part: Digits, split: str, rng: np.random.Generator) -> Planted:
+        """Add more noise to some."""
+        noisy = rng.random(len(part.digits)) < (self.train_share if split == "train" else self.eval_share)
+        images = with_pixel_noise(part.images, np.where(noisy, self.corruption, self.pixel_noise), rng)
+        return images, part.digits, noisy[:, None]
 
 
 def _candidates() -> CaptionSet:
     """Per digit: noisy, in one of nine colours, on a black or white background."""
-    from slicebench.data.captions import CaptionSet
-    from slicebench_datasets._digits import digit_caption
-    from slicebench_datasets._render import COLOURS
-
     said: list[dict[str, Any]] = [{"noisy": True}, *({"colour": colour} for colour in (*COLOURS, "white"))]
     said += [{"ground": ground} for ground in ("black", "white")]
     texts = [[digit_caption(digit=digit, **extra) for extra in said] for digit in range(10)]

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.problem import AuditData, Problem, Provenance
+from slicebench.data.split import Split
+from slicebench.data.truth import PlantedTruth
+from slicebench.files.cache import cache_dir
 from slicebench.plugins.dataset import DatasetAdapter
 from slicebench.plugins.dataset_card import DatasetCard
+from slicebench_datasets._parameters import EPOCHS, check_ranges
+from slicebench_datasets.gaussian import bayes_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from slicebench.data.problem import Problem
-    from slicebench.data.split import Split
     from slicebench.models.training import ModelTrainer
 
     Floats32 = NDArray[np.float32]
@@ -90,17 +94,12 @@ class Prototypes(DatasetAdapter):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import EPOCHS, check_ranges
-
         sizes = dict.fromkeys(("n_train", "n_val", "n_test"), (self.classes, 10**8))
         check_ranges(self, {"classes": (2, 10**5), "d": (2, 10**5), "error": (1e-6, 0.5), "shift": (0, 1e3), **sizes})
         check_ranges(self, {"minority": (0, 1), "pull": (0, 1), "epochs": EPOCHS})
 
     def build(self, seed: int) -> Problem:
         """Draw and judge the three splits."""
-        from slicebench.data.problem import AuditData, Problem, Provenance
-        from slicebench.data.truth import PlantedTruth
-
         parts = {name: self._split(seed, name) for name in ("train", "val", "test")}
         splits = {name: split for name, (split, _) in parts.items()}
         return Problem(
@@ -132,8 +131,6 @@ class Prototypes(DatasetAdapter):
 
     def blocks(self, seed: int, name: str, rows: int = BLOCK) -> Iterator[tuple[Split, NDArray[np.bool_]]]:
         """The split `name`, probabilities included, as splits of at most `rows` examples, each with its minority (rows,)."""
-        from slicebench.data.split import Split
-
         n, prototypes = getattr(self, f"n_{name}"), self._prototypes(seed)
         told, half = self._directions(seed), 0.5 * np.square(prototypes).sum(axis=1)
         for start in range(0, n, rows):
@@ -151,8 +148,6 @@ class Prototypes(DatasetAdapter):
 
     def _split(self, seed: int, name: str) -> tuple[Split, NDArray[np.bool_]]:
         """Whole split, train without its probabilities, and the minority (n,)."""
-        from slicebench.data.split import Split
-
         n, width = getattr(self, f"n_{name}"), 0 if name == "train" else self.classes
         ids, start = np.empty(n, dtype=f"<U{len(name) + 8}"), 0
         x, probs = np.empty((n, self.d), np.float32), np.empty((n, width), np.float32)
@@ -174,7 +169,6 @@ class Prototypes(DatasetAdapter):
         return replace(split, inputs=split.embeddings), hidden
 
     def _trainer(self, train: Split) -> ModelTrainer:
-        from slicebench.files.cache import cache_dir
         from slicebench.models.training import ModelTrainer, Recipe
 
         recipe = Recipe(
@@ -190,8 +184,6 @@ class Prototypes(DatasetAdapter):
     def _prototypes(self, seed: int) -> Floats32:
         """Shape (C, d)."""
         from scipy.optimize import brentq
-
-        from slicebench_datasets.gaussian import bayes_error
 
         drawn = np.random.default_rng([seed, 3]).standard_normal((self.classes, self.d))
         if self.classes <= self.d:

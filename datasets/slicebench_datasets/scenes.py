@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from slicebench.data.problem import Provenance
 from slicebench.plugins.dataset_card import DatasetCard
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, RawSplit
+from slicebench_datasets._parameters import EPOCHS, check_choices, check_ranges
+from slicebench_datasets._render import VALUES, render
+from slicebench_datasets._scene_plants import PLANTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    from slicebench.problems.raw import RawProblem
 
 
 class Scenes(RawDataset):
@@ -122,11 +125,7 @@ class Scenes(RawDataset):
 
     def raw(self, seed: int) -> RawProblem:
         """Render."""
-        from slicebench.data.problem import Provenance
         from slicebench.models.training import Recipe
-        from slicebench.problems.raw import RawProblem, RawSplit
-        from slicebench_datasets._render import render
-        from slicebench_datasets._scene_plants import PLANTS
 
         plant = PLANTS[self.plant](self)
         splits = {}
@@ -163,10 +162,6 @@ class Scenes(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import EPOCHS, check_choices, check_ranges
-        from slicebench_datasets._render import VALUES
-        from slicebench_datasets._scene_plants import PLANTS
-
         choices: dict[str, Collection[str]] = {
             "plant": PLANTS,
             "label": VALUES,

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.split import Split
 from slicebench.errors import ConfigError, StorageError
+from slicebench.models.encoders.cached import embed, embed_texts
 from slicebench.plugins.dataset import DatasetAdapter
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
+from slicebench.problems.building import assemble
+from slicebench.problems.raw import provenance_of
+from slicebench_datasets._parameters import check_cap
+from slicebench_datasets._splits import at_most, deal
 from slicebench_datasets._squad_files import OFFICIAL, PAIRS, Question, from_json, from_pairs
 
 if TYPE_CHECKING:
@@ -19,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.problem import Problem
-    from slicebench.data.split import Split
     from slicebench.models.encoders.encoder import Encoder
     from slicebench.plugins.dataset_card import Place
 
@@ -103,7 +108,6 @@ class SQuAD(DatasetAdapter):
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
         from slicebench.models.encoders.encoder import make_encoder
-        from slicebench_datasets._parameters import check_cap
 
         check_cap(self, "n_train", "n_val", "n_test")
         make_encoder(self.encoder)
@@ -120,8 +124,6 @@ class SQuAD(DatasetAdapter):
 
         """
         from slicebench.models.encoders.encoder import make_encoder
-        from slicebench.problems.building import assemble
-        from slicebench.problems.raw import provenance_of
 
         self.check()
         place = self.place()
@@ -150,8 +152,6 @@ class SQuAD(DatasetAdapter):
 
     def _splits(self, place: Place, rng: np.random.Generator) -> dict[str, list[Question]]:
         """Questions of train, val and test; no article is in two of them."""
-        from slicebench_datasets._splits import at_most, deal
-
         both = from_json(place) if place.layout == OFFICIAL else from_pairs(place)
         known, test = (self._with_a_choice(questions) for questions in both)
         articles, of = np.unique([q.article for q in known], return_inverse=True)
@@ -176,9 +176,6 @@ class SQuAD(DatasetAdapter):
 
 def _split(part: list[Question], losses: NDArray[Any], encoder: Encoder) -> Split:
     import pandas as pd
-
-    from slicebench.data.split import Split
-    from slicebench.models.encoders.cached import embed
 
     ids, questions = np.array([q.id for q in part]), [q.question for q in part]
     metadata = {
@@ -220,8 +217,6 @@ def _choosing(splits: Mapping[str, list[Question]], selector: Encoder) -> dict[s
 
 def _cosines(selector: Encoder, part: list[Question]) -> NDArray[np.float64]:
     """Cosine of each question with each of its sentences, shape (n, longest), minus infinity where there is none."""
-    from slicebench.models.encoders.cached import embed_texts
-
     texts = dict[str, int]()
     for q in part:
         for text in (q.question, *q.sentences):

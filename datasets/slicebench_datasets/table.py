@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
+from slicebench.data.from_frame import from_parquet
+from slicebench.data.problem import Problem, Provenance
+from slicebench.errors import ConfigError
 from slicebench.plugins.dataset import DatasetAdapter
 from slicebench.plugins.dataset_card import DatasetCard
-
-if TYPE_CHECKING:
-    from slicebench.data.problem import Problem
 
 
 class Table(DatasetAdapter):
@@ -84,21 +85,15 @@ class Table(DatasetAdapter):
 
     def check(self) -> None:
         """Raise `ConfigError` if no file is named."""
-        from slicebench.errors import ConfigError
-
         if not self.path:
             raise ConfigError("table: path is not given; expected the path of a .parquet, .csv or .tsv file")
 
     def build(self, seed: int) -> Problem:
         """Read the table."""
-        from pathlib import Path
-
-        from slicebench.data.problem import Problem, Provenance
-
         self.check()
         columns = self.get_params()
         path = Path(columns.pop("path"))
-        problem = Problem.from_parquet(
+        problem = from_parquet(
             path,
             **columns,
             seed=seed,

