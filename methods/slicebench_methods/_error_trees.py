@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from slicebench.errors import ConfigError
 from slicebench.metrics.slices.significance import MIN_SUPPORT
+from slicebench_methods._membership import MembershipMethod
+from slicebench_methods._needed import at_least
 from slicebench_methods._per_class import nothing_to_learn
-from slicebench_methods._supported import supported
+from slicebench_methods._supported import borne_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from slicebench.data.split import Split
-
-    Features = Callable[[int, NDArray[np.intp]], NDArray[np.float64]]
-
+    from slicebench.data.problem import AuditData
 
 SPLIT_G = 10.83
 """G of a split below which it is not made: .001 of χ² with one degree of freedom, since the best of many is looked at."""
@@ -92,66 +91,70 @@ class Forest:
     slices: tuple[tuple[int, int], ...]
 
 
-def grow_forest(val: Split, n_classes: int, features: Features, *, depth: int, least: float, seed: int) -> Forest:
-    """Per class a tree on a random half of val; rates from all of val; slices are what the other half bears out.
+class LeafMethod(MembershipMethod):
+    """Slices that are leaves of a tree for each class.
 
-    `features(c, rows)` gives the columns for class `c`; `least` is a leaf's least share of the half, and no leaf has fewer than
-    10.
+    A subclass stores `depth`, `min_leaf` and `seed`, calls `_grow` in `fit`, and fills in `_features` and `_condition`; and
+    `_columns`, if a class looks at some of the features only.
     """
-    if depth < 1:
-        raise ConfigError(f"depth is {depth}; expected at least 1")
-    if not 0 < least < 0.5:
-        raise ConfigError(f"min_leaf is {least}; expected a share between 0 and ½")
-    assert val.correct is not None
-    rng, by_class = np.random.default_rng(seed), dict(val.by_class())
-    trees, fallbacks, held = dict[int, ErrorTree](), dict[int, str](), np.zeros(val.n, dtype=bool)
-    for c in range(max(n_classes, 1)):
-        rows = by_class.get(c, np.arange(0))
-        wrong = ~val.correct[rows]
-        reason = nothing_to_learn(c, ~wrong, 2)
-        half = rng.permutation(len(rows)) < (len(rows) + 1) // 2
-        if reason is None and (wrong[half].all() or not wrong[half].any()):
-            reason = f"half of class {c} has errors only, or none"
-        if reason is not None:
-            fallbacks[c] = reason
-            continue
-        X, held[rows] = features(c, rows), ~half
-        tree = grown(X[half], wrong[half], depth=depth, least=max(MIN_SUPPORT, round(least * half.sum())), seed=seed)
-        trees[c] = ErrorTree(tree.conditions, leaf_rates(tree.leaf_of(X), wrong, len(tree.conditions)))
-    return Forest(trees, fallbacks, _borne_out(trees, val, by_class, features, held))
 
+    depth: int
+    min_leaf: float
+    seed: int
+    class_names_: tuple[str, ...]
 
-def _borne_out(
-    trees: Mapping[int, ErrorTree],
-    val: Split,
-    by_class: Mapping[int, NDArray[np.intp]],
-    features: Features,
-    held: NDArray[np.bool_],
-) -> tuple[tuple[int, int], ...]:
-    """Leaves that the held examples support, by falling error rate."""
-    leaves = [(c, j) for c, tree in trees.items() for j in range(len(tree.conditions))]
-    members = np.zeros((val.n, len(leaves)), dtype=bool)
-    for k, (c, j) in enumerate(leaves):
-        rows = by_class[c]
-        members[rows, k] = trees[c].leaf_of(features(c, rows)) == j
-    if not leaves or not held.any():
-        return ()
-    good = supported(members[held], val.take(np.flatnonzero(held)))
-    return tuple(sorted((leaves[k] for k in np.flatnonzero(good)), key=lambda leaf: -trees[leaf[0]].rates[leaf[1]]))
+    def _grow(self, data: AuditData, X: NDArray[np.float64]) -> Self:
+        """Grow per class a tree on a random half of val, with features `X` (n, d).
 
+        Rates are of all of val; slices are what the other half bears out. A leaf has a share `min_leaf` of its half or more.
+        """
+        at_least(1, self, "depth")
+        if not 0 < self.min_leaf < 0.5:
+            raise ConfigError(f"min_leaf is {self.min_leaf}; expected a share between 0 and ½")
+        val = data.val
+        assert val.correct is not None
+        rng, by_class, held = np.random.default_rng(self.seed), dict(val.by_class()), np.zeros(val.n, dtype=bool)
+        trees: dict[int, ErrorTree] = {}
+        members: dict[tuple[int, int], NDArray[np.intp]] = {}
+        self.fallbacks_: dict[int, str] = {}
+        for c in range(max(len(data.class_names), 1)):
+            rows = by_class.get(c, np.arange(0))
+            wrong = ~val.correct[rows]
+            reason = nothing_to_learn(c, ~wrong, 2)
+            half = rng.permutation(len(rows)) < (len(rows) + 1) // 2
+            if reason is None and (wrong[half].all() or not wrong[half].any()):
+                reason = f"half of class {c} has errors only, or none"
+            if reason is not None:
+                self.fallbacks_[c] = reason
+                continue
+            columns, held[rows] = self._columns(c, X[rows]), ~half
+            least = max(MIN_SUPPORT, round(self.min_leaf * half.sum()))
+            tree = grown(columns[half], wrong[half], depth=self.depth, least=least, seed=self.seed)
+            leaves, k = tree.leaf_of(columns), len(tree.conditions)
+            trees[c] = ErrorTree(tree.conditions, leaf_rates(leaves, wrong, k))
+            members |= {(c, j): rows[leaves == j] for j in range(k)}
+        good = borne_out(members, val, np.flatnonzero(held)) if trees else []
+        self.slices_ = tuple(sorted(good, key=lambda leaf: -trees[leaf[0]].rates[leaf[1]]))
+        self.forest_ = Forest(trees, self.fallbacks_, self.slices_)
+        self.names_ = tuple(self._rule(c, leaf) for c, leaf in self.slices_)
+        return self
 
-def forest_scores(
-    forest: Forest, split: Split, features: Features, hardness: NDArray[np.float64], flagged: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float32]]:
-    """Hardness (n,), flags (n,) and membership (n, k); classes without a tree keep the `hardness` and `flagged` given."""
-    membership = np.zeros((split.n, len(forest.slices)), dtype=np.float32)
-    for c, rows in split.by_class():
-        if c not in forest.trees:
-            continue
-        leaves = forest.trees[c].leaf_of(features(c, rows))
-        hardness[rows] = forest.trees[c].rates[leaves]
-        for k, (owner, leaf) in enumerate(forest.slices):
-            if owner == c:
-                membership[rows, k] = leaves == leaf
-        flagged[rows] = membership[rows].any(axis=1)
-    return hardness, flagged, membership
+    def _columns(self, c: int, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002 - for those that choose
+        """Features that the tree of class `c` looks at."""
+        return X
+
+    def _condition(self, c: int, feature: int, threshold: float, *, above: bool) -> str:
+        """Condition in a rule of class `c` in words."""
+        raise NotImplementedError
+
+    def _judged(self, c: int, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        if c not in self.forest_.trees:
+            return None
+        tree = self.forest_.trees[c]
+        leaves = tree.leaf_of(self._columns(c, X))
+        return tree.rates[leaves], np.eye(len(tree.rates))[leaves]
+
+    def _rule(self, c: int, leaf: int) -> str:
+        conditions = self.forest_.trees[c].conditions[leaf]
+        said = [self._condition(c, feature, threshold, above=above) for feature, threshold, above in conditions]
+        return f"{self.class_names_[c]}: {' and '.join(said) or 'all'}"

@@ -45,18 +45,10 @@ class PerClass(SliceMethod):
         needed(val, "labels", self.name)
         correct = needed(val, "correct", self.name)
         self.whiten_mean_, self.whiten_std_ = whitening(data.train.embeddings)
-        self.n_classes_, self.fallbacks_ = C, dict[int, str]()
+        self.n_classes_ = C
         self._begin(C, val.d)
-        Z, classes = self._preprocess(val.embeddings), dict(val.by_class())
-        learnable: dict[int, NDArray[np.intp]] = {}
-        for c in range(C):
-            rows = classes.get(c, np.arange(0))
-            reason = nothing_to_learn(c, correct[rows], self.cv)
-            if reason is None:
-                learnable[c] = rows
-            else:
-                self.fallbacks_[c] = reason
-        self._fit_classes(Z, correct, learnable)
+        learnable, self.fallbacks_ = learnable_classes(val, correct, C, self.cv)
+        self._fit_classes(self._preprocess(val.embeddings), correct, learnable)
         return self
 
     def score(self, split: Split) -> SliceScores:
@@ -111,6 +103,17 @@ class PerClass(SliceMethod):
         norms = np.linalg.norm(Z, axis=1, keepdims=True)
         Z /= np.where(norms > 0, norms, 1)
         return Z.astype(np.float64)
+
+
+def learnable_classes(
+    val: Split, correct: NDArray[np.bool_], n_classes: int, least: int
+) -> tuple[dict[int, NDArray[np.intp]], dict[int, str]]:
+    """Rows of each class with something to learn from, and of each other class the reason (`nothing_to_learn`)."""
+    by_class = dict(val.by_class())
+    rows = {c: by_class.get(c, np.arange(0)) for c in range(n_classes)}
+    reasons = {c: nothing_to_learn(c, correct[rows[c]], least) for c in rows}
+    fallbacks = {c: reason for c, reason in reasons.items() if reason is not None}
+    return {c: rows[c] for c in rows if c not in fallbacks}, fallbacks
 
 
 def nothing_to_learn(c: int, correct: NDArray[np.bool_], least: int) -> str | None:

@@ -52,3 +52,12 @@ def whitened(X: NDArray[np.float32], mean: NDArray[np.float32], std: NDArray[np.
         Z = (X - mean) / std
     kept: NDArray[np.float64] = np.clip(Z, -FARTHEST, FARTHEST, out=Z).astype(np.float64)
     return kept
+
+
+def projection(Z: NDArray[np.float64], dimensions: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (d,) and principal axes (d', d) of `Z` (n, d), d' at most `dimensions`."""
+    from sklearn.decomposition import PCA
+
+    with np.errstate(invalid="ignore"):  # the share of variance explained, 0/0 for constant embeddings, is not used
+        pca = PCA(min(dimensions, *Z.shape), random_state=seed).fit(Z)
+    return pca.mean_, pca.components_

@@ -10,6 +10,8 @@ from slicebench.metrics.slices.significance import MIN_EFFECT, judged_parts
 from slicebench.metrics.statistics import ALPHA
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from slicebench.data.split import Split
@@ -24,3 +26,17 @@ def supported(members: NDArray[np.bool_], val: Split) -> NDArray[np.bool_]:
     parts = judged_parts(members, val)
     good = (parts.p_holm <= ALPHA) & (parts.effect >= MIN_EFFECT)
     return np.isin(np.arange(members.shape[1]), parts.slices[good])
+
+
+def borne_out(
+    members: Mapping[tuple[int, int], NDArray[np.intp]], val: Split, judges: NDArray[np.intp] | None = None
+) -> list[tuple[int, int]]:
+    """Of candidate slices (class, part), each with the val rows of its members, those that val supports, in their order.
+
+    With `judges` only those rows of val count.
+    """
+    inside = np.zeros((val.n, len(members)), dtype=bool)
+    for k, rows in enumerate(members.values()):
+        inside[rows, k] = True
+    good = supported(inside, val) if judges is None else supported(inside[judges], val.take(judges))
+    return [slice_ for slice_, is_good in zip(members, good, strict=True) if is_good]

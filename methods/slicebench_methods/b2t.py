@@ -10,7 +10,7 @@ import numpy as np
 from slicebench.errors import ConfigError
 from slicebench.metrics.statistics.comparison import holm
 from slicebench.plugins.method import SliceMethod, SliceScores, candidates_of
-from slicebench_methods._needed import needed
+from slicebench_methods._needed import at_least, needed
 from slicebench_methods._per_class import doubt, ranked_by_confidence
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ class B2T(SliceMethod):
             for parameters that cannot be used.
 
         """
-        if self.n_keywords < 1:
-            raise ConfigError(f"n_keywords is {self.n_keywords}; expected at least 1")
+        at_least(1, self, "n_keywords")
         if not 0 < self.alpha < 1:
             raise ConfigError(f"alpha is {self.alpha}; expected a level between 0 and 1")
         val, captions, C = data.val, candidates_of(data), len(data.class_names)

@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from slicebench.errors import ConfigError
-from slicebench.plugins.method import SliceMethod, SliceScores
-from slicebench_methods._error_trees import forest_scores, grow_forest
-from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt, ranked_by_confidence
+from slicebench_methods._error_trees import LeafMethod
+from slicebench_methods._needed import at_least, needed
 from slicebench_methods._space import whitened, whitening
 
 if TYPE_CHECKING:
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from slicebench.data.split import Split
 
 
-class Barlow(SliceMethod):
+class Barlow(LeafMethod):
     """Rules on single features of the embedding that raise the error rate.
 
     Within each true class the features with the highest mutual information with failure are kept, and a shallow decision tree
@@ -75,6 +72,7 @@ class Barlow(SliceMethod):
 
     """
 
+    name = "barlow"
     requires = frozenset({"embeddings", "labels", "correct"})
 
     def __init__(self, n_features: int = 20, depth: int = 2, min_leaf: float = 0.05, seed: int = 0) -> None:
@@ -92,51 +90,17 @@ class Barlow(SliceMethod):
             for parameters that cannot be used.
 
         """
-        if self.n_features < 1:
-            raise ConfigError(f"n_features is {self.n_features}; expected at least 1")
+        at_least(1, self, "n_features")
         val, self.class_names_ = data.val, data.class_names
         labels, wrong = needed(val, "labels", "barlow"), ~needed(val, "correct", "barlow")
         self.center_, self.scale_ = whitening(data.train.embeddings)
-        Z = self._whitened(val)
+        Z = self._features(val)
         self.features_ = {
             int(c): self._informative(Z[labels == c], wrong[labels == c])
             for c in np.unique(labels)
             if 1 < wrong[labels == c].sum() < (labels == c).sum() - 1
         }
-        self.forest_ = grow_forest(
-            val,
-            len(data.class_names),
-            lambda c, rows: Z[np.ix_(rows, self.features_[c])],
-            depth=self.depth,
-            least=self.min_leaf,
-            seed=self.seed,
-        )
-        return self
-
-    def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,), and membership (n, k) in the leaves that val bears out, named by their rules.
-
-        Raises
-        ------
-        DataError
-            if `split` has no labels, or does not say where the model is right.
-
-        """
-        forest, Z = self._fitted("forest_"), self._whitened(split)
-        needed(split, "labels", "barlow")
-        hardness, flagged, membership = forest_scores(
-            forest,
-            split,
-            lambda c, rows: Z[np.ix_(rows, self.features_[c])],
-            doubt(split),
-            ~needed(split, "correct", "barlow"),
-        )
-        names = tuple(self._rule(c, leaf) for c, leaf in forest.slices)
-        return SliceScores(hardness=hardness, flagged=flagged, membership=membership, names=names)
-
-    def notes(self) -> tuple[str, ...]:
-        """Classes that fell back to the base model's confidence, with the reason."""
-        return ranked_by_confidence(self._fitted("forest_").fallbacks)
+        return self._grow(data, Z)
 
     def _informative(self, Z: NDArray[np.float64], wrong: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Features with the highest mutual information with failure, the best first."""
@@ -147,12 +111,11 @@ class Barlow(SliceMethod):
         best: NDArray[np.int64] = np.argsort(-information, kind="stable")[: self.n_features]
         return best
 
-    def _rule(self, c: int, leaf: int) -> str:
-        conditions = [
-            f"feature {self.features_[c][j]} {'>' if above else '<='} {threshold:.2f}"
-            for j, threshold, above in self.forest_.trees[c].conditions[leaf]
-        ]
-        return f"{self.class_names_[c]}: {' and '.join(conditions) or 'all'}"
-
-    def _whitened(self, split: Split) -> NDArray[np.float64]:
+    def _features(self, split: Split) -> NDArray[np.float64]:
         return whitened(split.embeddings, self.center_, self.scale_)
+
+    def _columns(self, c: int, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        return X[:, self.features_[c]]
+
+    def _condition(self, c: int, feature: int, threshold: float, *, above: bool) -> str:
+        return f"feature {self.features_[c][feature]} {'>' if above else '<='} {threshold:.2f}"

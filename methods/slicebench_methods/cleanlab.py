@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.plugins.method import SliceMethod, SliceScores
-from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt, ranked_by_confidence
+from slicebench_methods._membership import MembershipMethod
+from slicebench_methods._needed import at_least, needed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +27,7 @@ NO_CLUSTER = -1
 MIN_SAMPLES = 5  # scikit-learn's default for DBSCAN, which the package keeps
 
 
-class Cleanlab(SliceMethod):
+class Cleanlab(MembershipMethod):
     """Look for clusters that the model does poorly on, by the "underperforming group" check of cleanlab's Datalab.
 
     Embeddings are clustered. The quality of a cluster is the mean probability that the model gives to the true class in it,
@@ -98,6 +97,8 @@ class Cleanlab(SliceMethod):
 
     """
 
+    name = "cleanlab"
+    needs = ("labels", "probs", "correct")
     requires = frozenset({"embeddings", "labels", "probs"})
 
     def __init__(
@@ -152,34 +153,15 @@ class Cleanlab(SliceMethod):
         self.slices_.sort()
         return self
 
-    def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership 0/1 (n, k).
+    def _judged(self, c: int, X: NDArray[np.float32]) -> tuple[Floats, NDArray[np.bool_]] | None:
+        if c not in self.groups_:
+            return None
+        of, quality = self.groups_[c].assign(X.astype(np.float64)), self.groups_[c].quality
+        hardness = np.array([1 - quality.get(cluster, 1.0) for cluster in of.tolist()])
+        return hardness, of[:, None] == np.arange(max(quality, default=NO_CLUSTER) + 1)
 
-        Raises
-        ------
-        DataError
-            if `split` has no labels or no probabilities.
-
-        """
-        groups: dict[int, ClassGroups] = self._fitted("groups_")
-        needed(split, "labels", "cleanlab"), needed(split, "probs", "cleanlab")
-        correct, hardness = needed(split, "correct", "cleanlab"), doubt(split)
-        membership = np.zeros((split.n, len(self.slices_)), dtype=np.float32)
-        flagged = ~correct
-        for c, rows in split.by_class():
-            if c not in groups:
-                continue
-            of = groups[c].assign(split.embeddings[rows].astype(np.float64))
-            hardness[rows] = [1 - groups[c].quality.get(cluster, 1.0) for cluster in of.tolist()]
-            for j, (_, owner, cluster) in enumerate(self.slices_):
-                if owner == c:
-                    membership[rows, j] = of == cluster
-            flagged[rows] = membership[rows].any(axis=1)
-        return SliceScores(hardness=hardness, flagged=flagged, membership=membership)
-
-    def notes(self) -> tuple[str, ...]:
-        """Classes without clusters, with the reason."""
-        return ranked_by_confidence(self._fitted("fallbacks_"))
+    def _flagged(self, c: int, shares: NDArray[np.bool_], inside: Floats) -> NDArray[np.bool_]:  # noqa: ARG002 - in any
+        return np.asarray(inside.any(axis=1))
 
     def _groups(self, one: Split) -> ClassGroups | None:
         """Clusters of a split of one class, or None where there are none."""
@@ -227,9 +209,7 @@ class Cleanlab(SliceMethod):
     def _check_parameters(self) -> None:
         if self.clustering not in CLUSTERINGS:
             raise ConfigError(f"clustering is {self.clustering!r}; expected 'kmeans' or 'dbscan'")
-        for name in ("n_clusters", "min_cluster_samples", "k"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        at_least(1, self, "n_clusters", "min_cluster_samples", "k")
         for name in ("threshold", "eps"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected above 0")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.plugins.method import SliceMethod, SliceScores, candidates_of
+from slicebench.plugins.method import candidates_of
+from slicebench_methods._membership import MixtureMethod
 from slicebench_methods._mixture import fit_mixture
 from slicebench_methods._needed import needed
 
@@ -22,7 +23,7 @@ KMEANS_ROUNDS = 20
 """Of Lloyd's algorithm: EM takes over from there."""
 
 
-class Domino(SliceMethod):
+class Domino(MixtureMethod):
     """Clusters that are alike in the embedding and alike in how the model errs.
 
     An error-aware mixture model is fitted to val: each component has a Gaussian over embeddings, a distribution over labels and
@@ -92,7 +93,7 @@ class Domino(SliceMethod):
 
     """
 
-    requires = frozenset({"embeddings", "labels", "probs"})
+    name = "domino"
 
     def __init__(
         self,
@@ -122,10 +123,7 @@ class Domino(SliceMethod):
 
     def supports(self, data: AuditData) -> str | None:
         """Decline what every method declines, and a val split with fewer examples than components."""
-        reason = super().supports(data)
-        if reason is None and data.val.n < self.n_components:
-            return f"needs at least as many val examples as components: {data.val.n} for {self.n_components}"
-        return reason
+        return super().supports(data) or self._too_few_examples(data)
 
     def fit(self, data: AuditData) -> Self:
         """Fit the mixture to val and order its components by error rate.
@@ -136,8 +134,7 @@ class Domino(SliceMethod):
             for parameters that cannot be used.
 
         """
-        if not 1 <= self.n_slices <= self.n_components:
-            raise ConfigError(f"n_slices is {self.n_slices}; expected 1 to n_components = {self.n_components}")
+        self._check_n_slices()
         if self.init not in ("confusion", "kmeans"):
             raise ConfigError(f"init is {self.init!r}; expected 'confusion' or 'kmeans'")
         self._fit_projection(data.val.embeddings)
@@ -154,29 +151,8 @@ class Domino(SliceMethod):
             max_iter=self.max_iter,
             reg_covar=self.reg_covar,
         )
-        wrong = ~needed(data.val, "correct", "domino")
-        resp = self.mixture_.responsibilities(X, Y, P)
-        self.mass_ = resp.sum(axis=0)
-        self.error_rate_ = wrong @ resp / np.where(self.mass_ > 0, self.mass_, 1.0)
-        self.slices_ = np.lexsort((-self.mass_, -self.error_rate_))[: self.n_slices]
+        self._rate(data.val, self.mixture_.responsibilities(X, Y, P))
         return self
-
-    def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, n_slices) of any number of examples of any of the classes.
-
-        Raises
-        ------
-        DataError
-            if `split` has no labels or no probabilities.
-
-        """
-        slices: NDArray[np.int64] = self._fitted("slices_")
-        resp = self.mixture_.responsibilities(*self._arrays(split))
-        return SliceScores(
-            hardness=resp @ self.error_rate_,
-            flagged=np.isin(resp.argmax(axis=1), slices),
-            membership=np.clip(resp[:, slices], 0, 1).astype(np.float32),
-        )
 
     def directions(self, data: AuditData) -> NDArray[np.float64]:
         """Mean of each class's worst slice minus the mean of the class, in the space of the embeddings, shape (C, d).
@@ -186,7 +162,7 @@ class Domino(SliceMethod):
         """
         slices: NDArray[np.int64] = self._fitted("slices_")
         val, directions = data.val, np.zeros((len(data.class_names), data.val.d))
-        resp = self.mixture_.responsibilities(*self._arrays(val))[:, slices]
+        resp = self._responsibilities(val)[:, slices]
         wrong = ~needed(val, "correct", "domino")
         for c, rows in val.by_class():
             errors = wrong[rows] @ resp[rows]
@@ -202,6 +178,9 @@ class Domino(SliceMethod):
     def notes(self) -> tuple[str, ...]:
         """Whether EM ran out of iterations."""
         return () if self._fitted("mixture_").converged else (f"EM did not converge in {self.max_iter} iterations",)
+
+    def _responsibilities(self, split: Split) -> NDArray[np.float64]:
+        return self.mixture_.responsibilities(*self._arrays(split))
 
     def _fit_projection(self, embeddings: NDArray[np.float32]) -> None:
         n, d = embeddings.shape

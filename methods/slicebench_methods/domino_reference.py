@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError, MethodError
-from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods import _domino_package
+from slicebench_methods._membership import MixtureMethod
 from slicebench_methods._mixture import COVARIANCES
 from slicebench_methods._needed import needed
 
@@ -25,7 +25,7 @@ INITS = ("confusion", "kmeans", "random")
 ORDERS = ("package", "error_rate")
 
 
-class DominoReference(SliceMethod):
+class DominoReference(MixtureMethod):
     """Domino's error-aware mixture, fitted by the authors' own package.
 
     The mixture is that of `domino`: each component has a Gaussian over embeddings, a distribution over labels and one over
@@ -87,7 +87,7 @@ class DominoReference(SliceMethod):
 
     """
 
-    requires = frozenset({"embeddings", "labels", "probs"})
+    name = "domino_reference"
 
     def __init__(
         self,
@@ -121,9 +121,7 @@ class DominoReference(SliceMethod):
         cells = len(data.class_names) ** 2
         if self.init == "confusion" and self.n_components < cells:
             return f"needs a component for each cell of the confusion matrix: {self.n_components} for {cells}"
-        if data.val.n < self.n_components:
-            return f"needs at least as many val examples as components: {data.val.n} for {self.n_components}"
-        return None
+        return self._too_few_examples(data)
 
     def fit(self, data: AuditData) -> Self:
         """Fit the package's slicer to val.
@@ -161,36 +159,16 @@ class DominoReference(SliceMethod):
                 self.slicer_ = slicer.fit(embeddings=X, targets=Y, pred_probs=P)
             except ValueError as error:  # of scikit-learn, for embeddings whose squares are no numbers
                 raise MethodError(f"the package domino cannot fit these embeddings: {error}") from error
-        wrong, resp = ~needed(data.val, "correct", "domino_reference"), self._memberships(data.val)
-        self.mass_ = resp.sum(axis=0)
-        self.error_rate_ = wrong @ resp / np.where(self.mass_ > 0, self.mass_, 1.0)
-        by_error = np.lexsort((-self.mass_, -self.error_rate_))[: self.n_slices]
-        self.slices_ = slicer.slice_cluster_indices if self.order == "package" else by_error
+        self._rate(data.val, self._responsibilities(data.val))
+        if self.order == "package":
+            self.slices_ = slicer.slice_cluster_indices
         return self
-
-    def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, n_slices) of any number of examples of any of the classes.
-
-        Raises
-        ------
-        DataError
-            if `split` has no labels or no probabilities.
-
-        """
-        slices: NDArray[np.int64] = self._fitted("slices_")
-        resp = self._memberships(split)
-        return SliceScores(
-            hardness=resp @ self.error_rate_,
-            flagged=np.isin(resp.argmax(axis=1), slices),
-            membership=np.clip(resp[:, slices], 0, 1).astype(np.float32),
-        )
 
     def notes(self) -> tuple[str, ...]:
         """Whether EM ran out of iterations."""
         return () if self._fitted("slicer_").mm.converged_ else (f"EM did not converge in {self.max_iter} iterations",)
 
-    def _memberships(self, split: Split) -> Floats:
-        """Responsibilities of all components, shape (n, n_components)."""
+    def _responsibilities(self, split: Split) -> Floats:
         X, Y, P = _arrays(split)
         if self.slicer_.pca is not None:
             X = self.slicer_.pca.transform(X)
@@ -198,8 +176,7 @@ class DominoReference(SliceMethod):
         return resp
 
     def _check_parameters(self) -> None:
-        if not 1 <= self.n_slices <= self.n_components:
-            raise ConfigError(f"n_slices is {self.n_slices}; expected 1 to n_components = {self.n_components}")
+        self._check_n_slices()
         for name, known in (("init", INITS), ("covariance", COVARIANCES), ("order", ORDERS)):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from slicebench.errors import ConfigError, DataError
+from slicebench.errors import ConfigError
 from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._model_loss import loss_scores
+from slicebench_methods._needed import trainer_of
 
 if TYPE_CHECKING:
     from slicebench.data.problem import AuditData
@@ -84,10 +85,9 @@ class EarlyStopping(SliceMethod):
         """
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"early_stopping: fraction is {self.fraction}; expected more than 0 and at most 1")
-        if data.trainer is None:
-            raise DataError("early_stopping trains a model, and data.trainer is None; give AuditData a trainer")
-        self.stop_epoch_ = max(1, round(self.fraction * data.trainer.epochs))
-        self.model_ = data.trainer.fit(stop_epoch=self.stop_epoch_, seed=self.seed)
+        trainer = trainer_of(data, "early_stopping")
+        self.stop_epoch_ = max(1, round(self.fraction * trainer.epochs))
+        self.model_ = trainer.fit(stop_epoch=self.stop_epoch_, seed=self.seed)
         return self
 
     def score(self, split: Split) -> SliceScores:
@@ -103,7 +103,5 @@ class EarlyStopping(SliceMethod):
 
     def repair(self, data: AuditData, seed: int) -> TrainedModel:
         """Model of JTT's second stage: the base model's recipe, the early model's errors on train weighing `UPWEIGHT` times."""
-        scores, trainer = self.score(data.train), data.trainer
-        if trainer is None:
-            raise DataError("early_stopping trains a model, and data.trainer is None; give AuditData a trainer")
+        scores, trainer = self.score(data.train), trainer_of(data, "early_stopping")
         return trainer.fit(weights=np.where(np.asarray(scores.flagged), UPWEIGHT, 1.0), seed=seed)

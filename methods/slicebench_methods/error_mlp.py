@@ -8,6 +8,7 @@ import numpy as np
 
 from slicebench.errors import ConfigError
 from slicebench.models.devices import device
+from slicebench_methods._needed import at_least
 from slicebench_methods._per_class import PerClass, balanced_accuracy
 
 if TYPE_CHECKING:
@@ -91,9 +92,7 @@ class ErrorMLP(PerClass):
         return strengths
 
     def _begin(self, C: int, d: int) -> None:  # noqa: ARG002 - networks find their own width
-        for name in ("width", "steps"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        at_least(1, self, "width", "steps")
         if self.weight_decay < 0:
             raise ConfigError(f"weight_decay is {self.weight_decay}; expected 0 or more")
         self.networks_: dict[int, tuple[NDArray[np.float64], ...]] = {}

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.errors import ConfigError
-from slicebench_methods._clusters import Clustered, distances, projection
+from slicebench_methods._clusters import Clustered, distances
+from slicebench_methods._needed import at_least
+from slicebench_methods._space import projection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,10 +82,8 @@ class George(Clustered):
         self.seed = seed
 
     def _check(self) -> None:
-        if self.n_components < 1:
-            raise ConfigError(f"n_components is {self.n_components}; expected at least 1")
-        if self.max_clusters < 2:
-            raise ConfigError(f"max_clusters is {self.max_clusters}; expected at least 2")
+        at_least(1, self, "n_components")
+        at_least(2, self, "max_clusters")
 
     def _parts(self, Z: Floats, wrong: NDArray[np.bool_]) -> Subclasses:  # noqa: ARG002 - errors are not looked at
         from sklearn.mixture import GaussianMixture

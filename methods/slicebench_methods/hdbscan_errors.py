@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.errors import ConfigError
-from slicebench_methods._clusters import Clustered, distances, projection
+from slicebench_methods._clusters import Clustered, distances
+from slicebench_methods._needed import at_least
+from slicebench_methods._space import projection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,10 +87,8 @@ class HDBSCANErrors(Clustered):
         return (*super().notes(), *(f"class {c}: no cluster of errors; all equally hard" for c in scattered))
 
     def _check(self) -> None:
-        if self.min_cluster_size < 2:
-            raise ConfigError(f"min_cluster_size is {self.min_cluster_size}; expected at least 2")
-        if self.n_components < 1:
-            raise ConfigError(f"n_components is {self.n_components}; expected at least 1")
+        at_least(2, self, "min_cluster_size")
+        at_least(1, self, "n_components")
 
     def _parts(self, Z: Floats, wrong: NDArray[np.bool_]) -> Spots:
         mean, axes = projection(Z, self.n_components, self.seed)

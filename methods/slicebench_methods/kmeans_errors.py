@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.errors import ConfigError
 from slicebench_methods._clusters import Clustered, distances
+from slicebench_methods._needed import at_least
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,8 +76,7 @@ class KMeansErrors(Clustered):
         self.seed = seed
 
     def _check(self) -> None:
-        if self.n_clusters < 1:
-            raise ConfigError(f"n_clusters is {self.n_clusters}; expected at least 1")
+        at_least(1, self, "n_clusters")
 
     def _parts(self, Z: Floats, wrong: NDArray[np.bool_]) -> Centres:
         return Centres(self._centres(Z[wrong]), self._centres(Z[~wrong]))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 from slicebench.errors import ConfigError, DataError
 from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._model_loss import loss_scores
+from slicebench_methods._needed import trainer_of
 from slicebench_methods._relative_difficulty import LearningFromFailure, relative_difficulty
 
 if TYPE_CHECKING:
@@ -102,9 +103,7 @@ class LfF(SliceMethod):
         """
         if not (0 < self.q <= 1 and 0 <= self.ema < 1):
             raise ConfigError(f"lff: q is {self.q} and ema {self.ema}; expected q in (0, 1] and ema in [0, 1)")
-        trainer = data.trainer
-        if trainer is None:
-            raise DataError("lff trains a model, and data.trainer is None; give AuditData a trainer")
+        trainer = trainer_of(data, "lff")
         self.debiased_: TrainedModel | None = None
         if not self.relative_difficulty:
             self.biased_ = trainer.fit(loss="gce", q=self.q, seed=self.seed)

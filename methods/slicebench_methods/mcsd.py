@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.plugins.method import SliceMethod, SliceScores
-from slicebench_methods._per_class import doubt, ranked_by_confidence
-from slicebench_methods._supported import supported
+from slicebench_methods._membership import MembershipMethod
+from slicebench_methods._needed import at_least
+from slicebench_methods._supported import borne_out
 
 if TYPE_CHECKING:
     from typing import Any
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.problem import AuditData
-    from slicebench.data.split import Split
 
     Floats = NDArray[np.float64]
 
@@ -29,7 +28,7 @@ LEAST = 4
 CHUNK = 1024
 
 
-class MCSD(SliceMethod):
+class MCSD(MembershipMethod):
     """Of all subsets of a given size, the one of high loss whose members are each other's neighbours.
 
     Per true class val's embeddings make a graph: each example points to its k nearest. A slice is a weight w in [0, 1] per
@@ -109,6 +108,8 @@ class MCSD(SliceMethod):
 
     """
 
+    name = "mcsd"
+    needs = ()
     requires = frozenset({"embeddings", "losses"})
 
     def __init__(
@@ -136,8 +137,7 @@ class MCSD(SliceMethod):
         self.weights_: dict[int, Floats] = {}
         self.rates_: dict[int, Floats] = {}
         self.fallbacks_: dict[int, str] = {}
-        found: list[tuple[int, int]] = []
-        members = [np.zeros((val.n, 0), dtype=bool)]
+        members: dict[tuple[int, int], NDArray[np.intp]] = {}
         for c in range(max(1, len(data.class_names))):
             rows = classes.get(c, np.empty(0, dtype=np.intp))
             if len(rows) < LEAST or np.ptp(val.losses[rows]) == 0:
@@ -152,35 +152,26 @@ class MCSD(SliceMethod):
             # one more example of the class's rate: a part without members has that rate, and a small one no extreme one
             self.rates_[c] = (outcome[rows] @ parts + outcome[rows].mean()) / (parts.sum(axis=0) + 1)
             some = np.flatnonzero(self.weights_[c].any(axis=0))
-            found += [(c, int(s)) for s in some]
-            members.append(np.zeros((val.n, len(some)), dtype=bool))
-            members[-1][rows] = inside[:, some]
-        good = np.ones(len(found), bool) if val.correct is None else supported(np.hstack(members), val)
+            members |= {(c, int(s)): rows[inside[:, s]] for s in some}
         self.untested_ = val.correct is None
-        kept = [slice_ for slice_, is_good in zip(found, good, strict=True) if is_good]
+        kept = list(members) if self.untested_ else borne_out(members, val)
         self.slices_ = sorted(kept, key=lambda slice_: -self.rates_[slice_[0]][slice_[1]])
         return self
 
-    def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, k): 0 outside the class of the slice."""
-        slices: list[tuple[int, int]] = self._fitted("slices_")
-        hardness, membership = doubt(split), np.zeros((split.n, len(slices)))
-        flagged = np.zeros(split.n, dtype=bool) if split.correct is None else ~split.correct
-        for c, rows in split.by_class():
-            if c in self.graphs_:
-                inside = self.graphs_[c].applied(self.weights_[c], split.embeddings[rows])
-                shares = np.column_stack([inside, np.maximum(1 - inside.sum(axis=1), 0)])
-                hardness[rows] = np.einsum("nk,k->n", shares, self.rates_[c])
-                for j, (at, s) in enumerate(slices):
-                    if at == c:
-                        membership[rows, j] = inside[:, s]
-                flagged[rows] = membership[rows].sum(axis=1) >= 0.5
-        return SliceScores(hardness=hardness, flagged=flagged, membership=np.clip(membership, 0, 1).astype(np.float32))
-
     def notes(self) -> tuple[str, ...]:
         """Classes that fell back to the base model's confidence, and whether slices could not be tested."""
-        fell = ranked_by_confidence(self._fitted("fallbacks_"))
+        fell = super().notes()
         return (*fell, "slices are not tested, as nothing says right or wrong") if self.untested_ else fell
+
+    def _judged(self, c: int, X: NDArray[np.float32]) -> tuple[Floats, Floats] | None:
+        if c not in self.graphs_:
+            return None
+        inside = self.graphs_[c].applied(self.weights_[c], X)
+        shares = np.column_stack([inside, np.maximum(1 - inside.sum(axis=1), 0)])
+        return np.einsum("nk,k->n", shares, self.rates_[c]), shares
+
+    def _flagged(self, c: int, shares: Floats, inside: Floats) -> NDArray[np.bool_]:  # noqa: ARG002 - all slices count
+        return np.asarray(inside.sum(axis=1) >= 0.5)
 
     def _slices(self, graph: Graph, losses: Floats) -> Floats:
         """Weights of the slices of one class (or half of one), shape (n, n_slices); 0 for those that found no examples left."""
@@ -207,9 +198,7 @@ class MCSD(SliceMethod):
         return inside
 
     def _check_parameters(self) -> None:
-        for name in ("n_slices", "k"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        at_least(1, self, "n_slices", "k")
         if not 0 < self.size < 1:
             raise ConfigError(f"size is {self.size}; expected a share between 0 and 1")
         if not 0 <= self.compactness < np.inf:

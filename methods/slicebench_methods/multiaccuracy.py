@@ -9,7 +9,7 @@ import numpy as np
 
 from slicebench.errors import ConfigError, DataError
 from slicebench.plugins.method import SliceMethod, SliceScores
-from slicebench_methods._needed import needed
+from slicebench_methods._needed import at_least, needed
 from slicebench_methods._space import whitened, whitening
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ class Multiaccuracy(SliceMethod):
         for name in ("eta", "ridge"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected above 0")
-        if self.max_rounds < 1:
-            raise ConfigError(f"max_rounds is {self.max_rounds}; expected at least 1")
+        at_least(1, self, "max_rounds")
         self.center_, self.scale_ = whitening(data.train.embeddings)
         val = data.val
         X, predicted, log_p = self._arrays(val)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.plugins.method import SliceMethod, SliceScores
-from slicebench_methods._needed import needed
-from slicebench_methods._per_class import doubt, nothing_to_learn, ranked_by_confidence
-from slicebench_methods._supported import supported
+from slicebench_methods._membership import MembershipMethod
+from slicebench_methods._needed import at_least, needed
+from slicebench_methods._per_class import learnable_classes
+from slicebench_methods._space import projection
+from slicebench_methods._supported import borne_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ LEAST_PER_COMPONENT = 10
 """Val examples for each component of a mixture: it has 9 parameters of its own."""
 
 
-class PlaneSpot(SliceMethod):
+class PlaneSpot(MembershipMethod):
     """Clusters in a picture that a person could look at.
 
     Per true class the embeddings are projected to two dimensions, each scaled to [0, 1] on val. The model's confidence, times a
@@ -96,6 +97,8 @@ class PlaneSpot(SliceMethod):
 
     """
 
+    name = "planespot"
+    needs = ("correct",)
     requires = frozenset({"embeddings", "labels", "probs"})
 
     def __init__(self, n_slices: int = 10, weight: float = 0.025, max_components: int = 10, seed: int = 0) -> None:
@@ -113,72 +116,48 @@ class PlaneSpot(SliceMethod):
             for parameters that cannot be used.
 
         """
-        for name in ("n_slices", "max_components"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        at_least(1, self, "n_slices", "max_components")
         if not 0 <= self.weight < np.inf:
             raise ConfigError(f"weight is {self.weight}; expected a finite number of at least 0")
-        val, classes = data.val, dict(data.val.by_class())
-        wrong, sure = ~needed(val, "correct", "planespot"), _confidence(val)
+        val = data.val
+        correct, sure = needed(val, "correct", "planespot"), _confidence(val)
         self.planes_: dict[int, Plane] = {}
-        self.fallbacks_: dict[int, str] = {}
-        found, members = [], [np.zeros((val.n, 0), dtype=bool)]
-        for c in range(len(data.class_names)):
-            rows = classes.get(c, np.empty(0, dtype=np.intp))
-            reason = nothing_to_learn(c, ~wrong[rows], 1)
-            if reason is not None:
-                self.fallbacks_[c] = reason
-                continue
-            plane = self.planes_[c] = Plane(val.embeddings[rows], sure[rows], wrong[rows], self)
-            found += [(c, k) for k in range(len(plane.mass))]
-            members.append(np.zeros((val.n, len(plane.mass)), dtype=bool))
-            members[-1][rows, plane.responsibilities(val.embeddings[rows], sure[rows]).argmax(axis=1)] = True
-        good = supported(np.hstack(members), val)
-        kept = [slice_ for slice_, is_good in zip(found, good, strict=True) if is_good]
-        kept.sort(key=lambda slice_: -self.planes_[slice_[0]].importance[slice_[1]])
+        learnable, self.fallbacks_ = learnable_classes(val, correct, len(data.class_names), 1)
+        members: dict[tuple[int, int], NDArray[np.intp]] = {}
+        for c, rows in learnable.items():
+            plane = self.planes_[c] = Plane(val.embeddings[rows], sure[rows], ~correct[rows], self)
+            likeliest = plane.responsibilities(val.embeddings[rows], sure[rows]).argmax(axis=1)
+            members |= {(c, k): rows[likeliest == k] for k in range(len(plane.mass))}
+        kept = sorted(borne_out(members, val), key=lambda slice_: -self.planes_[slice_[0]].importance[slice_[1]])
         self.slices_ = kept[: self.n_slices]
         return self
 
-    def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, k): the responsibilities of the slices, 0 outside their class.
-
-        Raises
-        ------
-        DataError
-            if `split` has no labels or no probabilities.
-
-        """
-        slices: list[tuple[int, int]] = self._fitted("slices_")
-        needed(split, "labels", "planespot")  # without them all would count as one class
-        sure = _confidence(split)
-        hardness, flagged = doubt(split), ~needed(split, "correct", "planespot")
-        membership = np.zeros((split.n, len(slices)), dtype=np.float32)
-        for c, rows in split.by_class():
-            if c in self.planes_:
-                resp = self.planes_[c].responsibilities(split.embeddings[rows], sure[rows])
-                hardness[rows] = np.einsum("nk,k->n", resp, self.planes_[c].error_rate)
-                own = [(j, k) for j, (at, k) in enumerate(slices) if at == c]
-                for j, k in own:
-                    membership[rows, j] = np.clip(resp[:, k], 0, 1)
-                flagged[rows] = np.isin(resp.argmax(axis=1), [k for _, k in own])
-        return SliceScores(hardness=hardness, flagged=flagged, membership=membership)
-
     def notes(self) -> tuple[str, ...]:
         """Classes that fell back to the base model's confidence, and those whose BIC was still falling at the last mixture."""
-        fell = ranked_by_confidence(self._fitted("fallbacks_"))
+        fell = super().notes()
         full = [c for c, plane in self.planes_.items() if 1 < len(plane.mass) == self.max_components]
         return (*fell, *(f"class {c} has as many components as max_components allows" for c in full))
+
+    def _features(self, split: Split) -> NDArray[np.float32]:
+        """Embeddings and, last, confidence, shape (n, d + 1)."""
+        needed(split, "labels", "planespot")  # without them all would count as one class
+        return np.column_stack([split.embeddings, _confidence(split)])
+
+    def _judged(self, c: int, X: NDArray[np.float32]) -> tuple[Floats, Floats] | None:
+        if c not in self.planes_:
+            return None
+        resp = self.planes_[c].responsibilities(X[:, :-1], X[:, -1])
+        return np.einsum("nk,k->n", resp, self.planes_[c].error_rate), resp
 
 
 class Plane:
     """Projection and mixture of one class, with what val says of each component."""
 
-    def __init__(self, X: NDArray[np.float32], sure: Floats, wrong: NDArray[np.bool_], method: PlaneSpot) -> None:
-        from sklearn.decomposition import PCA
-
-        with np.errstate(invalid="ignore"):  # the share of variance explained, 0/0 for constant embeddings, is not used
-            pca = PCA(min(2, *X.shape), random_state=method.seed).fit(X.astype(np.float64))
-        self.mean, self.axes, self.weight = pca.mean_, pca.components_, method.weight
+    def __init__(
+        self, X: NDArray[np.float32], sure: NDArray[np.float32], wrong: NDArray[np.bool_], method: PlaneSpot
+    ) -> None:
+        self.weight = method.weight
+        self.mean, self.axes = projection(X.astype(np.float64), 2, method.seed)
         projected = self._projected(X)
         self.low, width = projected.min(axis=0), np.ptp(projected, axis=0)
         # a width of rounding errors would be blown up to 1; along it the class is constant
@@ -191,7 +170,7 @@ class Plane:
         self.error_rate: Floats = errors / np.where(self.mass > 0, self.mass, 1.0)
         self.importance: Floats = errors * self.error_rate
 
-    def responsibilities(self, X: NDArray[np.float32], sure: Floats) -> Floats:
+    def responsibilities(self, X: NDArray[np.float32], sure: NDArray[np.float32]) -> Floats:
         """Probability of each component for each example, shape (n, K)."""
         resp: Floats = self.mixture.predict_proba(self._points(X, sure))
         return resp
@@ -200,9 +179,9 @@ class Plane:
         projected: Floats = np.einsum("nd,kd->nk", X.astype(np.float64) - self.mean, self.axes)
         return projected
 
-    def _points(self, X: NDArray[np.float32], sure: Floats) -> Floats:
+    def _points(self, X: NDArray[np.float32], sure: NDArray[np.float32]) -> Floats:
         """Projection scaled by val's range, and weighted confidence: shape (n, 3), or (n, 2) for one-dimensional embeddings."""
-        return np.column_stack([(self._projected(X) - self.low) / self.width, self.weight * sure])
+        return np.column_stack([(self._projected(X) - self.low) / self.width, self.weight * sure.astype(np.float64)])
 
 
 def _by_bic(points: Floats, max_components: int, seed: int) -> Any:
@@ -217,7 +196,7 @@ def _by_bic(points: Floats, max_components: int, seed: int) -> Any:
     return min(fitted, key=lambda mixture: mixture.bic(points))
 
 
-def _confidence(split: Split) -> Floats:
+def _confidence(split: Split) -> NDArray[np.float32]:
     """Probability of the predicted class, shape (n,)."""
-    sure: Floats = needed(split, "probs", "planespot").max(axis=1).astype(np.float64)
+    sure: NDArray[np.float32] = needed(split, "probs", "planespot").max(axis=1)
     return sure

@@ -11,7 +11,7 @@ from slicebench.data.metadata_codes import coded, learnt_codes
 from slicebench.errors import ConfigError
 from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._exact_slices import exact_slices
-from slicebench_methods._needed import metadata_of
+from slicebench_methods._needed import at_least, metadata_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -203,9 +203,7 @@ class SliceLine(SliceMethod):
         return inside
 
     def _check_parameters(self) -> None:
-        for name in ("k", "max_conditions", "min_support", "n_bins"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        at_least(1, self, "k", "max_conditions", "min_support", "n_bins")
         if not 0 < self.alpha <= 1:
             raise ConfigError(f"alpha is {self.alpha}; expected a weight above 0 and up to 1")
 

@@ -10,6 +10,7 @@ import numpy as np
 from slicebench.errors import ConfigError
 from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._batches import like_sized
+from slicebench_methods._needed import at_least
 from slicebench_methods._per_class import doubt
 from slicebench_methods._space import moments, row_blocks
 from slicebench_methods._spotlight import FAR, Full, Spherical, ascend
@@ -218,9 +219,7 @@ class Spotlight(SliceMethod):
             raise ConfigError(f"min_fraction is {self.min_fraction}; expected a share between 0 and 1")
         if self.precision not in ("spherical", "full"):
             raise ConfigError(f"precision is {self.precision!r}; expected 'spherical' or 'full'")
-        for name in ("n_spotlights", "steps", "restarts"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        at_least(1, self, "n_spotlights", "steps", "restarts")
 
     def _fit_scale(self, embeddings: NDArray[np.float32]) -> None:
         constant = bool(np.ptp(embeddings, axis=0).max() == 0)

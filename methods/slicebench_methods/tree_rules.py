@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench.data.metadata_codes import UNSEEN, coded, learnt_codes
-from slicebench.errors import ConfigError
-from slicebench.plugins.method import SliceMethod, SliceScores
-from slicebench_methods._error_trees import forest_scores, grow_forest
-from slicebench_methods._needed import metadata_of, needed
-from slicebench_methods._per_class import doubt, ranked_by_confidence
+from slicebench_methods._error_trees import LeafMethod
+from slicebench_methods._needed import at_least, metadata_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from slicebench.data.split import Split
 
 
-class TreeRules(SliceMethod):
+class TreeRules(LeafMethod):
     """A decision tree on metadata that says in words where the model errs.
 
     Each value of a metadata column (each fifth, of a number with many) is a yes or no. Within each true class a shallow tree on
@@ -74,6 +71,8 @@ class TreeRules(SliceMethod):
 
     """
 
+    name = "tree_rules"
+    needs = ("correct",)
     requires = frozenset({"metadata", "correct"})
 
     def __init__(self, depth: int = 3, min_leaf: float = 0.05, n_bins: int = 5, seed: int = 0) -> None:
@@ -98,50 +97,18 @@ class TreeRules(SliceMethod):
             for parameters that cannot be used.
 
         """
-        if self.n_bins < 2:
-            raise ConfigError(f"n_bins is {self.n_bins}; expected at least 2")
+        at_least(2, self, "n_bins")
         self.class_names_ = data.class_names or ("all",)
         self.columns_ = learnt_codes(metadata_of(data.val, "tree_rules"), self.n_bins)
         self.values_ = [(j, code) for j, column in enumerate(self.columns_) for code in range(1, column.missing + 1)]
-        X = self._conditions(data.val)
-        self.forest_ = grow_forest(
-            data.val,
-            len(data.class_names),
-            lambda _, rows: X[rows],
-            depth=self.depth,
-            least=self.min_leaf,
-            seed=self.seed,
-        )
-        return self
+        return self._grow(data, self._features(data.val))
 
-    def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,), and membership (n, k) in the leaves that val bears out, named by their rules.
-
-        Raises
-        ------
-        DataError
-            if `split` lacks metadata, one of its columns, or does not say where the model is right.
-
-        """
-        forest, X = self._fitted("forest_"), self._conditions(split)
-        wrong = ~needed(split, "correct", "tree_rules")
-        hardness, flagged, membership = forest_scores(forest, split, lambda _, rows: X[rows], doubt(split), wrong)
-        names = tuple(self._rule(c, leaf) for c, leaf in forest.slices)
-        return SliceScores(hardness=hardness, flagged=flagged, membership=membership, names=names)
-
-    def notes(self) -> tuple[str, ...]:
-        """Classes that fell back to the base model's confidence, with the reason."""
-        return ranked_by_confidence(self._fitted("forest_").fallbacks)
-
-    def _conditions(self, split: Split) -> NDArray[np.float64]:
+    def _features(self, split: Split) -> NDArray[np.float64]:
         """Whether each example has each value, shape (n, v)."""
-        codes = coded(metadata_of(split, "tree_rules"), self._fitted("columns_"))
+        codes = coded(metadata_of(split, "tree_rules"), self.columns_)
         codes[codes == UNSEEN] = -1
         return np.column_stack([codes[:, j] == code for j, code in self.values_]).astype(np.float64)
 
-    def _rule(self, c: int, leaf: int) -> str:
-        said = [
-            f"{'' if yes else 'not '}{self.columns_[self.values_[value][0]].words(self.values_[value][1])}"
-            for value, _, yes in self.forest_.trees[c].conditions[leaf]
-        ]
-        return f"{self.class_names_[c]}: {' and '.join(said) or 'all'}"
+    def _condition(self, c: int, feature: int, threshold: float, *, above: bool) -> str:  # noqa: ARG002 - yes or no
+        j, code = self.values_[feature]
+        return f"{'' if above else 'not '}{self.columns_[j].words(code)}"
