@@ -1,20 +1,21 @@
-"""What worker processes do, and within which limits: build a problem, evaluate a cell."""
+"""What worker processes do, and within which limits: build a problem, evaluate a cell, run the tasks of a study."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from slicebench.errors import ConfigError, message_of
 from slicebench.evaluation.record import ProblemFacts, TestTruth
 from slicebench.problems.cache import find_built, frozen_folder
-from slicebench.runs.workers import LocalExecutor, default_memory_gb
+from slicebench.runs.workers import LocalExecutor, as_they_end, default_memory_gb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from concurrent.futures import Executor
+    from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Executor, Future
     from pathlib import Path
 
     from slicebench.evaluation.cell import CellResult
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from slicebench.problems.planned import PlannedProblem
     from slicebench.runs.plan import Cell
 
+    Report = Callable[[int, int, str], object]
+    """Called with tasks done, tasks to do in all, and what was done last or is being built."""
+
+
+K = TypeVar("K")
+R = TypeVar("R")
 
 DEFAULT_TIMEOUT_S = 1800.0
 DEFAULT_WAIT_S = 300.0
@@ -86,6 +93,59 @@ def build_absent(
         if (error := future.exception()) is not None:
             broken[key] = f"the problem could not be built: {message_of(error)}"
     return broken
+
+
+def run_missing(
+    missing: Sequence[K],
+    work: Callable[[K], Callable[[], R]],
+    *,
+    store: Callable[[K, R], object],
+    failed: Callable[[K, str], R],
+    problem: Callable[[K], PlannedProblem | None] = lambda _: None,
+    limits: Limits,
+    on_progress: Report,
+) -> None:
+    """Run the tasks `missing` in worker processes and store each result the moment it is there; Ctrl-C is raised.
+
+    Parameters
+    ----------
+    missing : sequence
+        Tasks whose results are not stored yet.
+    work : callable
+        Return what a worker calls for a task, such as a `functools.partial`; it is pickled.
+    store : callable
+        Called in this process with each task and its result, in the order in which they end.
+    failed : callable
+        Return the result of a task whose problem could not be built or whose worker returned none, from the task and the reason.
+    problem : callable, optional
+        Return the problem that has to be in the cache before the task runs, or None if there is none.
+    limits : Limits
+        Of the workers.
+    on_progress : callable
+        Called when a problem is built and after each result.
+
+    """
+    if not missing:
+        return
+    total, done = len(missing), count(1)
+
+    def end(task: K, result: R) -> None:
+        store(task, result)
+        on_progress(next(done), total, str(task))
+
+    with local_executor(limits, total) as executor:
+        needed = [problem(task) for task in missing]
+        absent = [one for one in needed if one is not None]
+        broken = build_absent(executor, absent, lambda what: on_progress(0, total, what))
+        running: dict[Future[R], K] = {}
+        for task, one in zip(missing, needed, strict=True):
+            if one is not None and one.identity in broken:
+                end(task, failed(task, broken[one.identity]))
+            else:
+                running[executor.submit(work(task))] = task
+        for task, future in as_they_end(running):
+            error = future.exception()
+            end(task, future.result() if error is None else failed(task, message_of(error)))
 
 
 def run_cell(folder: Path, problem: str, method: str, params: dict[str, Any]) -> CellResult:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from slicebench.errors import ConfigError, message_of
+from slicebench.errors import ConfigError
 from slicebench.files.json_models import save_model, stored_model
 from slicebench.problems.cache import frozen_folder
-from slicebench.runs.tasks import Limits, build_absent, local_executor
-from slicebench.runs.workers import as_they_end
+from slicebench.runs.tasks import Limits, run_missing
 from slicebench.studies.controls.design import chosen_controls, chosen_methods, planned_chunks
 from slicebench.studies.controls.rates import control_board
 from slicebench.studies.controls.replicates import ChunkResult, Replicate, run_chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Sequence
 
     from slicebench.files.locations import Location
     from slicebench.results.board import ControlBoard
     from slicebench.runs.suite import Suite
+    from slicebench.runs.tasks import Report
     from slicebench.studies.controls.design import Chunk
-
-    Report = Callable[[int, int, str], object]
-    """Called with chunks done, chunks to do in all, and what goes on."""
 
 
 BOARD = "controls.json"
@@ -72,33 +69,24 @@ def run_controls(
     kept = {} if force else {chunk: stored_model(ChunkResult, out / chunk.file, REMEDY) for chunk in chunks}
     results = {chunk: result for chunk, result in kept.items() if result is not None and not result.failures}
     missing = [chunk for chunk in chunks if chunk not in results]
-    for done, (chunk, result) in enumerate(_computed(missing, limits or Limits(), on_progress), start=1):
+
+    def store(chunk: Chunk, result: ChunkResult) -> None:
         save_model(out / chunk.file, result)
         results[chunk] = result
-        on_progress(done, len(missing), str(chunk))
+
+    run_missing(
+        missing,
+        lambda chunk: partial(run_chunk, frozen_folder(chunk.cell.problem), chunk),
+        store=store,
+        failed=_failed,
+        problem=lambda chunk: chunk.cell.problem,
+        limits=limits or Limits(),
+        on_progress=on_progress,
+    )
     board = control_board({chunk: results[chunk] for chunk in chunks}, replicates)
     save_model(out / BOARD, board)
     failures = tuple(f"{chunk}: {results[chunk].failures[0]}" for chunk in chunks if results[chunk].failures)
     return ControlsOutcome(board, len(missing), failures)
-
-
-def _computed(missing: list[Chunk], limits: Limits, on_progress: Report) -> Iterator[tuple[Chunk, ChunkResult]]:
-    """Results of `missing` as they come; a chunk whose worker could not return one has failed as a whole."""
-    if not missing:
-        return
-    with local_executor(limits, len(missing)) as executor:
-        problems = [chunk.cell.problem for chunk in missing]
-        broken = build_absent(executor, problems, lambda what: on_progress(0, len(missing), what))
-        tasks: dict[Future[ChunkResult], Chunk] = {}
-        for chunk in missing:
-            problem = chunk.cell.problem
-            if problem.identity in broken:
-                yield chunk, _failed(chunk, broken[problem.identity])
-            else:
-                tasks[executor.submit(run_chunk, frozen_folder(problem), chunk)] = chunk
-        for chunk, future in as_they_end(tasks):
-            error = future.exception()
-            yield chunk, future.result() if error is None else _failed(chunk, message_of(error))
 
 
 def _failed(chunk: Chunk, reason: str) -> ChunkResult:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.errors import ConfigError, message_of
+from slicebench.errors import ConfigError
 from slicebench.files.json_models import save_model, stored_model
 from slicebench.metrics.slices import mean_known
 from slicebench.plugins.registry import METHODS
@@ -15,12 +16,11 @@ from slicebench.problems.cache import build_missing, frozen_folder
 from slicebench.runs.plan import plan
 from slicebench.runs.runner import run
 from slicebench.runs.store import entry_of
-from slicebench.runs.tasks import Limits, local_executor
-from slicebench.runs.workers import as_they_end
+from slicebench.runs.tasks import Limits, run_missing
 from slicebench.studies.sweep.stored import ClassFigures, ProblemFigures, StrengthFigures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
     from slicebench.runs.outcomes import Slot
     from slicebench.runs.plan import Cell
     from slicebench.runs.runner import Progress, RunOutcome
+    from slicebench.runs.tasks import Report
     from slicebench.studies.sweep.design import Sweep
-
-    Report = Callable[[int, int, str], object]
-    """Called with strengths tested, strengths to test in all, and which was the last."""
 
 
 REMEDY = "delete this file and run again: only it is recomputed"
@@ -86,14 +84,10 @@ def run_sweep(
     problems = {(cell.problem.name, cell.problem.seed): cell for cell, _ in done}
     figures = {key: _figures(cell, out) for key, cell in problems.items()}
     strengths: dict[Slot, StrengthFigures] = {}
-    failures = []
+    failures: list[str] = []
     if permutations and not outcome.interrupted:
         with_strength = [cell for cell, record in done if record.strength is not None]
-        for cell, result in _tested(with_strength, out, permutations, limits, on_test, force=force):
-            if isinstance(result, str):
-                failures.append(f"strength of {cell}: {result}")
-            else:
-                strengths[entry_of(cell).slot] = result
+        strengths, failures = _tested(with_strength, out, permutations, limits, on_test, force=force)
     return SweepOutcome(sweep, outcome, figures, strengths, tuple(failures))
 
 
@@ -129,29 +123,36 @@ def problem_figures(problem: PlannedProblem) -> ProblemFigures:
 
 def _tested(
     cells: Sequence[Cell], out: Location, permutations: int, limits: Limits, on_test: Report, *, force: bool
-) -> Iterator[tuple[Cell, StrengthFigures | str]]:
-    """Every cell with the test of its strength, or with what went wrong; tests are kept beside the records."""
-    missing = []
+) -> tuple[dict[Slot, StrengthFigures], list[str]]:
+    """Test the strength of every cell, unless the test lies beside its record; return the tests and, a line each, what failed."""
+    strengths: dict[Slot, StrengthFigures] = {}
+    failures, missing = [], []
     for cell in cells:
         kept = None if force else stored_model(StrengthFigures, _test_path(cell, out, permutations), REMEDY)
         if kept is None:
             missing.append(cell)
         else:
-            yield cell, kept
-    if not missing:
-        return
-    with local_executor(limits, len(missing)) as executor:
-        tasks = {
-            executor.submit(tested_cell, cell.problem, cell.method, cell.method_params, permutations): cell
-            for cell in missing
-        }
-        for done, (cell, future) in enumerate(as_they_end(tasks), start=1):
-            error = future.exception()
-            result = future.result() if error is None else message_of(error)
-            if isinstance(result, StrengthFigures):
-                save_model(_test_path(cell, out, permutations), result)
-            on_test(done, len(missing), f"strength of {cell}")
-            yield cell, result
+            strengths[entry_of(cell).slot] = kept
+
+    def store(cell: Cell, result: StrengthFigures | str) -> None:
+        if isinstance(result, str):
+            failures.append(f"strength of {cell}: {result}")
+        else:
+            save_model(_test_path(cell, out, permutations), result)
+            strengths[entry_of(cell).slot] = result
+
+    def work(cell: Cell) -> Callable[[], StrengthFigures | str]:
+        return partial(tested_cell, cell.problem, cell.method, cell.method_params, permutations)
+
+    run_missing(
+        missing,
+        work,
+        store=store,
+        failed=lambda _, reason: reason,
+        limits=limits,
+        on_progress=lambda done, total, cell: on_test(done, total, f"strength of {cell}"),
+    )
+    return strengths, failures
 
 
 def _test_path(cell: Cell, out: Location, permutations: int) -> Location:
