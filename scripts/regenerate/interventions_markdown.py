@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slicebench.results.markdown import table
+from slicebench.results.numbers import NONE, bare, estimated, optional
+from slicebench.results.numbers import signed as with_sign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,23 +46,11 @@ def debugging_table(board: InterventionBoard) -> str:
     return table(head, [_debugging(row, parts) for row in rows])
 
 
-def plain(value: float | None) -> str:
-    """Two decimals without the leading zero.
-
-    >>> plain(0.52), plain(None), plain(1.0)
-    ('.52', '–', '1.00')
-    """
-    return "–" if value is None else f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.2f}"
-
-
 def signed(one: Estimate | None) -> str:
     """A difference with its interval, bold where that excludes 0."""
-    if one is None:
-        return "–"
-    if one.low is None or one.high is None:
-        return f"{one.mean:+.3f}".replace("0.", ".")
-    text = f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]".replace("0.", ".")
-    return f"**{text}**" if one.low > 0 or one.high < 0 else text
+    text = estimated(one, lambda value: bare(with_sign(value)))
+    excludes_0 = one is not None and one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+    return f"**{text}**" if excludes_0 else text
 
 
 def _effects(row: ArmRow, subsets: Sequence[str]) -> tuple[str, ...]:
@@ -68,12 +58,12 @@ def _effects(row: ArmRow, subsets: Sequence[str]) -> tuple[str, ...]:
     return (
         row.problem,
         f"{row.variant} {row.method or ''}".strip(),
-        plain(minority.mean if minority else None),
+        optional(minority.mean if minority else None),
         signed(row.change.get("minority")),
         *(signed(row.against.get(name)) for name in ("minority", *subsets)),
         signed(row.change.get("overall")),
-        "–" if row.recovery is None else f"{row.recovery.mean:.0%}",
-        plain(row.chosen_minority),
+        NONE if row.recovery is None else f"{row.recovery.mean:.0%}",
+        optional(row.chosen_minority),
     )
 
 
@@ -84,7 +74,7 @@ def _debugging(row: ArmRow, parts: Sequence[str]) -> tuple[str, ...]:
         row.problem,
         row.variant,
         f"{row.chosen or 0:,.0f}",
-        *("–" if mean is None else f"{100 * mean:.2f}" for mean in means),
+        *(NONE if mean is None else f"{100 * mean:.2f}" for mean in means),
         signed(row.against.get("heldout")),
-        *("–" if value is None else f"{value:.3g}" for value in cost),
+        *(optional(value, "{:.3g}".format) for value in cost),
     )

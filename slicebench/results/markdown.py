@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+
+from slicebench.results.numbers import NONE, estimated, fixed, interval, optional, probability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from slicebench.metrics.estimate import Estimate
-    from slicebench.results.board import Board, ControlBoard, ControlRow, MethodRow
+    from slicebench.results.board import Board, ControlBoard, ControlRate, ControlRow, MethodRow
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -42,10 +45,10 @@ def methods_table(board: Board) -> str:
                 _label(row),
                 _cell(row.values.get("namf")),
                 _rank(row),
-                "–" if span is None or row.incomplete else f"{span[0]:.1f}–{span[1]:.1f}",
-                "–" if row.wins is None else f"{row.wins:.0%}",
-                _rate(controls.get(row.name)),
-                "–" if row.seconds_per_10k is None else f"{row.seconds_per_10k:.2g}",
+                NONE if span is None or row.incomplete else f"{span[0]:.1f}–{span[1]:.1f}",
+                optional(row.wins, "{:.0%}".format),
+                _false_alarms(controls.get(row.name)),
+                optional(row.seconds_per_10k, "{:.2g}".format),
                 str(row.n),
             ]
         )
@@ -65,8 +68,8 @@ def pairs_table(board: Board) -> str:
         low, high = (d.low or 0.0, d.high or 0.0) if not swap else (-(d.high or 0.0), -(d.low or 0.0))
         better, worse = (pair.b, pair.a) if swap else (pair.a, pair.b)
         ahead, behind = (pair.b_better, pair.a_better) if swap else (pair.a_better, pair.b_better)
-        shown = f"{abs(d.mean):.2f} [{low:.2f}, {high:.2f}]".replace("-0.00", "0.00")
-        over = "–" if pair.p_families is None else probability(pair.p_families)
+        shown = f"{fixed(abs(d.mean))} {interval(low, high, fixed)}"
+        over = optional(pair.p_families, probability)
         rows.append([better, worse, shown, probability(pair.p_holm), over, f"{ahead} of {ahead + behind}"])
     return table(head, rows)
 
@@ -76,26 +79,17 @@ def captions_table(board: Board) -> str:
     rows = sorted((r for r in board.methods if r.caption_classes), key=lambda r: -r.values["hit_at_1"].mean)
     if not rows:
         return ""
-    chance = rows[0].chance
-    lines = [
-        [
-            "*chance*",
-            "",
-            f"{chance['hit_at_1']:.2f}",
-            "",
-            f"{chance['hit_at_2']:.2f}",
-            "",
-            f"{chance['mrr']:.2f}",
-            ".00",
-        ]
-    ]
+    by_chance = [fixed(rows[0].chance[key]) for key in ("hit_at_1", "hit_at_2", "mrr")]
+    lines = [["*chance*", "", by_chance[0], "", by_chance[1], "", by_chance[2], ".00"]]
     for row in rows:
-        hits = [said for key in ("hit_at_1", "hit_at_2") for said in (_two(row.values[key]), f"{row.p[key]:.1e}")]
-        lines.append([row.name, str(row.caption_classes), *hits, _two(row.values["mrr"]), _two(row.values.get("gap"))])
+        hits = [said for key in ("hit_at_1", "hit_at_2") for said in (_mean(row.values[key]), f"{row.p[key]:.1e}")]
+        lines.append(
+            [row.name, str(row.caption_classes), *hits, _mean(row.values["mrr"]), _mean(row.values.get("gap"))]
+        )
     cells = {p.name: board.cells[p.name] for p in board.problems}
     cells = {name: own for name, own in cells.items() if any("hit_at_1" in c.values for c in own.values())}
-    each = [[row.name, *(_two(own[row.name].values.get("hit_at_1")) for own in cells.values())] for row in rows]
-    by_problem = [f"{own[rows[0].name].chance['hit_at_1']:.2f}" for own in cells.values()]
+    each = [[row.name, *(_mean(own[row.name].values.get("hit_at_1")) for own in cells.values())] for row in rows]
+    by_problem = [fixed(own[rows[0].name].chance["hit_at_1"]) for own in cells.values()]
     return (
         "Classes of all problems with captions, over all seeds; *p* is exact, against chance.\n\n"
         + table(["method", "classes", "Hit@1", "p", "Hit@2", "p", "MRR", "gap"], lines)
@@ -112,14 +106,9 @@ def controls_table(controls: ControlBoard) -> str:
     rows = []
     for row in controls.rows:
         by = {rate.control: rate for rate in row.rates}
-        shown = [f"{by[k].rate:.2f}<br>[{by[k].low:.2f}, {by[k].high:.2f}]" if k in by else "–" for k in keys]
+        shown = [_rate(by[k], "<br>") if k in by else NONE for k in keys]
         rows.append([row.method, *shown, _cell(row.namf)])
     return table(["method", *keys, "nAMF in C1"], rows)
-
-
-def probability(p: float) -> str:
-    """P value with three decimals, or its exponent."""
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}".replace("e-0", "e-")
 
 
 def _label(row: MethodRow) -> str:
@@ -127,24 +116,24 @@ def _label(row: MethodRow) -> str:
 
 
 def _rank(row: MethodRow) -> str:
-    return "–" if row.rank is None or row.incomplete else f"{row.rank:.1f}"
+    return NONE if row.rank is None or row.incomplete else f"{row.rank:.1f}"
 
 
-def _cell(score: Estimate | None) -> str:
-    if score is None:
-        return "–"
-    interval = "" if score.low is None else f"<br>[{score.low:.2f}, {score.high:.2f}]"
-    return f"{score.mean:.2f}{'=' if score.tied else ''}{interval}".replace("-0.00", "0.00")
+_cell = partial(estimated, gap="<br>")
 
 
-def _two(score: Estimate | None) -> str:
-    return "–" if score is None else f"{score.mean:.2f}".replace("-0.00", "0.00")
+def _mean(score: Estimate | None) -> str:
+    return NONE if score is None else fixed(score.mean)
 
 
 def _fact(value: float | None, field: str) -> str:
-    return "–" if value is None else f"{value:.0f}" if field == "n_test" else f"{value:.2f}"
+    return optional(value, "{:.0f}".format if field == "n_test" else fixed)
 
 
-def _rate(row: ControlRow | None) -> str:
+def _false_alarms(row: ControlRow | None) -> str:
     clean = None if row is None else next((rate for rate in row.rates if rate.control == "C0"), None)
-    return "–" if clean is None else f"{clean.rate:.2f} [{clean.low:.2f}, {clean.high:.2f}]"
+    return NONE if clean is None else _rate(clean, " ")
+
+
+def _rate(rate: ControlRate, gap: str) -> str:
+    return f"{fixed(rate.rate)}{gap}{interval(rate.low, rate.high, fixed)}"

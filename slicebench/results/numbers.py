@@ -1,18 +1,21 @@
-"""Numbers as the page prints them, and where they stand on an axis.
+"""Numbers as text, and where they stand on an axis: in the terminal, in Markdown and on pages.
 
-Figures drawn by the templates put marks at percentages of their width: they fit every screen without JavaScript, and their text
-keeps its size.
+The terminal and Markdown round as Python does and write the hyphen (`fixed`, `short`, `signed`). The page rounds as its script
+does and writes a minus sign (`number`). Figures drawn by the templates put marks at percentages of their width: they fit every
+screen without JavaScript, and their text keeps its size.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from slicebench.metrics.estimate import Estimate
 
@@ -22,6 +25,79 @@ NONE = "–"
 HEAT_STEPS = 9
 DIGITS = 6
 """To which the page's script gets its numbers; what Python prints is made from the same, so that both print alike."""
+
+
+def fixed(value: float) -> str:
+    """Write two decimals; no negative zero.
+
+    >>> fixed(0.52), fixed(-0.001)
+    ('0.52', '0.00')
+    """
+    return f"{value:.2f}".replace("-0.00", "0.00")
+
+
+def bare(text: str) -> str:
+    """Drop the zero before the decimal point.
+
+    >>> bare("0.52"), bare("-0.04"), bare("10.5")
+    ('.52', '-.04', '10.5')
+    """
+    return re.sub(r"^([+-]?)0\.", r"\1.", text)
+
+
+def short(value: float) -> str:
+    """Write two decimals without the leading zero.
+
+    >>> short(0.52), short(-0.04), short(1.0), short(-0.001)
+    ('.52', '-.04', '1.00', '.00')
+    """
+    return bare(fixed(value)) if abs(value) < 0.995 else fixed(value)
+
+
+def optional(value: float | None, show: Callable[[float], str] = short) -> str:
+    """Write `value`, or a dash where there is none."""
+    return NONE if value is None else show(value)
+
+
+def signed(value: float) -> str:
+    """Write three decimals and the sign, plus too."""
+    return f"{value:+.3f}"
+
+
+def probability(p: float) -> str:
+    """Write three decimals, or an exponent below .001.
+
+    >>> probability(0.25), probability(0.00012)
+    ('0.250', '1e-4')
+    """
+    return f"{p:.0e}".replace("e-0", "e-") if p < 0.001 else f"{p:.3f}"
+
+
+def rate(value: float, *, percent: bool) -> str:
+    """Write an error rate as per cent, a mean loss with three significant digits."""
+    return f"{value:.1%}" if percent else f"{value:.3g}"
+
+
+def interval(low: float, high: float, show: Callable[[float], str] = short) -> str:
+    """Write both ends in brackets."""
+    return f"[{show(low)}, {show(high)}]"
+
+
+def estimated(
+    one: Estimate | None,
+    mean: Callable[[float], str] = fixed,
+    ends: Callable[[float], str] | None = None,
+    *,
+    gap: str = " ",
+) -> str:
+    """Write a mean, marked "=" if it is tied with the best, then `gap` and its interval; a dash where there is no mean.
+
+    `ends` writes the ends of the interval, by default as `mean` does.
+    """
+    if one is None:
+        return NONE
+    text = f"{mean(one.mean)}{'=' if one.tied else ''}"
+    return text if one.low is None or one.high is None else f"{text}{gap}{interval(one.low, one.high, ends or mean)}"
 
 
 def rounded(value: float | None, digits: int = DIGITS) -> float | None:
@@ -46,7 +122,7 @@ def between(estimate: Estimate | None, digits: int = 2) -> str:
     """Interval in brackets, or nothing."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
-    return f"[{number(estimate.low, digits)}, {number(estimate.high, digits)}]"
+    return interval(estimate.low, estimate.high, partial(number, digits=digits))
 
 
 def amount(value: float | None) -> str:

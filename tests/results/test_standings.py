@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 from slicebench.cli.console import print_board
-from slicebench.cli.console.numbers import short
 from slicebench.errors import StorageError
 from slicebench.evaluation.record import BaseModelSummary, Cost, ProblemFacts, Record, TestTruth
 from slicebench.metrics.ranking import Ranking, namf
@@ -195,11 +194,3 @@ def test_markdown_says_the_same(run):
     (best,) = [line for line in pairs_table(board).splitlines() if line.startswith("| good | bad")]
     assert best.endswith("| 2 of 2 |")
     assert captions_table(board) == ""
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.52, ".52"), (-0.04, "-.04"), (1.0, "1.00"), (-1.0, "-1.00"), (-0.001, ".00"), (0.999, "1.00")],
-)
-def test_short_numbers(value, text):
-    assert short(value) == text

@@ -1,6 +1,6 @@
 """What a person sees in a terminal: tables on stdout, progress on stderr. The only package that imports rich.
 
-A module per kind of table; `_shared` says how numbers and intervals stand in all of them.
+A module per kind of table; `numbers` says how estimates and intervals stand in all of them.
 """
 
 from __future__ import annotations

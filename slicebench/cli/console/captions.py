@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from slicebench.cli.console.numbers import interval, optional, results_console, short
+from slicebench.cli.console.numbers import between, results_console
+from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,4 +62,4 @@ def _rank(one: Mapping[str, Any]) -> str:
 
 def _gap(metrics: Mapping[str, float | None]) -> str:
     value, low, high = (metrics[key] for key in ("gap", "gap_low", "gap_high"))
-    return "–" if value is None or low is None or high is None else f"{short(value)}\n{interval(low, high)}"
+    return "–" if value is None or low is None or high is None else f"{short(value)}\n{between(low, high)}"

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from slicebench.cli.console.numbers import cell, interval, optional, results_console, short, signed
+from slicebench.cli.console.numbers import between, cell, change, results_console
+from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
+    from slicebench.metrics.estimate import Estimate
     from slicebench.results.board import ControlBoard, ControlRate
     from slicebench.results.leaderboard.gate import Verdict
 
@@ -25,7 +27,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     for name in ("method", "check", "verdict", "nAMF now − then", "cells", "why"):
         table.add_column(name, justify="right" if name == "cells" else "left", overflow="fold")
     for v in verdicts:
-        table.add_row(v.method, v.check, _VERDICTS[v.status], signed(v.difference), str(v.cells or "–"), Text(v.why))
+        table.add_row(v.method, v.check, _VERDICTS[v.status], _moved(v.difference), str(v.cells or "–"), Text(v.why))
     console.print(table)
     moved = [(v.method, m) for v in verdicts for m in v.moved]
     if moved:
@@ -33,8 +35,13 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
         for name in ("method", "problem", "nAMF now − then"):
             table.add_column(name)
         for method, one in moved:
-            table.add_row(method, one.problem, signed(one.difference))
+            table.add_row(method, one.problem, _moved(one.difference))
         console.print(table)
+
+
+def _moved(difference: Estimate | None) -> str:
+    """A difference that has an interval, on one line."""
+    return change(None if difference is None or difference.high is None else difference, gap=" ")
 
 
 _VERDICTS = {
@@ -79,4 +86,4 @@ _CONTROLS_LEGEND = Text(
 
 
 def _rate(rate: ControlRate | None) -> str:
-    return "–" if rate is None else f"{short(rate.rate)}\n{interval(rate.low, rate.high)}"
+    return "–" if rate is None else f"{short(rate.rate)}\n{between(rate.low, rate.high)}"

@@ -8,7 +8,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from slicebench.cli.console.numbers import p_value, results_console
+from slicebench.cli.console.numbers import between, p_value, results_console
+from slicebench.results.numbers import rate
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def print_findings(found: Findings, console: Console | None = None) -> None:
     overall = np.mean(found.examples.losses if found.examples.wrong is None else found.examples.wrong)
     console.print(
         Text(
-            f"{found.examples.n:,} examples of {found.source}, {found.measure} {_rate(float(overall), percent)}",
+            f"{found.examples.n:,} examples of {found.source}, {found.measure} {rate(float(overall), percent=percent)}",
             style="dim",
         )
     )
@@ -68,8 +69,8 @@ def _table(found: Findings, *, percent: bool, several: bool) -> Table:
             Text(one.class_name),
             Text(one.name.text or one.label),
             f"{one.size:,}",
-            _rate(verdict.rate, percent),
-            _rate(verdict.rest, percent),
+            rate(verdict.rate, percent=percent),
+            rate(verdict.rest, percent=percent),
             _difference(one, percent),
             p_value(verdict.p_holm),
         ]
@@ -77,15 +78,10 @@ def _table(found: Findings, *, percent: bool, several: bool) -> Table:
     return table
 
 
-def _rate(value: float, percent: bool) -> str:  # noqa: FBT001 - as the table needs it
-    return f"{value:.1%}" if percent else f"{value:.3g}"
-
-
 def _difference(one: FoundSlice, percent: bool) -> str:  # noqa: FBT001
-    low, delta, high = one.verdict.low, one.verdict.delta, one.verdict.high
-    if percent:
-        return f"{100 * delta:+.1f} \\[{100 * low:+.1f}, {100 * high:+.1f}]"
-    return f"{delta:+.3g} \\[{low:+.3g}, {high:+.3g}]"
+    scale, show = (100, "{:+.1f}".format) if percent else (1, "{:+.3g}".format)
+    low, delta, high = (scale * value for value in (one.verdict.low, one.verdict.delta, one.verdict.high))
+    return f"{show(delta)} {between(low, high, show)}"
 
 
 def _legend(found: Findings) -> Text:

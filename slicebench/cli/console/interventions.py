@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from slicebench.cli.console.numbers import cell, optional, results_console, short
+from slicebench.cli.console.numbers import cell, change, results_console
+from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
-    from slicebench.metrics.estimate import Estimate
     from slicebench.studies.interventions.record import ArmRow, InterventionBoard
 
     Column = tuple[str, Callable[[ArmRow], str]]
@@ -76,14 +76,6 @@ def _effects() -> list[Column]:
         ("overall\nagainst none", lambda row: change(row.change.get("overall"))),
         ("recovery", lambda row: cell(row.recovery)),
     ]
-
-
-def change(estimate: Estimate | None) -> str:
-    """A difference above its interval."""
-    if estimate is None:
-        return "–"
-    ends = "" if estimate.low is None or estimate.high is None else f"\n\\[{estimate.low:+.3f}, {estimate.high:+.3f}]"
-    return f"{estimate.mean:+.3f}{ends}"
 
 
 def _table(title: str, rows: Sequence[ArmRow], columns: Sequence[Column]) -> Table:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from slicebench.cli.console.numbers import optional, results_console, short
+from slicebench.cli.console.numbers import results_console
+from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from slicebench.cli.console.numbers import cell, interval, optional, results_console, short
+from slicebench.cli.console.numbers import between, cell, results_console
 from slicebench.metrics.ranking import METRICS
 from slicebench.metrics.slices import SLICE_METRICS
+from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +106,6 @@ def _slice_table(method: str, slices: SliceOutcome) -> Table:
     for one in shown:
         apart = "–" if one.delta is None else f"{one.delta:+.2f}"
         if one.low is not None and one.high is not None:
-            apart += f" {interval(one.low, one.high)}"
+            apart += f" {between(one.low, one.high)}"
         table.add_row(Text(one.name), f"{one.size:,}", optional(one.error_rate), apart, Text(one.group or "–"))
     return table

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from slicebench.cli.console.numbers import cell, optional, p_value, results_console
+from slicebench.cli.console.numbers import cell, p_value, results_console
+from slicebench.results.numbers import optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

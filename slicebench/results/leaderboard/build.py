@@ -12,9 +12,9 @@ from slicebench.results.markdown import (
     controls_table,
     methods_table,
     pairs_table,
-    probability,
     scores_table,
 )
+from slicebench.results.numbers import probability
 from slicebench.results.page import render
 from slicebench.results.standings import standings
 

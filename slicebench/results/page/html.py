@@ -7,9 +7,7 @@ import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from slicebench.results import numbers as figures
-from slicebench.results.markdown import probability
-from slicebench.results.numbers import Axis, estimate_axis
+from slicebench.results import numbers
 from slicebench.results.page.view import better_first, pair_of, rate_of
 
 if TYPE_CHECKING:
@@ -42,15 +40,15 @@ def environment(*packages: str) -> Environment:
     )
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
     printing = (
-        figures.number,
-        figures.between,
-        figures.amount,
-        figures.share,
-        figures.exact,
-        figures.heat,
-        probability,
+        numbers.number,
+        numbers.between,
+        numbers.amount,
+        numbers.share,
+        numbers.exact,
+        numbers.heat,
+        numbers.probability,
     )
     finding = (better_first, pair_of, rate_of)
     made.filters |= {function.__name__: function for function in (*printing, *finding)}
-    made.globals |= {"Axis": Axis, "estimate_axis": estimate_axis}
+    made.globals |= {"Axis": numbers.Axis, "estimate_axis": numbers.estimate_axis}
     return made

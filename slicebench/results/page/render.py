@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slicebench.results.markdown import probability
-from slicebench.results.numbers import rounded
+from slicebench.results.numbers import probability, rounded
 from slicebench.results.page.html import asset, digest, environment
 from slicebench.results.page.view import View
 

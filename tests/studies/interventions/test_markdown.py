@@ -28,7 +28,6 @@ def test_differences_stand_out_where_the_interval_excludes_0():
     assert MARKDOWN.signed(Estimate(mean=-0.1, low=-0.2, high=-0.02)).startswith("**-.100")
     assert MARKDOWN.signed(Estimate(mean=0.1)) == "+.100"
     assert MARKDOWN.signed(None) == "–"
-    assert MARKDOWN.plain(-0.25) == "-.25"
 
 
 def test_a_table_has_the_arms_that_ended_well():
