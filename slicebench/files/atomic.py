@@ -1,9 +1,10 @@
-"""Files that appear complete or not at all."""
+"""Files and folders that appear complete or not at all."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from slicebench.errors import StorageError
 from slicebench.files.locations import write_remotely
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from slicebench.files.locations import Location
 
@@ -52,6 +53,30 @@ def write_atomically(path: Location, write: Callable[[Path], object]) -> None:
         raise
     except (OSError, SafetensorError) as error:
         raise StorageError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+@contextmanager
+def folder(place: Path, move: Callable[[Path, Path], object] = Path.replace) -> Iterator[Path]:
+    """Give an empty folder beside `place` to fill, and `move` it there at the end; after an error nothing is left.
+
+    `move` is called with both; by default it fails if `place` is there already, unless as an empty folder. Errors of the system
+    are raised as they are.
+
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "new"
+    >>> with folder(place) as building:
+    ...     _ = (building / "data.txt").write_text("whole")
+    >>> [file.name for file in place.iterdir()]
+    ['data.txt']
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+    try:
+        yield building
+        building.chmod(0o755)  # the temporary folder's own mode would lock colleagues out
+        move(building, place)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
 
 
 def sweep(folder: Path) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-import tempfile
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slicebench.errors import StorageError
+from slicebench.files import atomic
 from slicebench.problems.frozen import move_problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same files make the same bytes
 
@@ -35,14 +39,8 @@ def unpack(data: bytes, folder: Path) -> None:
         if the bytes did not arrive as they were sent.
 
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    with atomic.folder(folder, move_problem) as building:
         _extract(data, building, folder)
-        building.chmod(0o755)
-        move_problem(building, folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def _extract(data: bytes, building: Path, folder: Path) -> None:

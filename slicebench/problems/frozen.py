@@ -13,10 +13,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +24,7 @@ from slicebench.data.problem import SPLITS, AuditData, Problem, Provenance
 from slicebench.data.split import Split
 from slicebench.data.truth import PlantedTruth
 from slicebench.errors import DataError, StorageError
+from slicebench.files import atomic
 from slicebench.files.arrays import map_arrays, read_text, write_mappable
 from slicebench.files.cache import cache_dir, content_key
 from slicebench.problems.frozen_files import (
@@ -42,6 +40,7 @@ from slicebench.problems.frozen_files import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -94,28 +93,21 @@ def save_problem(problem: Problem, folder: Path) -> None:
     """
     from safetensors import SafetensorError
 
-    building = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        (building / "data").mkdir()
-        (building / "truth").mkdir()
-        for name, split in problem.splits().items():
-            _save_split(split, building / "data", name)
-        _save_captions(problem.data.captions, building / "data")
-        _save_truth(problem.truth, building / "truth")
-        write_header(building, _header(problem))
-        building.chmod(0o755)
-        move_problem(building, folder)
+        with atomic.folder(folder, move_problem) as building:
+            (building / "data").mkdir()
+            (building / "truth").mkdir()
+            for name, split in problem.splits().items():
+                _save_split(split, building / "data", name)
+            _save_captions(problem.data.captions, building / "data")
+            _save_truth(problem.truth, building / "truth")
+            write_header(building, _header(problem))
     except StorageError:
         raise
     except (OSError, SafetensorError) as error:
         raise StorageError(
             f"cannot write the problem to {folder}: {getattr(error, 'strerror', None) or error}"
         ) from error
-    finally:
-        if building is not None:
-            shutil.rmtree(building, ignore_errors=True)
 
 
 def write_header(folder: Path, header: Header) -> None:

@@ -7,12 +7,12 @@ what somebody uploaded, or an error.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slicebench.errors import StorageError
+from slicebench.files import atomic
 from slicebench.files.arrays import readable
 from slicebench.files.locations import fetch_all, listed, send, send_all
 from slicebench.problems.frozen import HEADER, load_header, move_problem, parse_header
@@ -51,18 +51,12 @@ def fetch_problem(source: UPath, folder: Path) -> bool:
     sizes = listed(source)
     if HEADER not in sizes:
         return False
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    with atomic.folder(folder, move_problem) as building:
         try:
             fetch_all(source, building, [HEADER, *(name for name in sizes if name != HEADER)])
         except FileNotFoundError as error:
             raise DamagedError(f"{source} changed while it was read: {error}") from error
         _check(source, building, sizes)
-        building.chmod(0o755)
-        move_problem(building, folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return True
 
 

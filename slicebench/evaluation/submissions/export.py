@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slicebench.data.to_frame import split_columns
 from slicebench.errors import DataError, StorageError
 from slicebench.evaluation.submissions.contents import VERSION
+from slicebench.files import atomic
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from slicebench.data.problem import Problem
     from slicebench.data.split import Split
 
@@ -44,14 +44,8 @@ def export_problem(problem: Problem, folder: Path, options: str = "--problem FOL
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StorageError(f"{folder} is there already; give another folder, or delete it")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
+        with atomic.folder(folder) as building:
             _write(problem, present, building, options)
-            building.chmod(0o755)
-            building.replace(folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
         raise StorageError(f"cannot write {folder}: {error}") from error
     return {name: split.n for name, split in present.items()}
