@@ -1,10 +1,18 @@
-"""Arrays in safetensors files: small ones read whole from anywhere, large ones mapped from a local file."""
+"""Named arrays in safetensors files, in two families.
+
+Small arrays, such as a cell's scores, under a path or a URL: `write_arrays` and `read_arrays` (`parse_arrays` for bytes that are
+here already). With text beside them, complete or not at all, and the same bytes every time. They are read whole.
+
+Large arrays, such as a split's embeddings, in a local folder that is still being filled: `write_mappable` and `map_arrays`. They
+are mapped: what nobody asks for is not read, and processes share the rest.
+"""
 
 from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -23,18 +31,16 @@ if TYPE_CHECKING:
 
 
 def write_arrays(path: Location, arrays: Mapping[str, NDArray[Any] | None], metadata: dict[str, str]) -> None:
-    """Write those `arrays` that there are to a safetensors file, complete or not at all, and the same bytes every time."""
+    """Write small arrays, those that are not None, and texts by name; complete or not at all, the same bytes every time."""
     from safetensors.numpy import save
 
-    present = {name: np.ascontiguousarray(value) for name, value in arrays.items() if value is not None}
-    content = _in_order(save(present, metadata))
+    content = _in_order(save(_contiguous(arrays), metadata))
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def _in_order(content: bytes) -> bytes:
-    """A safetensors file with its metadata in the order of their names; the library's order changes from process to process."""
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:end])
+    """Sort the metadata of a safetensors file by name; the library's order changes from process to process."""
+    header, end = _header(BytesIO(content))
     if "__metadata__" in header:
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     described = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
@@ -42,11 +48,15 @@ def _in_order(content: bytes) -> bytes:
     return len(described).to_bytes(8, "little") + described + content[end:]
 
 
-REMEDY = "delete the records beside it and run again"
+def read_arrays(path: Location, remedy: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read what `write_arrays` wrote: arrays and texts.
 
+    Raises
+    ------
+    StorageError
+        if the file cannot be read; the message ends with `remedy`, what the user can do.
 
-def read_arrays(path: Location, remedy: str = REMEDY) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Arrays and metadata of a safetensors file; `StorageError` with `remedy` if it cannot be read."""
+    """
     try:
         content = read_bytes(path)
     except FileNotFoundError as error:
@@ -56,16 +66,14 @@ def read_arrays(path: Location, remedy: str = REMEDY) -> tuple[dict[str, NDArray
     return parse_arrays(path, content, remedy)
 
 
-def parse_arrays(
-    path: Location, content: bytes, remedy: str = REMEDY
-) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Arrays and metadata of the safetensors file `path`, as read; errors as of `read_arrays`."""
+def parse_arrays(path: Location, content: bytes, remedy: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Parse the `content` of the file `path`; raises the same errors as `read_arrays`."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         arrays = load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        header, _ = _header(BytesIO(content))
     except (SafetensorError, ValueError) as error:
         raise StorageError(f"cannot read {path}: {error}; {remedy}") from error
     return arrays, header.get("__metadata__") or {}
@@ -79,25 +87,42 @@ DTYPES = {
 
 
 def write_mappable(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write named arrays to a safetensors file."""
+    """Write large arrays to a local file; it is there before it is whole, unlike the folder of `slicebench.files.atomic`."""
     from safetensors.numpy import save_file
 
-    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
+    save_file(_contiguous(arrays), path)
     path.chmod(0o644)  # safetensors' own mode would lock colleagues out
 
 
 def map_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Named arrays of a safetensors file, mapped into memory: what nobody asks for is not read, and processes share the rest."""
+    """Map what `write_mappable` wrote into memory, read-only.
+
+    Raises
+    ------
+    StorageError
+        if the file cannot be read.
+
+    """
     from safetensors import safe_open
 
     with readable(path):
         with safe_open(path, framework="np"):  # raises unless the header is sound and describes the whole file
             pass
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length))
-        whole = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length) if _bytes_of(header) else np.empty(0, "u1")
+            header, start = _header(file)
+        whole = np.memmap(path, dtype=np.uint8, mode="r", offset=start) if _bytes_of(header) else np.empty(0, "u1")
         return {name: _array(whole, about) for name, about in header.items() if name != "__metadata__"}
+
+
+def _contiguous(arrays: Mapping[str, NDArray[Any] | None]) -> dict[str, NDArray[Any]]:
+    return {name: np.ascontiguousarray(value) for name, value in arrays.items() if value is not None}
+
+
+def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
+    """Header of a safetensors file, and where its arrays begin."""
+    length = int.from_bytes(file.read(8), "little")
+    header: dict[str, Any] = json.loads(file.read(length))
+    return header, 8 + length
 
 
 def _bytes_of(header: dict[str, Any]) -> int:

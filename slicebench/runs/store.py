@@ -25,7 +25,7 @@ from pydantic_core import from_json
 from slicebench.data.checks import array_of, ids_of, labels_of
 from slicebench.errors import StorageError
 from slicebench.evaluation.record import SCHEMA_VERSION, ProblemFacts, Record, TestTruth
-from slicebench.files.arrays import REMEDY, parse_arrays, read_arrays, write_arrays
+from slicebench.files.arrays import parse_arrays, read_arrays, write_arrays
 from slicebench.files.atomic import sweep, write_text
 from slicebench.files.locations import bytes_if_there, listed, read_all
 from slicebench.plugins.method import SliceScores
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 
 Model = TypeVar("Model", bound=BaseModel)
+
+REMEDY = "delete the records beside it and run again"
 
 HELD_IDS = 16
 """Problems whose ids a store remembers: more are seldom under way at a time."""
@@ -165,7 +167,8 @@ class RunStore:
 
     def _arrays(self, name: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         content = self._read.pop(name, None)
-        return read_arrays(self.folder / name) if content is None else parse_arrays(self.folder / name, content)
+        path = self.folder / name
+        return read_arrays(path, REMEDY) if content is None else parse_arrays(path, content, REMEDY)
 
     def save(self, entry: Entry, record: Record, scores: SliceScores | None) -> None:
         """Write scores, then the record: a record that is there vouches for its scores."""
@@ -204,7 +207,7 @@ class RunStore:
         name = _truth_name(entry)
         content = self._read.get(name) or bytes_if_there(self.folder / name)
         with self._intact(name):
-            said = None if content is None else parse_arrays(self.folder / name, content)[1].get("facts")
+            said = None if content is None else parse_arrays(self.folder / name, content, REMEDY)[1].get("facts")
             return None if said is None else ProblemFacts.model_validate_json(said)
 
     @contextmanager

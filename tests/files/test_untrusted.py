@@ -155,7 +155,7 @@ def test_metadata_are_written_in_one_order(tmp_path):
     for i, metadata in enumerate(({"b": "é\n", "a": "1"}, {"a": "1", "b": "é\n"})):
         write_arrays(tmp_path / f"{i}.safetensors", arrays, metadata)
     assert (tmp_path / "0.safetensors").read_bytes() == (tmp_path / "1.safetensors").read_bytes()
-    found, metadata = read_arrays(tmp_path / "0.safetensors")
+    found, metadata = read_arrays(tmp_path / "0.safetensors", "")
     assert list(metadata.items()) == [("a", "1"), ("b", "é\n")]
     np.testing.assert_array_equal(found["x"], arrays["x"])
     content = (tmp_path / "0.safetensors").read_bytes()

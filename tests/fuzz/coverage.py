@@ -34,7 +34,7 @@ def fuzz(seconds: int) -> None:
         (lambda data: read_pickled_data(io.BytesIO(data), "x"), python2_pickle(CELLS)),
         (lambda data: parse_suite(data.decode("utf-8", "replace"), "x"), SUITE.encode()),
         (lambda data: parse_grammar(data.decode("utf-8", "replace"), "x"), TOML.encode()),
-        (lambda data: parse_arrays(where, data), (8).to_bytes(8, "little") + b"{}      "),
+        (lambda data: parse_arrays(where, data, ""), (8).to_bytes(8, "little") + b"{}      "),
         (lambda data: parse_header(where, data), b'{"format_version": 3}'),
         (lambda data: _parsed_record(where, data), b'{"schema_version": 3}'),
     ]
