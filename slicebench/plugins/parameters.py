@@ -1,12 +1,16 @@
-"""scikit-learn's grammar of parameters, shared by methods and dataset adapters."""
+"""scikit-learn's grammar of parameters, shared by all plugins, and the options that set them."""
 
 from __future__ import annotations
 
 import inspect
 import tomllib
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from slicebench.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Parameterised:
@@ -34,6 +38,44 @@ def assignment(option: str, text: str) -> tuple[str, str]:
         expected = "name=v1,v2,..." if option == "--param" else "name=value"
         raise ConfigError(f"{option} {text}: expected {expected}")
     return name, value
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One `--set` option as the user wrote it: "plugin.name=text", or "name=text" where the plugin is known."""
+
+    written: str
+    key: str
+    text: str
+
+    @property
+    def plugin(self) -> str:
+        """What stands before the dot."""
+        return self.key.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """What stands behind the dot; empty without one."""
+        return self.key.partition(".")[2]
+
+    def refused(self, why: str) -> ConfigError:
+        """Return the error that names this option."""
+        return ConfigError(f"--set {self.written}: {why}")
+
+
+def parse_settings(settings: Iterable[str], *, once: bool = False) -> Iterator[Setting]:
+    """Parse `--set` options one by one, each when it is asked for; with `once`, refuse a key that is set twice.
+
+    >>> [(one.plugin, one.name, one.text) for one in parse_settings(["domino.n_slices = 10"])]
+    [('domino', 'n_slices', '10')]
+    """
+    seen = set()
+    for written in settings:
+        setting = Setting(written, *assignment("--set", written))
+        if once and setting.key in seen:
+            raise setting.refused(f"{setting.key!r} is set twice")
+        seen.add(setting.key)
+        yield setting
 
 
 def read_value(plugin: type[Any], who: str, name: str, text: str) -> Any:

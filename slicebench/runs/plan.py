@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from slicebench.errors import ConfigError, PluginError, did_you_mean
 from slicebench.files.cache import content_key
 from slicebench.models.encoders.encoder import make_encoder
-from slicebench.plugins.parameters import assignment, read_value
+from slicebench.plugins.parameters import parse_settings, read_value
 from slicebench.plugins.registry import DATASETS, METHODS
 from slicebench.problems.planned import PlannedProblem
 from slicebench.problems.shelf import shelved
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def with_settings(suite: Suite, settings: Sequence[str], methods: Sequence[str] = ()) -> Suite:
-    """Suite in which parameters of methods are as `settings` say: "domino.n_slices=10", later ones first.
+    """Return `suite` with parameters of methods set, e.g. "domino.n_slices=10"; the last setting of a parameter wins.
 
     `methods` are those that run, by default the suite's.
 
@@ -37,15 +37,14 @@ def with_settings(suite: Suite, settings: Sequence[str], methods: Sequence[str] 
 
     """
     params = {name: dict(given) for name, given in suite.method_params.items()}
-    for setting in settings:
-        key, text = assignment("--set", setting)
-        name, dot, param = key.partition(".")
-        if not (dot and param):
-            raise ConfigError(f"--set {setting}: expected method.parameter=value")
-        kind, running = METHODS.load(name), methods or suite.methods
-        if name not in running:
-            raise ConfigError(f"--set {setting}: {name!r} is not among the methods that run: {', '.join(running)}")
-        params.setdefault(name, {})[param] = read_value(kind, name, param, text)
+    running = methods or suite.methods
+    for one in parse_settings(settings):
+        if not one.name:
+            raise one.refused("expected method.parameter=value")
+        kind = METHODS.load(one.plugin)
+        if one.plugin not in running:
+            raise one.refused(f"{one.plugin!r} is not among the methods that run: {', '.join(running)}")
+        params.setdefault(one.plugin, {})[one.name] = read_value(kind, one.plugin, one.name, one.text)
     return suite.model_copy(update={"method_params": params})
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from slicebench.errors import ConfigError
-from slicebench.plugins.parameters import assignment, kind_of, read_value
+from slicebench.plugins.parameters import assignment, kind_of, parse_settings, read_value
 
 
 class Plugin:
@@ -54,3 +54,16 @@ def test_an_assignment_has_two_sides(text):
     with pytest.raises(ConfigError, match=r"--set .*: expected name=value"):
         assignment("--set", text)
     assert assignment("--set", " a = b=c ") == ("a", "b=c")
+
+
+def test_settings_are_parsed_one_by_one_and_name_themselves_in_errors():
+    found = parse_settings(["a.b.c = 1=2", "n=3", "n=4", "nothing"])
+    assert [(one.plugin, one.name, one.key, one.text) for one in (next(found), next(found))] == [
+        ("a", "b.c", "a.b.c", "1=2"),
+        ("n", "", "n", "3"),
+    ]
+    assert str(next(found).refused("no")) == "--set n=4: no"
+    with pytest.raises(ConfigError, match="--set nothing: expected name=value"):
+        next(found)
+    with pytest.raises(ConfigError, match="--set n=4: 'n' is set twice"):
+        list(parse_settings(["n=3", "n=4"], once=True))

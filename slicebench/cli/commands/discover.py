@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slicebench.cli.options import AsJson, DeviceName, method_names
-from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
     from slicebench.discovery import Findings
@@ -157,17 +156,15 @@ def discover_command(
 
 def _methods(names: list[str] | None, settings: list[str]) -> dict[str, SliceMethod] | None:
     """Methods with the parameters that --set gives them."""
-    from slicebench.plugins.parameters import assignment, read_value
+    from slicebench.plugins.parameters import parse_settings, read_value
     from slicebench.plugins.registry import METHODS
 
     params: dict[str, dict[str, Any]] = {name: {} for name in names or []}
-    for setting in settings:
-        key, value = assignment("--set", setting)
-        name, _, parameter = key.partition(".")
-        if name not in params or not parameter:
+    for one in parse_settings(settings):
+        if one.plugin not in params or not one.name:
             known = ", ".join(params) or "none is named by --method"
-            raise ConfigError(f"--set {setting}: expected METHOD.NAME=VALUE of a method of --method ({known})")
-        params[name][parameter] = read_value(METHODS.load(name), name, parameter, value)
+            raise one.refused(f"expected METHOD.NAME=VALUE of a method of --method ({known})")
+        params[one.plugin][one.name] = read_value(METHODS.load(one.plugin), one.plugin, one.name, one.text)
     return {name: METHODS.load(name)(**given) for name, given in params.items()} or None
 
 

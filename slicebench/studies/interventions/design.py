@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicebench.errors import ConfigError, did_you_mean
 from slicebench.files.cache import content_key
-from slicebench.plugins.parameters import assignment, read_value
+from slicebench.plugins.parameters import parse_settings, read_value
 from slicebench.runs.plan import Filters, json_params, plan
 from slicebench.runs.store import safe_name
 from slicebench.studies.interventions.contract import INTERVENTIONS, Intervention
@@ -126,16 +126,13 @@ def _by_problem(cells: Sequence[Cell]) -> list[tuple[PlannedProblem, list[Cell]]
 def _values(settings: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
     """Values asked for, by intervention and parameter."""
     found: dict[str, dict[str, list[Any]]] = {}
-    for setting in settings:
-        key, text = assignment("--set", setting)
-        name, dot, param = key.partition(".")
-        if not dot or name not in names:
-            known = [f"{one}.{param or key}" for one in names if one != NONE]
-            raise ConfigError(f"--set {setting}: expected intervention.parameter=value; {did_you_mean(key, known)}")
-        if param in found.setdefault(name, {}):
-            raise ConfigError(f"--set {setting}: {key!r} is set twice")
-        kind = INTERVENTIONS.load(name)
-        found[name][param] = [read_value(kind, name, param, part) for part in text.split(",")]
+    for one in parse_settings(settings, once=True):
+        if "." not in one.key or one.plugin not in names:
+            known = [f"{name}.{one.name or one.key}" for name in names if name != NONE]
+            raise one.refused(f"expected intervention.parameter=value; {did_you_mean(one.key, known)}")
+        kind = INTERVENTIONS.load(one.plugin)
+        values = [read_value(kind, one.plugin, one.name, part) for part in one.text.split(",")]
+        found.setdefault(one.plugin, {})[one.name] = values
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slicebench.errors import ConfigError, did_you_mean
-from slicebench.plugins.parameters import assignment, kind_of, read_value
+from slicebench.plugins.parameters import assignment, kind_of, parse_settings, read_value
 from slicebench.plugins.registry import DATASETS
 from slicebench.runs.suite import ProblemSpec, Suite
 
@@ -104,11 +104,10 @@ def _sweep(
     if len({*values}) < len(values) or len(values) < 2:
         raise ConfigError(f"--param {param}: expected two or more different values, such as {name}=1,2,4")
     set_to: dict[str, Any] = {}
-    for setting in settings:
-        key, value = assignment("--set", setting)
-        if key == name or key in set_to:
-            raise ConfigError(f"--set {setting}: {key!r} is {'the swept parameter' if key == name else 'set twice'}")
-        set_to[key] = read_value(DATASETS.load(dataset), dataset, key, value)
+    for one in parse_settings(settings, once=True):
+        if one.key == name:
+            raise one.refused(f"{one.key!r} is the swept parameter")
+        set_to[one.key] = read_value(DATASETS.load(dataset), dataset, one.key, one.text)
     others = {key: value for key, value in fixed.items() if key != name}
     return Sweep(base, dataset, name, values, {**others, **set_to}, **chosen)
 
