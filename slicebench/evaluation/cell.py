@@ -146,22 +146,23 @@ def blank_record(
     header: Identified, name: str, method_version: str, params: Mapping[str, Any], **outcome: Any
 ) -> Record:
     """Record of a cell with its identity filled in and `outcome` (status, reason, metrics ...) as given."""
-    return Record(
-        problem=header.name,
-        family=header.family,
-        dataset=header.dataset,
-        dataset_version=header.dataset_version,
-        dataset_params=dict(header.params),
-        encoder=header.encoder,
-        seed=header.seed,
-        method=name,
-        method_version=method_version,
-        method_params=dict(params),
-        code_version=__version__,
-        hardware=hardware(),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        **outcome,
-    )
+    return Record(**identity(header), method=name, method_version=method_version, method_params=dict(params), **outcome)
+
+
+def identity(header: Identified) -> dict[str, Any]:
+    """Return the fields of any record that say which problem it is about, and where and when it was made."""
+    return {
+        "problem": header.name,
+        "family": header.family,
+        "dataset": header.dataset,
+        "dataset_version": header.dataset_version,
+        "dataset_params": dict(header.params),
+        "encoder": header.encoder,
+        "seed": header.seed,
+        "code_version": __version__,
+        "hardware": hardware(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def summarise_base_model(test: Split, minority: NDArray[np.bool_], n_classes: int) -> BaseModelSummary:

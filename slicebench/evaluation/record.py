@@ -107,17 +107,12 @@ class SliceOutcome(BaseModel):
     per_slice: tuple[SliceFinding, ...]
 
 
-class Record(BaseModel):
-    """Outcome of one cell (problem × method).
-
-    `metrics` and `chance` have the same keys, the names of `slicebench.metrics.ranking.METRICS`; a value is None where the
-    metric is undefined (a class smaller than K, no flag raised, nothing planted). `per_class` holds the same metrics class by
-    class.
-    """
+class Identity(BaseModel):
+    """Base of records: which problem they are about; these fields come first in the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int
     problem: str
     family: str
     dataset: str
@@ -125,6 +120,17 @@ class Record(BaseModel):
     dataset_params: dict[str, Any]
     encoder: str
     seed: int
+
+
+class Record(Identity):
+    """Outcome of one cell (problem × method).
+
+    `metrics` and `chance` have the same keys, the names of `slicebench.metrics.ranking.METRICS`; a value is None where the
+    metric is undefined (a class smaller than K, no flag raised, nothing planted). `per_class` holds the same metrics class by
+    class.
+    """
+
+    schema_version: int = SCHEMA_VERSION
     method: str
     method_version: str
     method_params: dict[str, Any]

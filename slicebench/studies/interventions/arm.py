@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.errors import DataError, message_of
-from slicebench.evaluation.cell import is_oracle
-from slicebench.evaluation.cost import hardware
+from slicebench.evaluation.cell import identity, is_oracle
 from slicebench.plugins.registry import METHODS
 from slicebench.problems.frozen import load_audit, load_header, load_truth
 from slicebench.studies.interventions.accuracy import accuracies, groups_of
 from slicebench.studies.interventions.contract import Audit
 from slicebench.studies.interventions.kinds.retrieval import leak_free
 from slicebench.studies.interventions.record import InterventionRecord
-from slicebench.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,14 +78,9 @@ def run_arm(folder: Path, arm: Arm) -> ArmResult:
 
 def blank(arm: Arm, header: Identified, **outcome: Any) -> InterventionRecord:
     """Record of an arm with its identity filled in and `outcome` as given; it bears the suite's name for the problem."""
+    about = identity(header) | {"problem": arm.problem.name, "seed": arm.problem.seed}
     return InterventionRecord(
-        problem=arm.problem.name,
-        family=header.family,
-        dataset=header.dataset,
-        dataset_version=header.dataset_version,
-        dataset_params=dict(header.params),
-        encoder=header.encoder,
-        seed=arm.problem.seed,
+        **about,
         intervention=arm.variant.name,
         intervention_version=arm.variant.version,
         intervention_params=dict(arm.variant.params),
@@ -96,9 +88,6 @@ def blank(arm: Arm, header: Identified, **outcome: Any) -> InterventionRecord:
         method_version=None if arm.cell is None else arm.cell.method_version,
         method_params={} if arm.cell is None else arm.cell.method_params,
         retraining_seeds=arm.seeds,
-        code_version=__version__,
-        hardware=hardware(),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
         **outcome,
     )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from slicebench.evaluation.record import Status  # noqa: TC001 - pydantic reads it at run time
+from slicebench.evaluation.record import Identity, Status
 from slicebench.metrics.estimate import Estimate, Plain
 
 SCHEMA_VERSION = 1
 
 
-class InterventionRecord(BaseModel):
+class InterventionRecord(Identity):
     """Outcome of one arm: a problem, an intervention with its parameters, and the method that guides it, if any does.
 
     `accuracy` has a value per retraining seed, in the order of `retraining_seeds`, on the test split: "overall", "minority",
@@ -22,16 +22,7 @@ class InterventionRecord(BaseModel):
     planted ones among them, both means over retraining seeds.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     schema_version: int = SCHEMA_VERSION
-    problem: str
-    family: str
-    dataset: str
-    dataset_version: str
-    dataset_params: dict[str, Any]
-    encoder: str
-    seed: int
     intervention: str
     intervention_version: str
     intervention_params: dict[str, Any]
@@ -41,12 +32,12 @@ class InterventionRecord(BaseModel):
     retraining_seeds: tuple[int, ...]
     status: Status
     reason: str | None = None
-    accuracy: dict[str, tuple[float | None, ...]] = {}
-    base_accuracy: dict[str, float | None] = {}
+    accuracy: dict[str, tuple[float | None, ...]] = Field(default_factory=dict)
+    base_accuracy: dict[str, float | None] = Field(default_factory=dict)
     """The same of the audited model itself."""
-    group_accuracy: dict[str, tuple[float, ...]] = {}
+    group_accuracy: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     """By class and planted membership: "circle, planted", "circle, rest"."""
-    chosen: dict[str, float] = {}
+    chosen: dict[str, float] = Field(default_factory=dict)
     chosen_minority: float | None = None
     trained_on: float | None = None
     """Examples in the treated train split."""
@@ -55,7 +46,7 @@ class InterventionRecord(BaseModel):
     """Seconds to fit the method and to choose, mean over retraining seeds."""
     training_s: float = 0.0
     """Seconds to train the model, mean over retraining seeds."""
-    measures: dict[str, float] = {}
+    measures: dict[str, float] = Field(default_factory=dict)
     """What the intervention measured itself, such as bytes and dimensions of a retrieval."""
     code_version: str
     hardware: str
