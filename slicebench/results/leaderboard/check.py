@@ -1,0 +1,131 @@
+"""What `slicebench check` does: find the results to judge, judge them against the baseline, or make them the baseline."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from slicebench.errors import ConfigError
+from slicebench.files.atomic import write_text
+from slicebench.files.json_models import save_model
+from slicebench.results.leaderboard.build import build
+from slicebench.results.leaderboard.gate import check_controls, check_scores, check_times
+from slicebench.results.leaderboard.settings import Update, load_controls, note_update
+from slicebench.results.leaderboard.store import LeaderboardStore, write_outcomes
+from slicebench.results.leaderboard.timing import load_ratios, save_ratios
+from slicebench.runs.outcomes import RunOutcomes
+from slicebench.runs.plan import Filters, plan, ready
+from slicebench.runs.runner import run
+from slicebench.runs.store import load_run
+from slicebench.runs.suite import load_suite
+from slicebench.runs.tasks import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from slicebench.files.locations import Location
+    from slicebench.results.board import ControlBoard
+    from slicebench.results.leaderboard.gate import Verdict
+    from slicebench.results.leaderboard.settings import Tolerances
+    from slicebench.runs.runner import Progress
+    from slicebench.runs.store import Run
+    from slicebench.runs.suite import Suite
+
+
+def loaded(folder: Location, methods: Sequence[str]) -> Run:
+    """Return the cells of `methods` (all if empty) in a run folder; `ConfigError` if there is none."""
+    found = load_run(folder)
+    kept = tuple(entry for entry in found.entries if not methods or entry.method in methods)
+    if not kept:
+        raise ConfigError(f"{folder} holds no cell of {', '.join(methods)}; it has {', '.join(found.suite.methods)}")
+    return replace(found, entries=kept)
+
+
+def golden_suite(root: Path, tolerances: Tolerances) -> Suite:
+    """Load the suite of the golden problems: a packaged one, or a file beside the tolerances."""
+    asked = tolerances.golden.suite
+    return load_suite(str(root / asked) if asked.endswith(".toml") else asked)
+
+
+def baseline(root: Path, suite: Suite) -> LeaderboardStore:
+    """Open the baseline of `suite`; `StorageError` if there is none."""
+    return LeaderboardStore(root / suite.name)
+
+
+def golden_run(
+    root: Path,
+    tolerances: Tolerances,
+    methods: Sequence[str],
+    out: Location,
+    jobs: int | None,
+    progress: AbstractContextManager[Callable[[Progress], None]],
+) -> Run | None:
+    """Run the golden problems with the code as it is: nothing is resumed, and no model comes from the cache.
+
+    Returns None if the run was interrupted.
+    """
+    suite, shelf = golden_suite(root, tolerances), root / tolerances.golden.problems
+    cells = ready(plan(suite, Filters(methods=tuple(methods))), shelf)
+    limits = Limits() if jobs is None else Limits(jobs=jobs)
+    with tempfile.TemporaryDirectory() as cache, progress as report:
+        kept, os.environ["SLICEBENCH_CACHE"] = os.environ.get("SLICEBENCH_CACHE"), cache
+        try:
+            there = shelf if shelf.is_dir() else None
+            outcome = run(suite, cells, out=out, limits=limits, force=True, problems=there, on_progress=report)
+        finally:
+            del os.environ["SLICEBENCH_CACHE"]
+            if kept is not None:
+                os.environ["SLICEBENCH_CACHE"] = kept
+    return None if outcome.interrupted else loaded(out, tuple({cell.method for cell in cells}))
+
+
+def verdicts(
+    root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None
+) -> list[Verdict]:
+    """Judge what is given (a run, a file of controls, one of timings) against the leaderboard in `root`."""
+    judged: list[Verdict] = []
+    if found is not None:
+        judged += check_scores(RunOutcomes(found.store, found.cells), baseline(root, found.suite), tolerances)
+    if controls is not None:
+        judged += check_controls(_read_controls(controls), tolerances)
+    if timings is not None:
+        judged += check_times(load_ratios(timings), load_ratios(root / "timings.json"), tolerances)
+    return judged
+
+
+def update(
+    root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None, reason: str
+) -> None:
+    """Make what is given the baseline, note the `reason`, and generate the leaderboard in `root` again."""
+    today = datetime.now(UTC).date().isoformat()
+    if found is not None:
+        methods = tuple(dict.fromkeys(entry.method for entry in found.entries))
+        golden = found.suite.name == golden_suite(root, tolerances).name
+        outcomes = RunOutcomes(found.store, found.cells)
+        exact = tolerances.exact if golden else ()
+        write_outcomes(outcomes, found.suite, root / found.suite.name, with_hardness=exact, methods=methods)
+        note_update(root, Update(date=today, suite=found.suite.name, methods=methods, reason=reason))
+    if controls is not None:
+        board = _read_controls(controls)
+        save_model(root / "controls.json", board)
+        methods = tuple(row.method for row in board.rows)
+        note_update(root, Update(date=today, suite="controls", methods=methods, reason=reason, kind="controls"))
+    if timings is not None:
+        ratios = load_ratios(timings)
+        save_ratios(ratios, root / "timings.json")
+        note_update(root, Update(date=today, suite="timings", methods=tuple(ratios), reason=reason, kind="timings"))
+    if (root / tolerances.headline / "suite.json").exists():
+        for name, text in build(root).items():
+            write_text(root / name, text)
+
+
+def _read_controls(path: Location) -> ControlBoard:
+    found = load_controls(path)
+    if found is None:
+        raise ConfigError(f"there is no {path}; `slicebench controls` writes it")
+    return found
