@@ -36,11 +36,10 @@ def chosen_problem(name: str, suite: str | None, seed: int | None) -> Problem:
             f"{name} is not a frozen problem: it has no problem.json; `slicebench freeze` makes such folders"
         )
     from slicebench.problems.cache import built_problem
-    from slicebench.runs.plan import Filters, plan
+    from slicebench.runs.plan import problem_of
     from slicebench.runs.suite import load_suite
 
-    cells = plan(load_suite(suite or "quick"), Filters(("random",), (name,), (0 if seed is None else seed,)))
-    return built_problem(cells[0].problem)
+    return built_problem(problem_of(load_suite(suite or "quick"), name, 0 if seed is None else seed))
 
 
 def options_of(name: str, suite: str | None, seed: int | None) -> str:

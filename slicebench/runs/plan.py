@@ -104,6 +104,17 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
     return [method.on(problem) for problem in problems for method in methods]
 
 
+def problem_of(suite: Suite, name: str, seed: int, encoder: str | None = None) -> PlannedProblem:
+    """Plan one problem of `suite`, with another `encoder` if one is given; raises the same errors as `plan`."""
+    if encoder is not None:
+        specs = tuple(
+            spec.model_copy(update={"params": spec.params | {"encoder": encoder}}) if spec.name == name else spec
+            for spec in suite.problems
+        )
+        suite = suite.model_copy(update={"problems": specs})
+    return plan(suite, Filters(("random",), (name,), (seed,)))[0].problem
+
+
 @dataclass(frozen=True)
 class _PlannedMethod:
     """A method, constructed once; `seeded` if its seed is the problem's."""

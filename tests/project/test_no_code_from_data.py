@@ -55,7 +55,7 @@ ALLOWED = {
     ("slicebench/__init__.py", "import_module"): "the public names, from a table of ours",
     ("slicebench/plugins/registry.py", "EntryPoint.load"): "plugins, as $SLICEBENCH_PLUGINS admits them",
     (
-        "slicebench/cli/commands/plugins.py",
+        "slicebench/plugins/method_class.py",
         "import_module",
     ): "`check-method module:Class`: the user names the module; off with plugins",
     ("slicebench/models/synthesis/stable_diffusion.py", "import_module"): "diffusers or transformers, no other name",

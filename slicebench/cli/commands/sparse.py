@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from slicebench.cli.options import AsJson, SuiteName
-
-if TYPE_CHECKING:
-    from slicebench.data.problem import Problem
 
 
 def sparse_command(
@@ -52,11 +49,15 @@ def sparse_command(
     slicebench sparse --suite real --problem bias-madlibs --drop 0 --ablate gay --ablate lesbian
     """
     from slicebench.cli.console import ProgressReport, print_sparse
+    from slicebench.problems.cache import built_problem
+    from slicebench.runs.plan import problem_of
+    from slicebench.runs.suite import load_suite
     from slicebench.studies.sparse.inspection import class_features, features_named, study
     from slicebench.studies.sparse.output import write_report
 
-    built = _built(suite, problem, seed, encoder)
-    captioned = None if captions is None else _built(suite, problem, seed, captions)
+    chosen = load_suite(suite)
+    built = built_problem(problem_of(chosen, problem, seed, encoder))
+    captioned = None if captions is None else built_problem(problem_of(chosen, problem, seed, captions))
     with ProgressReport() as bar:
         shown = bar.count if bar.terminal else None
         studied = study(built, drop=drop, features=features, grouped=grouped, on_progress=shown)
@@ -68,19 +69,3 @@ def sparse_command(
         return
     print_sparse(report)
     typer.echo(f"path, features and pictures in {folder}", err=True)
-
-
-def _built(suite: str, name: str, seed: int, encoder: str | None) -> Problem:
-    """Problem of the suite, with another encoder if asked for; built if it is not cached."""
-    from slicebench.problems.cache import built_problem
-    from slicebench.runs.plan import Filters, plan
-    from slicebench.runs.suite import load_suite
-
-    chosen = load_suite(suite)
-    if encoder is not None:
-        specs = tuple(
-            spec.model_copy(update={"params": spec.params | {"encoder": encoder}}) if spec.name == name else spec
-            for spec in chosen.problems
-        )
-        chosen = chosen.model_copy(update={"problems": specs})
-    return built_problem(plan(chosen, Filters(("random",), (name,), (seed,)))[0].problem)
