@@ -13,7 +13,6 @@ from slicebench.data.problem import AuditData, Problem, Provenance
 from slicebench.data.split import Split
 from slicebench.data.truth import PlantedTruth
 from slicebench.errors import ConfigError
-from slicebench.files.cache import cache_dir
 from slicebench.plugins.dataset import DatasetAdapter
 
 if TYPE_CHECKING:
@@ -159,10 +158,10 @@ def _base_model(recipe: Recipe, splits: Mapping[str, RawSplit], n_classes: int) 
     Both share one cache, so a method that asks for that snapshot pays what its training did cost and waits for nothing. A model
     trained by binary cross-entropy decides by the threshold that is best for F1 on val.
     """
-    from slicebench.models.training import ModelTrainer
+    from slicebench.models.training import trainer_of
 
     train, val = splits["train"], splits["val"]
-    trainer = ModelTrainer(recipe, train.inputs, train.labels, n_classes, cache=cache_dir() / "models")
+    trainer = trainer_of(recipe, train.inputs, train.labels, n_classes)
     model = trainer.fit(snapshots=(max(1, round(recipe.epochs / 3)),))
     return trainer, model.with_threshold(val.inputs, val.labels) if recipe.loss == "bce" else model
 

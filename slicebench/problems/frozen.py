@@ -26,7 +26,7 @@ from slicebench.data.truth import PlantedTruth
 from slicebench.errors import DataError, StorageError
 from slicebench.files import atomic
 from slicebench.files.arrays import map_arrays, read_text, write_mappable
-from slicebench.files.cache import cache_dir, content_key
+from slicebench.files.cache import content_key
 from slicebench.problems.frozen_files import (
     as_stamped,
     ids_from_bytes,
@@ -334,10 +334,9 @@ def _trainer(recipe: Any, train: Split, class_names: Sequence[str]) -> Trainer |
     """Trainer of the base model's recipe (also as a dictionary) on the train split; None without recipe, inputs or labels."""
     if recipe is None or train.inputs is None or train.labels is None:
         return None
-    from slicebench.models.training import ModelTrainer, Recipe
+    from slicebench.models.training import Recipe, trainer_of
 
-    checked = Recipe.model_validate(recipe)
-    return ModelTrainer(checked, train.inputs, train.labels, len(class_names), cache=cache_dir() / "models")
+    return trainer_of(Recipe.model_validate(recipe), train.inputs, train.labels, len(class_names))
 
 
 def move_problem(building: Path, folder: Path) -> None:

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from slicebench.models.training.objective import Objective, true_class_loss
 from slicebench.models.training.recipe import Recipe
-from slicebench.models.training.trainer import ModelTrainer
+from slicebench.models.training.trainer import ModelTrainer, trainer_of
 
-__all__ = ["ModelTrainer", "Objective", "Recipe", "true_class_loss"]
+__all__ = ["ModelTrainer", "Objective", "Recipe", "trainer_of", "true_class_loss"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from slicebench.data.checks import array_of, labels_of
 from slicebench.errors import ConfigError, DataError, SlicebenchWarning, StorageError
-from slicebench.files.cache import content_key, in_cache, share
+from slicebench.files.cache import cache_dir, content_key, in_cache, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -221,3 +221,8 @@ class ModelTrainer:
             raise DataError(f"weights span {w.min():.4g} to {w.max():.4g}; expected none below 0 and one above")
         factors: NDArray[np.float32] = (w / w.mean()).astype(np.float32)
         return factors
+
+
+def trainer_of(recipe: Recipe, inputs: Inputs, labels: NDArray[np.int64], n_classes: int) -> ModelTrainer:
+    """Return a trainer that keeps its models in the cache folder: what one process trained, others find."""
+    return ModelTrainer(recipe, inputs, labels, n_classes, cache=cache_dir() / "models")

@@ -166,8 +166,7 @@ def in_encoder(problem: Problem, name: str) -> tuple[Split, Captions]:
 
 def other_answers(problem: Problem, seeds: Sequence[int], archs: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
     """Which test examples other base models get right, by name: the same recipe with another seed or architecture."""
-    from slicebench.files.cache import cache_dir
-    from slicebench.models.training import ModelTrainer, Recipe
+    from slicebench.models.training import Recipe, trainer_of
 
     if not (seeds or archs):
         return {}
@@ -176,8 +175,7 @@ def other_answers(problem: Problem, seeds: Sequence[int], archs: Sequence[str]) 
     if trainer is None or inputs is None or labels is None or test.inputs is None:
         raise ConfigError(f"problem {problem.name!r} has no trainer, so no other base model can be trained")
     recipe = Recipe.model_validate(trainer.recipe.model_dump())
-    n_classes, cache = len(data.class_names), cache_dir() / "models"
-    trainers = {arch: ModelTrainer(recipe.but(arch=arch), inputs, labels, n_classes, cache) for arch in archs}
+    trainers = {arch: trainer_of(recipe.but(arch=arch), inputs, labels, len(data.class_names)) for arch in archs}
     models: dict[str, TrainedModel] = {f"seed {seed}": trainer.fit(seed=seed) for seed in seeds}
     models |= {f"arch {arch}": other.fit() for arch, other in trainers.items()}
     return {name: model.predict(test.inputs).argmax(axis=1) == test.labels for name, model in models.items()}

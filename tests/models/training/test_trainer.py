@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slicebench.errors import ConfigError, DataError, SlicebenchWarning, StorageError, TrainingError
-from slicebench.models.training import ModelTrainer, Recipe
+from slicebench.models.training import ModelTrainer, Recipe, trainer_of
 from slicebench.models.training.descent import Momentum
 from slicebench.models.training.fitted import THRESHOLDS, FittedModel
 
@@ -371,3 +371,7 @@ def test_a_model_reads_texts_through_an_encoder(tmp_path):
 def test_a_model_cannot_read_through_an_encoder_that_must_be_fitted():
     with pytest.raises(ConfigError, match="features is 'pixels-pca'; models read through encoders with weights"):
         trainer(LINEAR.but(features="pixels-pca")).fit()
+
+
+def test_trainers_of_problems_keep_their_models_in_the_cache(own_cache):
+    assert trainer_of(READS, TEXTS, LABELS % 2, 2).cache == own_cache / "models"
