@@ -14,6 +14,7 @@ from slicebench.version import __version__
 if TYPE_CHECKING:
     from slicebench.data.captions import CaptionSet as CaptionSet
     from slicebench.data.captions.embedded import Captions as Captions
+    from slicebench.data.columns import Columns as Columns
     from slicebench.data.from_arrays import from_arrays as from_arrays
     from slicebench.data.from_frame import from_frame as from_frame
     from slicebench.data.from_frame import from_parquet as from_parquet
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from slicebench.data.to_frame import problem_to_frame as problem_to_frame
     from slicebench.data.to_frame import split_to_frame as split_to_frame
     from slicebench.data.truth import PlantedTruth as PlantedTruth
-    from slicebench.discovery import Columns as Columns
     from slicebench.discovery import Findings as Findings
     from slicebench.discovery import discover as discover
     from slicebench.discovery.interop import Found as Found
@@ -85,7 +85,7 @@ _HOME = {
     "Board": "results.board",
     "CaptionSet": "data.captions",
     "Captions": "data.captions.embedded",
-    "Columns": "discovery",
+    "Columns": "data.columns",
     "DATASETS": "plugins.registry",
     "DatasetAdapter": "plugins.dataset",
     "DatasetCard": "plugins.dataset_card",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,3 +46,24 @@ DeviceName = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 SuiteName = Annotated[str, typer.Option(help="Packaged suite, or path of a .toml file.", autocompletion=suite_names)]
+
+
+def column_of(what: str, default: str) -> Any:
+    """Option that names the column of a user's table which holds something."""
+    return typer.Option(help=f"Column of {what}.  [default: {default}]", metavar="COLUMN")
+
+
+IdColumn = Annotated[
+    str | None, typer.Option("--id", help="Column of ids.  [default: id, or row numbers]", metavar="COLUMN")
+]
+FeatureColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Instead: a column of numbers or words that describes the example; repeatable.", metavar="COLUMN"
+    ),
+]
+
+
+def one_or_listed(names: list[str] | None) -> str | list[str] | None:
+    """What a repeatable option says: a prefix or a column where it is given once, else columns."""
+    return names[0] if names and len(names) == 1 else names

@@ -161,17 +161,21 @@ def split_positions(n: int, splits: Any, y: NDArray[np.int64] | None, seed: int)
         if missing := [key for key in SHARES if key not in found]:
             raise DataError(f"splits names no example of {' and '.join(missing)}; train, val and test are needed")
         return found
-    return _dealt(n, y, np.random.default_rng(seed))
+    return dealt(np.zeros(n) if y is None else y, SHARES, np.random.default_rng(seed))
 
 
-def _dealt(n: int, y: NDArray[np.int64] | None, rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
-    """Positions of each split, at random within each class."""
-    classes = [np.arange(n)] if y is None else [np.flatnonzero(y == c) for c in np.unique(y)]
-    parts = [deal(rows, SHARES, rng) for rows in classes]
-    dealt = {key: np.sort(np.concatenate([part[key] for part in parts])) for key in SHARES}
-    if empty := [key for key, rows in dealt.items() if not len(rows)]:
-        raise DataError(f"{n} examples are too few to deal into train, val and test: {', '.join(empty)} would be empty")
-    return dealt
+def dealt(
+    y: NDArray[Any], shares: Mapping[str, float], rng: np.random.Generator, what: str = "examples"
+) -> dict[str, NDArray[np.intp]]:
+    """Positions of each part among the examples, at random within each class."""
+    parts = [deal(np.flatnonzero(y == c), shares, rng) for c in np.unique(y)]
+    at = {key: np.sort(np.concatenate([part[key] for part in parts])) for key in shares}
+    if empty := [key for key, rows in at.items() if not len(rows)]:
+        *most, last = shares
+        raise DataError(
+            f"{len(y)} {what} are too few to deal into {', '.join(most)} and {last}: {', '.join(empty)} would be empty"
+        )
+    return at
 
 
 def split_names(at: Mapping[str, NDArray[np.intp]], n: int) -> NDArray[np.str_]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.checks import array_of
+from slicebench.data.columns import Columns, resolved
 from slicebench.data.from_arrays import from_arrays, split_names, split_positions
-from slicebench.data.user_table import Part
+from slicebench.data.user_table import UserTable, if_named
 from slicebench.errors import DataError
 from slicebench.files.tables import read_frame
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.problem import Problem
+
+
+MOST_WORDS = 1000
+"""Categories of a column that describes examples; each is a dimension of the embedding."""
 
 
 def from_frame(
@@ -66,23 +70,31 @@ def from_frame(
         naming the column, the first offending row and what was expected.
 
     """
-    table = Part(frame, "table")
-    classes = () if label is None else table.classes(label)
-    y = None if label is None else table.numbered(label, classes)
-    told = None if split is None else table.column(split).astype(str).to_numpy(dtype=str)
-    at = split_positions(len(frame), told, y, about.get("seed", 0))
+    table = UserTable(frame, "table")
+    columns = Columns(
+        label=label,
+        probs=probs,
+        prediction=prediction,
+        loss=loss,
+        embedding=embedding,
+        features=features,
+        id=id,
+        split=split,
+        text=text,
+        metadata=metadata,
+    )
+    found = resolved(columns, table, look_for=())
+    classes = () if found.label is None else table.classes(found.label)
+    arrays = outcome_arrays(table, found, classes)
+    at = split_positions(len(frame), if_named(table.texts, found.split), arrays["labels"], about.get("seed", 0))
     return from_arrays(
-        embeddings=_embeddings(table, embedding, features, at["train"]),
-        labels=y,
-        probs=None if probs is None else table.probabilities(probs, classes),
-        predictions=None if prediction is None else table.numbered(prediction, classes),
-        losses=None if loss is None else table.numbers(loss),
+        embeddings=_embeddings(table, found, at["train"]),
+        **arrays,
         groups=_groups(table, groups),
-        ids=None if id is None else table.ids(id).tolist(),
         splits=split_names(at, len(frame)),
         class_names=[*map(str, classes)],
-        inputs=None if text is None else table.column(text).astype(str).tolist(),
-        metadata=table.frame[[table.column(name).name for name in metadata]] if metadata else None,
+        inputs=if_named(table.texts, found.text),
+        metadata=_complete(table, metadata) if metadata else None,
         **about,
     )
 
@@ -95,43 +107,71 @@ def from_parquet(path: str | Path, **columns: Any) -> Problem:
     return from_frame(read_frame(path), **columns)
 
 
-def _embeddings(
-    table: Part, embedding: str | None, features: Sequence[str], train: NDArray[np.intp]
-) -> NDArray[np.float32]:
+def outcome_arrays(table: UserTable, found: Columns, classes: Sequence[str | int]) -> dict[str, Any]:
+    """Return what `from_arrays` takes of the truth and the model's outcomes, and the ids; `classes` by their numbers."""
+
+    def numbers_of(name: str) -> NDArray[np.int64]:
+        return table.class_numbers(name, classes)
+
+    return {
+        "labels": if_named(numbers_of, found.label),
+        "predictions": if_named(numbers_of, found.prediction),
+        "probs": None if found.probs is None else table.probabilities(found.probs, classes),
+        "losses": if_named(table.numbers, found.loss),
+        "correct": if_named(table.yes_or_no, found.correct),
+        "ids": None if found.id is None else table.ids(found.id).tolist(),
+    }
+
+
+def _embeddings(table: UserTable, found: Columns, train: NDArray[np.intp]) -> NDArray[np.float32]:
     """A column of vectors; or features, numbers standardised and categories one-hot, fitted on train."""
-    if (embedding is None) == (not features):
+    if len(found.ways) != 1:
         raise DataError("give either embedding, a column of vectors, or features, a list of columns")
-    return table.vectors(embedding) if embedding is not None else described(table, features, train)
+    if found.embedding is not None:
+        return table.vectors(found.embedding)
+    return described(table.features(found.features), found.features, train)
 
 
-def described(table: Part, features: Sequence[str], train: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Columns as vectors, shape (n, d): numbers standardised and words one-hot, as the rows `train` have them.
+def described(
+    columns: Mapping[str, NDArray[Any]], features: Sequence[str], train: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Features as `UserTable` reads them as vectors, shape (n, d): numbers standardised and words one-hot, fitted on `train`.
 
     Raises
     ------
     DataError
-        for a number that is not finite, and a column of neither numbers nor words, or of too many different ones.
+        for more than `MOST_WORDS` words in one column.
 
     """
     import pandas as pd
     from sklearn.compose import make_column_transformer
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    columns = pd.DataFrame({name: table.feature(name) for name in features})
-    numbers = [name for name in features if columns[name].dtype.kind == "f"]
+    table = pd.DataFrame(dict(columns))
+    numbers = [name for name in features if table[name].dtype.kind == "f"]
     words = [name for name in features if name not in numbers]
+    for name in words:
+        if len(set(columns[name])) > MOST_WORDS:
+            raise DataError(f"feature {name!r} holds more than {MOST_WORDS:,} different words; expected a category")
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     maker = make_column_transformer((StandardScaler(), numbers), (one_hot, words))
-    made: NDArray[np.float32] = maker.fit(columns.iloc[train]).transform(columns).astype(np.float32)
+    made: NDArray[np.float32] = maker.fit(table.iloc[train]).transform(table).astype(np.float32)
     return made
 
 
-def _groups(table: Part, groups: Sequence[str] | Mapping[str, tuple[str, Any]]) -> dict[str, NDArray[np.bool_]]:
+def _complete(table: UserTable, names: Sequence[str]) -> pd.DataFrame:
+    """Metadata without missing values."""
+    for name in names:
+        table.column(name)
+    return table.metadata(names)
+
+
+def _groups(table: UserTable, groups: Sequence[str] | Mapping[str, tuple[str, Any]]) -> dict[str, NDArray[np.bool_]]:
     """Columns of booleans by their own names, or {name: (column, value)}."""
     if isinstance(groups, str):
         raise DataError(f"groups is the string {groups!r}; expected a list of columns or {{name: (column, value)}}")
     if not isinstance(groups, Mapping):
-        return {name: array_of(table.where(name), table.column(name).to_numpy(), np.bool_, 1) for name in groups}
+        return {name: table.booleans(name) for name in groups}
     found = {}
     for name, (column, value) in groups.items():
         found[name] = (table.column(column).astype(str) == str(value)).to_numpy()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.columns import Columns, resolved
 from slicebench.data.split import Split, cross_entropy
-from slicebench.data.user_table import Part
+from slicebench.data.user_table import UserTable, if_named
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -95,29 +96,28 @@ def frame_to_split(
         naming the column, the first offending row and what was expected.
 
     """
-    part = Part(frame, "table")
-    known = [str(name) for name in part.frame]
-    names = tuple(class_names) or (tuple(map(str, part.classes("label"))) if "label" in known else ())
-    labels = part.numbered("label", names) if "label" in known else None
-    probs = part.probabilities(PROBS, names) if any(name.startswith(PROBS) for name in known) and names else None
-    column = loss or ("loss" if "loss" in known else None)
+    table = UserTable(frame, "table")
+    found = resolved(Columns(loss=loss), table, look_for=("label", "loss", "id", "text", "correct"))
+    names = tuple(class_names) or (() if found.label is None else tuple(map(str, table.classes(found.label))))
+    labels = None if found.label is None else table.class_numbers(found.label, names)
+    probs = table.probabilities(PROBS, names) if names and table.probability_columns(PROBS) else None
     losses: NDArray[np.float32]
-    if column is not None:
-        losses = part.numbers(column).astype(np.float32)
+    if found.loss is not None:
+        losses = table.numbers(found.loss).astype(np.float32)
     elif labels is not None and probs is not None:
         losses = cross_entropy(probs, labels)
     else:
         raise DataError("nothing says where the model errs: the table has neither label and p_<class>, nor loss")
-    chosen = list(metadata) or [name for name in known if name.startswith(META)]
+    chosen = list(metadata) or [name for name in map(str, table.frame) if name.startswith(META)]
     return Split(
-        ids=part.ids("id") if "id" in known else np.arange(len(frame)).astype(str),
-        embeddings=part.vectors("embedding"),
+        ids=np.arange(len(frame)).astype(str) if found.id is None else table.ids(found.id),
+        embeddings=table.vectors("embedding"),
         losses=losses,
         labels=labels,
         probs=probs,
-        correct=part.column("correct").to_numpy() if "correct" in known else None,
-        inputs=part.column("text").astype(str).tolist() if "text" in known else None,
-        metadata=part.frame[chosen] if chosen else None,
+        correct=if_named(table.booleans, found.correct),
+        inputs=if_named(table.texts, found.text),
+        metadata=table.metadata(chosen) if chosen else None,
     )
 
 

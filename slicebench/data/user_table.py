@@ -1,17 +1,17 @@
-"""Rows of a user's table that play one part, and their columns, checked and under names that both parts share."""
+"""The readers of a user's table: every column that slicebench uses goes through one of them, and is checked."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from slicebench.data.checks import array_of, ids_of, probs_of
-from slicebench.errors import DataError, did_you_mean
+from slicebench.errors import ConfigError, DataError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -19,37 +19,30 @@ if TYPE_CHECKING:
     Classes = Sequence[str | int]
 
 
+T = TypeVar("T")
 CHUNK = 4096
 """Vectors that are read together."""
-MOST_WORDS = 1000
-"""Categories of a column that describes examples; each is a dimension of the embedding."""
+YES_OR_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+FILL = "drop or fill such rows"
 
 
-class Part:
-    """Rows that play one part ("pool table", "train and val rows"); every error names part, column and row within it.
+class UserTable:
+    """Rows of a user's table, and readers of its columns; every error names table, column and row.
 
     Parameters
     ----------
     frame : DataFrame
         As the user has it.
     name : str
-        What the user knows the rows by.
-
-    Attributes
-    ----------
-    table : DataFrame
-        Columns that went through the checks below, one row each. Those with a role have names that start with "@".
+        What the user knows the rows by: "pool table", "train and val rows".
 
     """
 
     def __init__(self, frame: pd.DataFrame, name: str) -> None:
-        import pandas as pd
-
         if not len(frame):
             raise DataError(f"the {name} has no rows; expected one per example")
         refuse_repeated(frame, name)
         self.frame, self.name = frame.reset_index(drop=True), name
-        self.table = pd.DataFrame(index=self.frame.index)
 
     def where(self, column: str) -> str:
         """Words for a column in messages."""
@@ -66,7 +59,7 @@ class Part:
         said = "has no value" if np.all(pd.isna(value)) or not str(value).strip() else f"is {str(value)[:100]!r}"
         raise DataError(f"{self.where(column)} {said} at row {row} ({int(bad.sum())} such rows); {advice}")
 
-    def column(self, name: str, advice: str = "drop or fill such rows") -> pd.Series[Any]:
+    def column(self, name: str, advice: str = FILL) -> pd.Series[Any]:
         """Column without missing values."""
         self.refuse(self.known(name), self.frame[name].isna().to_numpy(), advice)
         return self.frame[name]
@@ -97,20 +90,41 @@ class Part:
         return vectors
 
     def feature(self, name: str) -> NDArray[Any]:
-        """Column of finite numbers as float64, any other as words, of which there may be `MOST_WORDS`."""
+        """Column of finite numbers as float64, any other as words."""
         column = self.column(name)
         if _numeric(column):
             return self.numbers(name)
         bad = np.array([not isinstance(value, str | int | float | date) for value in column.tolist()])
         self.refuse(name, bad, "expected numbers or words to describe an example by")
         words: NDArray[Any] = column.astype(str).to_numpy(dtype=object)
-        if len(set(words)) > MOST_WORDS:
-            raise DataError(f"{self.where(name)} holds more than {MOST_WORDS:,} different words; expected a category")
         return words
+
+    def features(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """`feature` of each column."""
+        return {name: self.feature(name) for name in names}
+
+    def metadata(self, names: Sequence[str]) -> pd.DataFrame:
+        """Columns that methods and rules may see, as they are."""
+        return self.frame[[self.known(name) for name in names]]
 
     def ids(self, name: str) -> NDArray[np.str_]:
         """Column of distinct ids."""
         return ids_of(self.where(name), self.column(name).to_numpy())
+
+    def texts(self, name: str) -> list[str]:
+        """Column of texts, or of whatever else as text."""
+        return self.column(name).astype(str).tolist()
+
+    def booleans(self, name: str) -> NDArray[np.bool_]:
+        """Column of booleans, or of 0 and 1."""
+        return array_of(self.where(name), self.column(name).to_numpy(), np.bool_, 1)
+
+    def yes_or_no(self, name: str) -> NDArray[np.bool_]:
+        """Column of booleans, of 0 and 1, or of those words."""
+        words = self.all_words(name).str.lower()
+        self.refuse(name, (~words.isin([*YES_OR_NO])).to_numpy(dtype=bool), "expected true or false")
+        answers: NDArray[np.bool_] = words.map(YES_OR_NO).to_numpy(dtype=bool)
+        return answers
 
     def words(self, name: str) -> pd.Series[Any]:
         """Classes as words, 1.0 as "1"; missing where the cell is empty, and everywhere if there is no such column."""
@@ -121,39 +135,60 @@ class Part:
         words = self.frame[name].convert_dtypes().astype("string")
         return words.mask((words.str.strip() == "").fillna(value=False))
 
-    def all_words(self, name: str, advice: str = "drop or fill such rows") -> pd.Series[Any]:
+    def all_words(self, name: str, advice: str = FILL) -> pd.Series[Any]:
         """`words`, none of them missing."""
         self.column(name, advice)
         words = self.words(name)
         self.refuse(name, words.isna().to_numpy(), advice)
         return words
 
-    def classes(self, name: str) -> tuple[str | int, ...]:
-        """Classes in a column without missing ones, in the order of `from_frame`: by size, or by the alphabet."""
-        words = self.all_words(name, "drop such rows or move them to the pool")
-        whole = self.frame[name].convert_dtypes().dtype.kind in "iu"
-        return tuple(sorted({int(word) for word in words} if whole else set(words)))
+    def classes(self, *names: str, also: Iterable[str] = (), advice: str = FILL) -> tuple[str | int, ...]:
+        """Classes in columns without missing ones, and `also`: whole numbers by size, if all are that; words by the alphabet."""
+        words = set(also).union(*(self.all_words(name, advice) for name in names))
+        whole = all(self.frame[name].convert_dtypes().dtype.kind in "iu" for name in names)
+        if whole and all(word.removeprefix("-").isdecimal() for word in words):
+            return tuple(sorted({int(word) for word in words}))
+        return tuple(sorted(words))
 
-    def refuse_unknown(self, name: str, words: pd.Series[Any], classes: Classes) -> None:
-        """Raise `DataError` for a word that is no class."""
-        unknown = (~words.isin([*map(str, classes)]) & ~words.isna()).to_numpy(dtype=bool)
+    def class_numbers(self, name: str, classes: Classes, *, gaps: bool = False) -> NDArray[np.int64]:
+        """Class number of each row, by the order of `classes`; with `gaps` -1 where the cell is empty or no such column."""
+        words = self.words(name) if gaps else self.all_words(name)
+        numbers = {str(c): number for number, c in enumerate(classes)}
+        unknown = (~words.isin([*numbers]) & ~words.isna()).to_numpy(dtype=bool)
         listed = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
         self.refuse(name, unknown, f"expected one of the classes {listed}")
+        return np.asarray(words.map(numbers).fillna(-1), dtype=np.int64)
 
-    def numbered(self, name: str, classes: Classes) -> NDArray[np.int64]:
-        """Class number of each row, by the order of `classes`."""
-        words = self.all_words(name)
-        self.refuse_unknown(name, words, classes)
-        return np.asarray(words.map({str(c): number for number, c in enumerate(classes)}), dtype=np.int64)
+    def probability_columns(self, probs: Sequence[str] | str | None) -> list[str]:
+        """Columns that `probs` stands for: one of vectors, all that have the prefix, or those that are listed."""
+        if not isinstance(probs, str):
+            return list(probs or ())
+        return [probs] if probs in self.frame else [name for name in map(str, self.frame) if name.startswith(probs)]
 
     def probabilities(self, probs: Sequence[str] | str, classes: Classes) -> NDArray[np.float32]:
-        """Columns named one by one in the order of `classes`, or by a prefix, shape (n, C)."""
+        """Columns by a prefix, or one by one in the order of `classes`; or a column of vectors. Shape (n, C)."""
         names = [f"{probs}{c}" for c in classes] if isinstance(probs, str) else list(probs)
-        if len(names) != len(classes):
+        if isinstance(probs, str) and probs in self.frame and not all(name in self.frame for name in names):
+            return self._probability_vectors(probs, classes)
+        if len(names) != len(classes) or not names:
             listed = ", ".join(map(str, classes))
             raise DataError(f"probs names {len(names)} columns for {len(classes)} classes ({listed})")
         values = np.stack([self.numbers(name) for name in names], axis=1)
         return probs_of(f"probs of the {self.name}", values, len(values))
+
+    def _probability_vectors(self, name: str, classes: Classes) -> NDArray[np.float32]:
+        values = self.vectors(name)
+        if values.shape[1] != len(classes):
+            raise ConfigError(
+                f"{self.where(name)} has {values.shape[1]} numbers for {len(classes)} classes "
+                f"({', '.join(map(str, classes[:10]))}); say which class each number belongs to (class_names)"
+            )
+        return probs_of(self.where(name), values, len(values))
+
+
+def if_named(reader: Callable[[str], T], name: str | None) -> T | None:
+    """What a reader makes of a column, or None where none is named."""
+    return None if name is None else reader(name)
 
 
 def refuse_repeated(frame: pd.DataFrame, name: str) -> None:

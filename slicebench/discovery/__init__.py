@@ -1,6 +1,6 @@
 """Slices of a user's own predictions: found by any method, tested on held-out examples, named, and shown.
 
-`columns` says which column plays which part, `examples` and `inputs` make the table into splits, `methods` asks the methods,
+`examples` and `inputs` make a table into splits (`data.columns` says which column plays which part), `methods` asks the methods,
 `verdicts` tests what they return, `rules` and `naming` say what it is about, `assembly` puts it together, `findings` holds the
 result, `page` shows it, and `search` is the way through all of it. `selection` and `pool` choose what to label next; `interop/`
 speaks other tools' formats. The package is not called `discover`: the public function of that name would be hidden by it.
@@ -13,7 +13,7 @@ Decisions
 
 from __future__ import annotations
 
-from slicebench.discovery.columns import Columns
+from slicebench.data.columns import Columns
 from slicebench.discovery.findings import Findings, FoundSlice, Match, MethodNote
 from slicebench.discovery.naming import Name
 from slicebench.discovery.rules import Rule, Word

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from slicebench.data.columns import Columns
     from slicebench.data.split import Inputs
-    from slicebench.data.user_table import Part
-    from slicebench.discovery.columns import Columns
+    from slicebench.data.user_table import UserTable
 
 
 SIDE = 224
 """Pixels to which images are brought that are not all of one size, or larger."""
 
 
-def raw_inputs(table: Part, found: Columns, folder: Path | None) -> tuple[Inputs | None, str]:
+def raw_inputs(table: UserTable, found: Columns, folder: Path | None) -> tuple[Inputs | None, str]:
     """Images (n, H, W[, 3]) of bytes, or n texts, and which of the two: "image", "text" or ""."""
     if found.image is None:
-        return (None, "") if found.text is None else (table.column(found.text).astype(str).tolist(), "text")
+        return (None, "") if found.text is None else (table.texts(found.text), "text")
     if not isinstance(found.image, str):
         images = np.asarray(found.image)
         if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) != len(table.frame):
@@ -96,7 +96,7 @@ def _side(where: str, sources: Sequence[Path | io.BytesIO]) -> int | None:
 
 
 def embeddings_of(
-    table: Part,
+    table: UserTable,
     found: Columns,
     inputs: Inputs | None,
     kind: str,
@@ -108,7 +108,7 @@ def embeddings_of(
     if found.embedding is not None:
         return table.vectors(found.embedding)
     if found.features:
-        return described(table, [table.known(name) for name in found.features], train)
+        return described(table.features(found.features), found.features, train)
     if isinstance(found.embeddings, str | Path):
         return vectors_in(Path(found.embeddings).expanduser(), len(table.frame))
     if found.embeddings is not None:

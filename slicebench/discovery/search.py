@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.columns import columns_given
 from slicebench.discovery.assembly import agreement, found_slices
-from slicebench.discovery.columns import Columns
 from slicebench.discovery.examples import examples_of
 from slicebench.discovery.findings import Findings, MethodNote
 from slicebench.discovery.methods import chosen_methods, run_all
 from slicebench.discovery.naming import candidate_captions, giving_away
-from slicebench.errors import ConfigError, did_you_mean
 from slicebench.files.tables import read_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -60,7 +59,7 @@ def discover(
     on_step : callable
         Told in a few words what is being done.
     **columns
-        Fields of `slicebench.discovery.Columns`: label, prediction, probs, loss, id, embedding, features, image, text ...
+        Fields of `slicebench.Columns`: label, prediction, probs, loss, id, embedding, features, image, text ...
 
     Returns
     -------
@@ -75,7 +74,7 @@ def discover(
 
     """
     on_step("reading")
-    known = _columns(columns)
+    known = columns_given(columns, "discover")
     folder = None if not isinstance(table, str | Path) else Path(table).expanduser().parent
     frame = read_frame(table, as_written=[known.id or "id"]) if isinstance(table, str | Path) else table
     examples = examples_of(frame, known, encoder=encoder, seed=seed, folder=folder, say=on_step)
@@ -96,14 +95,6 @@ def discover(
         source="a DataFrame" if folder is None else Path(str(table)).name,
         agreement=agreement(said, examples),
     )
-
-
-def _columns(given: Mapping[str, Any]) -> Columns:
-    known = [f.name for f in fields(Columns)]
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"discover has no parameter {name!r}; {did_you_mean(name, known)}")
-    return Columns(**given)
 
 
 def _note(said: Said, slices: Sequence[FoundSlice]) -> MethodNote:

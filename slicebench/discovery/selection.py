@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.discovery.pool import PoolColumns, problem_with_pool
+from slicebench.data.columns import columns_given
+from slicebench.discovery.pool import USES, problem_with_pool
 from slicebench.errors import ConfigError
 from slicebench.evaluation.cell import run_method
 from slicebench.evaluation.hardest import hardest, per_class
@@ -80,7 +81,9 @@ def select(
     split : str
         Matters only without `data`.
     **columns
-        Fields of `slicebench.discovery.pool.PoolColumns`.
+        Fields of `slicebench.Columns`, as in `from_frame`: label, prediction, probs, embedding, features, id, loss, text. A
+        label may be missing in the pool, and so may a loss. Label, prediction, embedding and id are by default the columns of
+        those names, where there are any: a prediction where no `probs` are named, an embedding where no `features` are.
 
     Raises
     ------
@@ -93,7 +96,8 @@ def select(
     if k < 1:
         raise ConfigError(f"k is {k}; expected 1 or more examples per class")
     name, ready = (method, METHODS.load(method)()) if isinstance(method, str) else (type(method).__name__, method)
-    found = problem_with_pool(data, pool, PoolColumns(**columns), split=split, seed=seed)
+    known = columns_given(columns, "select", USES)
+    found = problem_with_pool(data, pool, known, split=split, seed=seed)
     _refuse_decline(name, ready, found.problem.data)
     run = run_method(ready, found.problem.data, found.problem.test)
     labels = _labels(found)

@@ -268,7 +268,7 @@ def test_captions_say_what_a_slice_shows():
         (lambda t: t, {"method": []}, ConfigError, "no method is named"),
         (lambda t: t, {"method": "oracle"}, ConfigError, "needs the planted truth"),
         (lambda t: t, {"method": "lff"}, ConfigError, "lff declines these data: needs"),
-        (lambda t: t, {"class_names": ["cat"]}, DataError, "expected one of the 1 class names"),
+        (lambda t: t, {"class_names": ["cat"]}, DataError, "expected one of the classes cat$"),
         (lambda t: t[:3], {}, DataError, "too few"),
         (lambda t: t[:0], {}, DataError, "no rows"),
         (lambda t: t.assign(id=7), {}, DataError, "ids must be distinct"),

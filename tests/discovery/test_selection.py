@@ -239,7 +239,9 @@ def test_what_the_known_examples_lack_is_named(data, pool):
         select(data.drop(columns="label"), pool)
     with pytest.raises(ConfigError, match="the data table has no column 'prediction'"):
         select(data.drop(columns="prediction"), pool)
-    with pytest.raises(DataError, match="2 examples of known truth are too few: none would be left for train"):
+    with pytest.raises(
+        DataError, match="2 examples of known truth are too few to deal into train and val: train would"
+    ):
         select(data[:2], pool)
     with pytest.raises(DataError, match="the pool table has no rows"):
         select(data, pool[:0])

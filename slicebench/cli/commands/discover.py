@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, DeviceName, method_names
+from slicebench.cli.options import AsJson, DeviceName, FeatureColumns, IdColumn, column_of, method_names, one_or_listed
 
 if TYPE_CHECKING:
     from slicebench.discovery import Findings
     from slicebench.plugins.method import SliceMethod
-
-
-def _column(what: str, name: str) -> Any:
-    return typer.Option(help=f"Column of {what}.  [default: {name}, if there is one]", metavar="COLUMN")
 
 
 def discover_command(
@@ -43,8 +39,8 @@ def discover_command(
         Path | None, typer.Option(help="Table to write, the ids of each slice: .parquet, .csv or .jsonl.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite --html and --out.")] = False,
-    label: Annotated[str | None, _column("true classes", "label")] = None,
-    prediction: Annotated[str | None, _column("predicted classes", "prediction")] = None,
+    label: Annotated[str | None, column_of("true classes", "label, if there is one")] = None,
+    prediction: Annotated[str | None, column_of("predicted classes", "prediction, if there is one")] = None,
     probs: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,26 +52,21 @@ def discover_command(
     class_name: Annotated[
         list[str] | None, typer.Option(help="Names of the classes in the order of --probs; repeatable.", metavar="NAME")
     ] = None,
-    loss: Annotated[str | None, _column("losses, for tasks without classes", "loss")] = None,
-    correct: Annotated[str | None, _column("right or wrong, instead of predictions", "correct")] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", help="Column of ids.  [default: id, or row numbers]", metavar="COLUMN")
+    loss: Annotated[str | None, column_of("losses, for tasks without classes", "loss, if there is one")] = None,
+    correct: Annotated[
+        str | None, column_of("right or wrong, instead of predictions", "correct, if there is one")
     ] = None,
-    embedding: Annotated[str | None, _column("vectors", "embedding")] = None,
+    id_column: IdColumn = None,
+    embedding: Annotated[str | None, column_of("vectors", "embedding, if there is one")] = None,
     embeddings: Annotated[
         Path | None, typer.Option(help="Instead: .npy or .safetensors file, (n, d).", metavar="FILE")
     ] = None,
-    features: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Instead: a column of numbers or words that describes the example; repeatable.", metavar="COLUMN"
-        ),
-    ] = None,
-    image: Annotated[str | None, _column("images: paths, bytes or Hugging Face's", "image")] = None,
+    features: FeatureColumns = None,
+    image: Annotated[str | None, column_of("images: paths, bytes or Hugging Face's", "image, if there is one")] = None,
     image_root: Annotated[
         Path | None, typer.Option(help="Folder of the paths in --image.  [default: that of TABLE]", metavar="FOLDER")
     ] = None,
-    text: Annotated[str | None, _column("texts", "text")] = None,
+    text: Annotated[str | None, column_of("texts", "text, if there is one")] = None,
     encoder: Annotated[
         str | None, typer.Option(help="Embeds images, texts and --captions: slicebench list encoders.", metavar="NAME")
     ] = None,
@@ -89,7 +80,7 @@ def discover_command(
     captions: Annotated[
         Path | None, typer.Option(help="Text file with a caption a line, to describe slices with.", metavar="FILE")
     ] = None,
-    split: Annotated[str | None, _column("train, val or test", "split")] = None,
+    split: Annotated[str | None, column_of("train, val or test", "split, if there is one")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Deals the examples, and whatever else is left to chance.")] = 0,
     device: DeviceName = None,
     as_json: AsJson = False,
@@ -127,7 +118,7 @@ def discover_command(
         on_step=lambda step: typer.echo(f"{step} ...", err=True),
         label=label,
         prediction=prediction,
-        probs=probs[0] if probs and len(probs) == 1 else probs,
+        probs=one_or_listed(probs),
         class_names=class_name or (),
         loss=loss,
         correct=correct,

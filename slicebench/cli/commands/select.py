@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slicebench.cli.options import AsJson, method_names
+from slicebench.cli.options import AsJson, FeatureColumns, IdColumn, column_of, method_names, one_or_listed
 from slicebench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -32,27 +32,19 @@ def select_command(
     k: Annotated[int, typer.Option(min=1, help="Examples to choose per class.")] = 100,
     out: Annotated[Path, typer.Option(help="Table to write: .csv, .parquet or .jsonl.")] = Path("selected.csv"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
-    label: Annotated[
-        str | None, typer.Option(help="Column of true classes; the pool may lack it.  [default: label]")
-    ] = None,
-    prediction: Annotated[
-        str | None, typer.Option(help="Column of predicted classes.  [default: prediction, without --probs]")
-    ] = None,
+    label: Annotated[str | None, column_of("true classes; the pool may lack it", "label")] = None,
+    prediction: Annotated[str | None, column_of("predicted classes", "prediction, without --probs")] = None,
     probs: Annotated[
         list[str] | None,
         typer.Option(help="Columns of class probabilities: a prefix (p_ for p_<class>), or each by repeating this."),
     ] = None,
-    embedding: Annotated[
-        str | None, typer.Option(help="Column of vectors.  [default: embedding, without --features]")
-    ] = None,
-    features: Annotated[
-        list[str] | None, typer.Option(help="Instead: a column that describes the example; repeatable.")
-    ] = None,
+    embedding: Annotated[str | None, column_of("vectors", "embedding, without --features")] = None,
+    features: FeatureColumns = None,
     embeddings: Annotated[
         Path | None, typer.Option(help="Instead: .npy file of --data's embeddings, (n, d).", metavar="FILE")
     ] = None,
     pool_embeddings: Annotated[Path | None, typer.Option(help="... and of --pool's.", metavar="FILE")] = None,
-    id_column: Annotated[str | None, typer.Option("--id", help="Column of ids.  [default: id, or row numbers]")] = None,
+    id_column: IdColumn = None,
     loss: Annotated[str | None, typer.Option(help="Column of losses; the pool may lack it.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of raw texts, for methods that read them.")] = None,
     split: Annotated[
@@ -94,7 +86,7 @@ def select_command(
         split=split,
         label=label,
         prediction=prediction,
-        probs=probs[0] if probs and len(probs) == 1 else probs,
+        probs=one_or_listed(probs),
         embedding=embedding,
         features=features or (),
         id=id_column,

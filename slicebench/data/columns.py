@@ -1,0 +1,192 @@
+"""Which column of a user's table plays which part: the one step that every reader of tables goes through.
+
+To read one more part: add a field to `Columns`, and its usual names here; `UserTable` has the reader of its values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+    from slicebench.data.user_table import UserTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """What each example's label, prediction, embedding ... is called; None looks for the column of the field's own name.
+
+    `discover` has a use for all of these, `select` and `from_frame` for some; what is looked for unasked is theirs to say.
+
+    Parameters
+    ----------
+    label, prediction, loss, correct, id, split : str, optional
+        Columns. `correct` says whether the model is right, where there is no prediction to compare; `loss` does for tasks
+        without classes. `split` says train, val or test of each row; otherwise they are dealt at random within each class.
+    probs : str or list of str, optional
+        Column of vectors, prefix of one column per class ("p_" for p_<class>), or the columns one by one.
+    class_names : list of str, optional
+        In the order of `probs`; needed where labels are words and `probs` is a column of vectors.
+    embedding : str, optional
+        Column of vectors.
+    embeddings : array (n, d) or path of a .npy or .safetensors file, optional
+        Instead.
+    features : list of str, optional
+        Instead: columns of numbers and words that describe an example.
+    image : str or array (n, H, W) or (n, H, W, 3) of uint8, optional
+        Column of paths, of encoded images, or of Hugging Face's {"bytes", "path"}.
+    image_root : path, optional
+        Folder that paths in `image` are relative to; by default that of the table, or the current one.
+    text : str, optional
+        Column of texts.
+    metadata : list of str, optional
+        Columns of which a rule may be made; by default every other one that has few values or numbers.
+
+    """
+
+    label: str | None = None
+    prediction: str | None = None
+    probs: str | Sequence[str] | None = None
+    class_names: Sequence[str] = ()
+    loss: str | None = None
+    correct: str | None = None
+    id: str | None = None
+    split: str | None = None
+    embedding: str | None = None
+    embeddings: ArrayLike | str | Path | None = None
+    features: Sequence[str] = ()
+    image: str | ArrayLike | None = None
+    image_root: str | Path | None = None
+    text: str | None = None
+    metadata: Sequence[str] | None = None
+
+    def named(self) -> dict[str, str]:
+        """Column of each part that one column plays."""
+        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("embeddings", "image_root")}
+        return {name: value for name, value in found.items() if isinstance(value, str)}
+
+    @property
+    def ways(self) -> list[str]:
+        """Fields that say, each in its own way, what an example looks like to a method."""
+        given = {"embedding": self.embedding is not None, "embeddings": self.embeddings is not None}
+        return [name for name, there in (given | {"features": bool(self.features)}).items() if there]
+
+
+FIELDS = tuple(f.name for f in fields(Columns))
+BY_NAME = ("label", "prediction", "probs", "loss", "correct", "id", "split", "embedding", "image", "text")
+"""Parts that are played by the column of that name, where a caller looks for it and none is named."""
+PREFIXES = ("p_", "prob_", "proba_", "probs_")
+"""Of columns of probabilities that are found unasked."""
+FEW = 50
+"""Values that a column of words may have to be looked at as metadata unasked."""
+
+
+def columns_given(given: Mapping[str, Any], caller: str, uses: Sequence[str] = FIELDS) -> Columns:
+    """Return the columns that a caller was given, of which it has a use for those in `uses`.
+
+    Raises
+    ------
+    ConfigError
+        for a parameter that is none, or none of use.
+
+    """
+    for name in given:
+        if name not in FIELDS:
+            raise ConfigError(f"{caller} has no parameter {name!r}; {did_you_mean(name, list(uses))}")
+        if name not in uses:
+            raise ConfigError(f"{caller} has no use for {name!r}; it takes {', '.join(uses)}")
+    return Columns(**given)
+
+
+def resolved(columns: Columns, table: UserTable, look_for: Collection[str] = FIELDS) -> Columns:
+    """Fill in the usual names of the parts in `look_for` of which nothing is said; other parts stay as they are.
+
+    Metadata are then all columns that play no other part and are fit for rules, features those of them that are never missing,
+    if nothing else says what an example looks like.
+    """
+    there = [name for name in BY_NAME if name in look_for and name in table.frame and getattr(columns, name) is None]
+    found = replace(columns, **{name: name for name in there if name != "embedding" or not columns.ways})
+    if "probs" in look_for and found.probs is None:
+        found = replace(found, probs=_usual_prefix(found, table))
+    if "metadata" in look_for and found.metadata is None:
+        found = replace(found, metadata=_usual_metadata(found, table))
+    if "features" in look_for and not (found.ways or found.image is not None or found.text is not None):
+        complete = [name for name in found.metadata or () if name not in table.frame or table.frame[name].notna().all()]
+        found = replace(found, features=complete)
+    return found
+
+
+def _usual_prefix(found: Columns, table: UserTable) -> str | None:
+    """Usual prefix of which there is a column for every class of the labels."""
+    if found.label is None or found.label not in table.frame:
+        return None
+    classes = table.words(found.label).dropna().unique()
+    return next((p for p in PREFIXES if len(classes) and all(f"{p}{c}" in table.frame for c in classes)), None)
+
+
+def _usual_metadata(found: Columns, table: UserTable) -> list[str]:
+    """Columns that play no other part and hold numbers, truths, or words with few values."""
+    taken = {*found.named().values(), *table.probability_columns(found.probs)}
+    return [
+        name for name in table.frame if isinstance(name, str) and name not in taken and _is_metadata(table.frame[name])
+    ]
+
+
+def _is_metadata(column: pd.Series[Any]) -> bool:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if is_bool_dtype(column):
+        return True
+    if is_numeric_dtype(column):
+        return (
+            column.dtype.kind != "c"
+            and bool(np.isfinite(column.dropna().to_numpy(dtype=np.float64)).all())
+            and column.nunique() > 1
+        )
+    try:
+        return 1 < column.nunique() <= FEW and all(isinstance(v, str) for v in column.dropna().unique())
+    except TypeError:  # lists, images
+        return False
+
+
+def check_resolved(found: Columns, table: UserTable) -> None:
+    """Raise `ConfigError` for columns that are nowhere, where no outcome is given, and where more than one embedding is."""
+    _check_named(found, table)
+    _check_outcomes(found, table)
+    if len(found.ways) > 1:
+        raise ConfigError(
+            "embedding, embeddings and features are three ways to say what an example looks like; choose one"
+        )
+
+
+def _check_named(found: Columns, table: UserTable) -> None:
+    names = found.named()
+    prefix = {"probs"} if table.probability_columns(found.probs) else set()
+    missing = [part for part, name in names.items() if name not in table.frame and part not in prefix]
+    if missing:
+        listed = " and ".join(f"{part} ({names[part]!r})" for part in missing)
+        near = did_you_mean(names[missing[0]], [*map(str, table.frame)])
+        raise ConfigError(f"the {table.name} has no column for {listed}; {near}")
+
+
+def _check_outcomes(found: Columns, table: UserTable) -> None:
+    judged = found.prediction or found.probs
+    names = [*map(str, table.frame)]
+    listed = f"the {table.name} has the columns {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
+    if found.label is None and judged and not found.loss and not found.correct:
+        raise ConfigError(f"{listed}; predictions are nothing without the truth: say which column holds it (label)")
+    if not (judged or found.correct or found.loss):
+        raise ConfigError(
+            f"{listed}; nothing says where the model errs: name the column of predictions (prediction), of probabilities "
+            "(probs), of right and wrong (correct), or of losses (loss)"
+        )
