@@ -11,9 +11,11 @@ from slicebench.runs.workers import LocalExecutor
 
 
 @pytest.fixture(autouse=True)
-def quiet_afterwards():
+def as_in_a_new_process():
+    """No handler that another test's command line left, and none left behind."""
     logger = logging.getLogger("slicebench")
     before = list(logger.handlers), logger.level, logger.propagate
+    logger.handlers.clear()
     yield
     logger.handlers[:], logger.level, logger.propagate = before
 

@@ -60,7 +60,7 @@ def test_george_counts_what_stands_apart():
     scores = method.score(test)
     assert scores.membership.shape[1] == 2
     assert (scores.flagged == group).mean() > 0.85
-    shares = method.parts_[0].shares(method._whitened(test))
+    shares = method.parts_[0].shares(method._features(test))
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     cats = test.labels == 0
     np.testing.assert_allclose(scores.hardness[cats], shares[cats] @ method.rates_[0])
