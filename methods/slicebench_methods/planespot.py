@@ -156,8 +156,8 @@ class Plane:
     def __init__(
         self, X: NDArray[np.float32], sure: NDArray[np.float32], wrong: NDArray[np.bool_], method: PlaneSpot
     ) -> None:
-        self.weight = method.weight
         self.mean, self.axes = projection(X.astype(np.float64), 2, method.seed)
+        self.weight = method.weight
         projected = self._projected(X)
         self.low, width = projected.min(axis=0), np.ptp(projected, axis=0)
         # a width of rounding errors would be blown up to 1; along it the class is constant
