@@ -34,7 +34,9 @@ def write_arrays(path: Location, arrays: Mapping[str, NDArray[Any] | None], meta
     """Write small arrays, those that are not None, and texts by name; complete or not at all, the same bytes every time."""
     from safetensors.numpy import save
 
-    content = _in_order(save(_contiguous(arrays), metadata))
+    present = _contiguous(arrays)
+    # without arrays the library writes an invalid header for metadata that are empty, but none where there are none
+    content = _in_order(save(present, metadata if present or metadata else None))
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
