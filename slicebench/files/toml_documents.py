@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Document = TypeVar("Document", bound=BaseModel)
 DEEPEST = 100
 """Dots in a key: `tomllib` takes memory that grows with their square."""
-Location = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 def packaged_names(folder: str) -> list[str]:
@@ -50,7 +50,7 @@ def document_text(name_or_path: str, folder: str, what: str) -> tuple[str, str]:
 
 
 def parsed(
-    kind: type[Document], text: str, where: str, what: str, known: Callable[[Location], Sequence[str]]
+    kind: type[Document], text: str, where: str, what: str, known: Callable[[KeyPath], Sequence[str]]
 ) -> Document:
     """Document of the model `kind` from TOML text; `known` gives the keys that may stand beside a key that may not.
 
@@ -73,7 +73,7 @@ def parsed(
         raise ConfigError(f"{where} is not a {what}:\n" + "\n".join(lines)) from error
 
 
-def _expectation(error: dict[str, Any], what: str, known: Callable[[Location], Sequence[str]]) -> str:
+def _expectation(error: dict[str, Any], what: str, known: Callable[[KeyPath], Sequence[str]]) -> str:
     """What is wrong with one key: "slots.noun[0]: expected ..."."""
     key, message = dotted(error["loc"]), error["msg"].removeprefix("Value error, ")
     if not key:
@@ -85,7 +85,7 @@ def _expectation(error: dict[str, Any], what: str, known: Callable[[Location], S
     return f"{key}: {message} (found {error['input']!r})"
 
 
-def dotted(loc: Location) -> str:
+def dotted(loc: KeyPath) -> str:
     """Key with positions in brackets.
 
     >>> dotted(("problems", 0, "name"))

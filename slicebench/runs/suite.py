@@ -25,7 +25,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from slicebench.files.toml_documents import document_text, packaged_names, parsed
 
 if TYPE_CHECKING:
-    from slicebench.files.toml_documents import Location
+    from slicebench.files.toml_documents import KeyPath
 
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -101,5 +101,5 @@ def parse_suite(text: str, where: str) -> Suite:
     return parsed(Suite, text, where, "suite", _known_keys)
 
 
-def _known_keys(loc: Location) -> list[str]:
+def _known_keys(loc: KeyPath) -> list[str]:
     return list((ProblemSpec if loc[0] == "problems" else Suite).model_fields)

@@ -12,7 +12,7 @@ from slicebench.cli.options import AsJson, Location, method_names, parsed_locati
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from slicebench.results.leaderboard.gate import Verdict
+    from slicebench.results.leaderboard.gate import GateVerdict
 
 
 def build_command(
@@ -121,7 +121,7 @@ def check_command(
     raise typer.Exit(1 if failed else 0)
 
 
-def _again(verdict: Verdict, run: Location | None, root: Path) -> str:
+def _again(verdict: GateVerdict, run: Location | None, root: Path) -> str:
     """Command that shows the same again."""
     where = "" if root == Path("leaderboard") else f" --leaderboard {root}"
     if verdict.check == "time":
@@ -131,7 +131,7 @@ def _again(verdict: Verdict, run: Location | None, root: Path) -> str:
     return f"slicebench check{'' if run is None else f' {run}'} --method {verdict.method}{where}"
 
 
-def _plain(verdict: Verdict) -> dict[str, object]:
+def _plain(verdict: GateVerdict) -> dict[str, object]:
     estimates = {"difference": verdict.difference.model_dump() if verdict.difference else None}
     moved = [{"problem": m.problem, "difference": m.difference.model_dump()} for m in verdict.moved]
     return {k: v for k, v in vars(verdict).items() if k not in ("difference", "moved")} | estimates | {"moved": moved}

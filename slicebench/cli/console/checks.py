@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from slicebench.metrics.estimate import Estimate
     from slicebench.results.board import ControlBoard, ControlRate
-    from slicebench.results.leaderboard.gate import Verdict
+    from slicebench.results.leaderboard.gate import GateVerdict
 
 
-def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
+def print_verdicts(verdicts: Sequence[GateVerdict], console: Console | None = None) -> None:
     """Print what the gate says, method by method, and below what moved."""
     console = console or results_console()
     table = Table(title="Against the baseline", title_justify="left")

@@ -1,7 +1,7 @@
 """Output of other tools, ranked like a method's: read, checked against a problem's test split, and measured.
 
-`contents` is what a submission says, `reading` and `tables` and `documents` how files say it (docs/submissions.md), `judging`
-what it is worth, and `export` what a stranger needs to make one: a problem without its truth.
+`contents` is what a submission says; `reading`, `table_files` and `json_files` are how files say it (docs/submissions.md);
+`scoring` measures it; `export` writes what somebody needs to make one: a problem without its truth.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Setting: n examples, k returned slices, g planted groups. `soft` (n, k) orders the examples within a slice, `hard` (n, k) bool
 says which belong to it, `groups` (n, g) bool which are planted, `wrong` (n,) bool the base model's errors. Undefined is NaN.
 
-`matching` compares rankings with groups, `discovery` sets of slices, `contrast` gives error rates against the rest of a class,
-and `table` lists what records hold.
+`matching` compares rankings with groups, `coverage` sets of slices, `contrast` gives error rates against the rest of a class,
+`significance` tests slices on a held-out split, and `table` lists what records hold.
 """
 
 from __future__ import annotations

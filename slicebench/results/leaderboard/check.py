@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from slicebench.files.locations import Location
     from slicebench.results.board import ControlBoard
-    from slicebench.results.leaderboard.gate import Verdict
+    from slicebench.results.leaderboard.gate import GateVerdict
     from slicebench.results.leaderboard.settings import Tolerances
     from slicebench.runs.runner import Progress
     from slicebench.runs.store import Run
@@ -86,9 +86,9 @@ def golden_run(
 
 def verdicts(
     root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None
-) -> list[Verdict]:
+) -> list[GateVerdict]:
     """Judge what is given (a run, a file of controls, one of timings) against the leaderboard in `root`."""
-    judged: list[Verdict] = []
+    judged: list[GateVerdict] = []
     if found is not None:
         judged += check_scores(RunOutcomes(found.store, found.cells), baseline(root, found.suite), tolerances)
     if controls is not None:

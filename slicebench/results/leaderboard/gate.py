@@ -34,7 +34,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateVerdict:
     """What the gate says of one method, and why, in a sentence.
 
     `check` is "scores", "false alarms" or "time"; `cells` counts what was compared, `moved` are the problems with another nAMF.
@@ -49,7 +49,7 @@ class Verdict:
     moved: tuple[Moved, ...] = field(default=())
 
 
-def check_scores(new: Outcomes, baseline: LeaderboardStore, tolerances: Tolerances) -> list[Verdict]:
+def check_scores(new: Outcomes, baseline: LeaderboardStore, tolerances: Tolerances) -> list[GateVerdict]:
     """Compare every method of `new` with `baseline` on the cells that both have.
 
     Raises
@@ -79,10 +79,10 @@ def _check_examples(new: Outcomes, baseline: LeaderboardStore) -> None:
         )
 
 
-def _scores_of(method: str, new: Outcomes, baseline: LeaderboardStore, tolerances: Tolerances) -> Verdict:
+def _scores_of(method: str, new: Outcomes, baseline: LeaderboardStore, tolerances: Tolerances) -> GateVerdict:
     slots = [s for s in new.records if s[2] == method and _ended_well(baseline, s)]
     if not slots:
-        return Verdict(method, "scores", "new", "no baseline yet; `--update` makes one")
+        return GateVerdict(method, "scores", "new", "no baseline yet; `--update` makes one")
     broken = [(s, r) for s in slots if (r := new.records[s]) is None or r.status != "ok"]
     if broken:
         (problem, seed, _), record = broken[0]
@@ -90,7 +90,7 @@ def _scores_of(method: str, new: Outcomes, baseline: LeaderboardStore, tolerance
         why = (
             f"{len(broken)} of {len(slots)} cells ended well in the baseline and do not now; {problem} s{seed}: {said}"
         )
-        return Verdict(method, "scores", "fail", why, cells=len(slots))
+        return GateVerdict(method, "scores", "fail", why, cells=len(slots))
     total = _difference(slots, new, baseline)
     by_problem = {
         p: _difference([s for s in slots if s[0] == p], new, baseline) for p in dict.fromkeys(s[0] for s in slots)
@@ -104,7 +104,7 @@ def _scores_of(method: str, new: Outcomes, baseline: LeaderboardStore, tolerance
     else:
         status, why = _statistical(overall, tolerances.namf_drop)
     difference = None if overall is None else estimate_of(overall)
-    return Verdict(method, "scores", status, why, difference, len(slots), moved)
+    return GateVerdict(method, "scores", status, why, difference, len(slots), moved)
 
 
 def _ended_well(outcomes: Outcomes, slot: Slot) -> bool:
@@ -154,7 +154,7 @@ def _statistical(total: Interval | None, drop: float) -> tuple[Status, str]:
     return "pass", "unchanged" if not total.draws.any() else f"does not lose more than {drop:g}"
 
 
-def check_controls(controls: ControlBoard, tolerances: Tolerances) -> list[Verdict]:
+def check_controls(controls: ControlBoard, tolerances: Tolerances) -> list[GateVerdict]:
     """False alarms: the upper end of the interval of FWER_clean (C0) must not pass `fwer_max`."""
     verdicts = []
     for row in controls.rows:
@@ -165,7 +165,7 @@ def check_controls(controls: ControlBoard, tolerances: Tolerances) -> list[Verdi
         exempt = tolerances.fwer_exempt.get(row.method)
         status: Status = "pass" if clean.high <= tolerances.fwer_max else "warn" if exempt else "fail"
         verdicts.append(
-            Verdict(
+            GateVerdict(
                 row.method,
                 "false alarms",
                 status,
@@ -176,12 +176,12 @@ def check_controls(controls: ControlBoard, tolerances: Tolerances) -> list[Verdi
     return verdicts
 
 
-def check_times(new: Mapping[str, float], baseline: Mapping[str, float], tolerances: Tolerances) -> list[Verdict]:
+def check_times(new: Mapping[str, float], baseline: Mapping[str, float], tolerances: Tolerances) -> list[GateVerdict]:
     """Times by method, each divided by the reference workload timed beside it."""
     verdicts = []
     for method, ratio in new.items():
         if method not in baseline:
-            verdicts.append(Verdict(method, "time", "new", "no baseline yet; `--update` makes one"))
+            verdicts.append(GateVerdict(method, "time", "new", "no baseline yet; `--update` makes one"))
             continue
         slower = ratio / baseline[method]
         status: Status = (
@@ -190,5 +190,5 @@ def check_times(new: Mapping[str, float], baseline: Mapping[str, float], toleran
         why = (
             f"{slower:.2f} times the baseline; soft limit {tolerances.time_soft:g}, hard limit {tolerances.time_hard:g}"
         )
-        verdicts.append(Verdict(method, "time", status, why))
+        verdicts.append(GateVerdict(method, "time", status, why))
     return verdicts

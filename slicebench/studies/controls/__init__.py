@@ -1,6 +1,6 @@
-"""Controls: how often a method finds something where there is nothing to find (METRICS.md, "Controls: nothing to find").
+"""Controls: how often a method finds something where there is nothing to find.
 
-`declare` tests the slices of one held-out split, `alterations` makes the splits in which nothing is there, `replicates` runs
+`alterations` makes the splits in which nothing is there, `replicates` runs
 one method on many of them, `design` lists what is run on which problems, `run` runs it and `rates` counts.
 """
 
