@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from enum import StrEnum
+from inspect import cleandoc
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from slicebench.cli.commands.run import print_results
+from slicebench.cli.layout import width
 from slicebench.cli.options import AsJson, Location, parsed_location
 
 if TYPE_CHECKING:
@@ -28,8 +31,30 @@ class Kind(StrEnum):
     suites = "suites"
 
 
+def parsed_kind(text: str) -> Kind:
+    """Return the kind that `text` names, in the plural or the singular."""
+    for kind in Kind:
+        if text in (kind.value, kind.value.removesuffix("s")):
+            return kind
+    raise typer.BadParameter(f"{text!r} is not one of {', '.join(Kind)}")
+
+
+def kinds_named(incomplete: str) -> list[str]:
+    """Return the kinds that begin so, for the shell's completion."""
+    return [kind.value for kind in Kind if kind.value.startswith(incomplete)]
+
+
 def list_command(
-    kind: Annotated[Kind | None, typer.Argument(help="Only these.")] = None, as_json: AsJson = False
+    kind: Annotated[
+        Kind | None,
+        typer.Argument(
+            parser=parsed_kind,
+            autocompletion=kinds_named,
+            metavar="KIND",
+            help=f"Only these: {', '.join(Kind)}; the singular will do.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List methods, datasets, encoders, decoders, interventions, generators and suites, with the state of each plugin.
 
@@ -54,11 +79,35 @@ def list_command(
         return
     for k, items in listed.items():
         typer.echo(f"{k.value}:")
-        width = max((len(item["name"]) for item in items), default=0)
+        widest = max((len(item["name"]) for item in items), default=0)
         for item in items:
-            state = "" if item["status"] == "ok" else f"  {item['status']}"
-            about = item.get("description") or item.get("argument") or ", ".join(item.get("requires", ()))
-            typer.echo(f"  {item['name']:<{width}}  {item['distribution']}  {about}{state}".rstrip())
+            _say(item, widest, _about(k, item))
+
+
+def _say(item: dict[str, Any], widest: int, about: list[str]) -> None:
+    """Print a name, what there is to say of it wrapped beside it, and where it comes from unless that is slicebench."""
+    indent = " " * (widest + 4)
+    owner = "" if item["distribution"] == "slicebench" else f"from {item['distribution']}"
+    state = "" if item["status"] == "ok" else item["status"]
+    said = [line for line in (*about, owner, state) if line]
+    lines = [part for line in said for part in wrap(line, max(30, width() - len(indent)), break_long_words=False)]
+    typer.echo(f"  {item['name']:<{widest}}  {lines[0] if lines else ''}".rstrip())
+    for line in lines[1:]:
+        typer.echo(indent + line)
+
+
+def _about(kind: Kind, item: dict[str, Any]) -> list[str]:
+    """Return what a plugin or suite is, then what it takes behind its name or needs of a problem."""
+    described = item.get("description", "")
+    if not described and kind is not Kind.datasets and item["status"] == "ok":
+        doc = cleandoc(_registries()[kind].load(item["name"]).__doc__ or "")
+        described = " ".join(doc.split("\n\n")[0].split())
+    argument, needed = item.get("argument"), ", ".join(item.get("requires", ()))
+    return [
+        described,
+        f"argument: {item['name']}:{argument}" if argument else "",
+        f"needs {needed}" if needed and kind is not Kind.suites else "",
+    ]
 
 
 def show_command(

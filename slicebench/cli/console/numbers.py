@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from slicebench.cli.layout import width
 from slicebench.results.numbers import bare, estimated, interval, probability, short, signed
 
 if TYPE_CHECKING:
@@ -15,14 +16,10 @@ if TYPE_CHECKING:
     from slicebench.metrics.estimate import Estimate
 
 
-PIPED_WIDTH = 170
-"""Columns of a table that does not go to a terminal."""
-
-
 def results_console() -> Console:
-    """Console on stdout: no colour and a fixed width when piped."""
+    """Console on stdout: without colour when piped, as wide as `slicebench.cli.layout.width` says."""
     piped = not sys.stdout.isatty()
-    return Console(file=sys.stdout, width=PIPED_WIDTH if piped else None, no_color=piped or None, highlight=False)
+    return Console(file=sys.stdout, width=width() if piped else None, no_color=piped or None, highlight=False)
 
 
 def escaped(text: str) -> str:
