@@ -83,6 +83,12 @@ def interval(low: float, high: float, show: Callable[[float], str] = short) -> s
     return f"[{show(low)}, {show(high)}]"
 
 
+def as_share(one: Estimate) -> Estimate:
+    """Return the estimate of a share cut to [0, 1], which the normal approximation of an interval may leave."""
+    given = {key: value for key in ("mean", "low", "high") if (value := getattr(one, key)) is not None}
+    return one.model_copy(update={key: min(1.0, max(0.0, value)) for key, value in given.items()})
+
+
 def estimated(
     one: Estimate | None,
     mean: Callable[[float], str] = fixed,

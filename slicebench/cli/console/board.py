@@ -4,59 +4,55 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import cell, p_value, results_console
+from slicebench.cli.console.split import Column, print_split
 from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
 
     from slicebench.metrics.estimate import Estimate
-    from slicebench.results.board import Board, MethodRow, ProblemColumn
-
-
-_FIRST, _COLUMN = 44, 15
-"""Widths of method, mean and rank together, and of a problem's column, for splitting the table."""
+    from slicebench.results.board import Board, MethodRow
 
 
 def print_board(board: Board, console: Console | None = None) -> None:
     """Print the result table, split where the terminal is too narrow, then the methods left out, then captions and costs."""
     console = console or results_console()
-    per_table = max(1, (console.width - _FIRST) // _COLUMN)
-    for start in range(0, len(board.problems), per_table):
-        console.print(_scores_table(board, board.problems[start : start + per_table]))
+    _print_scores(board, console)
     console.print(_legend(board))
     for row in board.methods:
         if row.incomplete:
             console.print(Text(f"{row.name} is not ranked: {row.incomplete}"))
     if any(row.caption_classes for row in board.methods):
-        console.print(_caption_table(board))
+        _print_captions(board, console)
         console.print(_CAPTION_LEGEND)
     if any(row.seconds is not None for row in board.methods):
-        console.print(_cost_table(board))
+        _print_costs(board, console)
 
 
-def _scores_table(board: Board, problems: Sequence[ProblemColumn]) -> Table:
-    table = Table(title="nAMF by problem, methods sorted by mean", title_justify="left", show_lines=False)
-    table.add_column("method", no_wrap=True)
-    table.add_column("mean", justify="center", no_wrap=True)
-    table.add_column("rank", justify="right")
-    for problem in problems:
-        name = problem.name.replace("-", "-\n")
-        table.add_column(name, justify="center", min_width=10, max_width=_COLUMN - 3, overflow="fold")
-    for label, fields in _HEADER_ROWS:
-        values = ["–" if (v := getattr(p, fields)) is None else _plain(label, v) for p in problems]
-        table.add_row(Text(label, style="dim"), "", "", *values)
-    table.add_section()
-    for row in board.methods:
-        cells = [cell(board.cells[p.name][row.name].values.get("namf")) for p in problems]
-        rank = "–" if row.rank is None or row.incomplete else f"{row.rank:.1f}"
-        table.add_row(_label(row), cell(row.values.get("namf")), rank, *cells)
-    return table
+def _print_scores(board: Board, console: Console) -> None:
+    """Print how the problems are, then what each method reaches on them."""
+    empty = [""] * len(_HEADER_ROWS)
+    labels = [Text(label, style="dim") for label, _ in _HEADER_ROWS]
+    ranks = ["–" if row.rank is None or row.incomplete else f"{row.rank:.1f}" for row in board.methods]
+    kept = [
+        Column("method", [*labels, *map(_label, board.methods)], "left"),
+        Column("mean", [*empty, *(cell(row.values.get("namf")) for row in board.methods)], "center"),
+        Column("rank", [*empty, *ranks]),
+    ]
+    columns = []
+    for problem in board.problems:
+        about = ["–" if (v := getattr(problem, field)) is None else _plain(label, v) for label, field in _HEADER_ROWS]
+        scores = [cell(board.cells[problem.name][row.name].values.get("namf")) for row in board.methods]
+        columns.append(Column(_folded(problem.name), [*about, *scores], "center"))
+    print_split(console, "nAMF by problem, methods sorted by mean", kept, columns, head=len(_HEADER_ROWS))
+
+
+def _folded(name: str) -> str:
+    """Return a problem's name with a line per word."""
+    return name.replace("-", "-\n")
 
 
 _HEADER_ROWS = (
@@ -98,27 +94,24 @@ _CAPTION_LEGEND = Text(
 )
 
 
-def _caption_table(board: Board) -> Table:
-    """Over all problems, and Hit@2 problem by problem, each beside its chance."""
-    table = Table(title="Captions, methods sorted by Hit@1", title_justify="left")
-    table.add_column("method")
-    for name in ("classes", "Hit@1", "p", "Hit@2", "p", "MRR", "gap"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _print_captions(board: Board, console: Console) -> None:
+    """Print the captions' metrics over all problems, and Hit@2 problem by problem, each below its chance."""
     rows = sorted((r for r in board.methods if r.caption_classes), key=lambda r: -r.values["hit_at_1"].mean)
-    cells = {problem: board.cells[problem] for problem in board.cells if _caption_chance(board, problem) is not None}
-    for problem in cells:
-        table.add_column("Hit@2\n" + problem.replace("-", "-\n"), justify="right")
     chance = rows[0].chance
-    said = ["", short(chance["hit_at_1"]), "", short(chance["hit_at_2"]), "", short(chance["mrr"]), ".00"]
-    by_problem = [short(_caption_chance(board, problem) or 0.0) for problem in cells]
-    table.add_row(Text("chance", style="dim"), *said, *by_problem)
-    table.add_section()
-    for row in rows:
-        hits = [said for key in ("hit_at_1", "hit_at_2") for said in (short(row.values[key].mean), p_value(row.p[key]))]
-        each = [_mean(own[row.name].values.get("hit_at_2")) for own in cells.values()]
-        last = (_mean(row.values.get(key)) for key in ("mrr", "gap"))
-        table.add_row(row.name, str(row.caption_classes), *hits, *last, *each)
-    return table
+    columns = [Column("classes", ["", *(str(row.caption_classes) for row in rows)])]
+    for key, label in (("hit_at_1", "Hit@1"), ("hit_at_2", "Hit@2")):
+        columns += [
+            Column(label, [short(chance[key]), *(short(row.values[key].mean) for row in rows)]),
+            Column("p", ["", *(p_value(row.p[key]) for row in rows)]),
+        ]
+    for key, label, by_chance in (("mrr", "MRR", short(chance["mrr"])), ("gap", "gap", ".00")):
+        columns.append(Column(label, [by_chance, *(_mean(row.values.get(key)) for row in rows)]))
+    for problem, own in board.cells.items():
+        if (expected := _caption_chance(board, problem)) is not None:
+            hits = [_mean(own[row.name].values.get("hit_at_2")) for row in rows]
+            columns.append(Column("Hit@2\n" + _folded(problem), [short(expected), *hits]))
+    names = Column("method", [Text("chance", style="dim"), *(Text(row.name) for row in rows)], "left")
+    print_split(console, "Captions, methods sorted by Hit@1", [names], columns, head=1)
 
 
 def _caption_chance(board: Board, problem: str) -> float | None:
@@ -130,12 +123,16 @@ def _mean(estimate: Estimate | None) -> str:
     return optional(None if estimate is None else estimate.mean)
 
 
-def _cost_table(board: Board) -> Table:
-    table = Table(title="Cost, median over cells, sorted by fit time", title_justify="left")
-    table.add_column("method")
-    for name in ("cells", "fit s", "of it training s", "score s", "captions s", "peak MB"):
-        table.add_column(name, justify="right")
-    fields = {"fit_seconds": 3, "training_seconds": 2, "score_seconds": 3, "caption_seconds": 3, "peak_mb": 0}
-    for row in sorted((r for r in board.methods if r.seconds is not None), key=lambda r: r.fit_seconds or 0.0):
-        table.add_row(row.name, str(row.n), *(f"{getattr(row, field):.{digits}f}" for field, digits in fields.items()))
-    return table
+def _print_costs(board: Board, console: Console) -> None:
+    rows = sorted((r for r in board.methods if r.seconds is not None), key=lambda r: r.fit_seconds or 0.0)
+    fields = (
+        ("fit s", "fit_seconds", 3),
+        ("of it\ntraining s", "training_seconds", 2),
+        ("score s", "score_seconds", 3),
+        ("captions s", "caption_seconds", 3),
+        ("peak MB", "peak_mb", 0),
+    )
+    columns = [Column("cells", [str(row.n) for row in rows])]
+    columns += [Column(label, [f"{getattr(row, field):.{digits}f}" for row in rows]) for label, field, digits in fields]
+    names = Column("method", [Text(row.name) for row in rows], "left")
+    print_split(console, "Cost, median over cells, sorted by fit time", [names], columns)

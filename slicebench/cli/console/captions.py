@@ -22,7 +22,7 @@ def print_captions(report: Mapping[str, Any], console: Console | None = None) ->
     title = f"{report['method']} on {report['problem']}, seed {report['seed']}, in {report['encoder']}"
     table = Table(title=title, title_justify="left", show_lines=True)
     for name in ("class", "hardest captions", "easiest captions", "names the plant", "gap"):
-        table.add_column(name, justify="right" if name == "gap" else "left")
+        table.add_column(name, justify="right" if name == "gap" else "left", no_wrap=name in ("class", "gap"))
     for name, one in report["captions"]["per_class"].items():
         near = report["accuracy_near"].get(name, {})
         hardest, easiest = ([_described(text, one, near) for text in one[end][:3]] for end in ("hardest", "easiest"))
@@ -32,7 +32,7 @@ def print_captions(report: Mapping[str, Any], console: Console | None = None) ->
     console.print(table)
     judges = Table(title="Easy–hard gap by judge", title_justify="left")
     for name in ("judge", "gap", "share of own"):
-        judges.add_column(name, justify="left" if name == "judge" else "right")
+        judges.add_column(name, justify="left" if name == "judge" else "right", no_wrap=True)
     for name, judged in report["judges"].items():
         judges.add_row(name, optional(judged["gap"]), optional(judged["retention"]))
     console.print(judges)
@@ -57,7 +57,7 @@ def _described(text: str, one: Mapping[str, Any], near: Mapping[str, float]) -> 
 def _rank(one: Mapping[str, Any]) -> str:
     """Reciprocal rank of the first caption that names a group, as a rank, of how many."""
     rank = 1 / one["metrics"]["mrr"]
-    return f"{'yes' if rank < 1.5 else 'no'}: rank {rank:.3g} of {one['candidates']}"
+    return f"{'yes' if rank < 1.5 else 'no'}: rank {rank:.3g}\nof {one['candidates']}"
 
 
 def _gap(metrics: Mapping[str, float | None]) -> str:

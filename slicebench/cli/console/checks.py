@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import between, cell, change, results_console
+from slicebench.cli.console.split import Column, print_split
 from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def print_verdicts(verdicts: Sequence[GateVerdict], console: Console | None = No
     console = console or results_console()
     table = Table(title="Against the baseline", title_justify="left")
     for name in ("method", "check", "verdict", "nAMF now − then", "cells", "why"):
-        table.add_column(name, justify="right" if name == "cells" else "left", overflow="fold")
+        table.add_column(name, justify="right" if name == "cells" else "left", no_wrap=name in ("method", "verdict"))
     for v in verdicts:
         table.add_row(v.method, v.check, _VERDICTS[v.status], _moved(v.difference), str(v.cells or "–"), Text(v.why))
     console.print(table)
@@ -33,7 +34,7 @@ def print_verdicts(verdicts: Sequence[GateVerdict], console: Console | None = No
     if moved:
         table = Table(title="What moved", title_justify="left")
         for name in ("method", "problem", "nAMF now − then"):
-            table.add_column(name)
+            table.add_column(name, no_wrap=name != "nAMF now − then")
         for method, one in moved:
             table.add_row(method, one.problem, _moved(one.difference))
         console.print(table)
@@ -55,21 +56,27 @@ _VERDICTS = {
 def print_controls(board: ControlBoard, console: Console | None = None) -> None:
     """Print how often each method declares in each control, then what the controls are and what there is to say of a method."""
     console = console or results_console()
-    table = Table(
-        title=f"Controls: share of {board.replicates} replicates in which a method declares", title_justify="left"
-    )
-    table.add_column("method", no_wrap=True)
-    shown = [info for info in board.controls if info.key != "C1"]
-    for info in shown:
-        table.add_column(f"{info.key}\n{info.label.replace(' ', chr(10))}", justify="center")
-    for title in ("C0\nopen", "C0\nreturned", *(["C1\nnAMF"] if len(shown) < len(board.controls) else [])):
-        table.add_column(title, justify="center")
-    for row in board.rows:
-        blind, seeing = ({rate.control: rate for rate in rates} for rates in (row.rates, row.open_rates))
-        cells = [_rate(blind.get(info.key)) for info in shown]
-        cells += [_rate(seeing.get("C0")), optional(row.returned.get("C0"))]
-        table.add_row(row.method, *cells, *([cell(row.namf)] if len(shown) < len(board.controls) else []))
-    console.print(table)
+    seen = [
+        ({rate.control: rate for rate in row.rates}, {rate.control: rate for rate in row.open_rates})
+        for row in board.rows
+    ]
+    columns = [
+        Column(
+            f"{info.key}\n{info.label.replace(' ', chr(10))}",
+            [_rate(blind.get(info.key)) for blind, _ in seen],
+            "center",
+        )
+        for info in board.controls
+        if info.key != "C1"
+    ]
+    columns += [
+        Column("C0\nopen", [_rate(seeing.get("C0")) for _, seeing in seen], "center"),
+        Column("C0\nreturned", [optional(row.returned.get("C0")) for row in board.rows], "center"),
+    ]
+    if any(info.key == "C1" for info in board.controls):
+        columns.append(Column("C1\nnAMF", [cell(row.namf) for row in board.rows], "center"))
+    title = f"Controls: share of {board.replicates} replicates in which a method declares"
+    print_split(console, title, [Column("method", [Text(row.method) for row in board.rows], "left")], columns)
     for info in board.controls:
         console.print(Text(f"{info.key}: {info.about}", style="dim"))
     console.print(_CONTROLS_LEGEND)

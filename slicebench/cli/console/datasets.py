@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import results_console
+from slicebench.cli.console.split import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,21 +19,30 @@ if TYPE_CHECKING:
 
 
 def print_datasets(datasets: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
-    """Print a row per dataset: what is planted, how much of it, licence, where the data are expected, whether they are there."""
+    """Print of each dataset what is planted, how much of it, the licence, where the data are expected, and are they there."""
     console = console or results_console()
-    table = Table(title="datasets", title_justify="left", show_lines=True)
-    for column in ("name", "modality", "n", "planted group", "rate", "licence", "expected at", "ready"):
-        table.add_column(column, overflow="fold")
     for item in datasets:
+        console.print(Text(item["name"], style="bold"), soft_wrap=True)
         if item["status"] != "ok" or "title" not in item:
-            table.add_row(*map(Text, (item["name"], *[""] * 6, item["status"])))
+            _print_fact("", item["status"], console)
             continue
-        ready = "yes" if item["ready"] else "no"
         place = item["expected"] or (item["obtain"] or "generated")
-        fields = (item[key] for key in ("name", "modality", "size", "group", "rate", "licence"))
-        table.add_row(*map(Text, fields), Text(place), ready)
-    console.print(table)
+        _print_fact("", f"{item['title']}: {item['modality']}, {item['size']}", console)
+        _print_fact("planted", f"{item['group']}; {item['rate']}", console)
+        _print_fact("licence", item["licence"], console)
+        _print_fact("data", f"{'ready' if item['ready'] else 'missing'}: {place}", console)
     console.print(Text("`slicebench data check NAME` says what is missing, how to get it, and under which licence."))
+
+
+def _print_fact(label: str, fact: str, console: Console) -> None:
+    """Print a fact beside its label; a path or URL that is longer than the line keeps one of its own."""
+    lines = str(wrapped(fact, max(30, console.width - _FACT))).splitlines()
+    for i, line in enumerate(lines):
+        console.print(Text(f"{label if i == 0 else '':>{_FACT - 2}}  {line}"), soft_wrap=True)
+
+
+_FACT = 11
+"""Columns before a fact."""
 
 
 def print_data_report(report: DataReport, console: Console | None = None) -> None:
@@ -42,7 +51,7 @@ def print_data_report(report: DataReport, console: Console | None = None) -> Non
     console.print(Text(f"{card.title} ({report.name})"))
     facts = {"n": card.size, "planted": f"{card.group}; {card.rate}", "licence": card.licence, "source": card.source}
     for label, fact in (facts | ({"obtain": card.obtain} if card.obtain else {})).items():
-        console.print(Text(f"  {label:<9}{fact}"))
+        _print_fact(label, fact, console)
     if report.layouts and not report.root.is_dir():
         console.print(Text(f"there is no folder {report.root}"))
     for layout in report.layouts:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import between, p_value, results_console
+from slicebench.cli.console.split import Column, print_split, wrapped
 from slicebench.results.numbers import rate
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def print_findings(found: Findings, console: Console | None = None) -> None:
     )
     console.print(Text(found.verdict, style="bold"))
     if found.distinct:
-        console.print(_table(found, percent=percent, several=several))
+        _print_slices(found, console, percent=percent, several=several)
         console.print(_legend(found))
     for note in (*found.notes, *(note for one in found.methods for note in _notes(one))):
         console.print(Text(f"note: {note}", style="dim"))
@@ -54,28 +54,28 @@ def _notes(method: MethodNote) -> list[str]:
     return told if more <= 0 else [*told[:MOST_NOTES], f"{method.name}: and {more} more such notes"]
 
 
-def _table(found: Findings, *, percent: bool, several: bool) -> Table:
-    table = Table()
-    for name in ("slice", "class", "what it is about"):
-        table.add_column(name, overflow="fold")
-    for name in ("size", found.measure, "rest of class", "difference", "p (Holm)"):
-        table.add_column(name, justify="right")
+_CLASS, _ABOUT = 20, 36
+"""Widths at which names of classes and descriptions of slices are wrapped."""
+
+
+def _print_slices(found: Findings, console: Console, *, percent: bool, several: bool) -> None:
+    shown = found.distinct[:MOST]
+    kept = [
+        Column("slice", [Text(one.key) for one in shown], "left"),
+        Column("class", [wrapped(one.class_name, _CLASS) for one in shown], "left"),
+    ]
+    columns = [
+        Column("what it is about", [wrapped(one.name.text or one.label, _ABOUT) for one in shown], "left"),
+        Column("size", [f"{one.size:,}" for one in shown]),
+        Column(found.measure, [rate(one.verdict.rate, percent=percent) for one in shown]),
+        Column("rest of class", [rate(one.verdict.rest, percent=percent) for one in shown]),
+        Column("difference", [_difference(one, percent) for one in shown]),
+        Column("p (Holm)", [p_value(one.verdict.p_holm) for one in shown]),
+    ]
     if several:
-        table.add_column("found by")
-    for one in found.distinct[:MOST]:
-        verdict = one.verdict
-        row: list[Text | str] = [
-            Text(one.key),
-            Text(one.class_name),
-            Text(one.name.text or one.label),
-            f"{one.size:,}",
-            rate(verdict.rate, percent=percent),
-            rate(verdict.rest, percent=percent),
-            _difference(one, percent),
-            p_value(verdict.p_holm),
-        ]
-        table.add_row(*row, *([Text(", ".join([one.method, *(m.method for m in one.matches)]))] if several else []))
-    return table
+        finders = [", ".join([one.method, *(m.method for m in one.matches)]) for one in shown]
+        columns.append(Column("found by", [wrapped(names, _ABOUT) for names in finders], "left"))
+    print_split(console, "", kept, columns)
 
 
 def _difference(one: FoundSlice, percent: bool) -> str:  # noqa: FBT001

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from slicebench.cli.layout import width
-from slicebench.results.numbers import bare, estimated, interval, probability, short, signed
+from slicebench.results.numbers import as_share, bare, estimated, interval, probability, short, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,11 @@ def cell(score: Estimate | None) -> str:
     return escaped(estimated(score, ends=short, gap="\n"))
 
 
+def share_cell(score: Estimate | None) -> str:
+    """Write a share above its interval, both cut to [0, 1]."""
+    return cell(None if score is None else as_share(score))
+
+
 def change(difference: Estimate | None, gap: str = "\n") -> str:
     """Write a difference above its interval, or with `gap` between them."""
     return escaped(estimated(difference, signed, gap=gap))
@@ -42,6 +47,14 @@ def between(low: float, high: float, show: Callable[[float], str] = short) -> st
     return escaped(interval(low, high, show))
 
 
+SMALLEST_P = 1e-6
+"""Probabilities below it are written as such: what an approximation says of the tail means nothing there."""
+
+
 def p_value(value: float) -> str:
-    """Write a probability without the leading zero."""
-    return bare(probability(value))
+    """Write a probability without the leading zero.
+
+    >>> p_value(0.25), p_value(2e-5), p_value(6e-77)
+    ('.250', '2e-5', '< 1e-6')
+    """
+    return f"< {probability(SMALLEST_P)}" if value < SMALLEST_P else bare(probability(value))

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import results_console
+from slicebench.cli.console.split import Column, print_split, wrapped
 from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
@@ -31,27 +32,32 @@ def print_sparse(report: Mapping[str, Any], console: Console | None = None) -> N
             f"{layer['test_accuracy']:.1%} on test (dense layer {layer['dense_test_accuracy']:.1%})"
         )
     )
-    table = Table(title="Features, and the accuracy on the class without each", title_justify="left")
-    for name in ("class", "feature", "weight", "pushed up by"):
-        table.add_column(name, justify="left" if name in ("class", "pushed up by") else "right")
-    for name in _ACCURACIES:
-        table.add_column(name, justify="right")
-    for name, one in report["classes"].items():
-        table.add_row(Text(name, style="bold"), "", "", "", *_cells(one["accuracy"]), style="bold")
-        for feature in one["features"][:MOST]:
-            described = Text(", ".join(feature["described"]))
-            table.add_row(
-                "", str(feature["index"]), f"{feature['weight']:+.2f}", described, *_cells(feature["without"])
-            )
-        if len(one["features"]) > MOST:
-            table.add_row(
-                "", "", "", Text(f"and {len(one['features']) - MOST} more", style="dim"), *[""] * len(_ACCURACIES)
-            )
-    console.print(table)
+    _print_features(report, console)
     if report["ablated"] is not None:
         console.print(_ablated(report))
     console.print(_LEGEND)
 
+
+def _print_features(report: Mapping[str, Any], console: Console) -> None:
+    rows: list[tuple[Text, str, str, Text, list[str]]] = []
+    for name, one in report["classes"].items():
+        rows.append((Text(name, style="bold"), "", "", Text(""), _cells(one["accuracy"])))
+        for feature in one["features"][:MOST]:
+            said = wrapped(", ".join(feature["described"]), _DESCRIBED)
+            rows.append(
+                (Text(""), str(feature["index"]), f"{feature['weight']:+.2f}", said, _cells(feature["without"]))
+            )
+        if (more := len(one["features"]) - MOST) > 0:
+            rows.append((Text(""), "", "", Text(f"and {more} more", style="dim"), [""] * len(_ACCURACIES)))
+    classes, features, weights, described, accuracies = zip(*rows, strict=True)
+    columns = [Column("weight", weights), Column("pushed up by", described, "left")]
+    columns += [Column(name, cells) for name, cells in zip(_ACCURACIES, zip(*accuracies, strict=True), strict=True)]
+    kept = [Column("class", classes, "left"), Column("feature", features)]
+    print_split(console, "Features, and the accuracy on the class without each", kept, columns)
+
+
+_DESCRIBED = 40
+"""Width at which what describes a feature is wrapped."""
 
 _ACCURACIES = {"accuracy": "all", "minority": "minority", "majority": "majority", "gap": "gap"}
 
@@ -71,9 +77,9 @@ def _ablated(report: Mapping[str, Any]) -> Table:
     features = report["ablated"]["features"]
     title = f"Without {len(features)} feature{'s'[: len(features) != 1]}: {', '.join(map(str, features))}"
     table = Table(title=title, title_justify="left")
-    table.add_column("class")
+    table.add_column("class", no_wrap=True)
     for name in _ACCURACIES:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for name, after in report["ablated"]["classes"].items():
         before = report["classes"][name]["accuracy"]
         table.add_row(Text(name), *(_change(before[key], after[key]) for key in _ACCURACIES.values()))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import between, cell, results_console
+from slicebench.cli.console.split import Column, print_split, wrapped
 from slicebench.metrics.ranking import METRICS
 from slicebench.metrics.slices import SLICE_METRICS
 from slicebench.results.numbers import optional, short
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from slicebench.evaluation.record import Record, SliceOutcome
+    from slicebench.evaluation.record import Record, SliceFinding, SliceOutcome
     from slicebench.evaluation.submissions import Evaluation
 
 
@@ -30,50 +30,45 @@ MOST_SLICES = 10
 def print_evaluation(found: Evaluation, console: Console | None = None) -> None:
     """Print the submissions by nAMF, chance above and `random` below, what their slices are worth, and what was derived."""
     console = console or results_console()
-    console.print(_scores_table(found))
+    _print_scores(found, console)
     console.print(_legend(found))
     with_slices = [record for record in found.records if record.slices is not None]
     if with_slices and found.planted:
-        console.print(_worth_table(with_slices))
+        _print_worth(with_slices, console)
     for record in with_slices:
         if record.slices is not None and record.slices.k:
-            console.print(_slice_table(record.method, record.slices))
+            _print_slices(record.method, record.slices, console)
     for record in found.records:
         for note in record.notes:
             console.print(Text(f"{record.method}: {note}"))
 
 
-def _scores_table(found: Evaluation) -> Table:
-    table = Table(title=f"{found.problem} s{found.seed}, {found.n_test:,} test examples", title_justify="left")
-    table.add_column("method", overflow="fold", min_width=12)
-    table.add_column("nAMF", justify="center", no_wrap=True)
-    for key in RANKING:
-        table.add_column(METRICS[key].label, justify="right", no_wrap=True)
+def _print_scores(found: Evaluation, console: Console) -> None:
     chance = found.rows[0].record.chance
-    table.add_row(Text("chance", style="dim"), *(optional(chance.get(key)) for key in ("namf", *RANKING)))
-    table.add_section()
-    for row in found.rows:
-        name = f"{row.record.method} (ref)" if row.reference else row.record.method
-        table.add_row(Text(name), cell(row.namf), *(optional(row.record.metrics.get(key)) for key in RANKING))
-    return table
+    names = [f"{row.record.method} (ref)" if row.reference else row.record.method for row in found.rows]
+    columns = [Column("nAMF", [optional(chance.get("namf")), *(cell(row.namf) for row in found.rows)], "center")]
+    columns += [
+        Column(
+            METRICS[key].label, [optional(chance.get(key)), *(optional(r.record.metrics.get(key)) for r in found.rows)]
+        )
+        for key in RANKING
+    ]
+    kept = Column("method", [Text("chance", style="dim"), *map(Text, names)], "left")
+    print_split(console, f"{found.problem} s{found.seed}, {found.n_test:,} test examples", [kept], columns, head=1)
 
 
-def _worth_table(records: Sequence[Record]) -> Table:
-    """Metrics of slices against the planted groups; chance in brackets where it depends on the slices themselves."""
-    table = Table(title="What the slices are worth", title_justify="left")
-    table.add_column("method", overflow="fold", min_width=12)
+def _print_worth(records: Sequence[Record], console: Console) -> None:
+    """Print metrics of slices against the planted groups; chance in brackets where it depends on the slices themselves."""
+    slices = [record.slices for record in records if record.slices is not None]
+    columns = []
     for key in SLICES:
-        table.add_column(SLICE_METRICS[key].label, justify="right")
-    table.add_column("slices", justify="right")
-    for record in records:
-        assert record.slices is not None
-        values, chance = record.slices.metrics, record.slices.chance
-        cells = [
-            optional(values[key]) + ("" if chance[key] is None else f" ({short(chance[key] or 0.0)})") for key in SLICES
-        ]
-        table.add_row(Text(record.method), *cells, str(record.slices.k))
-    table.caption, table.caption_justify = "In brackets: chance, where it is known.", "left"
-    return table
+        chances = ["" if (c := one.chance[key]) is None else f" ({short(c)})" for one in slices]
+        values = [optional(one.metrics[key]) + chance for one, chance in zip(slices, chances, strict=True)]
+        columns.append(Column(SLICE_METRICS[key].label, values))
+    columns.append(Column("slices", [str(one.k) for one in slices]))
+    names = Column("method", [Text(record.method) for record in records], "left")
+    print_split(console, "What the slices are worth", [names], columns)
+    console.print(Text("In brackets: chance, where it is known.", style="dim"))
 
 
 def _legend(found: Evaluation) -> Text:
@@ -94,18 +89,23 @@ def _legend(found: Evaluation) -> Text:
     )
 
 
-def _slice_table(method: str, slices: SliceOutcome) -> Table:
+def _print_slices(method: str, slices: SliceOutcome, console: Console) -> None:
     shown = slices.per_slice[:MOST_SLICES]
     first = f"the first {len(shown)} of " if slices.k > len(shown) else ""
-    table = Table(title=Text(f"{method}: {first}{slices.k} slice{'' if slices.k == 1 else 's'}"), title_justify="left")
-    table.add_column("slice", overflow="fold")
-    table.add_column("size", justify="right")
-    table.add_column("error rate", justify="right")
-    table.add_column("Δ to the rest of its class", justify="right", min_width=16)
-    table.add_column("about", overflow="fold")
-    for one in shown:
-        apart = "–" if one.delta is None else f"{one.delta:+.2f}"
-        if one.low is not None and one.high is not None:
-            apart += f" {between(one.low, one.high)}"
-        table.add_row(Text(one.name), f"{one.size:,}", optional(one.error_rate), apart, Text(one.group or "–"))
-    return table
+    columns = [
+        Column("size", [f"{one.size:,}" for one in shown]),
+        Column("error rate", [optional(one.error_rate) for one in shown]),
+        Column("Δ to the rest\nof its class", [_apart(one) for one in shown]),
+        Column("about", [wrapped(one.group or "–", _ABOUT) for one in shown], "left"),
+    ]
+    title = f"{method}: {first}{slices.k} slice{'' if slices.k == 1 else 's'}"
+    print_split(console, title, [Column("slice", [wrapped(one.name, _ABOUT) for one in shown], "left")], columns)
+
+
+_ABOUT = 36
+"""Width at which names and groups of slices are wrapped."""
+
+
+def _apart(one: SliceFinding) -> str:
+    apart = "–" if one.delta is None else f"{one.delta:+.2f}"
+    return apart if one.low is None or one.high is None else f"{apart} {between(one.low, one.high)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slicebench.errors import ConfigError
+from slicebench.results.numbers import as_share
 from slicebench.results.plots import COLOURS, check_picture, save_figure, spread
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def _curves(axis: Any, rows: Sequence[ArmRow], param: str) -> None:
     """Minority accuracy over the parameter, a line per method."""
     for position, method in enumerate(dict.fromkeys(row.method for row in rows)):
         own = sorted((r for r in rows if r.method == method), key=lambda row: float(row.params[param] or 0))
-        known = [(float(row.params[param] or 0), row.values["minority"]) for row in own if "minority" in row.values]
+        known = [
+            (float(row.params[param] or 0), as_share(row.values["minority"])) for row in own if "minority" in row.values
+        ]
         if not known:
             continue
         xs, estimates = zip(*known, strict=True)
