@@ -44,6 +44,7 @@ def suite_names() -> list[str]:
 DeviceName = Annotated[
     str | None, typer.Option("--device", help="Where torch computes: cpu, cuda or auto.  [default: auto, a GPU if any]")
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", help="With --dry-run: a line for each, instead of counts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 SuiteName = Annotated[str, typer.Option(help="Packaged suite, or path of a .toml file.", autocompletion=suite_names)]
 

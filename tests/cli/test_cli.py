@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from slicebench.metrics.ranking import METRICS
 from tests.support.paths import HOSTILE, ROOT
@@ -112,8 +113,13 @@ def test_usage_errors_are_one_message_and_exit_code_2(cli, tmp_path, arguments, 
 def test_dry_run_shows_the_plan_and_does_nothing(cli, tmp_path):
     done = cli("run", "--suite", "small.toml", "--dry-run")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[0] == "run  first s0 gentle: no record yet"
-    assert done.stdout.splitlines()[-1] == "4 to run, 0 done"
+    assert done.stdout.splitlines()[-2:] == ["4 to run: no record yet", "4 to run, 0 done"]
+    assert re.search(r"gentle +│ +2 │ +0 ", done.stdout)
+    assert "s0" not in done.stdout
+    lines = cli("run", "--suite", "small.toml", "--dry-run", "--verbose").stdout.splitlines()
+    assert lines[0] == "run  first s0 gentle: no record yet"
+    assert len(lines) == 5
+    assert lines[-1] == "4 to run, 0 done"
     assert not (tmp_path / "runs").exists()
     cli("run", "--suite", "small.toml", "--seed", "0")
     plan = json.loads(cli("run", "--suite", "small.toml", "--dry-run", "--json").stdout)
@@ -159,6 +165,51 @@ def test_every_help_has_a_worked_example(cli, command):
     done = cli(*command, "--help")
     assert done.returncode == 0
     assert f"  slicebench {' '.join(command)}" in done.stdout
+
+
+def test_a_bare_call_prints_help_to_stdout(cli):
+    done = cli()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == cli("--help").stdout
+    assert cli("data").stdout == cli("data", "--help").stdout
+
+
+def test_the_help_lists_every_command_in_a_section_with_its_whole_summary(cli):
+    from slicebench.cli import app
+    from slicebench.cli.layout import COMMANDS, summary
+
+    commands = typer.main.get_command(app).commands
+    assert sorted(commands) == sorted(name for names in COMMANDS.values() for name in names)
+    said = " ".join(cli("--help").stdout.split())
+    for name, command in commands.items():
+        assert f" {name} {summary(command)}" in said
+    assert "..." not in said.replace("[ARGS]...", "")
+
+
+def test_every_option_of_a_long_command_has_a_section(cli):
+    done = cli("run", "--help").stdout
+    assert [line for line in done.splitlines() if re.fullmatch(r"[A-Z].*:", line)] == [
+        "Input:", "Output:", "Limits:", "Options:",
+    ]  # fmt: skip
+    assert done.split("Options:\n")[1].split() == ["-h,", "--help", "Show", "this", "message", "and", "exit."]
+    assert "--jobs N " in done
+    assert "--out DIR " in done
+
+
+@pytest.mark.parametrize("kind", ["method", "dataset", "encoder", "suite"])
+def test_list_takes_the_singular(cli, kind):
+    assert cli("list", kind).stdout == cli("list", f"{kind}s").stdout != ""
+
+
+@pytest.mark.parametrize("columns", ["80", "140"])
+def test_names_stand_unbroken_at_every_width(cli, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    for kind in ("methods", "datasets"):
+        out = cli("list", kind).stdout
+        for item in json.loads(cli("list", kind, "--json").stdout):
+            assert re.search(rf"^ *{re.escape(item['name'])}( |$)", out, re.MULTILINE), item["name"]
+            if kind == "methods" and item["distribution"] == "slicebench":
+                assert re.search(rf"^  {item['name']} +\w", out, re.MULTILINE)  # and it says what it is
 
 
 def test_version(cli):

@@ -68,7 +68,7 @@ def test_add_a_dataset_works_as_written(tmp_path):
     assert "4 passed" in shell(f"{sys.executable} -m pytest -q -p no:cacheprovider", package, site)
     shell("mkdir -p data/leaves && touch data/leaves/leaves.csv", package, "")
     assert "layout 'csv': complete" in shell("SLICEBENCH_DATA=data slicebench data check leaves", package, site)
-    assert "run  leaves s0 oracle" in shell("slicebench run --suite suite.toml --dry-run", package, site)
+    assert "run  leaves s0 oracle" in shell("slicebench run --suite suite.toml --dry-run --verbose", package, site)
 
 
 def test_your_own_dataset_works_as_written(tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, DeviceName, Location, SuiteName, method_names, parsed_location
+from slicebench.cli.options import AsJson, DeviceName, Location, SuiteName, Verbose, method_names, parsed_location
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,8 @@ def intervene_command(
     timeout: Annotated[float | None, typer.Option(help="Seconds per build and per arm.  [default: 1800]")] = None,
     device: DeviceName = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would run, and run nothing.")] = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Act on what methods find, train again, and measure what that does for the planted subgroup, at equal budget.
@@ -83,7 +84,7 @@ def intervene_command(
     loaded = load_suite(suite)
     arms = plan_arms(loaded, interventions=intervention or (), settings=setting or (), filters=filters, retrain=retrain)
     if dry_run:
-        _show_plan(arms, out)
+        _show_plan(arms, out, verbose=verbose)
         return
     given: dict[str, Any] = {"jobs": jobs, "timeout_s": timeout}
     limits = {name: value for name, value in given.items() if value is not None}
@@ -91,13 +92,19 @@ def intervene_command(
     _finish(outcome, loaded.name, picture, as_json=as_json)
 
 
-def _show_plan(arms: Sequence[Arm], out: Location) -> None:
-    """Print a line per arm: is there a record, or will it run."""
+def _show_plan(arms: Sequence[Arm], out: Location, *, verbose: bool) -> None:
+    """Print how many arms have a record and how many would run, or a line per arm."""
+    from slicebench.cli.console import PlanLine, print_plan
     from slicebench.files.locations import bytes_if_there
 
     done = [bytes_if_there(out / f"{arm.file}.json") is not None for arm in arms]
-    for arm, there in zip(arms, done, strict=True):
-        typer.echo(f"{'done' if there else 'run '}  {arm}")
+    print_plan(
+        [
+            PlanLine("done" if there else "run", arm.problem.name, arm.method or "no method", str(arm))
+            for arm, there in zip(arms, done, strict=True)
+        ],
+        verbose=verbose,
+    )
     typer.echo(f"{len(arms) - sum(done)} of {len(arms)} arms would run, {len(arms[0].seeds)} models each", err=True)
 
 

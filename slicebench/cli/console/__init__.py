@@ -12,12 +12,13 @@ from slicebench.cli.console.datasets import print_data_report, print_datasets
 from slicebench.cli.console.findings import print_findings
 from slicebench.cli.console.interventions import print_interventions
 from slicebench.cli.console.numbers import results_console
-from slicebench.cli.console.progress import ProgressReport, print_plan
+from slicebench.cli.console.progress import PlanLine, ProgressReport, print_plan
 from slicebench.cli.console.sparse import print_sparse
 from slicebench.cli.console.submissions import print_evaluation
 from slicebench.cli.console.sweep import print_sweep
 
 __all__ = [
+    "PlanLine",
     "ProgressReport",
     "print_board",
     "print_captions",

@@ -1,33 +1,70 @@
-"""What a run would do."""
+"""What a run would do, and how far one is."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.table import Column as TableColumn
 from rich.text import Text
 
 from slicebench.cli.console.numbers import results_console
+from slicebench.cli.console.split import Column, print_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
-    from slicebench.runs.runner import PlannedCell, Progress
+    from slicebench.runs.runner import Progress
 
 
-def print_plan(planned: Sequence[PlannedCell], console: Console | None = None) -> None:
-    """Print one line per cell: whether it would run, and why."""
+MOST_REASONS = 10
+"""Reasons to run a cell that a summary lists."""
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """A cell or arm of a plan: whether it would run, and why."""
+
+    action: str
+    problem: str
+    method: str
+    text: str
+    """All there is to say of it, for a line of its own."""
+    why: str = ""
+
+
+def print_plan(lines: Sequence[PlanLine], *, verbose: bool = False, console: Console | None = None) -> None:
+    """Print how much of each problem and method would run, and why; or a line per cell."""
     console = console or results_console()
-    for item in planned:
-        line = f"{item.action:<5}{item.cell.problem.name} s{item.cell.problem.seed} {item.cell.method}: {item.why}"
-        console.print(Text(line), soft_wrap=True)
-    running = sum(item.action == "run" for item in planned)
-    console.print(Text(f"{running} to run, {len(planned) - running} done"))
+    if verbose:
+        for line in lines:
+            console.print(Text(f"{line.action:<5}{line.text}" + (f": {line.why}" if line.why else "")), soft_wrap=True)
+    else:
+        for what, names in (("problem", [line.problem for line in lines]), ("method", [line.method for line in lines])):
+            _print_counts(what, names, lines, console)
+        reasons = Counter(line.why for line in lines if line.action == "run" and line.why).most_common()
+        for why, count in reasons[:MOST_REASONS]:
+            console.print(Text(f"{count:,} to run: {why}"))
+        if len(reasons) > MOST_REASONS:
+            console.print(Text(f"and {len(reasons) - MOST_REASONS} more reasons: see --verbose"))
+    running = sum(line.action == "run" for line in lines)
+    console.print(Text(f"{running} to run, {len(lines) - running} done"))
+
+
+def _print_counts(what: str, names: Sequence[str], lines: Sequence[PlanLine], console: Console) -> None:
+    """Print a row per problem or method: how many of its cells would run, and how many are done."""
+    counts = Counter((name, line.action) for name, line in zip(names, lines, strict=True))
+    distinct = list(dict.fromkeys(names))
+    actions = [Column(action, [f"{counts[name, action]:,}" for name in distinct]) for action in ("run", "done")]
+    print_split(console, "", [Column(what, [Text(name) for name in distinct], "left")], actions)
 
 
 class ProgressReport:
@@ -39,14 +76,15 @@ class ProgressReport:
     def __init__(self, *, terminal: bool | None = None, clock: Callable[[], float] = perf_counter) -> None:
         self.terminal = sys.stderr.isatty() if terminal is None else terminal
         self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        whole = partial(TableColumn, no_wrap=True)
         columns = (
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}", markup=False),
-            TextColumn("{task.description}", markup=False),
+            MofNCompleteColumn(table_column=whole()),
+            BarColumn(bar_width=30 if self._console.width >= _WIDE else 10, table_column=whole()),
+            TimeElapsedColumn(table_column=whole()),
+            TextColumn("{task.fields[left]}", markup=False, table_column=whole()),
+            TextColumn("{task.description}", markup=False, table_column=whole(ratio=1, overflow="ellipsis")),
         )
-        self._bar = Bar(*columns, console=self._console, transient=True)
+        self._bar = Bar(*columns, console=self._console, transient=True, expand=True)
         self._task = self._bar.add_task("starting", total=None, left="")
         self._clock, self._start = clock, clock()
         self._done, self._total = 0, 0
@@ -92,6 +130,9 @@ class ProgressReport:
         self._bar.update(self._task, total=total, completed=done, description=what, left=left)
         return f", {left}" if left else ""
 
+
+_WIDE = 100
+"""Columns of a terminal from which the bar is long; below, the counter and what is left need the room."""
 
 _SOON_S = 3.0
 """Seconds before an estimate means anything."""

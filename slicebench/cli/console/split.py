@@ -44,9 +44,8 @@ def print_split(
             table.add_column(column.heading, justify=column.justify, no_wrap=True)
         for i, row in enumerate(zip(*(column.cells for column in shown), strict=True)):
             table.add_row(*row, end_section=i == head - 1)
-        console.print(
-            Text(title, style="table.title")
-        )  # as the table's own title it would wrap where the table is narrow
+        if title:  # not the table's own title, which wraps where the table is narrow
+            console.print(Text(title, style="table.title"))
         console.print(table)
 
 

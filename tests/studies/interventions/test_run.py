@@ -245,9 +245,10 @@ def test_the_command_prints_tables_and_keeps_a_board(tmp_path, suite_file):
     out = tmp_path / "run"
     asked = ["intervene", "--suite", suite_file, "--retrain", "2", "--out", str(out), "--intervention", "filter"]
     asked += ["--set", "filter.k=10", "--jobs", "2"]
-    dry = run(app, [*asked, "--dry-run"])
+    assert "filter" not in run(app, [*asked, "--dry-run"]).stdout  # counts by problem and method
+    dry = run(app, [*asked, "--dry-run", "--verbose"])
     assert dry.exit_code == 0
-    assert "run   p s0 filter k=10 oracle" in dry.stdout
+    assert "run  p s0 filter k=10 oracle" in dry.stdout
     assert not out.exists()
     shown = run(app, asked)
     assert shown.exit_code == 0, shown.stderr
@@ -257,7 +258,7 @@ def test_the_command_prints_tables_and_keeps_a_board(tmp_path, suite_file):
     again = run(app, [*asked, "--json"])
     assert json.loads(again.stdout) == board
     assert "0 arms run" in again.stderr
-    assert "done  p s0 none" in run(app, [*asked, "--dry-run"]).stdout
+    assert "done p s0 none" in run(app, [*asked, "--dry-run", "--verbose"]).stdout
 
 
 def test_the_command_tells_of_failed_arms(tmp_path, suite_file):
