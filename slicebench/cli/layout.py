@@ -38,7 +38,7 @@ OPTIONS = {
         *("label", "prediction", "probs", "loss", "correct", "id_column", "embedding", "features", "image", "text"),
         *("metadata", "split"),
     ),
-    "Layer": ("drop", "grouped", "ablate", "words"),
+    "Layer": ("drop", "per_class", "grouped", "ablate", "words"),
     "Statistics": ("replicates", "permutations", "metric", "retrain"),
     "Output": ("out", "html", "picture", "folder", "examples", "as_json", "dry_run", "verbose", "check", "force"),
     "Baseline": ("update", "reason"),

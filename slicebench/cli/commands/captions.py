@@ -29,7 +29,7 @@ def captions_command(
         str | None, typer.Option(help="Make images along the directions: scenes, retrieval, unclip:FOLDER.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder.  [default: runs/captions/<problem>.s<seed>/<method>]")
+        Path | None, typer.Option(metavar="DIR", help="Folder.  [default: runs/captions/<problem>.s<seed>/<method>]")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,8 +37,10 @@ def captions_command(
 
     \b
     slicebench captions --problem scenes-correlation
-    slicebench captions --problem scenes-correlation --method domino --encoder nano-clip:second --other-seed 1
-    slicebench captions --problem scenes-correlation --decoder scenes --out runs/look
+    slicebench captions --problem scenes-correlation --method domino \\
+        --encoder nano-clip:second --other-seed 1
+    slicebench captions --problem scenes-correlation --decoder scenes \\
+        --out runs/look
     """
     from slicebench.plugins.registry import METHODS
     from slicebench.problems.cache import built_problem

@@ -33,7 +33,7 @@ def controls_command(
     ] = Path("runs/controls"),
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds per build and per 25 replicates.  [default: 1800]")
+        float | None, typer.Option(metavar="SECONDS", help="Seconds per build and per 25 replicates.  [default: 1800]")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
     as_json: AsJson = False,

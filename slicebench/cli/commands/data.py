@@ -14,7 +14,9 @@ from slicebench.cli.problems import ProblemSeed, ProblemSuite, chosen_problem, o
 
 def check_data_command(
     name: Annotated[str, typer.Argument(help="Registered dataset.", metavar="NAME")],
-    root: Annotated[Path | None, typer.Option(help="Folder of the data.  [default: where it is expected]")] = None,
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the data.  [default: where it is expected]")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what there is of a dataset's files, what is missing, and how to get it; exit code 1 unless it can be used.

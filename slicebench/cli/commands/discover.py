@@ -64,7 +64,7 @@ def discover_command(
     features: FeatureColumns = None,
     image: Annotated[str | None, column_of("images: paths, bytes or Hugging Face's", "image, if there is one")] = None,
     image_root: Annotated[
-        Path | None, typer.Option(help="Folder of the paths in --image.  [default: that of TABLE]", metavar="FOLDER")
+        Path | None, typer.Option(help="Folder of the paths in --image.  [default: that of TABLE]", metavar="DIR")
     ] = None,
     text: Annotated[str | None, column_of("texts", "text, if there is one")] = None,
     encoder: Annotated[
@@ -93,11 +93,17 @@ def discover_command(
 
     \b
     slicebench discover predictions.parquet --html report.html
-    slicebench discover predictions.csv --probs p_ --embeddings vectors.npy --method domino --method george
-    slicebench discover reviews.jsonl --text review --encoder sentence-transformers:all-MiniLM-L6-v2 --out slices.csv
-    slicebench discover photos.parquet --image path --encoder open_clip:ViT-B-32/openai --captions captions.txt --html report.html
-    slicebench discover visits.csv --label outcome --prediction said --features age --features ward
-    slicebench discover ratings.parquet --loss squared_error --embedding vector --method spotlight
+    slicebench discover predictions.csv --probs p_ --embeddings vectors.npy \\
+        --method domino --method george
+    slicebench discover reviews.jsonl --text review \\
+        --encoder sentence-transformers:all-MiniLM-L6-v2 --out slices.csv
+    slicebench discover photos.parquet --image path \\
+        --encoder open_clip:ViT-B-32/openai --captions captions.txt \\
+        --html report.html
+    slicebench discover visits.csv --label outcome --prediction said \\
+        --features age --features ward
+    slicebench discover ratings.parquet --loss squared_error \\
+        --embedding vector --method spotlight
     """
     from slicebench.cli.console import print_findings
     from slicebench.discovery import discover

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def evaluate_command(
-    problem: Annotated[str, typer.Option(help="Problem of the suite, or the folder of a frozen one.", metavar="P")],
+    problem: Annotated[str, typer.Option(help="Problem of the suite, or the folder of a frozen one.", metavar="NAME")],
     scores: Annotated[
         list[Path],
         typer.Option(
@@ -39,8 +39,10 @@ def evaluate_command(
     \b
     slicebench data export scenes-correlation --out scenes
     slicebench evaluate --problem scenes-correlation --scores scores.parquet
-    slicebench evaluate --problem scenes-correlation --seed 1 --scores mine.csv --scores theirs.json --out records.json
-    slicebench evaluate --problem leaderboard/problems/uci-sentiment.s0 --scores slices.json
+    slicebench evaluate --problem scenes-correlation --seed 1 \\
+        --scores mine.csv --scores theirs.json --out records.json
+    slicebench evaluate --problem leaderboard/problems/uci-sentiment.s0 \\
+        --scores slices.json
     """
     from slicebench.evaluation.submissions import evaluate_submissions, read_submissions
     from slicebench.files.atomic import write_text

@@ -35,7 +35,11 @@ def intervene_command(
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="intervention.parameter=value; several values with commas are tried in turn."),
+        typer.Option(
+            "--set",
+            metavar="NAME.PARAM=VALUE",
+            help="Parameter of an intervention; several values with commas are tried in turn.",
+        ),
     ] = None,
     retrain: Annotated[int, typer.Option(min=1, help="Models trained in each arm, from the same seeds in all.")] = 5,
     out: Annotated[
@@ -51,7 +55,9 @@ def intervene_command(
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the effects to this .png file (needs matplotlib).")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds per build and per arm.  [default: 1800]")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Seconds per build and per arm.  [default: 1800]")
+    ] = None,
     device: DeviceName = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would run, and run nothing.")] = False,
@@ -65,10 +71,14 @@ def intervene_command(
 
     \b
     slicebench intervene
-    slicebench intervene --problem scenes-rare --intervention filter --set filter.k=25,50,75,100 --picture filter.png
-    slicebench intervene --intervention upweight --set upweight.rule=factor,balanced,soft --method svm_directions
-    slicebench intervene --problem scenes-correlation --intervention synthesise --set synthesise.prompt=hard,easy,reference
-    slicebench intervene --intervention dcd --set dcd.selection=nearest,random,complete
+    slicebench intervene --problem scenes-rare --intervention filter \\
+        --set filter.k=25,50,75,100 --picture filter.png
+    slicebench intervene --intervention upweight \\
+        --set upweight.rule=factor,balanced,soft --method svm_directions
+    slicebench intervene --problem scenes-correlation \\
+        --intervention synthesise --set synthesise.prompt=hard,easy,reference
+    slicebench intervene --intervention dcd \\
+        --set dcd.selection=nearest,random,complete
     """
     from slicebench.models.devices import use_device
     from slicebench.results.plots import check_picture

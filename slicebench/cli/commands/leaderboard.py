@@ -51,7 +51,7 @@ def check_command(
             metavar="[RUN]",
         ),
     ] = None,
-    leaderboard: Annotated[Path, typer.Option(help="Folder of the baseline.")] = Path("leaderboard"),
+    leaderboard: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the baseline.")] = Path("leaderboard"),
     method: Annotated[
         list[str] | None, typer.Option(help="Check this method only; repeatable.", autocompletion=method_names)
     ] = None,
@@ -70,7 +70,9 @@ def check_command(
     ] = Path("runs/check"),
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     update: Annotated[bool, typer.Option("--update", help="Make this the baseline; needs --reason.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Why the baseline changes; goes into updates.jsonl.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why the baseline changes; goes into updates.jsonl.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare results with the committed leaderboard; exit code 1 if a method got worse.
@@ -82,7 +84,8 @@ def check_command(
     slicebench check                                    golden problems, this code
     slicebench check --method svm_directions
     slicebench check runs/standard                      a finished run of a suite
-    slicebench check runs/standard --update --reason "Domino starts from k-means"
+    slicebench check runs/standard --update \\
+        --reason "Domino starts from k-means"
     """
     from slicebench.results.leaderboard import check
     from slicebench.results.leaderboard.settings import load_tolerances

@@ -60,9 +60,9 @@ def list_command(
 
     \b
     slicebench list
-    slicebench list datasets                 what is planted, how much of it, where the data are expected
+    slicebench list datasets                 what is planted, where the data are
     slicebench list methods --json
-    SLICEBENCH_PLUGINS=off slicebench list   no code but slicebench's own is loaded
+    SLICEBENCH_PLUGINS=off slicebench list   load no plugin but our own
     """
     if left_out := _left_out():
         typer.echo(left_out, err=True)

@@ -57,16 +57,19 @@ def run_command(
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker process.  [default: 1]")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds per cell and per build.  [default: 1800]")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Seconds per cell and per build.  [default: 1800]")
+    ] = None,
     memory_gb: Annotated[
-        float | None, typer.Option(help="GiB per cell and per build.  [default: a share of the free memory]")
+        float | None,
+        typer.Option(metavar="GIB", help="GiB per cell and per build.  [default: a share of the free memory]"),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Run on the Dask cluster of this scheduler (docs/scale.md).")
     ] = None,
     wait: Annotated[
         float | None,
-        typer.Option(help="Seconds to put up with a cluster that has no workers.  [default: 300]"),
+        typer.Option(metavar="SECONDS", help="Seconds to put up with a cluster that has no workers.  [default: 300]"),
     ] = None,
     device: DeviceName = None,
     problems: Annotated[
@@ -89,7 +92,8 @@ def run_command(
     \b
     slicebench run
     slicebench run --method svm_directions --method domino --seed 0
-    slicebench run --method domino --set domino.n_slices=10 --out runs/ten-slices
+    slicebench run --method domino --set domino.n_slices=10 \\
+        --out runs/ten-slices
     slicebench run --suite my.toml --out runs/mine --jobs 4 --timeout 60
     slicebench run --suite my.toml --scheduler tcp://host:8786
     slicebench run --method lff --device cuda --jobs 1

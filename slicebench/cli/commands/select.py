@@ -36,7 +36,10 @@ def select_command(
     prediction: Annotated[str | None, column_of("predicted classes", "prediction, without --probs")] = None,
     probs: Annotated[
         list[str] | None,
-        typer.Option(help="Columns of class probabilities: a prefix (p_ for p_<class>), or each by repeating this."),
+        typer.Option(
+            help="Columns of class probabilities: a prefix (p_ for p_<class>), or each by repeating this.",
+            metavar="COLUMN",
+        ),
     ] = None,
     embedding: Annotated[str | None, column_of("vectors", "embedding, without --features")] = None,
     features: FeatureColumns = None,
@@ -45,10 +48,12 @@ def select_command(
     ] = None,
     pool_embeddings: Annotated[Path | None, typer.Option(help="... and of --pool's.", metavar="FILE")] = None,
     id_column: IdColumn = None,
-    loss: Annotated[str | None, typer.Option(help="Column of losses; the pool may lack it.")] = None,
-    text: Annotated[str | None, typer.Option(help="Column of raw texts, for methods that read them.")] = None,
+    loss: Annotated[str | None, typer.Option(help="Column of losses; the pool may lack it.", metavar="COLUMN")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column of raw texts, for methods that read them.", metavar="COLUMN")
+    ] = None,
     split: Annotated[
-        str, typer.Option(help="Column that says train, val, pool or test; only without --data.")
+        str, typer.Option(help="Column that says train, val, pool or test; only without --data.", metavar="COLUMN")
     ] = "split",
     seed: Annotated[int, typer.Option(min=0, help="Deals --data into train and val, and breaks ties.")] = 0,
     as_json: AsJson = False,
@@ -59,10 +64,13 @@ def select_command(
     the model's prediction stands in for it.
 
     \b
-    slicebench select --data labelled.parquet --pool pool.parquet --method svm_directions --k 100
-    slicebench select --pool everything.parquet --k 50           one table; its column split says train, val or pool
-    slicebench select --data seen.csv --pool new.csv --label outcome --probs p_ --features age --features ward
-    slicebench select --data seen.csv --pool new.csv --embeddings seen.npy --pool-embeddings new.npy --out next.jsonl
+    slicebench select --data labelled.parquet --pool pool.parquet \\
+        --method svm_directions --k 100
+    slicebench select --pool everything.parquet --k 50   one table, its split
+    slicebench select --data seen.csv --pool new.csv --label outcome \\
+        --probs p_ --features age --features ward
+    slicebench select --data seen.csv --pool new.csv --embeddings seen.npy \\
+        --pool-embeddings new.npy --out next.jsonl
     """
     from slicebench.discovery.selection import select
     from slicebench.files.tables import WRITTEN, check_out, write_frame

@@ -27,8 +27,9 @@ def sparse_command(
         float | None,
         typer.Option(min=0, max=1, help="Accuracy that the layer may lose to the path's best.  [default: 0.02]"),
     ] = None,
-    features: Annotated[
-        float | None, typer.Option(min=0, help="Features per class, instead of --drop: the best layer with no more.")
+    per_class: Annotated[
+        float | None,
+        typer.Option("--features", min=0, help="Features per class, instead of --drop: the best layer with no more."),
     ] = None,
     grouped: Annotated[bool, typer.Option("--grouped", help="A feature is in for all classes or for none.")] = False,
     ablate: Annotated[
@@ -38,15 +39,19 @@ def sparse_command(
         ),
     ] = None,
     words: Annotated[int, typer.Option(min=1, help="Words or captions that describe a feature.")] = 5,
-    out: Annotated[Path | None, typer.Option(help="Folder.  [default: runs/sparse/<problem>.s<seed>]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder.  [default: runs/sparse/<problem>.s<seed>]")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit a sparse decision layer to a problem's features and take it apart: what its few features are, and what each does.
 
     \b
-    slicebench sparse --problem scenes-correlation --encoder own-latent --captions nano-clip
+    slicebench sparse --problem scenes-correlation --encoder own-latent \\
+        --captions nano-clip
     slicebench sparse --problem scenes-correlation --features 3 --ablate red
-    slicebench sparse --suite real --problem bias-madlibs --drop 0 --ablate gay --ablate lesbian
+    slicebench sparse --suite real --problem bias-madlibs --drop 0 \\
+        --ablate gay --ablate lesbian
     """
     from slicebench.cli.console import ProgressReport, print_sparse
     from slicebench.problems.cache import built_problem
@@ -60,7 +65,7 @@ def sparse_command(
     captioned = None if captions is None else built_problem(problem_of(chosen, problem, seed, captions))
     with ProgressReport() as bar:
         shown = bar.count if bar.terminal else None
-        studied = study(built, drop=drop, features=features, grouped=grouped, on_progress=shown)
+        studied = study(built, drop=drop, features=per_class, grouped=grouped, on_progress=shown)
     found = class_features(studied, words=words, captioned=captioned)
     folder = out or Path("runs") / "sparse" / f"{problem}.s{seed}"
     report = write_report(studied, found, features_named(found, ablate or ()), folder)

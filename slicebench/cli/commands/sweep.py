@@ -45,7 +45,9 @@ def sweep_command(
         ),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds per cell, build and test.  [default: 1800]")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Seconds per cell, build and test.  [default: 1800]")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Also draw it to this .png; needs matplotlib.")] = None,
     as_json: AsJson = False,
@@ -54,8 +56,10 @@ def sweep_command(
 
     \b
     slicebench sweep --dataset scenes --param ratio=1,2,4,8
-    slicebench sweep --problem scenes-rare --param keep=0.1,0.25,0.5,1 --permutations 199
-    slicebench sweep --dataset gaussian --set plant=label_noise --param flip=0.1,0.2,0.4 --method confidence --picture flip.png
+    slicebench sweep --problem scenes-rare --param keep=0.1,0.25,0.5,1 \\
+        --permutations 199
+    slicebench sweep --dataset gaussian --set plant=label_noise \\
+        --param flip=0.1,0.2,0.4 --method confidence --picture flip.png
     """
     from slicebench.results.plots import check_picture
     from slicebench.studies.sweep.picture import draw_sweep
