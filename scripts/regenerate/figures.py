@@ -1,7 +1,7 @@
-"""Figures and table of a run, for the README and the leaderboard: python scripts/regenerate/figures.py runs/quick
+"""Figures and table of a run, for the leaderboard and the docs: python scripts/regenerate/figures.py runs/quick
 
-Writes leaderboard/<suite>.md (the table with intervals), leaderboard/<suite>.json (the numbers behind it),
-docs/images/<suite>.png (minority fraction at top K) and, for the suite "quick", the table in README.md.
+Writes leaderboard/<suite>.md (the table with intervals), leaderboard/<suite>.json (the numbers behind it) and
+docs/images/<suite>.png (minority fraction at top K).
 Needs matplotlib: pip install 'slicebench[figures]'.
 """
 
@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from caption_figures import fill
 
 from slicebench.results.markdown import captions_table, scores_table
 from slicebench.results.standings import standings
@@ -36,8 +34,6 @@ def main() -> None:
     (ROOT / "leaderboard" / f"{board.title}.md").write_text(
         f"# Suite `{board.title}`\n\n{text}{captions}", encoding="utf-8"
     )
-    if board.title == "quick":
-        fill(ROOT / "README.md", "table", text)
     (ROOT / "leaderboard" / f"{board.title}.json").write_text(board.model_dump_json(indent=1) + "\n", encoding="utf-8")
     plot(board, ROOT / "docs" / "images" / f"{board.title}.png")
 
