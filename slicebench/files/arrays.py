@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 
 def write_arrays(path: Location, arrays: Mapping[str, NDArray[Any] | None], metadata: dict[str, str]) -> None:
-    """Write small arrays, those that are not None, and texts by name; complete or not at all, the same bytes every time."""
+    """Write small arrays and texts by name; arrays that are None are left out.
+
+    Readers see the whole file or none of it. The same content gives the same bytes every time.
+    """
     from safetensors.numpy import save
 
     present = _contiguous(arrays)
@@ -69,7 +72,10 @@ def read_arrays(path: Location, remedy: str) -> tuple[dict[str, NDArray[Any]], d
 
 
 def parse_arrays(path: Location, content: bytes, remedy: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Parse the `content` of the file `path`; raises the same errors as `read_arrays`."""
+    """Parse the `content` of the file `path`.
+
+    Raises the same errors as `read_arrays`.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -89,7 +95,10 @@ DTYPES = {
 
 
 def write_mappable(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write large arrays to a local file; it is there before it is whole, unlike the folder of `slicebench.files.atomic`."""
+    """Write large arrays to a local file.
+
+    The file is visible before it is complete, unlike the folder of `slicebench.files.atomic`.
+    """
     from safetensors.numpy import save_file
 
     save_file(_contiguous(arrays), path)
@@ -121,7 +130,7 @@ def _contiguous(arrays: Mapping[str, NDArray[Any] | None]) -> dict[str, NDArray[
 
 
 def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
-    """Header of a safetensors file, and where its arrays begin."""
+    """Return the header of a safetensors file, and the position at which its arrays begin."""
     length = int.from_bytes(file.read(8), "little")
     header: dict[str, Any] = json.loads(file.read(length))
     return header, 8 + length
@@ -138,7 +147,7 @@ def _array(whole: NDArray[np.uint8], about: dict[str, Any]) -> NDArray[Any]:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Name the file that cannot be read."""
+    """Turn every error of reading the file `path` into a `StorageError` that names it."""
     from pyarrow import ArrowException
     from safetensors import SafetensorError
 
@@ -150,7 +159,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def read_text(path: Location) -> str:
-    """Text of a file."""
+    """Return the text of a file."""
     try:
         return read_bytes(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -23,12 +23,14 @@ def write_text(path: Location, text: str) -> None:
 
 
 def write_atomically(path: Location, write: Callable[[Path], object]) -> None:
-    """Have `write` fill a temporary file, then move it to `path`, or upload it: readers see all of it or nothing.
+    """Have `write` fill a temporary file, then move it to `path`, or upload it.
+
+    Readers see the whole file or none of it.
 
     Raises
     ------
     StorageError
-        if that cannot be: the disk is full, the folder may not be written to.
+        if the file cannot be written, e.g. because the disk is full or the folder is read-only.
 
     """
     if not isinstance(path, Path):
@@ -80,7 +82,10 @@ def folder(place: Path, move: Callable[[Path, Path], object] = Path.replace) -> 
 
 
 def sweep(folder: Path) -> None:
-    """Delete the temporary files below `folder` whose writer was killed; those of a process that is still writing are locked."""
+    """Delete the temporary files below `folder` whose writer was killed.
+
+    Files that a living process is still writing are locked, and stay.
+    """
     for leftover in folder.glob("**/.*.tmp"):
         with suppress(OSError), leftover.open("rb") as file:
             _lock(file.fileno())
@@ -88,7 +93,10 @@ def sweep(folder: Path) -> None:
 
 
 def _lock(number: int) -> None:
-    """Lock an open file for this process, which its end undoes; `BlockingIOError` if another one has it."""
+    """Lock an open file for this process.
+
+    The lock ends with the process. Raises `BlockingIOError` if another process holds it.
+    """
     try:
         import fcntl
     except ImportError:  # not on Windows

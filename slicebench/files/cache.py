@@ -1,7 +1,7 @@
-"""The cache folder, content keys and atomic files: what is built once is found again, and never half-written.
+"""Locate the cache, compute content keys, and share cached files with other machines.
 
-`$SLICEBENCH_CACHE` may be a URL. It is a second level then: what is worth it (frozen problems, trained models) is looked for in
-the cache folder of this machine, fetched from the URL if it is not there, and uploaded once it is made.
+`$SLICEBENCH_CACHE` may be a URL. The URL is then a shared second level: frozen problems and trained
+models are looked up locally, then fetched from the URL; new ones are uploaded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def cache_dir() -> Path:
-    """Folder for built problems and trained models: `$SLICEBENCH_CACHE`, else the platform's user cache folder.
+    """Return the folder for built problems and trained models.
+
+    It is `$SLICEBENCH_CACHE`, else the platform's user cache folder.
 
     If `$SLICEBENCH_CACHE` is a URL: `$SLICEBENCH_LOCAL_CACHE`, else the platform's user cache folder.
     """
@@ -41,7 +43,7 @@ def cache_dir() -> Path:
 
 
 def remote_cache() -> UPath | None:
-    """The second level of the cache, if `$SLICEBENCH_CACHE` is a URL.
+    """Return the second level of the cache, or None unless `$SLICEBENCH_CACHE` is a URL.
 
     Raises
     ------
@@ -58,12 +60,15 @@ def remote_cache() -> UPath | None:
 
 @cache
 def _check_writable(url: str) -> None:
-    """Once in a process, and before any work."""
+    """Check that the cache at `url` can be written to, once per process and before any work."""
     write_text(location(url) / "slicebench.txt", "Built problems and trained models of slicebench: docs/storage.md\n")
 
 
 def remote_copy(path: Path) -> UPath | None:
-    """Where the second level, if there is one, keeps what lies at `path` in the cache folder."""
+    """Return the URL at which the second level keeps `path`.
+
+    None without a second level, or for a path outside the cache folder.
+    """
     remote = remote_cache()
     if remote is None or not path.is_relative_to(cache_dir()):
         return None
@@ -71,7 +76,7 @@ def remote_copy(path: Path) -> UPath | None:
 
 
 def in_cache(path: Path) -> bool:
-    """Whether a file of the cache folder is there, fetched from the second level if it must be."""
+    """Check whether a file is in the cache; fetch it from the second level if need be."""
     if path.exists():
         return True
     remote = remote_copy(path)
@@ -83,7 +88,10 @@ def in_cache(path: Path) -> bool:
 
 
 def share(path: Path) -> None:
-    """Upload a file of the cache folder to the second level, if there is one; a failure is told, and costs nothing else."""
+    """Upload a file of the cache folder to the second level, if there is one.
+
+    A failure is logged as a warning, not raised.
+    """
     remote = remote_copy(path)
     if remote is None:
         return
@@ -94,7 +102,10 @@ def share(path: Path) -> None:
 
 
 def content_key(*parts: object) -> str:
-    """Hexadecimal SHA-256 (first 32 digits) of arrays by dtype, shape and bytes, and of everything else as sorted JSON."""
+    """Compute a hexadecimal SHA-256 (first 32 digits) of `parts`.
+
+    Arrays count by dtype, shape and bytes, everything else as sorted JSON.
+    """
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):

@@ -1,4 +1,4 @@
-"""Encoded images, any number of them, as one array of bytes on disk: decoded once, in a stream, and mapped into memory.
+"""Decode encoded images once, as a stream, into one array on disk that is mapped into memory.
 
 Training reads every image once per epoch, in random order; decoding 200,000 JPEGs anew each time would take longer than the
 training. So images are decoded, resized and written to the cache, and what adapters hand on is a read-only memory map, of which
@@ -43,11 +43,11 @@ class EncodedImages(Protocol):
         ...
 
     def key(self) -> str:
-        """Say in a few characters which images these are; other files give another key."""
+        """Return a short key of these images; other files give another key."""
         ...
 
     def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
-        """Position, name for error messages and encoded bytes of each image, one after the other in any order."""
+        """Yield position, name for error messages and encoded bytes of each image, in any order."""
         ...
 
 
@@ -62,7 +62,7 @@ class ImageFiles:
         return len(self.names)
 
     def key(self) -> str:
-        """Names, sizes and times of change.
+        """Return the files' names, sizes and times of change.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class ParquetImages:
         return len(self.rows)
 
     def key(self) -> str:
-        """Names, sizes and times of change of the files, column and rows."""
+        """Return the files' names, sizes and times of change, the column and the rows."""
         try:
             stats = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in map(plain_file, self.paths)]
         except OSError as error:
@@ -135,7 +135,9 @@ class ParquetImages:
 
 
 def decoded(images: EncodedImages, *, side: int | None = None, mode: Literal["RGB", "L"] = "RGB") -> NDArray[np.uint8]:
-    """Images of bytes, (n, side, side, 3) or for mode "L" (n, side, side), mapped read-only from the cache.
+    """Decode images to bytes, mapped read-only from the cache.
+
+    The shape is (n, side, side, 3), or (n, side, side) for mode "L".
 
     Parameters
     ----------
@@ -161,7 +163,9 @@ def decoded(images: EncodedImages, *, side: int | None = None, mode: Literal["RG
 def mapped(
     key: str, n: int, what: str, make: Callable[[], Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]]
 ) -> NDArray[np.uint8]:
-    """Array of n images that `make` gives one chunk after the other, mapped read-only from the cache.
+    """Return an array of n images, mapped read-only from the cache.
+
+    If it is not there yet, `make` gives it, one chunk after the other.
 
     Parameters
     ----------
@@ -212,7 +216,7 @@ def _fill(path: Path, n: int, what: str, chunks: Iterator[tuple[Sequence[int], s
 def _decoded(
     images: EncodedImages, side: int | None, mode: str
 ) -> Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]:
-    """Chunks for `mapped`, decoded on all cores: Pillow gives way to other threads."""
+    """Yield chunks for `mapped`, decoded on all cores: Pillow releases the interpreter lock."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for chunk in _chunks(images):
             arrays = list(threads.map(lambda item: _decode(item[1], item[2], side, mode), chunk))
@@ -248,7 +252,7 @@ def _decode(name: str, data: bytes, side: int | None, mode: str) -> NDArray[np.u
 
 
 def _square(image: Image.Image, side: int | None) -> Image.Image:
-    """The middle square, resized to `side`."""
+    """Return the middle square of `image`, resized to `side`."""
     if side is None:
         return image
     from PIL import Image, ImageOps

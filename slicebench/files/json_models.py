@@ -23,7 +23,7 @@ def save_model(path: Location, model: BaseModel) -> None:
 
 
 def stored_model(kind: type[Model], path: Location, remedy: str) -> Model | None:
-    """What lies at `path`, or None if there is nothing yet.
+    """Read the model stored at `path`; return None if there is no file yet.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Where files lie: a path of this machine, or the URL of an object store, as `s3://bucket/folder`; what fsspec knows, works.
+"""Resolve and access locations: local paths, and URLs that fsspec knows (`s3://bucket/folder`).
 
-An object store takes whole objects, so that a file there needs no temporary one beside it. Everything that can go wrong with a
-URL is a `StorageError` of one line.
+An object store takes whole objects, so a file there needs no temporary one beside it. Every error of a
+URL is a `StorageError` of one line, except `FileNotFoundError` where a file is read.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ S3 = ("s3", "s3a")
 
 
 def location(text: str) -> Location:
-    """Path that `text` names; of a URL its `UPath`, `file://` being a path of this machine.
+    """Return the path that `text` names, or the `UPath` of a URL; `file://` gives a local path.
 
     Raises
     ------
     StorageError
-        for a protocol that nobody knows, or whose package is not installed.
+        for an unknown protocol, or one whose package is not installed.
 
     """
     protocol, mark, rest = text.partition("://")
@@ -53,7 +53,10 @@ def location(text: str) -> Location:
 
 @contextmanager
 def reaching(where: object) -> Iterator[None]:
-    """Say of any error what is wrong with the URL `where`, in one line. `FileNotFoundError` goes through."""
+    """Turn any error at the URL `where` into a `StorageError` of one line.
+
+    `FileNotFoundError` is raised as it is.
+    """
     try:
         yield
     except (StorageError, FileNotFoundError):
@@ -80,7 +83,10 @@ def _advice(where: str, error: BaseException) -> str:
 
 
 def read_bytes(path: Location) -> bytes:
-    """Content of a file; `FileNotFoundError` if there is none, `StorageError` for what is no file."""
+    """Return the content of a file.
+
+    Raises `FileNotFoundError` if there is none and `StorageError` if it is not a file.
+    """
     if isinstance(path, Path):
         return plain_file(path).read_bytes()
     with reaching(path):
@@ -89,7 +95,7 @@ def read_bytes(path: Location) -> bytes:
 
 
 def bytes_if_there(path: Location) -> bytes | None:
-    """Content of a file, or None if there is none."""
+    """Return the content of a file, or None if there is none."""
     if isinstance(path, Path):
         try:
             return path.read_bytes() if path.is_file() else None
@@ -102,7 +108,7 @@ def bytes_if_there(path: Location) -> bytes | None:
 
 
 def read_all(folder: UPath, names: Sequence[str]) -> dict[str, bytes]:
-    """Content of those files `names` of a remote folder that there are, read side by side."""
+    """Return the content of those files `names` of a remote folder that exist, read in parallel."""
     urls = {(folder / name).path: name for name in names}
     if not urls:
         return {}
@@ -118,7 +124,7 @@ def read_all(folder: UPath, names: Sequence[str]) -> dict[str, bytes]:
 
 
 def listed(folder: UPath) -> dict[str, int]:
-    """Names below a remote folder, with their sizes."""
+    """Return the names of the files below a remote folder, with their sizes."""
     with reaching(folder):
         try:
             found = folder.fs.find(folder.path, detail=True)
@@ -135,7 +141,10 @@ def send(source: Path, target: UPath) -> None:
 
 
 def send_all(folder: Path, target: UPath, names: Sequence[str]) -> None:
-    """Upload the files `names` of a folder, one after the other: parts of each are held in memory, some 200 MB at the most."""
+    """Upload the files `names` of a folder, one after the other.
+
+    Parts of each file are held in memory, 200 MB or so at most.
+    """
     for name in names:
         send(folder / name, target / name)
 
@@ -152,7 +161,7 @@ def fetch_all(source: UPath, folder: Path, names: Sequence[str]) -> None:
 
 @contextmanager
 def _bucket_needed(target: UPath) -> Iterator[None]:
-    """Nothing that is written can be missing but the bucket."""
+    """Report a missing file as a missing bucket: nothing else can be missing on writing."""
     try:
         yield
     except FileNotFoundError as error:

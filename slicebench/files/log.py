@@ -1,4 +1,4 @@
-"""What long work says of itself: the logger "slicebench", a line at a time on stderr."""
+"""Report the progress of long work: the logger "slicebench", one line at a time on stderr."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def speak() -> None:
 
 
 class Patience:
-    """Tells the log how far long work has come: nothing for the first seconds, then a line now and then."""
+    """Reporter of the progress of long work: nothing at first, then a line now and then."""
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total = what, total
         self._start = self._told = perf_counter()
 
     def done(self, n: int) -> None:
-        """Say that `n` of the total are done, if it is time to."""
+        """Log that `n` of the total are done, if the last line is old enough."""
         now = perf_counter()
         if now - self._told > PERIOD_S and 0 < n < self.total:
             left = (now - self._start) / n * (self.total - n)

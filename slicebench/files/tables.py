@@ -1,4 +1,4 @@
-"""Tables of users as files: Parquet, CSV, TSV, JSON lines and Arrow, read with one error and written whole or not at all."""
+"""Read and write users' tables: Parquet, CSV, TSV, JSON lines and Arrow."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ WRITTEN = (".csv", ".jsonl", ".parquet")
 
 
 def read_frame(path: str | Path, *, as_written: Sequence[str] = ()) -> pd.DataFrame:
-    """Table of a file, in the format that its ending names.
+    """Read the table of a file, in the format that its ending names.
 
-    In a .csv or .tsv file the columns `as_written` stay text: ids such as "007" would become numbers otherwise.
+    In a .csv or .tsv file the columns `as_written` stay text: otherwise ids such as "007" would become numbers.
 
     Raises
     ------
     DataError
-        if the file is not there, not in that format, truncated, or of a format that is not read.
+        if the file does not exist, is truncated, is not in that format, or the format is unknown.
 
     """
     file = Path(path).expanduser()
@@ -60,7 +60,7 @@ def _separated(separator: str) -> Callable[[Path, Sequence[str]], pd.DataFrame]:
 
 
 def _json_lines(file: Path, _: Sequence[str]) -> pd.DataFrame:
-    """An object a line, as it is written: no text becomes a number or a date."""
+    """Read one object per line, as written: no text becomes a number or a date."""
     import pandas as pd
 
     with file.open(encoding="utf-8-sig") as lines:
@@ -79,7 +79,7 @@ def _arrow(file: Path, _: Sequence[str]) -> Any:
 
 
 def read_arrow(file: Path) -> Any:
-    """Arrow table of a file in Arrow's file format, which Feather is, or its stream format, which Hugging Face writes."""
+    """Read an Arrow table in Arrow's file format (Feather) or stream format (Hugging Face)."""
     import pyarrow as pa
 
     with pa.OSFile(str(file)) as source:
@@ -100,7 +100,10 @@ _READERS: dict[str, Callable[[Path, Sequence[str]], pd.DataFrame]] = {
 
 
 def check_out(option: str, out: Path, endings: Sequence[str], *, force: bool) -> None:
-    """Raise before any work if the file `out` cannot be written: another ending, a folder, or there already."""
+    """Raise before any work if the file `out` cannot be written.
+
+    That is so if its ending is unknown, if it is a folder, or if it exists and `force` is not set.
+    """
     if out.suffix not in endings:
         raise ConfigError(f"{option} {out}: the ending says how to write it; expected {', '.join(endings)}")
     if out.is_dir():

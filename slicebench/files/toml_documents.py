@@ -1,4 +1,7 @@
-"""TOML documents: packaged ones by name, a user's own by path, checked against a pydantic model with every error in words."""
+"""Read TOML documents and check them against a pydantic model.
+
+Packaged documents are found by name, a user's own by path. An error lists every bad key in words.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +26,20 @@ KeyPath = tuple[str | int, ...]
 
 
 def packaged_names(folder: str) -> list[str]:
-    """Names of the documents in a folder of the package."""
+    """Return the names of the documents in a folder of the package."""
     entries = (files("slicebench") / folder).iterdir()
     return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
 
 
 def document_text(name_or_path: str, folder: str, what: str) -> tuple[str, str]:
-    """Text of a packaged document, or of a file if the name ends in ".toml", and how errors call it; `what` is its kind.
+    """Return the text of a document and how errors call it; `what` is its kind.
+
+    A name that ends in ".toml" is a file, any other name a packaged document.
 
     Raises
     ------
     ConfigError
-        for an unknown name, with near ones, and for a file that cannot be read.
+        for an unknown name (near ones are suggested) and for a file that cannot be read.
 
     """
     if name_or_path.endswith(".toml"):
@@ -52,7 +57,9 @@ def document_text(name_or_path: str, folder: str, what: str) -> tuple[str, str]:
 def parsed(
     kind: type[Document], text: str, where: str, what: str, known: Callable[[KeyPath], Sequence[str]]
 ) -> Document:
-    """Document of the model `kind` from TOML text; `known` gives the keys that may stand beside a key that may not.
+    """Parse TOML text into the model `kind`.
+
+    `known` returns the keys that are allowed in the place of a key that is not.
 
     Raises
     ------
@@ -74,7 +81,7 @@ def parsed(
 
 
 def _expectation(error: dict[str, Any], what: str, known: Callable[[KeyPath], Sequence[str]]) -> str:
-    """What is wrong with one key: "slots.noun[0]: expected ..."."""
+    """Describe the error in one key: "slots.noun[0]: expected ..."."""
     key, message = dotted(error["loc"]), error["msg"].removeprefix("Value error, ")
     if not key:
         return str(message)
@@ -86,7 +93,7 @@ def _expectation(error: dict[str, Any], what: str, known: Callable[[KeyPath], Se
 
 
 def dotted(loc: KeyPath) -> str:
-    """Key with positions in brackets.
+    """Return a key with positions in brackets.
 
     >>> dotted(("problems", 0, "name"))
     'problems[0].name'

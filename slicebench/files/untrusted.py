@@ -1,7 +1,7 @@
-"""Files that anybody may have made: plain ones only, and none that claims to hold more than this machine can take.
+"""Open files of unknown origin safely: regular files only, and none too large for this machine.
 
-A pipe or a device never ends; a kilobyte of Parquet or ZIP can stand for terabytes. Whoever reads a file that was not written a
-moment ago by ourselves asks here first. What else is wrong with a file, its own reader finds out.
+A pipe or a device never ends; a kilobyte of Parquet or ZIP can unpack to terabytes. So every file that
+this process did not just write is checked here first. Its own reader finds any other fault.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 SHARE = 0.5
-"""Of the memory that is free now: what a file may unpack to, since whoever reads it will make copies."""
+"""Share of the free memory that a file may unpack to; the rest is for the copies that its reader makes."""
 
 
 def plain_file(path: Path) -> Path:
-    """`path`, if it is a file.
+    """Return `path` if it is a regular file.
 
     Raises
     ------
     StorageError
         for a folder, a pipe, a device.
     OSError
-        if there is nothing, or links go in a circle.
+        if nothing is there, or symbolic links form a loop.
 
     """
     mode = path.stat().st_mode
@@ -43,7 +43,10 @@ def plain_file(path: Path) -> Path:
 
 
 def check_room(where: object, size: int) -> None:
-    """Raise `StorageError` if the `size` bytes that `where` says it holds are more than may be read into memory now."""
+    """Raise `StorageError` if `size` bytes are more than may be read into memory now.
+
+    `where` names the file in the message.
+    """
     import psutil
 
     free = psutil.virtual_memory().available
@@ -55,7 +58,10 @@ def check_room(where: object, size: int) -> None:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Table of a Parquet file, or those `columns` of it; pyarrow's errors, and those of `plain_file` and `check_room`."""
+    """Read a Parquet file, or those `columns` of it.
+
+    Raises pyarrow's errors and the same errors as `plain_file` and `check_room`.
+    """
     import pandas as pd
     import pyarrow.parquet as pq
 
@@ -67,12 +73,12 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
 
 
 def mapped_npy(path: Path) -> NDArray[Any]:
-    """Array of a .npy file, mapped read-only: what nobody asks for is not read, and the file must be as long as it says.
+    """Map the array of a .npy file read-only, without reading it into memory.
 
     Raises
     ------
     StorageError
-        for anything else, among it arrays of Python objects, which are pickles.
+        for any other content, including arrays of Python objects, which are pickles.
 
     """
     import numpy as np
@@ -90,7 +96,10 @@ def mapped_npy(path: Path) -> NDArray[Any]:
 
 
 def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-    """Arrays of a .npz file, or those of the `names` that it has, none of them pickled; errors as of `read_parquet`."""
+    """Return the arrays of a .npz file, or those of `names` that it has; none may be pickled.
+
+    Raises zipfile's and NumPy's errors, and the same errors as `plain_file` and `check_room`.
+    """
     import zipfile
 
     import numpy as np
@@ -102,12 +111,12 @@ def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArra
 
 
 def opened(path: Path) -> BinaryIO:
-    """`path` opened for reading, unpacked on the way if its name ends in ".gz".
+    """Open `path` for reading; unpack it on the way if its name ends in ".gz".
 
     Raises
     ------
     StorageError
-        as of `plain_file`; and while it is read, as soon as more comes out of it than may be read into memory.
+        for the same reasons as in `plain_file`; while reading, once the content exceeds the memory allowed.
 
     """
     plain_file(path)
@@ -129,11 +138,11 @@ class _Counted(io.RawIOBase):
         self._file = gzip.GzipFile(path, "rb")
 
     def readable(self) -> bool:
-        """Say that one can read from it."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill `buffer`; every 256 MiB, look whether there is room for what has come so far."""
+        """Fill `buffer`; check every 256 MiB that the content still fits into memory."""
         found: int = self._file.readinto(buffer)
         self._read += found
         if self._read >= self._checked:
