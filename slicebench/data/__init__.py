@@ -1,4 +1,4 @@
-"""What a method sees and the truth it may not: splits, problems, captions; a user's arrays and tables as problems.
+"""Splits, problems, truth and captions; a user's arrays and tables as problems.
 
 `split` holds aligned arrays of examples, `problem` joins splits and truth, `truth` holds the planted subgroups, and `captions/`
 the candidate texts. `from_arrays`, `from_frame` and `to_frame` go between a user's data and a problem.

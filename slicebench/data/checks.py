@@ -74,7 +74,10 @@ def _finite(where: str, raw: NDArray[Any], dtype: type[np.generic], largest: flo
 
 
 def _all_within(part: NDArray[Any], whole: NDArray[Any], largest: float) -> bool:
-    """Whether `part` is within ±`largest`, which NaN is not; pages that came through a memory map of a file are given back."""
+    """Check that `part` is within ±`largest`, which NaN is not.
+
+    Pages of a file that were read through a memory map are released.
+    """
     found = not part.size or (float(part.max()) <= largest and float(part.min()) >= -largest)
     owner: Any = whole
     while isinstance(owner, np.ndarray):
@@ -86,7 +89,10 @@ def _all_within(part: NDArray[Any], whole: NDArray[Any], largest: float) -> bool
 
 
 def _give_back(pages: mmap.mmap) -> None:
-    """Let go of a file's pages that were read: they stay in the system's cache, but count for this process no longer."""
+    """Release a file's pages that were read.
+
+    They stay in the system's cache, but no longer count as memory of this process.
+    """
     if hasattr(pages, "madvise"):
         pages.madvise(mmap.MADV_DONTNEED)
 
@@ -105,7 +111,10 @@ def _raise_not_within(where: str, raw: NDArray[Any], out: NDArray[Any], largest:
 
 
 def ids_of(where: str, value: Sequence[object] | NDArray[Any]) -> NDArray[np.str_]:
-    """One-dimensional array of distinct, non-empty strings; integers are turned into their decimal form."""
+    """Return a one-dimensional array of distinct, non-empty strings.
+
+    Integers are turned into their decimal form.
+    """
     raw = np.asarray(value)
     if raw.ndim != 1 or raw.size == 0:
         raise DataError(f"{where} has shape {raw.shape}; expected one id per example and at least one example")
@@ -125,7 +134,10 @@ def ids_of(where: str, value: Sequence[object] | NDArray[Any]) -> NDArray[np.str
 
 
 def _holds_surrogate(ids: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Which strings hold half a pair of UTF-16, as file names that are not UTF-8 do in Python; UTF-8 cannot write them."""
+    """Mark the strings that hold a lone UTF-16 surrogate, which UTF-8 cannot write.
+
+    Python's file names that are not UTF-8 hold some.
+    """
     points = np.ascontiguousarray(ids).view(np.uint32).reshape(len(ids), -1)
     found: NDArray[np.bool_] = np.any((points >= 0xD800) & (points <= 0xDFFF), axis=1)
     return found
@@ -142,7 +154,7 @@ def _raise_bad_id(where: str, ids: NDArray[np.str_]) -> None:
 
 
 def labels_of(where: str, value: object, n: int) -> NDArray[np.int64]:
-    """Class numbers 0..C-1, shape (n,)."""
+    """Return class numbers 0..C-1, shape (n,)."""
     labels: NDArray[np.int64] = array_of(where, value, np.int64, 1, n)
     if not n:
         raise DataError(f"{where} is empty; expected at least one example")
@@ -153,7 +165,7 @@ def labels_of(where: str, value: object, n: int) -> NDArray[np.int64]:
 
 
 def probs_of(where: str, value: object, n: int, *, tolerance: float = 1e-3) -> NDArray[np.float32]:
-    """Class probabilities, shape (n, C), every row summing to 1 within `tolerance`."""
+    """Return class probabilities, shape (n, C), every row summing to 1 within `tolerance`."""
     probs: NDArray[np.float32] = array_of(where, value, np.float32, 2, n)
     if probs.shape[1] < 2:
         raise DataError(f"{where} has {probs.shape[1]} columns; expected one per class, two or more")
@@ -168,7 +180,7 @@ def probs_of(where: str, value: object, n: int, *, tolerance: float = 1e-3) -> N
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """View of `array` that refuses to be written to."""
+    """Return a view of `array` that cannot be written to."""
     view = array.view()
     view.flags.writeable = False
     return view

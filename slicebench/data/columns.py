@@ -1,6 +1,6 @@
-"""Which column of a user's table plays which part: the one step that every reader of tables goes through.
+"""Assign the columns of a user's table to their roles; every reader of tables goes through here.
 
-To read one more part: add a field to `Columns`, and its usual names here; `UserTable` has the reader of its values.
+To add a role, add a field to `Columns` and its usual names here; `UserTable` has the reader of its values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What each example's label, prediction, embedding ... is called; None looks for the column of the field's own name.
+    """The column names of each example's label, prediction, embedding and so on.
+
+    None looks for the column of the field's own name.
 
     `discover` has a use for all of these, `select` and `from_frame` for some; what is looked for unasked is theirs to say.
 
@@ -71,7 +73,7 @@ class Columns:
     metadata: Sequence[str] | None = None
 
     def named(self) -> dict[str, str]:
-        """Column of each part that one column plays."""
+        """Return the column of each role that a single column fills."""
         found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("embeddings", "image_root")}
         return {name: value for name, value in found.items() if isinstance(value, str)}
 
@@ -92,12 +94,12 @@ FEW = 50
 
 
 def columns_given(given: Mapping[str, Any], caller: str, uses: Sequence[str] = FIELDS) -> Columns:
-    """Return the columns that a caller was given, of which it has a use for those in `uses`.
+    """Return the columns that a caller was given; it can use those in `uses`.
 
     Raises
     ------
     ConfigError
-        for a parameter that is none, or none of use.
+        for an unknown parameter, or one that the caller cannot use.
 
     """
     for name in given:
@@ -109,10 +111,12 @@ def columns_given(given: Mapping[str, Any], caller: str, uses: Sequence[str] = F
 
 
 def resolved(columns: Columns, table: UserTable, look_for: Collection[str] = FIELDS) -> Columns:
-    """Fill in the usual names of the parts in `look_for` of which nothing is said; other parts stay as they are.
+    """Fill in the usual names of the roles in `look_for` that are not given.
 
-    Metadata are then all columns that play no other part and are fit for rules, features those of them that are never missing,
-    if nothing else says what an example looks like.
+    Other roles stay as they are.
+
+    Metadata default to all columns that have no other role and are fit for rules. Features default to
+    those of them without missing values, if there is no embedding, image or text.
     """
     there = [name for name in BY_NAME if name in look_for and name in table.frame and getattr(columns, name) is None]
     found = replace(columns, **{name: name for name in there if name != "embedding" or not columns.ways})
@@ -127,7 +131,7 @@ def resolved(columns: Columns, table: UserTable, look_for: Collection[str] = FIE
 
 
 def _usual_prefix(found: Columns, table: UserTable) -> str | None:
-    """Usual prefix of which there is a column for every class of the labels."""
+    """Return the first usual prefix that has a column for every class of the labels."""
     if found.label is None or found.label not in table.frame:
         return None
     classes = table.words(found.label).dropna().unique()
@@ -135,7 +139,7 @@ def _usual_prefix(found: Columns, table: UserTable) -> str | None:
 
 
 def _usual_metadata(found: Columns, table: UserTable) -> list[str]:
-    """Columns that play no other part and hold numbers, truths, or words with few values."""
+    """Return the columns without another role that hold numbers, booleans or a few words."""
     taken = {*found.named().values(), *table.probability_columns(found.probs)}
     return [
         name for name in table.frame if isinstance(name, str) and name not in taken and _is_metadata(table.frame[name])

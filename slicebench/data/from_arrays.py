@@ -121,7 +121,10 @@ def from_arrays(
 def _outcomes(
     n: int, y: NDArray[np.int64] | None, probs: Any, predictions: Any, losses: Any, correct: Any
 ) -> dict[str, NDArray[Any]]:
-    """Probabilities, right or wrong, and losses: given, or -log p of the true class, or 0 and 1."""
+    """Return probabilities, correctness and losses.
+
+    Losses are given, or -log p of the true class, or 0 and 1.
+    """
     out: dict[str, NDArray[Any]] = {}
     if probs is not None:
         out["probs"] = probs_of("probs", probs, n)
@@ -147,7 +150,10 @@ def _outcomes(
 
 
 def split_positions(n: int, splits: Any, y: NDArray[np.int64] | None, seed: int) -> dict[str, NDArray[np.intp]]:
-    """Positions of each split among n examples: as named, or dealt at random within each class by `SHARES`."""
+    """Return the positions of each split among n examples.
+
+    They are as named, or dealt at random within each class by `SHARES`.
+    """
     if splits is not None:
         named = np.asarray(splits).astype(str)
         if named.shape != (n,):
@@ -167,7 +173,7 @@ def split_positions(n: int, splits: Any, y: NDArray[np.int64] | None, seed: int)
 def dealt(
     y: NDArray[Any], shares: Mapping[str, float], rng: np.random.Generator, what: str = "examples"
 ) -> dict[str, NDArray[np.intp]]:
-    """Positions of each part among the examples, at random within each class."""
+    """Return the positions of each part among the examples, dealt at random within each class."""
     parts = [deal(np.flatnonzero(y == c), shares, rng) for c in np.unique(y)]
     at = {key: np.sort(np.concatenate([part[key] for part in parts])) for key in shares}
     if empty := [key for key, rows in at.items() if not len(rows)]:

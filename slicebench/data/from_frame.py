@@ -124,7 +124,10 @@ def outcome_arrays(table: UserTable, found: Columns, classes: Sequence[str | int
 
 
 def _embeddings(table: UserTable, found: Columns, train: NDArray[np.intp]) -> NDArray[np.float32]:
-    """A column of vectors; or features, numbers standardised and categories one-hot, fitted on train."""
+    """Return the embeddings: a column of vectors, or vectors made of the features.
+
+    Numbers are standardised and categories one-hot, fitted on `train`.
+    """
     if len(found.ways) != 1:
         raise DataError("give either embedding, a column of vectors, or features, a list of columns")
     if found.embedding is not None:
@@ -135,7 +138,9 @@ def _embeddings(table: UserTable, found: Columns, train: NDArray[np.intp]) -> ND
 def described(
     columns: Mapping[str, NDArray[Any]], features: Sequence[str], train: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Features as `UserTable` reads them as vectors, shape (n, d): numbers standardised and words one-hot, fitted on `train`.
+    """Return features, as `UserTable` reads them, as vectors, shape (n, d).
+
+    Numbers are standardised and words one-hot, fitted on `train`.
 
     Raises
     ------
@@ -160,14 +165,14 @@ def described(
 
 
 def _complete(table: UserTable, names: Sequence[str]) -> pd.DataFrame:
-    """Metadata without missing values."""
+    """Return metadata without missing values."""
     for name in names:
         table.column(name)
     return table.metadata(names)
 
 
 def _groups(table: UserTable, groups: Sequence[str] | Mapping[str, tuple[str, Any]]) -> dict[str, NDArray[np.bool_]]:
-    """Columns of booleans by their own names, or {name: (column, value)}."""
+    """Return the groups: columns of booleans by their own names, or {name: (column, value)}."""
     if isinstance(groups, str):
         raise DataError(f"groups is the string {groups!r}; expected a list of columns or {{name: (column, value)}}")
     if not isinstance(groups, Mapping):

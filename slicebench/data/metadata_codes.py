@@ -20,7 +20,7 @@ UNSEEN = 0
 
 @dataclass(frozen=True, eq=False)
 class ColumnCodes:
-    """How one column is coded: category `levels[i]` is i + 1, and a missing value the number after the last.
+    """Coding of one column: `levels[i]` is i + 1, a missing value the number after the last.
 
     With `binned`, levels are the ascending cuts between intervals: what is below the first is 1, below the second 2, and so on.
     """
@@ -32,7 +32,10 @@ class ColumnCodes:
 
     @classmethod
     def learnt(cls, column: pd.Series[Any], n_bins: int) -> ColumnCodes:
-        """Coding of a val column: a number of more than `n_bins` values is cut at its quantiles, all else is categories."""
+        """Learn the coding of a val column.
+
+        A number of more than `n_bins` values is cut at its quantiles, all else is categories.
+        """
         from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
         numeric = is_numeric_dtype(column) and not is_bool_dtype(column)
@@ -51,7 +54,7 @@ class ColumnCodes:
         return len(self.levels) + (2 if self.binned else 1)
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.int64]:
-        """Codes of any examples, shape (n,)."""
+        """Return the codes of any examples, shape (n,)."""
         import pandas as pd
 
         if self.numeric:
@@ -70,7 +73,7 @@ class ColumnCodes:
         return np.where(missing, self.missing, codes).astype(np.int64)
 
     def words(self, code: int) -> str:
-        """Condition that `code` stands for, such as "time is night" or "3 <= length < 5"."""
+        """Return the condition of `code`, such as "time is night" or "3 <= length < 5"."""
         if code == self.missing:
             return f"{self.name} is missing"
         if not self.binned:
@@ -83,12 +86,12 @@ class ColumnCodes:
 
 
 def learnt_codes(metadata: pd.DataFrame, n_bins: int) -> tuple[ColumnCodes, ...]:
-    """Coding of every column of val's metadata."""
+    """Learn the coding of every column of val's metadata."""
     return tuple(ColumnCodes.learnt(metadata[name], n_bins) for name in metadata.columns)
 
 
 def coded(metadata: pd.DataFrame, columns: tuple[ColumnCodes, ...]) -> NDArray[np.int64]:
-    """Codes of `columns` of any examples, shape (n, m).
+    """Return the codes of `columns` of any examples, shape (n, m).
 
     Raises
     ------

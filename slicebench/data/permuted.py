@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def permuted_outcomes(split: Split, rng: np.random.Generator) -> Split:
-    """C0, and blind scoring: outcomes permuted within each class, so that they are exchangeable whatever the inputs."""
+    """Permute the outcomes within each class; used by the control C0 and by blind scoring.
+
+    The outcomes are then exchangeable whatever the inputs.
+    """
     source = np.arange(split.n)
     for _, rows in split.by_class():
         source[rows] = rng.permutation(rows)

@@ -33,7 +33,10 @@ SPLITS = ("train", "val", "test", "pool")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AuditData:
-    """What `SliceMethod.fit` gets: train and held-out val, perhaps a pool; never the test split, never the truth."""
+    """The data for `SliceMethod.fit`: train, held-out val, perhaps a pool.
+
+    The test split and the truth are never part of it.
+    """
 
     train: Split
     val: Split
@@ -61,7 +64,7 @@ class AuditData:
             )
 
     def splits(self) -> tuple[tuple[str, Split | None], ...]:
-        """Names and splits, in the order train, val, pool."""
+        """Return names and splits, in the order train, val, pool."""
         return (("train", self.train), ("val", self.val), ("pool", self.pool))
 
 
@@ -83,7 +86,7 @@ def check_splits(splits: Mapping[str, Split], n_classes: int) -> None:
 
 
 class Identified(Protocol):
-    """What a problem is, without its data: a `Problem`, or the header of a frozen one."""
+    """Description of a problem without its data: a `Problem`, or the header of a frozen one."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -103,7 +106,7 @@ class Identified(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where the data of a problem come from."""
+    """Origin of the data of a problem."""
 
     source: str
     licence: str
@@ -142,7 +145,7 @@ class Problem:
                 raise DataError(f"truth.ids[{name!r}] differs from {name}.ids; expected the same ids in the same order")
 
     def splits(self) -> dict[str, Split]:
-        """Splits that there are, in the order train, val, pool, test."""
+        """Return the splits that exist, in the order train, val, pool, test."""
         found = (*self.data.splits(), ("test", self.test))
         return {name: split for name, split in found if split is not None}
 

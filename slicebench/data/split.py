@@ -35,14 +35,14 @@ class Inputs(Protocol):
 
 
 def deal(rows: NDArray[np.intp], shares: Mapping[str, float], rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
-    """`rows` dealt at random by shares that sum to 1, each part in ascending order."""
+    """Deal `rows` at random by shares that sum to 1; return each part in ascending order."""
     ends = np.rint(np.cumsum([*shares.values()])[:-1] * len(rows)).astype(int)
     parts = np.split(rng.permutation(rows), ends)
     return {name: np.sort(part) for name, part in zip(shares, parts, strict=True)}
 
 
 def cross_entropy(probs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    """-log p of the true class, shape (n,), probabilities (n, C) floored at 1e-12."""
+    """Compute -log p of the true class, shape (n,), of probabilities (n, C) floored at 1e-12."""
     losses: NDArray[np.float32] = -np.log(np.maximum(probs[np.arange(len(labels)), labels], 1e-12))
     return losses
 
@@ -159,7 +159,10 @@ class Split:
         return int(self.embeddings.shape[1])
 
     def by_class(self) -> Iterator[tuple[int, NDArray[np.intp]]]:
-        """Classes present, each with the positions of its examples; a task without labels is one class, 0."""
+        """Yield the classes present, each with the positions of its examples.
+
+        A task without labels is one class, 0.
+        """
         if self.labels is None:
             yield 0, np.arange(self.n)
             return
@@ -187,7 +190,7 @@ class Split:
 
 
 def taken(inputs: Inputs, rows: NDArray[np.intp]) -> Inputs:
-    """`inputs[rows]`, also for sequences (a list of texts) that take one position at a time."""
+    """Return `inputs[rows]`, also for sequences (a list of texts) indexed one by one."""
     if isinstance(inputs, list | tuple):
         return [inputs[i] for i in rows]
     taken: Inputs = inputs[rows]

@@ -29,7 +29,10 @@ META, GROUP, PROBS = "meta_", "group_", "p_"
 
 
 def split_to_frame(split: Split, class_names: Sequence[str] = ()) -> pd.DataFrame:
-    """DataFrame of a split, n rows; `class_names` are the words for its labels, by default their numbers."""
+    """Return a split as a DataFrame of n rows.
+
+    `class_names` are the words for its labels, by default their numbers.
+    """
     import pandas as pd
 
     columns = split_columns(split, class_names)
@@ -37,7 +40,9 @@ def split_to_frame(split: Split, class_names: Sequence[str] = ()) -> pd.DataFram
 
 
 def problem_to_frame(problem: Problem, *, groups: bool = False) -> pd.DataFrame:
-    """DataFrame of all splits, with the column split; captions and trainer of the problem have no place in it.
+    """Return all splits as a DataFrame, with the column split.
+
+    The problem's captions and trainer are left out.
 
     With `groups` also the planted truth, one column of booleans for each group: not for a method's eyes.
     """
@@ -55,7 +60,7 @@ def problem_to_frame(problem: Problem, *, groups: bool = False) -> pd.DataFrame:
 
 
 def problem_columns(frame: pd.DataFrame) -> dict[str, Any]:
-    """What `from_frame` has to be told of a frame that `problem_to_frame` made.
+    """Return the arguments for `from_frame` of a frame that `problem_to_frame` made.
 
     >>> import pandas as pd
     >>> problem_columns(pd.DataFrame(columns=["id", "label", "p_cat", "p_dog", "embedding", "group_wet"]))
@@ -122,7 +127,7 @@ def frame_to_split(
 
 
 def split_columns(split: Split, class_names: Sequence[str] = ()) -> dict[str, Any]:
-    """Columns of a split but its embeddings, arrays and lists of n."""
+    """Return the columns of a split except its embeddings, as arrays and lists of length n."""
     columns: dict[str, Any] = {"id": split.ids.tolist()}
     names = _words(split, class_names)
     if split.labels is not None:
@@ -142,7 +147,7 @@ def split_columns(split: Split, class_names: Sequence[str] = ()) -> dict[str, An
 
 
 def _words(split: Split, class_names: Sequence[str]) -> NDArray[Any]:
-    """Words for the classes of a split: their names, or their numbers."""
+    """Return the words for the classes of a split: their names, or their numbers."""
     C = 0 if split.labels is None else int(split.labels.max()) + 1
     C = max(C, 0 if split.probs is None else split.probs.shape[1])
     if class_names and len(class_names) < C:
@@ -154,7 +159,11 @@ def _words(split: Split, class_names: Sequence[str]) -> NDArray[Any]:
 
 
 def _predicted(split: Split) -> NDArray[np.int64] | None:
-    """Class that the model says: the most probable, but where another rule decides what is right, the one that agrees with it."""
+    """Return the predicted class.
+
+    It is the most probable one; where another rule decides what is right, the one that agrees with
+    that rule.
+    """
     if split.probs is None:
         return None
     said: NDArray[np.int64] = split.probs.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""What a method may train models with: the protocols of a trainer and of what it returns."""
+"""Protocols of the trainer that methods may use, and of the model that it returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TrainedModel(Protocol):
     """A model that a method trained through the `Trainer`."""
 
     def predict(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Class probabilities, shape (n, C)."""
+        """Return class probabilities, shape (n, C)."""
         ...
 
 
@@ -25,7 +25,7 @@ class Trainer(Protocol):
 
     @property
     def recipe(self) -> BaseModel:
-        """How the base model was trained; stored with a frozen problem."""
+        """Training recipe of the base model; stored with a frozen problem."""
         ...
 
     @property

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PlantedTruth:
-    """Which examples belong to the planted subgroups. Only the evaluator holds it.
+    """Membership of the planted subgroups. Only the evaluator holds it.
 
     Parameters
     ----------
@@ -84,6 +84,9 @@ class PlantedTruth:
         return found
 
     def minority(self, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
-        """Whether each example is in any planted group, looked up by id; shape (n,); errors as of `groups_of`."""
+        """Return whether each example is in any planted group, by id; shape (n,).
+
+        Raises the same errors as `groups_of`.
+        """
         any_group: NDArray[np.bool_] = np.any(self.groups_of(ids), axis=1)
         return any_group

@@ -45,7 +45,7 @@ class UserTable:
         self.frame, self.name = frame.reset_index(drop=True), name
 
     def where(self, column: str) -> str:
-        """Words for a column in messages."""
+        """Return the words for a column in messages."""
         return f"column {column!r} of the {self.name}"
 
     def refuse(self, column: str, bad: NDArray[np.bool_], advice: str) -> None:
@@ -60,18 +60,18 @@ class UserTable:
         raise DataError(f"{self.where(column)} {said} at row {row} ({int(bad.sum())} such rows); {advice}")
 
     def column(self, name: str, advice: str = FILL) -> pd.Series[Any]:
-        """Column without missing values."""
+        """Return a column, which must have no missing values."""
         self.refuse(self.known(name), self.frame[name].isna().to_numpy(), advice)
         return self.frame[name]
 
     def known(self, name: str) -> str:
-        """`name`, which is that of a column."""
+        """Return `name` if the table has such a column."""
         if name not in self.frame:
             raise DataError(f"the {self.name} has no column {name!r}; {did_you_mean(name, [*map(str, self.frame)])}")
         return name
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Column of finite numbers."""
+        """Return a column of finite numbers."""
         column = self.column(name)
         numbers: NDArray[np.float64] = array_of(
             self.where(name), column.to_numpy(np.float64) if _numeric(column) else column.to_numpy(), np.float64, 1
@@ -79,7 +79,7 @@ class UserTable:
         return numbers
 
     def vectors(self, name: str) -> NDArray[np.float32]:
-        """Column of vectors of one length, finite."""
+        """Return a column of finite vectors of one length."""
         column = self.column(name)
         if isinstance(column.iloc[0], str):
             raise DataError(
@@ -90,7 +90,7 @@ class UserTable:
         return vectors
 
     def feature(self, name: str) -> NDArray[Any]:
-        """Column of finite numbers as float64, any other as words."""
+        """Return a column of finite numbers as float64, any other column as words."""
         column = self.column(name)
         if _numeric(column):
             return self.numbers(name)
@@ -100,34 +100,37 @@ class UserTable:
         return words
 
     def features(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-        """`feature` of each column."""
+        """Return `feature` of each column."""
         return {name: self.feature(name) for name in names}
 
     def metadata(self, names: Sequence[str]) -> pd.DataFrame:
-        """Columns that methods and rules may see, as they are."""
+        """Return the columns that methods and rules may see, as they are."""
         return self.frame[[self.known(name) for name in names]]
 
     def ids(self, name: str) -> NDArray[np.str_]:
-        """Column of distinct ids."""
+        """Return a column of distinct ids."""
         return ids_of(self.where(name), self.column(name).to_numpy())
 
     def texts(self, name: str) -> list[str]:
-        """Column of texts, or of whatever else as text."""
+        """Return a column of texts; other values are turned into text."""
         return self.column(name).astype(str).tolist()
 
     def booleans(self, name: str) -> NDArray[np.bool_]:
-        """Column of booleans, or of 0 and 1."""
+        """Return a column of booleans, or of 0 and 1."""
         return array_of(self.where(name), self.column(name).to_numpy(), np.bool_, 1)
 
     def yes_or_no(self, name: str) -> NDArray[np.bool_]:
-        """Column of booleans, of 0 and 1, or of those words."""
+        """Return a column of booleans, of 0 and 1, or of words that mean yes or no."""
         words = self.all_words(name).str.lower()
         self.refuse(name, (~words.isin([*YES_OR_NO])).to_numpy(dtype=bool), "expected true or false")
         answers: NDArray[np.bool_] = words.map(YES_OR_NO).to_numpy(dtype=bool)
         return answers
 
     def words(self, name: str) -> pd.Series[Any]:
-        """Classes as words, 1.0 as "1"; missing where the cell is empty, and everywhere if there is no such column."""
+        """Return classes as words, 1.0 as "1".
+
+        A word is missing where the cell is empty, and everywhere if there is no such column.
+        """
         import pandas as pd
 
         if name not in self.frame:
@@ -136,14 +139,17 @@ class UserTable:
         return words.mask((words.str.strip() == "").fillna(value=False))
 
     def all_words(self, name: str, advice: str = FILL) -> pd.Series[Any]:
-        """`words`, none of them missing."""
+        """Return `words`, which must have no missing values."""
         self.column(name, advice)
         words = self.words(name)
         self.refuse(name, words.isna().to_numpy(), advice)
         return words
 
     def classes(self, *names: str, also: Iterable[str] = (), advice: str = FILL) -> tuple[str | int, ...]:
-        """Classes in columns without missing ones, and `also`: whole numbers by size, if all are that; words by the alphabet."""
+        """Return the classes in columns, which must have no missing values, and in `also`.
+
+        Whole numbers are sorted by size if all are that, words by the alphabet.
+        """
         words = set(also).union(*(self.all_words(name, advice) for name in names))
         whole = all(self.frame[name].convert_dtypes().dtype.kind in "iu" for name in names)
         if whole and all(word.removeprefix("-").isdecimal() for word in words):
@@ -151,7 +157,10 @@ class UserTable:
         return tuple(sorted(words))
 
     def class_numbers(self, name: str, classes: Classes, *, gaps: bool = False) -> NDArray[np.int64]:
-        """Class number of each row, by the order of `classes`; with `gaps` -1 where the cell is empty or no such column."""
+        """Return the class number of each row, by the order of `classes`.
+
+        With `gaps` it is -1 where the cell is empty or there is no such column.
+        """
         words = self.words(name) if gaps else self.all_words(name)
         numbers = {str(c): number for number, c in enumerate(classes)}
         unknown = (~words.isin([*numbers]) & ~words.isna()).to_numpy(dtype=bool)
@@ -160,13 +169,20 @@ class UserTable:
         return np.asarray(words.map(numbers).fillna(-1), dtype=np.int64)
 
     def probability_columns(self, probs: Sequence[str] | str | None) -> list[str]:
-        """Columns that `probs` stands for: one of vectors, all that have the prefix, or those that are listed."""
+        """Return the columns that `probs` names.
+
+        They are one of vectors, all that have the prefix, or those that are listed.
+        """
         if not isinstance(probs, str):
             return list(probs or ())
         return [probs] if probs in self.frame else [name for name in map(str, self.frame) if name.startswith(probs)]
 
     def probabilities(self, probs: Sequence[str] | str, classes: Classes) -> NDArray[np.float32]:
-        """Columns by a prefix, or one by one in the order of `classes`; or a column of vectors. Shape (n, C)."""
+        """Return class probabilities, shape (n, C).
+
+        They come from a column of vectors, or from columns by prefix or by name in the order of
+        `classes`.
+        """
         names = [f"{probs}{c}" for c in classes] if isinstance(probs, str) else list(probs)
         if isinstance(probs, str) and probs in self.frame and not all(name in self.frame for name in names):
             return self._probability_vectors(probs, classes)
@@ -187,7 +203,7 @@ class UserTable:
 
 
 def if_named(reader: Callable[[str], T], name: str | None) -> T | None:
-    """What a reader makes of a column, or None where none is named."""
+    """Return `reader(name)`, or None if no column is named."""
     return None if name is None else reader(name)
 
 
@@ -199,7 +215,10 @@ def refuse_repeated(frame: pd.DataFrame, name: str) -> None:
 
 
 def _stacked(where: str, column: pd.Series[Any]) -> NDArray[np.float32]:
-    """Vectors of a column below one another, some thousand at a time: as Python's numbers they take ten times the memory."""
+    """Stack the vectors of a column, some thousand at a time.
+
+    As Python's numbers they take ten times the memory.
+    """
     try:
         d = len(column.iloc[0])
         out = np.empty((len(column), d), dtype=np.float32)

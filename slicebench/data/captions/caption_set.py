@@ -82,12 +82,15 @@ class CaptionSet:
         return cls(tuple(column), table, tuple(references))
 
     def of_class(self, c: int) -> tuple[str, ...]:
-        """Candidates of class `c`, in order."""
+        """Return the candidates of class `c`, in order."""
         return tuple(self.texts[j] for j in np.flatnonzero(self.candidates[c]))
 
 
 def _strings(where: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Tuple of non-blank strings, at least one, or a `DataError`; one string is not taken for its letters."""
+    """Return `values` as a tuple of non-blank strings, at least one.
+
+    Raises `DataError` otherwise. A single string is refused, not split into its letters.
+    """
     if isinstance(values, str):
         raise DataError(f"{where} is the string {values!r}; expected a list of captions")
     out = tuple(values)

@@ -59,6 +59,6 @@ class Captions:
             )
 
     def differences(self, c: int) -> NDArray[np.float32]:
-        """Each text's embedding minus that of the reference of class `c`, shape (m, d): what sets the caption apart."""
+        """Return each text's embedding minus that of the reference of class `c`, shape (m, d)."""
         apart: NDArray[np.float32] = self.embeddings - self.references[c]
         return apart

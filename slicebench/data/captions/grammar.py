@@ -41,7 +41,7 @@ _ARTICLE = re.compile(r"\b([Aa])(?= [aeiouAEIOU])")
 
 
 def caption_set_names() -> list[str]:
-    """Names of the packaged grammars."""
+    """Return the names of the packaged grammars."""
     return packaged_names("data/captions/sets")
 
 
@@ -64,7 +64,7 @@ def caption_set(
     entries: Mapping[str, str] | None = None,
     nouns: Callable[[str], Sequence[str]] = nouns_below,
 ) -> CaptionSet:
-    """Candidate captions of each class, and its reference.
+    """Return the candidate captions of each class, and its reference.
 
     Parameters
     ----------
@@ -97,7 +97,12 @@ def caption_set(
 
 
 def _entry(grammar: Grammar, where: str, class_name: str, entries: Mapping[str, str]) -> str:
-    """Key of the grammar's class that a class of the problem stands under; its own name if the grammar has no classes."""
+    """Return the grammar's key for a class of the problem.
+
+    A grammar without classes has no keys. Then the class's entry is returned, or else its own name.
+
+    A grammar without classes has no keys; the class's own name is returned then.
+    """
     wanted = entries.get(class_name, class_name)
     if not grammar.classes:
         return wanted
@@ -108,7 +113,7 @@ def _entry(grammar: Grammar, where: str, class_name: str, entries: Mapping[str, 
 
 
 def unknown_class(where: str, class_name: str, wanted: str, known: list[str]) -> ConfigError:
-    """Error for a class that a caption set does not know, saying what its user can do about it."""
+    """Return the error for a class that a caption set does not know, with what the user can do."""
     looked = f" (looked up as {wanted!r})" if wanted != class_name else ""
     file = where if where.endswith(".toml") else f"a copy of {where}.toml"
     return ConfigError(
@@ -119,7 +124,7 @@ def unknown_class(where: str, class_name: str, wanted: str, known: list[str]) ->
 
 
 def _expand(grammar: Grammar, where: str, entry: str, nouns: Callable[[str], Sequence[str]]) -> tuple[list[str], str]:
-    """Candidates and reference of one class of the grammar."""
+    """Return the candidates and the reference of one class of the grammar."""
     words: dict[str, Sequence[str]] = {"class": [" ".join(entry.replace("_", " ").split())]}
     for slot in grammar.defined():
         own = [*grammar.slots.get(slot, ()), *grammar.classes.get(entry, {}).get(slot, ())]
@@ -140,7 +145,7 @@ def _expand(grammar: Grammar, where: str, entry: str, nouns: Callable[[str], Seq
 
 
 def _filled(template: str, words: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Every combination of the words of a template's slots."""
+    """Yield every combination of the words of a template's slots."""
     slots = list(dict.fromkeys(SLOT.findall(template)))
     for chosen in product(*(words[slot] for slot in slots)):
         text = template.format_map(dict(zip(slots, chosen, strict=True)))

@@ -70,11 +70,11 @@ class Grammar(BaseModel):
         return self
 
     def _used(self) -> list[str]:
-        """Slots of templates and reference, in order."""
+        """Return the slots of templates and reference, in order."""
         return list(dict.fromkeys(slot for text in (*self.templates, self.reference) for slot in SLOT.findall(text)))
 
     def defined(self) -> list[str]:
-        """Slots that have words somewhere."""
+        """Return the slots that have words somewhere."""
         return list(dict.fromkeys([*self.slots, *(s for own in self.classes.values() for s in own), *self.wordnet]))
 
     def _clashes(self) -> Iterator[str]:
@@ -92,7 +92,7 @@ class Grammar(BaseModel):
                     yield f"wordnet.{slot}.{name}: no such class; {did_you_mean(name, list(self.classes))}"
 
     def _unfilled(self) -> Iterator[str]:
-        """Slots in braces that have no words in some class."""
+        """Yield an error for each used slot that has no words in some class."""
         for slot in self._used():
             if slot == "class" or slot in self.slots:
                 continue
@@ -109,7 +109,7 @@ class Grammar(BaseModel):
 
 
 def parse_grammar(text: str, where: str) -> Grammar:
-    """Grammar from TOML text; `where` names the file in errors."""
+    """Parse a grammar from TOML text; `where` names the file in errors."""
     return parsed(Grammar, text, where, "caption set", lambda _: list(Grammar.model_fields))
 
 

@@ -1,4 +1,4 @@
-"""Which captions name which planted group: whole words and their synonyms, nothing cleverer.
+"""Find the captions that name a planted group: whole words and their synonyms, nothing cleverer.
 
 A caption names a group if it mentions every one of the group's concepts. `synonyms.toml` lists what else names a concept; a
 concept that it lacks is taken literally.
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def names(caption: str, concepts: Sequence[str]) -> bool:
-    """Whether `caption` mentions every concept: its name, a synonym, or a plural of either, as whole words in any case.
+    """Check whether `caption` mentions every concept.
+
+    A mention is the concept's name, a synonym, or a plural of either, as whole words in any case.
 
     A hyphen joins words ("man-made" mentions no man); "_" in a concept is a blank.
 
@@ -36,7 +38,7 @@ def names(caption: str, concepts: Sequence[str]) -> bool:
 
 
 def captions_naming(texts: Iterable[str], concepts: Sequence[str]) -> tuple[str, ...]:
-    """Those of `texts` that name all `concepts`, in order; see `names`.
+    """Return those of `texts` that name all `concepts`, in order; see `names`.
 
     >>> captions_naming(["the digit 8", "the digit 18", "an eight"], ["8"])
     ('the digit 8', 'an eight')
@@ -53,14 +55,14 @@ def _patterns(concepts: Sequence[str]) -> list[re.Pattern[str]]:
 
 @cache
 def _pattern(concept: str) -> re.Pattern[str]:
-    """Pattern of a concept in lower case, words parted by single blanks."""
+    """Compile the pattern of a concept in lower case, words separated by single blanks."""
     phrases = (concept, *_synonyms().get(concept, ()))
     either = "|".join(form for phrase in phrases for form in _forms(phrase))
     return re.compile(rf"(?<![\w-])(?:{either})(?![\w-])", re.IGNORECASE)
 
 
 def _forms(phrase: str) -> tuple[str, str]:
-    """Patterns of a phrase and of its regular plural; "*" is at most one word."""
+    """Return the patterns of a phrase and of its regular plural; "*" is at most one word."""
     if re.search(r"[^aeiou]y$", phrase):
         plural = phrase[:-1] + "ies"
     else:
@@ -71,6 +73,6 @@ def _forms(phrase: str) -> tuple[str, str]:
 
 @cache
 def _synonyms() -> dict[str, tuple[str, ...]]:
-    """Concept to what else names it; the file's tables only sort it."""
+    """Return the phrases that name each concept; the file's tables only sort them."""
     tables = tomllib.loads((files("slicebench.data.captions") / "synonyms.toml").read_text(encoding="utf-8"))
     return {concept: tuple(phrases) for table in tables.values() for concept, phrases in table.items()}

@@ -1,7 +1,8 @@
-"""Nouns of WordNet: those below a synset, and the nearest of some words above one.
+"""Look up nouns in WordNet: those below a synset, and the nearest of some words above one.
 
-Two files of the database are read as wndb(5WN) describes them, so Debian's package, Princeton's archive and NLTK's copy all do.
-NLTK's own reader would not: it wants files that Debian leaves out, and refuses folders outside its data path.
+Two files of the database are read as wndb(5WN) describes them, so Debian's package, Princeton's archive
+and NLTK's copy all work. NLTK's own reader would not: it needs files that Debian leaves out, and refuses
+folders outside its data path.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class _Synset(NamedTuple):
 
 
 def wordnet_folder(folder: str | Path | None = None) -> Path:
-    """Folder of the database: the given one, else $WNHOME or its dict/, else where packages put it.
+    """Return the folder of the database.
+
+    It is the given one, else $WNHOME or its dict/, else the folder where packages install it.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def wordnet_folder(folder: str | Path | None = None) -> Path:
 def nouns_below(
     synset: str, *, folder: str | Path | None = None, word_list: str | Path | None = None
 ) -> tuple[str, ...]:
-    """Names of the descendants of `synset` that stand in a list of English words, nearest descendants first.
+    """Return the descendants of `synset` that are in a list of English words, nearest first.
 
     The synset's own names are not among them, unless a descendant shares them; instances ("Seabiscuit") are not followed.
 
@@ -87,14 +90,14 @@ def nouns_below(
 
 
 def closest_ancestor(synset: str, ancestors: Sequence[str], *, folder: str | Path | None = None) -> str:
-    """Word of `ancestors` that names the nearest synset above `synset`, itself included.
+    """Return the word of `ancestors` that names the nearest synset above `synset`, or itself.
 
     A synset with several of the words takes the first listed.
 
     Raises
     ------
     ConfigError, StorageError
-        as `nouns_below`, and if no word names any ancestor.
+        for the same reasons as in `nouns_below`, and if no word names any ancestor.
 
     """
     path = wordnet_folder(folder)
@@ -109,7 +112,7 @@ def closest_ancestor(synset: str, ancestors: Sequence[str], *, folder: str | Pat
 
 
 def _walk(path: Path, start: int, *, down: bool) -> Iterator[_Synset]:
-    """Synsets below or above `start`, breadth first, each once, `start` left out."""
+    """Yield the synsets below or above `start`, breadth first, each once, without `start`."""
     first = _read(path, start)
     seen = {start}
     waiting = list(first.below if down else first.above)
@@ -122,7 +125,7 @@ def _walk(path: Path, start: int, *, down: bool) -> Iterator[_Synset]:
 
 
 def _offset(path: Path, synset: str) -> int:
-    """Where a synset stands in data.noun."""
+    """Return the position of a synset in data.noun, in bytes."""
     if by_number := _ID.fullmatch(synset):
         return int(by_number["offset"])
     sense = _SENSE.fullmatch(synset)
@@ -142,7 +145,7 @@ def _offset(path: Path, synset: str) -> int:
 
 
 def _senses(path: Path, lemma: str) -> tuple[int, ...]:
-    """Offsets of a noun's senses, the most frequent first; none if WordNet lacks it."""
+    """Return the offsets of a noun's senses, the most frequent first; none if WordNet lacks it."""
     line = next((line for line in _index(path).splitlines() if line.startswith(f"{lemma} n ")), None)
     if line is None:
         return ()
@@ -156,7 +159,7 @@ def _index(path: Path) -> str:
 
 
 def _read(path: Path, offset: int) -> _Synset:
-    """Synset at `offset` of data.noun."""
+    """Read the synset at `offset` of data.noun."""
     try:
         with (path / "data.noun").open("rb") as file:
             file.seek(offset)
@@ -168,7 +171,11 @@ def _read(path: Path, offset: int) -> _Synset:
 
 
 def _parsed(line: str, offset: int) -> _Synset:
-    """Synset of a line "offset file n w_cnt (word id)* p_cnt (symbol offset pos source)* | gloss"; w_cnt is hexadecimal."""
+    """Parse the synset of a line of data.noun.
+
+    The line is "offset file n w_cnt (word id)* p_cnt (symbol offset pos source)* | gloss"; w_cnt is
+    hexadecimal.
+    """
     fields = line.split("|")[0].split()
     if not fields or fields[0] != f"{offset:08}":
         raise ValueError("no synset starts there")
