@@ -31,15 +31,20 @@ GAP_DRAWS = 500
 
 
 def first_rank_odds(m: int, r: int) -> Floats:
-    """P(best rank of r marked among m items in random order = k) for k = 1..m-r+1: C(m-k, r-1) / C(m, r)."""
+    """Compute P(best rank of r marked among m items in random order = k), k = 1..m-r+1.
+
+    It is C(m-k, r-1) / C(m, r).
+    """
     return np.array([comb(m - k, r - 1) / comb(m, r) for k in range(1, m - r + 2)])
 
 
 def naming_scores(h: Floats, names: Bools) -> dict[str, float]:
-    """Hit@1, Hit@2 and reciprocal rank of the first naming caption, hardest first; keys of `LABELS`.
+    """Return Hit@1, Hit@2 and the reciprocal rank of the first naming caption.
+
+    Captions are ranked hardest first. The keys are those of `LABELS`.
 
     At least one caption must name a group. Only the block of tied captions that holds the first hit is undecided: its
-    captions stand in random order behind those that are strictly harder.
+    captions come in random order after those that are strictly harder.
     """
     top = h[names].max()
     before = int((h > top).sum())
@@ -49,7 +54,10 @@ def naming_scores(h: Floats, names: Bools) -> dict[str, float]:
 
 
 def naming_chance(m: int, r: int) -> dict[str, float]:
-    """Values of `naming_scores` for a random order of m captions of which r name a group; for r = 1: 1/m, 2/m, H_m/m."""
+    """Return the values of `naming_scores` for a random order of m captions.
+
+    r of them name a group; for r = 1 the values are 1/m, 2/m, H_m/m.
+    """
     odds = first_rank_odds(m, r)
     return _of_ranks(np.arange(1, len(odds) + 1), odds)
 
@@ -63,7 +71,9 @@ def _of_ranks(ranks: NDArray[np.intp], odds: Floats) -> dict[str, float]:
 
 
 def exact_p(hits: float, chances: Sequence[float]) -> float:
-    """P(at least `hits` successes) when trial i succeeds with probability `chances[i]`, independently.
+    """Compute P(at least `hits` successes) for independent trials.
+
+    Trial i succeeds with probability `chances[i]`.
 
     The binomial tail if all chances are equal, else that of the Poisson binomial, by convolution in O(n²). `hits` need not be
     whole where ties share a hit.
@@ -104,7 +114,9 @@ def easy_hard_gap(
     seed: int = 0,
     draws: int = GAP_DRAWS,
 ) -> Gap | None:
-    """Gap of one class from the similarity (n,) of its test images to the two captions; None below the smallest K.
+    """Compute the gap of one class; None below the smallest K.
+
+    It needs the similarity (n,) of the class's test images to the two captions.
 
     `ks` rise; those above n are left out. The interval's draws resample the images with replacement; ties fall to the earlier
     row. O(B n).
@@ -120,14 +132,19 @@ def easy_hard_gap(
 
 @lru_cache(maxsize=16)
 def _drawn(n: int, seed: int, draws: int) -> NDArray[np.int32]:
-    """Images of each resample with replacement, shape (draws, n): the same for all methods and both captions."""
+    """Draw the images of each resample with replacement, shape (draws, n).
+
+    They are the same for all methods and both captions.
+    """
     return np.random.default_rng(seed).integers(n, size=(draws, n), dtype=np.int32)
 
 
 def _accuracies(
     similarity: Floats, correct: Bools, ks: Sequence[int], drawn: NDArray[np.int32]
 ) -> tuple[Floats, Floats]:
-    """Accuracy of the `ks` nearest images, shape (len(ks),), and the same in every resample, (draws, len(ks)).
+    """Compute the accuracy of the `ks` nearest images, shape (len(ks),).
+
+    Also return the same in every resample, shape (draws, len(ks)).
 
     The nearest K of a resample are its K smallest places in the order of all images.
     """
@@ -143,14 +160,16 @@ def _accuracies(
 
 
 def shares_of(n: int, shares: Sequence[float] = GAP_SHARES) -> tuple[int, ...]:
-    """Ks that are the given shares of `n` images, without repetition."""
+    """Return the Ks that are the given shares of `n` images, without repetition."""
     return tuple(sorted({max(1, round(s * n)) for s in shares}))
 
 
 def pooled(
     rows: Sequence[Mapping[str, float | None]], chances: Sequence[Mapping[str, float | None]]
 ) -> dict[str, dict[str, float]]:
-    """Mean score and chance over classes (of any number of problems and seeds), with the exact p of the two hit rates.
+    """Average scores and chances over classes, and test the two hit rates.
+
+    The classes may be of any number of problems and seeds. The p of the two hit rates is exact.
 
     Every row has a number for each of `LABELS`: classes in which no candidate names a group are left out before.
     """

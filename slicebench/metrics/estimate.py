@@ -21,7 +21,10 @@ class Plain(BaseModel):
 
 
 class Estimate(Plain):
-    """A mean with its 95 % interval; the ends are None where there is none. `tied`: not separable from the best of its column."""
+    """A mean with its 95 % interval; the ends are None where there is none.
+
+    `tied` says that it is not separable from the best of its column.
+    """
 
     mean: float
     low: float | None = None
@@ -30,16 +33,19 @@ class Estimate(Plain):
 
 
 def namf_estimate(interval: Interval, *, tied: bool = False) -> Estimate:
-    """Estimate of an interval of nAMF, which ends at 1."""
+    """Return the estimate of an interval of nAMF, which is clipped at 1."""
     return Estimate(mean=interval.mean, low=min(interval.low, 1.0), high=min(interval.high, 1.0), tied=tied)
 
 
 def estimate_of(interval: Interval) -> Estimate:
-    """Estimate of an interval that may lie anywhere, of a difference for example."""
+    """Return the estimate of an interval without limits, e.g. of a difference."""
     return Estimate(mean=interval.mean, low=interval.low, high=interval.high)
 
 
 def estimate_over_seeds(parts: Sequence[Sequence[float]]) -> Estimate:
-    """Mean of several quantities, each given at its seeds, with the interval over seeds; no metric passes 1."""
+    """Average several quantities, each given at its seeds, with the interval over seeds.
+
+    The interval is clipped at 1, which no metric exceeds.
+    """
     mean, low, high = interval_over_seeds(parts)
     return Estimate(mean=mean, low=low, high=None if high is None else min(high, max(mean, 1.0)))

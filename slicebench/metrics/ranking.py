@@ -31,13 +31,13 @@ UP = True
 
 @lru_cache(maxsize=64)
 def harmonic(n: int) -> Floats:
-    """Harmonic numbers H_0..H_n, shape (n + 1,)."""
+    """Return the harmonic numbers H_0..H_n, shape (n + 1,)."""
     return np.concatenate(([0.0], np.cumsum(1.0 / np.arange(1, n + 1))))
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Examples sorted by hardness, hardest first, as blocks of equal hardness: sorted once, read by every metric.
+    """Examples as blocks of equal hardness, hardest first; sorted once for every metric.
 
     `ends` are the cumulative block sizes, `hits` the cumulative minority counts at them; both have one entry per block.
     """
@@ -71,7 +71,7 @@ class Ranking:
 
 
 def amf(r: Ranking) -> float:
-    """Mean of MF@K over K = 1..n.
+    """Compute the mean of MF@K over K = 1..n.
 
     Summing 1/K over the K at or below each rank turns the area into a linear rank statistic: rank j carries the weight
     w(j) = H_n - H_{j-1}, and the first r ranks together carry W(r) = r (1 + H_n - H_r). A tied block shares its weights.
@@ -83,23 +83,29 @@ def amf(r: Ranking) -> float:
 
 
 def ideal_amf(n: int, m: int) -> float:
-    """`amf` of the ranking with all m minority examples on top."""
+    """Compute `amf` of the ranking with all m minority examples on top."""
     return amf(Ranking(ends=np.array([m, n]), hits=np.array([m, m])))
 
 
 def namf(r: Ranking) -> Value:
-    """(A - π) / (A_ideal - π): 1 for the ideal order, 0 for a random one, below 0 for worse."""
+    """Compute (A - π) / (A_ideal - π).
+
+    It is 1 for the ideal order, 0 for a random one, below 0 for worse.
+    """
     base = r.m / r.n
     return (amf(r) - base) / (ideal_amf(r.n, r.m) - base)
 
 
 def minority_fraction(r: Ranking, k: int) -> Value:
-    """MF@K, the minority share of the `k` hardest; None where the class is smaller than `k`."""
+    """Compute MF@K, the minority share of the `k` hardest.
+
+    None where the class is smaller than `k`.
+    """
     return r.hits_at(k) / k if k <= r.n else None
 
 
 def kappa(r: Ranking, k: int) -> Value:
-    """Chance-corrected MF@K: (MF@K - π) / (min(1, πn/K) - π); None where K ≥ n."""
+    """Compute chance-corrected MF@K: (MF@K - π) / (min(1, πn/K) - π); None where K ≥ n."""
     if k >= r.n:
         return None
     base = r.m / r.n
@@ -107,14 +113,17 @@ def kappa(r: Ranking, k: int) -> Value:
 
 
 def average_precision(r: Ranking) -> Value:
-    """Area under the precision–recall steps at each distinct score, as `sklearn.metrics.average_precision_score`."""
+    """Compute the area under the precision–recall steps at each distinct score.
+
+    The value is that of `sklearn.metrics.average_precision_score`.
+    """
     if r.m == 0:
         return None
     return float((np.diff(r.hits, prepend=0) * (r.hits / r.ends)).sum() / r.m)
 
 
 def auroc(r: Ranking) -> Value:
-    """Probability that a minority example ranks above another one, ties counted as one half."""
+    """Compute P(a minority example ranks above another one), ties counted as one half."""
     if r.m in (0, r.n):
         return None
     hits, size = np.diff(r.hits, prepend=0), np.diff(r.ends, prepend=0)
@@ -124,7 +133,10 @@ def auroc(r: Ranking) -> Value:
 
 
 def expected_ap(n: int, m: int) -> float:
-    """Expected average precision of a random order without ties: (1/n) (H_n + (m-1)/(n-1) (n - H_n))."""
+    """Compute the expected average precision of a random order without ties.
+
+    It is (1/n) (H_n + (m-1)/(n-1) (n - H_n)).
+    """
     if n == 1:
         return 1.0
     H = float(harmonic(n)[n])
@@ -148,13 +160,16 @@ class ClassCase:
 
 
 def case(h: Floats, g: Bools, wrong: Bools | None = None, flagged: Bools | None = None) -> ClassCase:
-    """`ClassCase` of one class; the class must contain the minority and something besides."""
+    """Return the `ClassCase` of one class, which must hold minority and majority examples."""
     return ClassCase(h, g, wrong, flagged, Ranking.of(h, g))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of the metric table; `chance` gives the value of a random ranking, or of flagging at random, `about` a sentence."""
+    """A row of the metric table.
+
+    `chance` gives the value of a random ranking, or of flagging at random; `about` is a sentence.
+    """
 
     name: str
     label: str
@@ -188,7 +203,10 @@ def _at(k: int) -> list[Metric]:
 
 
 def _within(c: ClassCase, *, errors: bool) -> tuple[Floats, Bools] | None:
-    """Hardness and group of the wrong (or the right) examples, if they hold minority and majority."""
+    """Return hardness and group of the wrong (or the right) examples.
+
+    None unless they hold minority and majority.
+    """
     if c.wrong is None:
         return None
     rows = c.wrong if errors else ~c.wrong
@@ -228,7 +246,7 @@ def _f1(c: ClassCase) -> Value:
 
 
 def _gain(c: ClassCase) -> Value:
-    """Precision minus P(g | error): what flagging adds to looking at the errors themselves."""
+    """Compute precision minus P(g | error): the gain of flagging over looking at the errors."""
     precision = _precision(c)
     if precision is None or c.wrong is None or not c.wrong.any():
         return None
@@ -236,7 +254,10 @@ def _gain(c: ClassCase) -> Value:
 
 
 def _if_flagged(chance: Callable[[ClassCase, float], Value]) -> Callable[[ClassCase], Value]:
-    """Chance of flagging the same share at random; None like the metric itself when nothing is flagged."""
+    """Return the chance of flagging the same share at random.
+
+    Like the metric itself it is None when nothing is flagged.
+    """
     return lambda c: None if c.flagged is None or not c.flagged.any() else chance(c, float(c.flagged.mean()))
 
 

@@ -25,7 +25,9 @@ class Contrast:
 
 
 def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer]) -> Contrast:
-    """Δ of each slice: its error rate minus that of the rest of its class, `classes` (n,) being numbers.
+    """Compute Δ of each slice: its error rate minus that of the rest of its class.
+
+    `classes` (n,) are numbers.
 
     For a slice over several classes, the rest of each weighs as much as the class does in the slice. The interval is Newcombe's
     hybrid score interval (1998, method 10), which holds for small slices and rates near 0; over several classes its sides
@@ -51,7 +53,7 @@ def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer]) -> Contra
 
 
 def _wilson(count: Floats, total: Floats) -> tuple[Floats, Floats, Floats]:
-    """Rates and their 95 % Wilson limits; where there is nothing to count, of 0 in 1."""
+    """Compute rates and their 95 % Wilson limits; a total of 0 is taken as 0 in 1."""
     from statsmodels.stats.proportion import proportion_confint
 
     total = np.maximum(total, 1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def discoveries(hard: Bools, groups: Bools, precision: float, recall: float) -> tuple[Floats, Floats]:
-    """Discovery rate and false discovery rate of the first 1..k slices, (k,) each.
+    """Compute discovery rate and false discovery rate of the first 1..k slices, (k,) each.
 
     A slice belongs to a group if its share of members there is `precision` or more; a group is discovered once the slices
     that belong to it together hold a share `recall` of it. Falsely discovered are slices that belong to no group.
@@ -28,13 +28,18 @@ def discoveries(hard: Bools, groups: Bools, precision: float, recall: float) -> 
 
 
 def _held(hard: Bools, group: Bools, belongs: Bools) -> Floats:
-    """Share of a group's members that the first 1..k of the slices belonging to it hold, (k,)."""
+    """Compute the share of a group's members in the first 1..k of its slices, (k,).
+
+    Only slices that belong to the group count.
+    """
     first = np.where(hard[group] & belongs, np.arange(len(belongs)), len(belongs)).min(axis=1)
     return np.cumsum(np.bincount(first, minlength=len(belongs))[: len(belongs)]) / len(first)
 
 
 def full_discovery(hard: Bools, groups: Bools, precision: float, recall: float) -> tuple[float, float]:
-    """Discovery rate of all slices, and false discovery rate of the fewest first slices that reach it.
+    """Compute the discovery rate of all slices, and the false discovery rate that reaches it.
+
+    The latter is that of the fewest first slices with that discovery rate.
 
     Where nothing is discovered no prefix reaches anything, and all slices count.
     """
@@ -48,7 +53,10 @@ def full_discovery(hard: Bools, groups: Bools, precision: float, recall: float) 
 
 
 def redundancy(hard: Bools) -> float:
-    """Mean intersection over union of all pairs of slices that have members; NaN for fewer than two."""
+    """Compute the mean intersection over union of all pairs of slices that have members.
+
+    NaN for fewer than two.
+    """
     filled = hard[:, hard.any(axis=0)].astype(np.float64)
     shared, size = filled.T @ filled, filled.sum(axis=0)
     pairs = np.triu_indices(len(size), 1)

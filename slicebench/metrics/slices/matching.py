@@ -1,4 +1,4 @@
-"""How well slices rank planted groups: P@K, the best slice, what chance gives the best of many, and matching on one half.
+"""Rank planted groups by slices: P@K, the best slice, its chance level, split-half matching.
 
 Where a ranking is cut, tied examples count by expectation; average precision follows scikit-learn.
 """
@@ -27,7 +27,10 @@ SPLITS = 5
 
 
 def precision_at(soft: NDArray[np.floating], groups: Bools, top: int) -> Floats:
-    """P@`top` of every slice for every group, shape (..., k, g), from (..., n, k) and (..., n, g); NaN where n < `top`."""
+    """Compute P@`top` of every slice for every group, shape (..., k, g).
+
+    The arrays have shapes (..., n, k) and (..., n, g); NaN where n < `top`.
+    """
     n, k = soft.shape[-2:]
     if n < top:
         return np.full((*soft.shape[:-2], k, groups.shape[-1]), np.nan)
@@ -46,14 +49,17 @@ def ap_table(soft: NDArray[np.floating], groups: Bools) -> Floats:
 
 
 def f1_table(hard: Bools, groups: Bools) -> Floats:
-    """F1 of every slice's members for every group, shape (k, g); a group must have a member."""
+    """Compute F1 of every slice's members for every group, shape (k, g).
+
+    Every group must have a member.
+    """
     shared = hard.T.astype(np.float64) @ groups
     found: Floats = 2 * shared / (hard.sum(axis=0)[:, None] + groups.sum(axis=0))
     return found
 
 
 def slice_tables(soft: NDArray[np.floating], hard: Bools, groups: Bools) -> dict[str, Floats]:
-    """P@10, P@25, AP and F1 of every slice for every group, (k, g) each."""
+    """Compute P@10, P@25, AP and F1 of every slice for every group, (k, g) each."""
     return {
         "p_at_10": precision_at(soft, groups, 10),
         "p_at_25": precision_at(soft, groups, 25),
@@ -63,19 +69,27 @@ def slice_tables(soft: NDArray[np.floating], hard: Bools, groups: Bools) -> dict
 
 
 def best_slices(tables: dict[str, Floats]) -> dict[str, Floats]:
-    """Every table's entries of the slice with the highest AP of each group, (g,) each: what dcbench calls the best slice."""
+    """Return every table's entries of the slice with the highest AP of each group, (g,) each.
+
+    That slice is the one that dcbench calls the best slice.
+    """
     best = tables["ap"].argmax(axis=0)
     return {name: table[best, np.arange(len(best))] for name, table in tables.items()}
 
 
 def with_complements(soft: NDArray[np.floating], hard: Bools) -> tuple[NDArray[np.floating], Bools]:
-    """Slices, and then their complements: dcbench counts both, whence Domino's paper has its numbers; for parity only."""
+    """Return the slices followed by their complements; for parity with dcbench only.
+
+    dcbench counts both, which is where the numbers of Domino's paper come from.
+    """
     return np.concatenate([soft, 1 - soft], axis=1), np.concatenate([hard, ~hard], axis=1)
 
 
 @lru_cache(maxsize=4096)
 def expected_best(n: int, members: int, slices: int, top: int = TOP) -> float:
-    """E0, the expected largest P@`top` of so many independent random rankings of n examples with so many members.
+    """Compute E0, the expected largest P@`top` of independent random rankings.
+
+    There are as many rankings as `slices`, of n examples with so many `members`.
 
     1 - P(all draw at most x), summed over x < `top`, of hypergeometric draws; `top` must not exceed n.
     """
@@ -87,7 +101,10 @@ def expected_best(n: int, members: int, slices: int, top: int = TOP) -> float:
 
 
 def halves(groups: Bools, splits: int = SPLITS, seed: int = 0) -> NDArray[np.intp]:
-    """Rows of both halves of `splits` random splits, shape (splits, 2, n // 2); each group is dealt to both alike."""
+    """Return the rows of both halves of random splits, each group dealt to both halves alike.
+
+    The shape is (splits, 2, n // 2).
+    """
     _, kind = np.unique(groups @ 2.0 ** np.arange(groups.shape[1]), return_inverse=True)
     orders = np.argsort(kind + np.random.default_rng(seed).random((splits, len(groups))), axis=1)
     half = len(groups) // 2
@@ -95,7 +112,10 @@ def halves(groups: Bools, splits: int = SPLITS, seed: int = 0) -> NDArray[np.int
 
 
 def matched(table: Floats) -> NDArray[np.intp]:
-    """Slice of each group in the one-to-one matching with the largest sum, (g,), from (k, g); -1 for a group without one."""
+    """Match each group with a slice, one to one, with the largest sum; (g,), from (k, g).
+
+    -1 for a group without a slice.
+    """
     from scipy.optimize import linear_sum_assignment
 
     slice_of = np.full(table.shape[1], -1)
@@ -105,7 +125,9 @@ def matched(table: Floats) -> NDArray[np.intp]:
 
 
 def split_half(soft: NDArray[np.floating], groups: Bools, splits: int = SPLITS, seed: int = 0) -> tuple[Floats, Floats]:
-    """P@10 and κ@10 of each group's slice, matched in one half of the examples and scored in the other, (g,) each.
+    """Compute P@10 and κ@10 of each group's slice, (g,) each.
+
+    Slices are matched in one half of the examples and scored in the other.
 
     The matching is the Hungarian method's on P@10 itself: what is chosen by is what is scored, and no choice is favoured that
     the score would not reward. A group without a slice scores chance, its share of the half. Averaged over both directions
@@ -128,7 +150,7 @@ def split_half(soft: NDArray[np.floating], groups: Bools, splits: int = SPLITS, 
 
 
 def mean_known(values: Floats) -> Floats:
-    """Mean over the first axis of what is not NaN; NaN where all is."""
+    """Average over the first axis what is not NaN; NaN where all is."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         mean: Floats = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)

@@ -1,4 +1,6 @@
-"""When a method declares a slice: Fisher's exact test against the rest of the class, Holm over the slices, effect and support.
+"""Test whether a slice is significant: Fisher's exact test, Holm's correction, effect, support.
+
+The errors of a slice are compared with those of the rest of its class.
 
 A slice over several classes is tested class by class, since errors are compared within a class only: its *parts* with
 enough support are all in Holm's family. Support depends on membership alone, so leaving small parts out costs no validity.
@@ -46,14 +48,17 @@ class Parts:
     p_holm: Floats
 
     def smallest_p(self, among: Bools | None = None) -> float:
-        """Return the smallest Holm p of the parts that are large in effect (and `among`, (m,) bool); 1 if there is none."""
+        """Return the smallest Holm p of the parts with a large effect; 1 if there is none.
+
+        `among`, (m,) bool, restricts them further.
+        """
         eligible = self.effect >= MIN_EFFECT
         if among is not None:
             eligible &= among
         return float(self.p_holm[eligible].min(initial=1.0))
 
     def in_class(self, c: int | None) -> Bools:
-        """Which parts lie in class `c`, shape (m,); all of them for None."""
+        """Mark the parts in class `c`, shape (m,); all of them for None."""
         return np.ones(len(self.classes), dtype=bool) if c is None else self.classes == c
 
 
@@ -75,7 +80,10 @@ def judged_parts(hard: Bools, split: Split) -> Parts:
 
 
 def _of_class(c: int, inside: Bools, wrong: Bools) -> tuple[NDArray[Any], ...]:
-    """Slices with enough support in class `c`, the class, support, effect and p of each."""
+    """Test the slices with enough support in class `c`.
+
+    Returns the slices, the class, and support, effect and p of each.
+    """
     n, support = len(inside), inside.sum(axis=0)
     slices = np.flatnonzero((support >= MIN_SUPPORT) & (support < n))
     support, inside = support[slices], inside[:, slices]
@@ -85,7 +93,10 @@ def _of_class(c: int, inside: Bools, wrong: Bools) -> tuple[NDArray[Any], ...]:
 
 
 def excess_p(hits: NDArray[np.intp], support: NDArray[np.intp] | int, total: NDArray[np.intp] | int, n: int) -> Floats:
-    """One-sided Fisher p: `support` of n examples drawn at random hold at least `hits` of the `total`; (m,) or numbers."""
+    """Compute the one-sided Fisher p; (m,) or numbers.
+
+    It is P(`support` of n examples drawn at random hold at least `hits` of the `total`).
+    """
     from scipy.stats import hypergeom
 
     p: Floats = hypergeom.sf(hits - 1, n, total, support)
@@ -93,7 +104,7 @@ def excess_p(hits: NDArray[np.intp], support: NDArray[np.intp] | int, total: NDA
 
 
 def about_group(parts: Parts, hard: Bools, split: Split, group: Bools) -> Bools:
-    """Which parts are about the planted `group`, (n,) bool: shape (m,).
+    """Mark the parts that are about the planted `group`, (n,) bool; shape (m,).
 
     The group's share among the members is at least `ABOUT_LIFT` times its share in the class, and Fisher's one-sided test
     says at 5 % that this is not by chance.

@@ -46,7 +46,7 @@ class SliceCase:
 
     @classmethod
     def of_class(cls, soft: NDArray[np.floating], hard: Bools, groups: Bools) -> SliceCase:
-        """Examples of one class, with the slices that have members in it.
+        """Return the examples of one class, with the slices that have members in it.
 
         Where none has, one that holds nobody and ranks all alike takes their place, so that a method without slices scores
         what chance does.
@@ -124,7 +124,7 @@ def _zero(_: SliceCase) -> Floats:
 
 
 def _corrected(c: SliceCase) -> Floats:
-    """P̃@10 = (P@10 - E0) / (1 - E0); NaN where chance alone reaches 1."""
+    """Compute P̃@10 = (P@10 - E0) / (1 - E0); NaN where chance alone reaches 1."""
     room = 1 - c.expected_highest
     return np.where(room > ROUNDING, (c.highest - c.expected_highest) / np.maximum(room, ROUNDING), np.nan)
 

@@ -1,4 +1,4 @@
-"""When one method is better than another: intervals on one problem, and comparisons over many."""
+"""Compare methods: intervals on one problem, and tests over many."""
 
 from __future__ import annotations
 

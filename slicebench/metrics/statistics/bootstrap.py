@@ -1,4 +1,4 @@
-"""Uncertainty: the hierarchical bootstrap of nAMF over seeds and test examples (METRICS.md, "Comparing methods")."""
+"""Estimate uncertainty: the hierarchical bootstrap of nAMF over seeds and test examples."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class SeedScores:
     hardness: Mapping[str, Floats]
 
     def classes(self) -> Iterator[NDArray[np.intp]]:
-        """Rows of each class that holds minority and majority: the ones a macro average is over."""
+        """Yield the rows of each class that holds minority and majority.
+
+        The macro average is over these classes.
+        """
         for c in np.unique(self.labels):
             rows = np.flatnonzero(self.labels == c)
             if 0 < self.minority[rows].sum() < len(rows):
@@ -42,7 +45,10 @@ class SeedScores:
 
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """A mean with its 95 % interval; `draws` (B,) are the bootstrap means behind it, already as wide as the interval says."""
+    """A mean with its 95 % interval.
+
+    `draws` (B,) are the bootstrap means behind it, stretched to the width of the interval.
+    """
 
     mean: float
     low: float
@@ -51,7 +57,9 @@ class Interval:
 
     @classmethod
     def of(cls, mean: float, draws: Floats, error: float, dof: float, level: float = 0.95) -> Interval:
-        """Interval with the shape of `draws` and the width of Student's t: `error` is the standard error, on `dof` degrees.
+        """Return an interval with the shape of `draws` and the width of Student's t.
+
+        `error` is the standard error, on `dof` degrees of freedom.
 
         Quantiles of a few resampled seeds are too close to the mean (3 seeds, a nominal 95 %: 78 %; docs/statistics.md),
         so the draws are stretched about it until their standard deviation is error · t / z.
@@ -67,7 +75,9 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """One quantity on one problem: its value at each of S seeds, and at each seed its values on resampled test examples.
+    """One quantity on one problem: its value at each of S seeds, and its resampled values there.
+
+    The test examples of each seed are resampled.
 
     `values` (S,); `resampled` S arrays, as many draws as `chosen` (B, S) asks of each seed. Quantities of one problem share
     `chosen` and their resamples, so that the difference of two of them is paired.
@@ -87,7 +97,7 @@ class Sampled:
         return float(self.values.mean())
 
     def draws(self) -> Floats:
-        """Hierarchical bootstrap means, shape (B,): seeds, then test examples within them."""
+        """Return hierarchical bootstrap means, shape (B,): seeds, then the test examples of each."""
         drawn = np.empty(self.chosen.shape)
         for s, resampled in enumerate(self.resampled):
             drawn[self.chosen == s] = resampled
@@ -95,10 +105,10 @@ class Sampled:
         return means
 
     def variance(self) -> tuple[float, float]:
-        """Variance of the mean over seeds, and its degrees of freedom.
+        """Return the variance of the mean over seeds, and its degrees of freedom.
 
         The values at the seeds differ by their models and by their test examples, so their own variance holds both, on S - 1
-        degrees. A single seed leaves the examples' alone, which the bootstrap knows well.
+        degrees. With a single seed only the examples' variance is left, which the bootstrap estimates well.
         """
         seeds = len(self.values)
         if seeds == 1:
@@ -107,7 +117,10 @@ class Sampled:
 
 
 def interval_of_mean(parts: Sequence[Sampled], level: float = 0.95) -> Interval:
-    """Interval of the mean of independent quantities, such as a method's nAMF on several problems; they stay fixed."""
+    """Return the interval of the mean of independent quantities.
+
+    An example is a method's nAMF on several problems. The problems are taken as fixed.
+    """
     variances, dofs = (np.array(column) for column in zip(*(part.variance() for part in parts), strict=True))
     mean = float(np.mean([part.mean for part in parts]))
     draws = np.mean([part.draws() for part in parts], axis=0)
@@ -115,7 +128,9 @@ def interval_of_mean(parts: Sequence[Sampled], level: float = 0.95) -> Interval:
 
 
 def welch_dof(variances: Floats, dofs: Floats) -> float:
-    """Degrees of freedom of a sum of estimated variances, each on its own: Welch (1947), (Σ v)² / Σ v² / (ν + 2) - 2.
+    """Compute the degrees of freedom of a sum of independently estimated variances.
+
+    Welch (1947): (Σ v)² / Σ v² / (ν + 2) - 2.
 
     The better-known form of Satterthwaite takes ν for ν + 2 and loses degrees where ν is small: of the 16
     of 8 problems with 3 seeds it leaves 8.
@@ -125,7 +140,7 @@ def welch_dof(variances: Floats, dofs: Floats) -> float:
 
 
 def sampled_problem(seeds: Sequence[SeedScores], entropy: int, *, draws: int = DRAWS) -> dict[str, Sampled]:
-    """Each method's macro nAMF on one problem, at every seed and on resampled test examples.
+    """Compute each method's macro nAMF on one problem, at every seed and on resampled examples.
 
     A draw resamples the S seeds, then, for each seed drawn, the test examples within class × group, and averages macro nAMF
     over the S. All methods see the same draws, so their differences are paired; `entropy` (from the problem's identity)
@@ -159,7 +174,7 @@ def sampled_problem(seeds: Sequence[SeedScores], entropy: int, *, draws: int = D
 
 
 def _one_seed(one: SeedScores, draws: int, rng: np.random.Generator) -> dict[str, tuple[float, Floats]]:
-    """Observed macro nAMF and `draws` resampled ones, per method."""
+    """Compute the observed macro nAMF and `draws` resampled ones, per method."""
     sums = {method: np.zeros(draws + 1) for method in one.hardness}
     classes = list(one.classes())
     for rows in classes:
@@ -173,15 +188,21 @@ def _one_seed(one: SeedScores, draws: int, rng: np.random.Generator) -> dict[str
 
 
 def resample_counts(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """How often each of `size` examples is in each of `draws` resamples with replacement; shape (size, draws)."""
+    """Count each of `size` examples in each of `draws` resamples with replacement.
+
+    The shape is (size, draws).
+    """
     picked = rng.integers(size, size=(draws, size))
+    # number every pair of example and draw, so that one bincount counts all draws
     picked *= draws
     picked += np.arange(draws)[:, None]
     return np.bincount(picked.ravel(), minlength=draws * size).reshape(size, draws)
 
 
 def weighted_namf(h: Floats, minority: NDArray[np.bool_], counts: NDArray[np.int32]) -> Floats:
-    """NAMF of every column of `counts` (n, B): the ranking in which example i stands `counts[i, b]` times; shape (B,).
+    """Compute nAMF of every column of `counts` (n, B), shape (B,).
+
+    In the ranking of column b, example i occurs `counts[i, b]` times.
 
     `metrics.amf` is a linear rank statistic: ranks 1..r carry W(r) = r (1 + H_n - H_r) together, so a run of examples of one
     group contributes W(end) - W(start), whatever lies inside it. Only the ends of runs are looked up. Tied examples form a
@@ -200,6 +221,7 @@ def weighted_namf(h: Floats, minority: NDArray[np.bool_], counts: NDArray[np.int
     if mixed.any():
         hits = _cumulative(counts * minority[:, None], order)
         start, stop = ranks[starts[mixed]], ranks[stops[mixed]]
+        # a block of which nothing was drawn has weight 0: the maximum only avoids 0 / 0
         share = (hits[stops[mixed]] - hits[starts[mixed]]) / np.maximum(stop - start, 1)
         area += ((W.take(stop) - W.take(start)) * share).sum(axis=0)
     base = m / n
@@ -208,7 +230,9 @@ def weighted_namf(h: Floats, minority: NDArray[np.bool_], counts: NDArray[np.int
 
 
 def _cumulative(counts: NDArray[np.int32], order: NDArray[np.intp]) -> NDArray[np.int32]:
-    """Cumulative sums of `counts` (n, B) down its rows in `order`, with zeros in front; shape (n + 1, B).
+    """Compute cumulative sums of `counts` (n, B) down its rows in `order`, from zeros.
+
+    The shape is (n + 1, B).
 
     A row at a time, all draws at once: several times faster than NumPy's cumsum, along either axis.
     """
@@ -219,7 +243,9 @@ def _cumulative(counts: NDArray[np.int32], order: NDArray[np.intp]) -> NDArray[n
 
 
 def _runs(h: Floats, minority: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Starts of the runs of sorted examples that can be taken together, and which of them are ties of both groups.
+    """Find the runs of sorted examples that can be taken together.
+
+    Returns their starts, and which of them are ties of both groups.
 
     Blocks of equal hardness that hold one group merge with neighbours of the same group; mixed blocks stay alone.
     """
@@ -234,7 +260,9 @@ def _runs(h: Floats, minority: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDA
 def interval_over_seeds(
     parts: Sequence[Sequence[float]], level: float = 0.95
 ) -> tuple[float, float | None, float | None]:
-    """Mean of several quantities with its interval by Student's t, each part holding the values of one at its seeds.
+    """Average several quantities, with the interval by Student's t.
+
+    Each part holds the values of one quantity at its seeds.
 
     For metrics that are not resampled. The interval is None where some part has one seed only.
     """

@@ -1,4 +1,4 @@
-"""Methods compared over independent units, the families of datasets or their variants (METRICS.md, "Comparing methods").
+"""Compare methods over independent units: the families of datasets, or their variants.
 
 A table holds a row per unit and a column per method: mean nAMF, NaN where a cell is missing.
 """
@@ -40,7 +40,10 @@ class PairTest:
 
 
 def ranks(table: Floats) -> Floats:
-    """Rank of each method on each unit, best 1, ties their mean; a missing cell takes the worst rank. Shape (U, M)."""
+    """Rank the methods on each unit, best 1, ties their mean; shape (U, M).
+
+    A missing cell takes the worst rank.
+    """
     from scipy.stats import rankdata
 
     found: Floats = rankdata(np.where(np.isnan(table), np.inf, -table), axis=1)
@@ -48,7 +51,10 @@ def ranks(table: Floats) -> Floats:
 
 
 def ranks_without(table: Floats, families: Sequence[str]) -> tuple[Floats, Floats]:
-    """Least and largest mean rank of each method, (M,) each, as each family is left out in turn; `families` (U,) are names."""
+    """Return each method's least and largest mean rank, (M,) each, with one family left out.
+
+    Each family is left out in turn; `families` (U,) are names.
+    """
     per_unit, names = ranks(table), np.array(families)
     left = [per_unit[names != name].mean(axis=0) for name in dict.fromkeys(families) if (names != name).any()]
     found = np.array(left or [per_unit.mean(axis=0)])
@@ -56,7 +62,7 @@ def ranks_without(table: Floats, families: Sequence[str]) -> tuple[Floats, Float
 
 
 def holm(p: Floats) -> Floats:
-    """Holm's step-down correction, shape (m,); also of none.
+    """Apply Holm's step-down correction, shape (m,); m may be 0.
 
     In three lines because statsmodels' `multipletests` collects garbage on every call: 40 ms, hundreds of times the rest.
     """
@@ -67,7 +73,10 @@ def holm(p: Floats) -> Floats:
 
 
 def compare_pairs(table: Floats, *, seed: int = 0, draws: int = DRAWS) -> list[PairTest]:
-    """Every pair of methods that are complete; Holm's correction is over all of them."""
+    """Test every pair of methods without missing cells.
+
+    Holm's correction is over all pairs.
+    """
     complete = np.flatnonzero(~np.isnan(table).any(axis=0))
     pairs = [(int(a), int(b)) for a, b in combinations(complete, 2)]
     if not pairs or len(table) < 2:
@@ -89,7 +98,9 @@ def compare_pairs(table: Floats, *, seed: int = 0, draws: int = DRAWS) -> list[P
 
 
 def paired_p(differences: Floats) -> float:
-    """Two-sided p that paired `differences` (U,) are symmetric about 0: signed ranks, or all 2^U sign flips of the mean.
+    """Compute the two-sided p that paired `differences` (U,) are symmetric about 0.
+
+    The test is on signed ranks, or on all 2^U sign flips of the mean for few units.
 
     Zero differences keep their ranks (Pratt); with zeros or ties SciPy approximates the signed ranks' distribution.
     """
@@ -104,10 +115,12 @@ def paired_p(differences: Floats) -> float:
 
 
 def family_p(table: Floats, families: Sequence[str], pairs: Sequence[PairTest]) -> list[float] | None:
-    """P of each of `pairs` by Student's t over the means of families, Holm-corrected; None for fewer than three families.
+    """Compute p of each of `pairs` by Student's t over the means of families, Holm-corrected.
 
-    Units of one family may share what makes a method good; their differences are then no independent draws, and tests over units
-    reject too often as claims about other families. These do not: each family counts once.
+    None for fewer than three families.
+
+    Units of one family may share what makes a method good. Their differences are then not independent draws,
+    and tests over units reject too often as claims about other families. Here each family counts once.
     """
     from scipy.stats import ttest_1samp
 
@@ -124,14 +137,19 @@ def family_p(table: Floats, families: Sequence[str], pairs: Sequence[PairTest]) 
 
 
 def interval_over_units(values: Floats, *, seed: int = 0, draws: int = DRAWS) -> Interval:
-    """95 % interval of the mean of `values` (U,), U ≥ 2, over the population that the units are a sample of."""
+    """Return the 95 % interval of the mean of `values` (U,), U ≥ 2, over the units' population.
+
+    The units are taken as a sample of that population.
+    """
     u = len(values)
     resampled = values[np.random.default_rng([seed, u]).integers(u, size=(draws, u))].mean(axis=1)
     return Interval.of(float(values.mean()), resampled, float(values.std(ddof=1)) / np.sqrt(u), u - 1)
 
 
 def friedman_p(table: Floats) -> float | None:
-    """P of the hypothesis that all methods rank alike: Friedman's test in the form of Iman and Davenport (1980).
+    """Compute p of the hypothesis that all methods rank alike.
+
+    Friedman's test in the form of Iman and Davenport (1980).
 
     None for fewer than three methods or two units.
     """
@@ -144,12 +162,14 @@ def friedman_p(table: Floats) -> float | None:
     between = u * ((per_unit.mean(axis=0) - (m + 1) / 2) ** 2).sum()
     within = ((per_unit - (m + 1) / 2) ** 2).sum() / (u * (m - 1))  # m (m + 1) / 12 without ties
     chi2 = between / within if within > 0 else 0.0
-    rest = u * (m - 1) - chi2
+    rest = u * (m - 1) - chi2  # 0 up to rounding where all units rank alike; F is infinite then
     return float(f.sf((u - 1) * chi2 / rest, m - 1, (m - 1) * (u - 1))) if rest > 1e-9 else 0.0
 
 
 def critical_difference(methods: int, units: int) -> float:
-    """Nemenyi's critical difference of mean ranks at α = .05 (Demšar 2006); for display only.
+    """Compute Nemenyi's critical difference of mean ranks at α = .05 (Demšar 2006).
+
+    It is for display only.
 
     >>> round(critical_difference(6, 6), 2), round(critical_difference(6, 20), 2)
     (3.08, 1.69)
@@ -161,7 +181,10 @@ def critical_difference(methods: int, units: int) -> float:
 
 
 def cliques(mean_ranks: Floats, pairs: Sequence[PairTest]) -> list[tuple[int, ...]]:
-    """Largest runs of neighbours in the order of mean rank within which no pair is separated after Holm; best first."""
+    """Find the largest runs of methods, by mean rank, that no test separates after Holm.
+
+    The best run comes first.
+    """
     apart = {frozenset((pair.a, pair.b)) for pair in pairs if pair.p_holm < ALPHA}
     members = sorted({column for pair in pairs for column in (pair.a, pair.b)}, key=lambda c: (mean_ranks[c], c))
     found: list[tuple[int, ...]] = []
@@ -177,13 +200,16 @@ def cliques(mean_ranks: Floats, pairs: Sequence[PairTest]) -> list[tuple[int, ..
 
 
 def winner_shares(draws: NDArray[np.float64], *, seed: int = 0) -> Floats:
-    """Share of the draws in which each method has the best mean, (M,); `draws` (U, M, B) are bootstrap values per unit.
+    """Compute the share of the draws in which each method has the best mean, (M,).
 
-    The units are resampled too, so the shares speak of other units of their kind. Ties share.
+    `draws` (U, M, B) are bootstrap values per unit.
+
+    The units are resampled too, so the shares hold for other units of their kind. Tied methods share a draw.
     """
     u, _, b = draws.shape
     counts = np.random.default_rng([seed, u, b]).multinomial(u, np.full(u, 1 / u), size=b)
     means = np.einsum("bu,umb->mb", counts, draws) / u
+    # equal means may differ in their last bits
     best = np.isclose(means, means.max(axis=0), rtol=0, atol=1e-12)
     shares: Floats = (best / best.sum(axis=0)).mean(axis=1)
     return shares
