@@ -17,13 +17,13 @@ OURS = "slicebench"
 
 @dataclass(frozen=True)
 class PluginSetting:
-    """What the variable says: `allowed` are normalised names of distributions, None for all of them."""
+    """The value of the variable: normalised names of allowed distributions, None for all."""
 
     text: str
     allowed: frozenset[str] | None
 
     def admits(self, distribution: str) -> bool:
-        """Whether plugins of `distribution` may be loaded."""
+        """Check whether plugins of `distribution` may be loaded."""
         return distribution == OURS or self.allowed is None or normalised(distribution) in self.allowed
 
     def __str__(self) -> str:

@@ -35,7 +35,9 @@ class DatasetAdapter(Parameterised):
         """Raise `ConfigError` for parameter values that cannot be used; asked before a run does any work."""
 
     def place(self) -> Place:
-        """Folder of the data and the layout found there: in the parameter `root`, by default in the expected folder.
+        """Return the folder of the data and the layout found there.
+
+        It is searched in the parameter `root`, by default in the expected folder.
 
         Raises
         ------

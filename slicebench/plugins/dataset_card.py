@@ -30,7 +30,7 @@ class Wanted:
     what : str
         What it is, in words.
     count : int, optional
-        How many files the published data have, where the pattern stands for many.
+        Number of files in the published data, where the pattern matches many.
     md5 : str, optional
         As published with the data.
 
@@ -52,7 +52,7 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCard:
-    """What `slicebench list datasets` and `slicebench data check` say of a dataset.
+    """Card of a dataset, as `slicebench list datasets` and `slicebench data check` show it.
 
     Parameters
     ----------
@@ -86,31 +86,37 @@ class DatasetCard:
     layouts: tuple[Layout, ...] = ()
 
     def expected_root(self) -> Path:
-        """Folder where the data are looked for unless a root is given."""
+        """Return the folder where the data are expected unless a root is given."""
         return data_dir() / self.folder
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a layout was found."""
+    """Folder in which a layout was found."""
 
     layout: str
     folder: Path
 
     def file(self, pattern: str) -> Path:
-        """First file of the folder that matches `pattern`; `StorageError` if it has gone since the layout was found."""
+        """Return the first file of the folder that matches `pattern`.
+
+        Raises `StorageError` if it has gone since the layout was found.
+        """
         for path in _matches(self.folder, pattern):
             return path
         raise StorageError(f"{self.folder} has no {pattern} any more")
 
     def files(self, pattern: str) -> list[Path]:
-        """All files of the folder that match `pattern`, sorted."""
+        """Return all files of the folder that match `pattern`, sorted."""
         return sorted(_matches(self.folder, pattern))
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What was found of one `Wanted`: number, bytes, and whether the checksum holds (None: none is known, or not asked for)."""
+    """Check of one `Wanted`: number, bytes, and whether the checksum holds.
+
+    The last is None if no checksum is known or it was not asked for.
+    """
 
     wanted: Wanted
     found: int
@@ -119,7 +125,7 @@ class FileReport:
 
     @property
     def problem(self) -> str:
-        """What is wrong, in a few words; empty if nothing is."""
+        """Fault of the files in a few words; empty if there is none."""
         if not self.found:
             return "missing"
         if self.wanted.count is not None and self.found != self.wanted.count:
@@ -129,7 +135,7 @@ class FileReport:
 
 @dataclass(frozen=True)
 class LayoutReport:
-    """What was found of one layout, and in which folder."""
+    """Check of one layout, and the folder in which it was looked for."""
 
     layout: str
     folder: Path
@@ -137,18 +143,23 @@ class LayoutReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every file is there; other numbers or checksums than the published ones do not count."""
+        """True if every file is there; numbers and checksums may differ from the published ones."""
         return all(report.found for report in self.files)
 
 
 def data_dir() -> Path:
-    """Folder of local datasets: `$SLICEBENCH_DATA`, else `data` in the cache folder."""
+    """Return the folder of local datasets.
+
+    It is `$SLICEBENCH_DATA`, else `data` in the cache folder.
+    """
     named = os.environ.get("SLICEBENCH_DATA")
     return Path(named) if named else cache_dir() / "data"
 
 
 def locate(card: DatasetCard, root: str | Path | None = None) -> Place:
-    """First layout of `card` that is complete in `root`, by default the expected folder, or in a folder right below it.
+    """Find the first layout of `card` that is complete.
+
+    It is searched in `root`, by default the expected folder, and in the folders right below it.
 
     Raises
     ------
@@ -165,7 +176,7 @@ def locate(card: DatasetCard, root: str | Path | None = None) -> Place:
 
 
 def is_ready(card: DatasetCard, root: str | Path | None = None) -> bool:
-    """Whether some layout is complete; data that are generated always are."""
+    """Check whether some layout is complete; generated data always are."""
     try:
         return not card.layouts or bool(locate(card, root))
     except StorageError:
@@ -173,7 +184,10 @@ def is_ready(card: DatasetCard, root: str | Path | None = None) -> bool:
 
 
 def inspect_data(card: DatasetCard, root: str | Path | None = None, *, checksums: bool = False) -> list[LayoutReport]:
-    """What there is of every layout, each in the folder that holds most of it; with `checksums`, files are read and hashed."""
+    """Report on every layout, each in the folder that holds most of it.
+
+    With `checksums`, files are read and hashed.
+    """
     folder = card.expected_root() if root is None else Path(root).expanduser()
     return [_reported(layout, _best_base(layout, folder), checksums=checksums) for layout in card.layouts]
 
@@ -205,7 +219,7 @@ def _what_is_missing(card: DatasetCard, folder: Path) -> str:
 
 
 def _bases(folder: Path) -> list[Path]:
-    """The folder and those right below it: archives unpack into a folder of their own."""
+    """Return the folder and those right below it: archives unpack into a folder of their own."""
     if not folder.is_dir():
         return [folder]
     return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
@@ -224,7 +238,10 @@ def _has(base: Path, pattern: str) -> bool:
 
 
 def _matches(base: Path, pattern: str) -> Iterator[Path]:
-    """Files or folders of `base` that match, no pipes or broken links; a plain path is not searched for."""
+    """Yield the files or folders of `base` that match, without pipes or broken links.
+
+    A path without wildcards is looked up directly.
+    """
     found = base.glob(pattern) if "*" in pattern else iter([base / pattern])
     yield from (path for path in found if path.is_file() or path.is_dir())
 

@@ -1,4 +1,4 @@
-"""What there is to say of datasets: their cards, and the files of one."""
+"""Report on datasets: all cards, and the files of one dataset."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class DataReport:
 
     @property
     def usable(self) -> bool:
-        """Whether some layout is complete and as published; data that are generated always are."""
+        """True if some layout is complete and as published; generated data always are."""
         return not self.layouts or any(
             layout.complete and not any(file.problem for file in layout.files) for layout in self.layouts
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready dictionary."""
+        """Return the fields as a JSON-ready dictionary."""
         card = {key: value for key, value in asdict(self.card).items() if key != "layouts"}
         return {"name": self.name, **card, "root": str(self.root), "usable": self.usable} | {
             "layouts": [
@@ -69,7 +69,7 @@ def report_data(name: str, root: Path | None) -> DataReport:
 
 
 def describe_datasets() -> list[dict[str, Any]]:
-    """Every registered dataset with what its card says, where its data are expected, and whether they are there."""
+    """Describe every registered dataset: its card, its expected folder, and whether it is there."""
     out = []
     for info in DATASETS.describe():
         about: dict[str, Any] = {"name": info.name, "distribution": info.distribution, "status": info.status}

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def hardness_directions(data: AuditData, hardness: Floats) -> Floats:
-    """Per class the covariance of the val embeddings with the rank of `hardness` (n val,), shape (C, d).
+    """Compute each class's direction of hardness in embedding space, shape (C, d).
+
+    It is the covariance of the val embeddings with the rank of `hardness` (n val,).
 
     It is how the mean embedding moves as examples get harder: Σ⁻¹ cov(x, rank), the regression of hardness, in the limit of a
     ridge that outweighs Σ. With a few dozen errors a class that limit names plants more often than smaller ridges do
@@ -30,14 +32,16 @@ def hardness_directions(data: AuditData, hardness: Floats) -> Floats:
 
 
 def _ranks(h: Floats) -> Floats:
-    """Ranks with their mean taken off, ties at their mean rank: scipy.stats.rankdata without its import."""
+    """Return centred ranks, ties at their mean rank: scipy.stats.rankdata without its import."""
     _, at, counts = np.unique(h, return_inverse=True, return_counts=True)
     ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[at] - (len(h) + 1) / 2
     return ranks
 
 
 def caption_cosines(directions: Floats, captions: Captions) -> Floats:
-    """Cosine between each class's direction (C, d) and each caption's difference to the class's reference, shape (C, m).
+    """Compute the cosine between class directions (C, d) and caption differences, shape (C, m).
+
+    A caption's difference is to the reference of the class.
 
     A class without a direction, or a caption that equals the reference, gets 0.
     """

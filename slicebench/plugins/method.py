@@ -49,7 +49,7 @@ REQUIREMENTS = {
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SliceScores:
-    """What a method says of n examples.
+    """Scores of n examples by one method.
 
     Parameters
     ----------
@@ -95,7 +95,10 @@ class SliceMethod(Parameterised):
     version: ClassVar[str] = "1"
 
     def supports(self, data: AuditData) -> str | None:
-        """Reason why the method declines `data`, or None; a declined cell is skipped, not failed."""
+        """Return the reason why the method declines `data`, or None.
+
+        A declined cell is skipped, not failed.
+        """
         missing = sorted(word for word in self.requires - {"truth"} if not offered(word, data))
         return "needs " + " and ".join(REQUIREMENTS[word] for word in missing) if missing else None
 
@@ -104,11 +107,13 @@ class SliceMethod(Parameterised):
         raise NotImplementedError(f"{type(self).__name__} has no fit")
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness of every example of `split`, and flags and slices where the method has them."""
+        """Score every example of `split`: hardness, and flags and slices if the method has them."""
         raise NotImplementedError(f"{type(self).__name__} has no score")
 
     def directions(self, data: AuditData) -> NDArray[np.float64]:
-        """Per class the direction in embedding space along which examples get harder, shape (C, d); 0 where there is none.
+        """Return each class's direction of increasing hardness in embedding space, shape (C, d).
+
+        It is 0 where there is none.
 
         By default the covariance of the val embeddings with the rank of the method's hardness, which exists for every method. A
         task without classes counts as one.
@@ -118,29 +123,42 @@ class SliceMethod(Parameterised):
         return hardness_directions(data, self.score(data.val).hardness)
 
     def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
-        """Say how hard what each candidate caption describes is in each class, shape (C, m); only the order counts.
+        """Return the hardness of what each candidate caption describes, per class, shape (C, m).
+
+        Only the order counts.
+
+        Only the order counts.
 
         By default the cosine between the class's direction and the caption's difference to its class's reference. Called for
-        data with captions only; captions that are no candidates of a class are ignored there.
+        data with captions only; captions that are not candidates of a class are ignored there.
         """
         from slicebench.plugins.directions import caption_cosines
 
         return caption_cosines(self.directions(data), candidates_of(data))
 
     def strength(self) -> NDArray[np.float64] | None:
-        """Evidence per class, shape (C,), that a failure mode exists; NaN where the method could not look."""
+        """Return the evidence per class, shape (C,), that a failure mode exists.
+
+        None if the method does not measure it; NaN where it could not look.
+        """
         return None
 
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the result must know of this fit, a sentence each; goes into the record."""
+        """Return what a reader of the result must know of this fit, a sentence each.
+
+        The notes go into the record.
+        """
         return ()
 
     def repair(self, data: AuditData, seed: int) -> TrainedModel:
-        """Train a better model by the method's own rule, from `seed`, as JTT's second stage does; most methods have none."""
+        """Train a better model by the method's own rule, from `seed`.
+
+        JTT's second stage is an example; most methods have no such rule.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no repair")
 
     def _fitted(self, attribute: str) -> Any:
-        """Learnt attribute, or a `MethodError` that says to call fit first."""
+        """Return a learnt attribute, or raise a `MethodError` that says to call fit first."""
         try:
             return getattr(self, attribute)
         except AttributeError:
@@ -154,14 +172,14 @@ def refuse_truth(name: str, method: SliceMethod) -> None:
 
 
 def candidates_of(data: AuditData) -> Captions:
-    """Candidate captions of `data`; `DataError` where there are none."""
+    """Return the candidate captions of `data`; raise `DataError` if there are none."""
     if data.captions is None:
         raise DataError("there are no candidate captions; the problem needs an encoder that reads text, as 'nano-clip'")
     return data.captions
 
 
 def offered(word: str, data: AuditData) -> bool:
-    """Whether `data` has what the requirement `word` of `REQUIREMENTS` names."""
+    """Check whether `data` has what the requirement `word` of `REQUIREMENTS` names."""
     if word not in REQUIREMENTS:
         raise MethodError(f"unknown requirement {word!r}; the words are {', '.join(sorted(REQUIREMENTS))}")
     holder = data if word in ("pool", "captions", "trainer") else data.val

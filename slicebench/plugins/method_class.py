@@ -27,7 +27,7 @@ def method_class(name: str) -> type[SliceMethod]:
     Raises
     ------
     ConfigError, PluginError
-        for a name that is neither, whatever a stranger's module does on import included.
+        for a name that is neither, and for any failure while the module is imported.
 
     """
     if ":" not in name:
@@ -46,7 +46,10 @@ def method_class(name: str) -> type[SliceMethod]:
 
 
 def _imported(name: str) -> ModuleType:
-    """Module of the current folder, or an installed one; whatever a stranger's module does on import becomes one message."""
+    """Import a module of the current folder, or an installed one.
+
+    Any failure during the import becomes one message.
+    """
     if setting().allowed is not None:
         raise PluginError(
             f"{setting()} loads no module by its name; unset it to check {name}, or check a registered name"
@@ -70,13 +73,13 @@ def _imported(name: str) -> ModuleType:
 
 
 def _prefixes(name: str) -> set[str]:
-    """The module and the packages it lies in."""
+    """Return the module and the packages that contain it."""
     parts = name.split(".")
     return {".".join(parts[: i + 1]) for i in range(len(parts))}
 
 
 def _methods_in(module: ModuleType) -> list[str]:
-    """Names of the methods that a module defines."""
+    """Return the names of the methods that a module defines."""
 
     def is_method(value: Any) -> bool:
         return isinstance(value, type) and issubclass(value, SliceMethod) and value.__module__ == module.__name__

@@ -1,4 +1,4 @@
-"""scikit-learn's grammar of parameters, shared by all plugins, and the options that set them."""
+"""Plugin parameters in scikit-learn's style, and the options that set them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Parameterised:
     """A class whose constructor stores its keyword parameters under their own names, and nothing else."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's signature
-        """Constructor parameters by name."""
+        """Return the constructor parameters by name."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def __repr__(self) -> str:
@@ -28,7 +28,7 @@ KINDS = {"bool": bool, "int": int, "float": float, "str": str}
 
 
 def assignment(option: str, text: str) -> tuple[str, str]:
-    """Name and value of "name=value".
+    """Split "name=value" into name and value.
 
     >>> assignment("--set", "plant=rare")
     ('plant', 'rare')
@@ -50,12 +50,12 @@ class Setting:
 
     @property
     def plugin(self) -> str:
-        """What stands before the dot."""
+        """Part of the key before the dot."""
         return self.key.partition(".")[0]
 
     @property
     def name(self) -> str:
-        """What stands behind the dot; empty without one."""
+        """Part of the key after the dot; empty without one."""
         return self.key.partition(".")[2]
 
     def refused(self, why: str) -> ConfigError:
@@ -79,7 +79,9 @@ def parse_settings(settings: Iterable[str], *, once: bool = False) -> Iterator[S
 
 
 def read_value(plugin: type[Any], who: str, name: str, text: str) -> Any:
-    """Value of the parameter `name` in its own type; where that is neither number nor text, as TOML writes it.
+    """Read the value of the parameter `name` from text, in the parameter's own type.
+
+    A type that is neither number nor text is read as TOML; what is not TOML stays text.
 
     `who` is how the plugin is called in errors. Raises `ConfigError` for an unknown parameter and a value that cannot be read.
     """
@@ -102,7 +104,10 @@ def read_value(plugin: type[Any], who: str, name: str, text: str) -> Any:
 
 
 def kind_of(plugin: type[Any], who: str, name: str) -> type | None:
-    """Type of a constructor's parameter: as annotated, else that of its default; None if it is not a plain one."""
+    """Return the type of a constructor's parameter: as annotated, else that of its default.
+
+    None if it is not a plain type.
+    """
     known = inspect.signature(plugin).parameters
     if name not in known:
         raise ConfigError(f"{who} has no parameter {name!r}; {did_you_mean(name, list(known))}")

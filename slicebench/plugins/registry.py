@@ -1,6 +1,6 @@
-"""Methods and datasets by name, found through entry points; the built-in ones register exactly as a stranger's do.
+"""Find methods and datasets by name through entry points; built-in plugins register the same way.
 
-`$SLICEBENCH_PLUGINS` says whose plugins count (`slicebench.plugins.allowed`): of the others nothing is imported.
+`$SLICEBENCH_PLUGINS` says whose plugins are used (`slicebench.plugins.allowed`). Others are not imported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from slicebench.plugins.allowed import setting
 class PluginInfo:
     """One line of `slicebench list`; `status` is "ok", or "broken: " and the reason.
 
-    `argument` says what may stand behind the name of an encoder or decoder, after a colon.
+    `argument` says what may follow the name of an encoder or decoder, after a colon.
     """
 
     name: str
@@ -45,26 +45,32 @@ class Registry:
         """Class that every plugin must extend, as "module:Class"."""
 
     def _all(self) -> list[EntryPoint]:
-        """Entry points of the group, the same one seen twice on the path counted once."""
+        """Return the entry points of the group; one that occurs twice on the path counts once."""
         unique = {(e.name, e.value, distribution_of(e)): e for e in _installed(self.group, tuple(sys.path))}
         return sorted(unique.values(), key=lambda e: (e.name, distribution_of(e)))
 
     def entries(self) -> list[EntryPoint]:
-        """Entry points of the distributions that `$SLICEBENCH_PLUGINS` admits, by name."""
+        """Return the entry points that `$SLICEBENCH_PLUGINS` admits by distribution, by name."""
         admitted = setting()
         return [e for e in self._all() if admitted.admits(distribution_of(e))]
 
     def ignored(self) -> list[EntryPoint]:
-        """Those that `$SLICEBENCH_PLUGINS` leaves out; they are known by their metadata alone."""
+        """Return the entry points that `$SLICEBENCH_PLUGINS` leaves out.
+
+        Only their metadata are read.
+        """
         admitted = setting()
         return [e for e in self._all() if not admitted.admits(distribution_of(e))]
 
     def names(self) -> list[str]:
-        """Registered names, sorted."""
+        """Return the registered names, sorted."""
         return sorted({e.name for e in self.entries()})
 
     def unknown(self, name: str) -> PluginError:
-        """Error for a name that is not registered: near ones, or whose plugin it is that is left out."""
+        """Return the error for a name that is not registered.
+
+        It names similar ones, or the distribution whose plugin `$SLICEBENCH_PLUGINS` leaves out.
+        """
         owners = sorted({distribution_of(e) for e in self.ignored() if e.name == name})
         if owners:
             return PluginError(
@@ -94,15 +100,17 @@ class Registry:
         return loaded
 
     def load_with_argument(self, name: str) -> tuple[type[Any], str | None]:
-        """Class and argument of `name`, such as "open_clip:ViT-B-32/openai": the entry point's name, a colon, the argument.
+        """Return class and argument of a name such as "open_clip:ViT-B-32/openai".
 
-        The class says in `argument_help` what its argument is, empty if it takes none, and in `argument_optional` whether it
-        can do without.
+        The name is the entry point's name, a colon, and the argument.
+
+        The class describes its argument in `argument_help`, which is empty if it takes none. In
+        `argument_optional` it says whether the argument may be left out.
 
         Raises
         ------
         PluginError
-            as `load`.
+            for the same reasons as in `load`.
         ConfigError
             for an argument that is missing or not wanted.
 
@@ -116,7 +124,7 @@ class Registry:
         return kind, argument or None
 
     def describe(self) -> list[PluginInfo]:
-        """Every plugin with its state; a broken one is told of here and harms nobody."""
+        """List every plugin and its status. A broken plugin is reported, not raised."""
         found = self.entries()
         counts = Counter(e.name for e in found)
         out = []
@@ -130,7 +138,10 @@ class Registry:
         return out
 
     def _try(self, entry: EntryPoint) -> tuple[str, type[Any] | None]:
-        """Status line and class of an entry point; a plugin may fail in any way while it is imported."""
+        """Return status line and class of an entry point.
+
+        A plugin may fail in any way while it is imported.
+        """
         try:
             with redirect_stdout(sys.stderr):  # what it prints is no result of ours
                 loaded = entry.load()
@@ -149,13 +160,16 @@ class Registry:
 
 @lru_cache(maxsize=8)
 def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001 - the path is the cache key
-    """Entry points on `path`; reading all metadata takes 15 ms, and a worker asks for every cell."""
+    """Return the entry points on `path`.
+
+    They are cached: reading all metadata takes 15 ms, and a worker asks for every cell.
+    """
     return tuple(entry_points(group=group))
 
 
 @lru_cache(maxsize=256)
 def distribution_of(entry: EntryPoint) -> str:
-    """Name of the distribution that registers `entry`."""
+    """Return the name of the distribution that registers `entry`."""
     return entry.dist.name if entry.dist is not None else "unknown"
 
 

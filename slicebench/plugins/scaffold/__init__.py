@@ -56,14 +56,14 @@ OCCUPIED = {"slicebench_methods", "slicebench_datasets"}
 
 @dataclass(frozen=True)
 class Plugin:
-    """What is to be made, and what it is called everywhere."""
+    """Plugin to be created, and its names everywhere."""
 
     kind: Kind
     name: str
 
     @property
     def distribution(self) -> str:
-        """What pip calls it."""
+        """Name of the package for pip."""
         return "slicebench-" + self.name.replace("_", "-")
 
     @property
@@ -87,7 +87,7 @@ TAKEN = {
 
 
 def planned(kind: Kind, name: str) -> Plugin:
-    """Plugin of that name.
+    """Return the plugin of that name.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _fitting(name: str) -> str:
 
 
 def rendered(plugin: Plugin) -> dict[str, str]:
-    """Text of every file of the package, by its path in the folder."""
+    """Return the text of every file of the package, by its path in the folder."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(  # noqa: S701 - Python, TOML and Markdown, not HTML; the name is checked
