@@ -1,4 +1,4 @@
-"""Where torch computes: what `--device` said, else a GPU if there is one."""
+"""Choose the device for torch: the one given by `--device`, else a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def device() -> str:
-    """Name of the device, "cpu" or "cuda"; errors as of `use_device`."""
+    """Return the name of the device, "cpu" or "cuda".
+
+    Raises the same errors as `use_device`.
+    """
     return _checked(os.environ.get(VARIABLE, "auto"))
 
 

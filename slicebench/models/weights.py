@@ -22,7 +22,9 @@ ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
 
 
 def first_line(error: BaseException) -> str:
-    r"""What an error says in short: its first line, the next one too if that ends in a colon, or the name of its class.
+    r"""Return an error in short.
+
+    It is the first line, with the next one if the first ends in a colon, or the name of the class.
 
     >>> first_line(RuntimeError("it broke:\n\there\nand there"))
     'it broke: here'
@@ -33,12 +35,15 @@ def first_line(error: BaseException) -> str:
 
 
 def placed_weights(kind: str, name: str) -> Path | None:
-    """File that a user put into the cache folder for the weights called `name` of the library `kind`, if there is one."""
+    """Return the file that a user put into the cache folder for these weights, if any.
+
+    The weights are called `name` in the library `kind`.
+    """
     return next((path for path in (_place(kind, name, ending) for ending in ENDINGS) if path.is_file()), None)
 
 
 def _place(kind: str, name: str, ending: str) -> Path:
-    """`<cache>/weights/<kind>/<name><ending>`, a slash in the name being two hyphens."""
+    """Return `<cache>/weights/<kind>/<name><ending>`, a slash in the name being two hyphens."""
     return cache_dir() / "weights" / kind / f"{name.replace('/', '--')}{ending}"
 
 
@@ -84,7 +89,7 @@ def quick_hub() -> Iterator[None]:
 
 
 def _reachable(url: str) -> bool:
-    """Whether the server of `url` answers within five seconds."""
+    """Check whether the server of `url` answers within five seconds."""
     from huggingface_hub.utils._http import get_session
 
     try:
@@ -95,7 +100,9 @@ def _reachable(url: str) -> bool:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """State dict of a safetensors or torch file, also one kept under "state_dict" or "model", or with "module." before its names.
+    """Read the state dict of a safetensors or torch file.
+
+    It may be stored under "state_dict" or "model", or with "module." before its names.
 
     Raises
     ------
@@ -152,7 +159,7 @@ def load_into(model: Any, state: Mapping[str, Tensor], path: Path, *, ignore: tu
 
 
 def state_hash(model: Any) -> str:
-    """SHA-256 of a model's state dict: names, types, shapes and bytes."""
+    """Compute the SHA-256 of a model's state dict: names, types, shapes and bytes."""
     import torch
 
     digest = hashlib.sha256()

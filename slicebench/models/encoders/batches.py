@@ -1,4 +1,7 @@
-"""What the image encoders share: batches loaded when their turn comes, half precision on a GPU, progress in the log."""
+"""Code that the image encoders share.
+
+Batches are loaded one at a time, a GPU computes in half precision, and progress goes to the log.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ ROWS = 64
 
 
 def image_batches(inputs: Inputs, rows: int) -> Iterator[Images]:
-    """Images (rows, H, W, 3), uint8, in order and loaded when their turn comes; grey ones are repeated over the channels.
+    """Yield images (rows, H, W, 3), uint8, in order, loaded one batch at a time.
+
+    Grey images are repeated over the channels.
 
     Raises
     ------
@@ -77,7 +82,10 @@ def encode_images(name: str, inputs: Inputs, function: Callable[[Images], Tensor
 
 
 def resized(images: Images, side: int, mean: Sequence[float], std: Sequence[float], *, full: float = 255.0) -> Tensor:
-    """Images (n, H, W, 3) as (n, 3, side, side), bilinear and antialiased; `full` becomes 1, then mean and std are normalised."""
+    """Resize images (n, H, W, 3) to (n, 3, side, side), bilinear and antialiased.
+
+    Values are divided by `full`, then normalised by mean and std.
+    """
     import torch
     from torch.nn.functional import interpolate
 
@@ -88,7 +96,7 @@ def resized(images: Images, side: int, mean: Sequence[float], std: Sequence[floa
 
 
 def on_pictures(transform: Callable[[Any], Tensor], images: Images) -> Tensor:
-    """Outputs, stacked, of a transform that takes one PIL image at a time."""
+    """Apply a transform that takes one PIL image at a time; return the stacked outputs."""
     import torch
     from PIL import Image
 
@@ -96,7 +104,7 @@ def on_pictures(transform: Callable[[Any], Tensor], images: Images) -> Tensor:
 
 
 def unit_rows(vectors: Tensor) -> Tensor:
-    """Rows of length 1, in single precision."""
+    """Scale rows to length 1, in single precision."""
     from torch.nn.functional import normalize
 
     return normalize(vectors.float(), dim=1)

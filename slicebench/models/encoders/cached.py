@@ -32,7 +32,7 @@ CHUNK = 1024
 
 
 def embed(encoder: Encoder, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> Embeddings:
-    """Embeddings of `inputs`, shape (n, d), from the cache if this encoder has seen them.
+    """Return embeddings of `inputs`, shape (n, d), from the cache if this encoder has seen them.
 
     Those of an encoder with a fingerprint are rounded to half precision, cached or not: results do not depend on the cache.
     """
@@ -40,12 +40,12 @@ def embed(encoder: Encoder, inputs: Inputs, ids: NDArray[np.str_] | None = None)
 
 
 def embed_texts(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
-    """Embeddings of captions, shape (m, d), cached and rounded as those of inputs."""
+    """Return embeddings of captions, shape (m, d), cached and rounded like those of inputs."""
     return _cached(encoder, "texts", lambda: _hash(texts), lambda: encoder.encode_texts(texts), len(texts))
 
 
 def embed_captions(encoder: Encoder, captions: CaptionSet | Captions) -> Captions:
-    """Candidates and references of `captions` in the space of an encoder that reads text."""
+    """Embed candidates and references of `captions` by an encoder that reads text."""
     return Captions(
         texts=captions.texts,
         embeddings=embed_texts(encoder, captions.texts),
@@ -77,7 +77,10 @@ def _cached(
 
 
 def _read(path: Path, n: int) -> NDArray[np.float16] | None:
-    """Cached embeddings; None if there are none or the file is damaged, which is said."""
+    """Read cached embeddings; return None if there are none or the file is damaged.
+
+    A damaged file is logged.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -108,7 +111,10 @@ def _write(path: Path, embeddings: NDArray[np.float16]) -> None:
 
 
 def _hash(inputs: Inputs | Sequence[str]) -> str:
-    """SHA-256 of arrays by dtype, shape and bytes, of texts by their UTF-8, chunk by chunk."""
+    """Compute the SHA-256 of inputs, chunk by chunk.
+
+    Arrays count by dtype, shape and bytes, texts by their UTF-8.
+    """
     digest = hashlib.sha256(f"{len(inputs)}".encode())
     for start in range(0, len(inputs), CHUNK):
         part: Any = inputs[start : start + CHUNK]

@@ -48,7 +48,10 @@ class CifarResNet(Encoder):
     argument_help: ClassVar[str] = "PATH"
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        """Embeddings of uint8 images (n, H, W) or (n, H, W, 3), shape (n, 64); `DataError` for other inputs."""
+        """Embed uint8 images (n, H, W) or (n, H, W, 3), shape (n, 64).
+
+        Raises `DataError` for other inputs.
+        """
         state = self.state
         return encode_images(
             f"cifar-resnet:{self.argument}",
@@ -84,7 +87,7 @@ class CifarResNet(Encoder):
 
 
 def features(state: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """Pooled features, shape (n, 64), of normalised images (n, 3, 32, 32)."""
+    """Return pooled features, shape (n, 64), of normalised images (n, 3, 32, 32)."""
     from torch.nn.functional import batch_norm, conv2d, pad
 
     def convolved(x: Tensor, conv: str, norm: str, stride: int = 1) -> Tensor:

@@ -28,7 +28,7 @@ class Encoder:
     Parameters
     ----------
     argument : str, optional
-        What stands behind the colon of the name.
+        The part of the name after the colon.
 
     """
 
@@ -46,15 +46,18 @@ class Encoder:
         return self
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:
-        """Embeddings of `inputs`, shape (n, d); `ids` (n,) are their names."""
+        """Return embeddings of `inputs`, shape (n, d); `ids` (n,) are their names."""
         raise NotImplementedError(f"{type(self).__name__} has no encode")
 
     def reads_captions(self) -> bool:
-        """Whether `encode_texts` embeds captions in the space of the inputs."""
+        """Return True if `encode_texts` embeds captions in the space of the inputs."""
         return False
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002
-        """Embeddings of captions, shape (m, d); `DataError` without a text tower."""
+        """Return embeddings of captions, shape (m, d).
+
+        Raises `DataError` without a text tower.
+        """
         raise DataError(f"{type(self).__name__} has no text tower; captions need an encoder such as 'nano-clip'")
 
     def fingerprint(self) -> str | None:
@@ -74,7 +77,7 @@ ENCODERS = Registry("slicebench.encoders", "slicebench.models.encoders.encoder:E
 
 
 def make_encoder(name: str) -> Encoder:
-    """Unfitted encoder called `name`, such as "nano-clip" or "open_clip:ViT-B-32/openai".
+    """Return the unfitted encoder `name`, such as "nano-clip" or "open_clip:ViT-B-32/openai".
 
     Raises
     ------

@@ -48,17 +48,17 @@ class FileEncoder(Encoder):
     argument_help: ClassVar[str] = "PATH"
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        """Rows of the file for `ids`, shape (n, d)."""
+        """Return the rows of the file for `ids`, shape (n, d)."""
         if ids is None:
             raise DataError("encoder 'file' finds embeddings by id, and none were given")
         return self._looked_up("ids", ids.tolist(), self._contents["ids"], self._contents["embeddings"])
 
     def reads_captions(self) -> bool:
-        """Whether the file has embeddings of texts."""
+        """Return True if the file has embeddings of texts."""
         return "text_embeddings" in self._contents
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Rows of the file for `texts`, shape (m, d)."""
+        """Return the rows of the file for `texts`, shape (m, d)."""
         if not self.reads_captions():
             raise DataError(f"{self.argument} has no text_embeddings, so it cannot embed captions; {EXPECTED}")
         return self._looked_up("texts", texts, self._contents["texts"], self._contents["text_embeddings"])
@@ -92,7 +92,7 @@ class FileEncoder(Encoder):
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Contents of the file by name, unchecked."""
+    """Read the contents of the file by name, unchecked."""
     readers = {".safetensors": _read_safetensors, ".npz": _read_npz, ".parquet": _read_parquet}
     if path.suffix not in readers:
         raise StorageError(f"cannot read {path}: unknown ending {path.suffix!r}; {EXPECTED}")

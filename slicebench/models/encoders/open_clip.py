@@ -92,11 +92,14 @@ class OpenClip(Encoder):
         return loaded
 
     def reads_captions(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        """Embeddings of uint8 images (n, H, W) or (n, H, W, 3), shape (n, d); `DataError` for other inputs."""
+        """Embed uint8 images (n, H, W) or (n, H, W, 3), shape (n, d).
+
+        Raises `DataError` for other inputs.
+        """
         loaded = self.loaded
         where = next(loaded.model.parameters()).device
         return encode_images(
@@ -104,7 +107,10 @@ class OpenClip(Encoder):
         )
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings of captions, shape (m, d); `DataError` if they are no strings or none at all."""
+        """Embed captions, shape (m, d).
+
+        Raises `DataError` if they are not strings, or if there are none.
+        """
         import torch
 
         listed = list(texts)
@@ -144,7 +150,7 @@ class OpenClip(Encoder):
         return Loaded(model.to(device()), lambda images: on_pictures(transform, images), tokenize, about)
 
     def _weights_of(self, arch: str, pretrained: str) -> tuple[Path, dict[str, Any]]:
-        """File of the weights, perhaps downloaded, and the options of the model that go with them."""
+        """Return the file of the weights, perhaps downloaded, and the model options for them."""
         import open_clip
 
         about = open_clip.get_pretrained_cfg(arch, pretrained)
@@ -172,7 +178,10 @@ class OpenClip(Encoder):
 
 
 def _source(about: dict[str, Any]) -> str:
-    """Where an entry of open_clip's table has its weights: a file of the hub, else an address (OpenAI's hold code)."""
+    """Return where an entry of open_clip's table has its weights: a file of the hub, or a URL.
+
+    OpenAI's own files hold code.
+    """
     repository, _, file = about.get("hf_hub", "").rpartition("/")
     if repository:
         return f"{file or 'open_clip_model.safetensors'} of https://huggingface.co/{repository}"
@@ -180,7 +189,10 @@ def _source(about: dict[str, Any]) -> str:
 
 
 def _created(arch: str, path: str | None, where: str, **options: Any) -> tuple[Any, Any]:
-    """Model with the weights of the file `path`, or of the folder that `arch` names, and its transform of PIL images."""
+    """Create the model with given weights, and its transform of PIL images.
+
+    The weights are those of the file `path`, or of the folder that `arch` names.
+    """
     import open_clip
 
     try:

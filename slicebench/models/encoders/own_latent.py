@@ -20,7 +20,7 @@ class LatentModel(Protocol):
     """A model that shows its penultimate layer."""
 
     def latent(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Penultimate features, shape (n, h)."""
+        """Return penultimate features, shape (n, h)."""
         ...
 
 
@@ -50,5 +50,5 @@ class OwnLatent(Encoder):
         return self
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        """Penultimate activations, shape (n, h)."""
+        """Return penultimate activations, shape (n, h)."""
         return self.model_.latent(inputs)

@@ -67,12 +67,15 @@ class PixelsPCA(Encoder):
         return self
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        """Coordinates along the components, shape (n, k)."""
+        """Return coordinates along the components, shape (n, k)."""
         return np.concatenate([self.pca_.transform(rows).astype(np.float32) for rows in _flat(inputs)])
 
 
 def _flat(inputs: Inputs, most: int | None = None) -> Iterator[NDArray[np.float32]]:
-    """Some thousand rows at a time, one per input, of all inputs or of `most`; bytes become 0..1."""
+    """Yield some thousand flattened rows at a time, of all inputs or of `most`.
+
+    Bytes become 0..1.
+    """
     step = 1 if most is None else -(-len(inputs) // most)
     for start in range(0, len(inputs), CHUNK * step):
         array = np.asarray(inputs[start : start + CHUNK * step : step])

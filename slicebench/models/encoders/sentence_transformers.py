@@ -52,7 +52,7 @@ class SentenceTransformers(Encoder):
     argument_help: ClassVar[str] = "MODEL"
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        """Embeddings of texts, shape (n, d); `DataError` if the inputs are not texts."""
+        """Embed texts, shape (n, d); raise `DataError` if the inputs are not texts."""
         if not all(isinstance(inputs[i], str) for i in range(len(inputs))):
             raise DataError(
                 f"encoder 'sentence-transformers:{self.argument}' takes texts; the inputs are {type(inputs[0]).__name__}"
@@ -60,11 +60,11 @@ class SentenceTransformers(Encoder):
         return self.encode_texts([inputs[i] for i in range(len(inputs))])
 
     def reads_captions(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings of texts, shape (m, d), rows of length 1."""
+        """Embed texts, shape (m, d), rows of length 1."""
         import numpy as np
 
         parts, patience = [], Patience(f"encoding with sentence-transformers:{self.argument}", len(texts))
@@ -104,7 +104,7 @@ class SentenceTransformers(Encoder):
 
 
 def _folder_of(name: str) -> str:
-    """Folder of a model that came as a package, else the name as it is."""
+    """Return the folder of a model that is installed as a package, else the name as it is."""
     module = PACKAGED.get(name)
     if module is None:
         return name

@@ -44,7 +44,10 @@ class Timm(Encoder):
     argument_help: ClassVar[str] = "MODEL or MODEL/PATH"
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        """Embeddings of uint8 images (n, H, W) or (n, H, W, 3), shape (n, d); `DataError` for other inputs."""
+        """Embed uint8 images (n, H, W) or (n, H, W, 3), shape (n, d).
+
+        Raises `DataError` for other inputs.
+        """
         model, transform, _ = self._loaded
         return encode_images(
             f"timm:{self.argument}", inputs, lambda images: model(on_pictures(transform, images).to(device()))
@@ -78,7 +81,7 @@ class Timm(Encoder):
         return model.requires_grad_(requires_grad=False).eval().to(device()), transform, repr(transform)
 
     def _fetched(self, name: str) -> Any:
-        """Model with the weights of timm's cache or hub."""
+        """Return the model with the weights of timm's cache or hub."""
         import timm
 
         about = timm.get_pretrained_cfg(name)
@@ -95,7 +98,10 @@ class Timm(Encoder):
 
 
 def _from_file(name: str, path: Path) -> Any:
-    """Model with every weight from the file, whose classifier, of any number of classes, is left out."""
+    """Create the model with every weight from the file, without its classifier.
+
+    The classifier may have any number of classes.
+    """
     import timm
 
     state = read_state(path)

@@ -34,7 +34,7 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class InputConvention:
-    """What the network of a weights file wants its input to be, where that is not what torchvision states for the model.
+    """Input of a weights file's network, where it differs from torchvision's for the model.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class InputConvention:
             raise StorageError(f"{path}: {error}; {EXPECTED}") from error
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
-        """Input of the network, shape (n, 3, side, side), from images (n, H, W, 3)."""
+        """Return the network's input, shape (n, 3, side, side), from images (n, H, W, 3)."""
         x = resized(images, self.side, self.mean, self.std, full=1.0)
         return x.flip(-1, -2) if self.rotate else x
 
@@ -87,7 +87,7 @@ class _Loaded:
     about_prepare: str
 
     def features(self, x: Tensor) -> Tensor:
-        """What the last layer would read, shape (n, d)."""
+        """Return the input of the last layer, shape (n, d)."""
         features: Tensor = self.model(x)
         return features
 
@@ -119,7 +119,10 @@ class Torchvision(Encoder):
     argument_help: ClassVar[str] = "MODEL or MODEL/PATH"
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        """Embeddings of uint8 images (n, H, W) or (n, H, W, 3), shape (n, d); `DataError` for other inputs."""
+        """Embed uint8 images (n, H, W) or (n, H, W, 3), shape (n, d).
+
+        Raises `DataError` for other inputs.
+        """
         loaded = self._loaded
         return encode_images(
             f"torchvision:{self.argument}",
@@ -155,7 +158,7 @@ class Torchvision(Encoder):
 
 
 def _fetched(name: str) -> Any:
-    """Model with its default weights, from torch's cache or a download."""
+    """Return the model with its default weights, from torch's cache or a download."""
     from torchvision.models import get_model_weights
 
     weights = get_model_weights(name).DEFAULT
@@ -171,7 +174,10 @@ def _from_file(name: str, path: Path, *, usual_input: bool) -> Any:
 
 
 def _filled(name: str, state: dict[str, Tensor], path: Path, *, usual_input: bool) -> Any:
-    """Model with all of `state`, its last layer, as wide as that of `state`, then taken off."""
+    """Return the model with all weights of `state`, without its last layer.
+
+    That layer is made as wide as that of `state`, filled, then removed.
+    """
     from torch import nn
     from torchvision.models import get_model
 
@@ -190,7 +196,10 @@ def _filled(name: str, state: dict[str, Tensor], path: Path, *, usual_input: boo
 
 
 def _last_linear(model: Any) -> tuple[Any, str, int]:
-    """Module that holds the last linear layer, the layer's name in it, and the number of features it reads."""
+    """Find the last linear layer.
+
+    Returns the module that holds it, its name there, and the number of features that it reads.
+    """
     from torch import nn
 
     found = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]

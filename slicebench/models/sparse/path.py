@@ -1,4 +1,7 @@
-"""Regularisation path of a sparse decision layer: from no feature at all to the dense layer, each from the one before."""
+"""Compute the regularisation path of a sparse decision layer.
+
+It goes from no feature at all to the dense layer, each layer starting from the one before.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +46,12 @@ class DecisionLayer:
     iterations: int
 
     def logits(self, Z: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits of standardised features (n, d), shape (n, C)."""
+        """Compute logits of standardised features (n, d), shape (n, C)."""
         logits: NDArray[np.float32] = Z @ self.weights.T + self.biases
         return logits
 
     def accuracy(self, Z: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-        """Share of the rows whose largest logit is that of their label."""
+        """Compute the share of the rows whose largest logit is that of their label."""
         return float(np.mean(self.logits(Z).argmax(axis=1) == labels))
 
     @property
@@ -70,7 +73,9 @@ class SparsePath:
         return np.array([layer.per_class for layer in self.layers])
 
     def within(self, drop: float, *, relative: bool = False) -> int:
-        """Position of the sparsest layer whose held-out accuracy is at most `drop` below the path's best.
+        """Return the position of the sparsest layer near the path's best held-out accuracy.
+
+        It is at most `drop` below the best.
 
         `relative`: `drop` is a share of that accuracy. The first of equally sparse ones.
 
@@ -88,14 +93,19 @@ class SparsePath:
         return int(good[np.argmin(self.per_class[good])])
 
     def with_features(self, per_class: float) -> int:
-        """Position of the most accurate layer of at most `per_class` features per class (mean), the sparsest of equals."""
+        """Return the position of the most accurate layer of at most `per_class` features per class.
+
+        Features are counted as a mean over the classes; of equal layers, the sparsest is taken.
+        """
         few = np.flatnonzero(self.per_class <= per_class)  # never empty: the first layer has none
         best = few[self.accuracies[few] >= self.accuracies[few].max() - 1e-12]
         return int(best[np.argmin(self.per_class[best])])
 
 
 def standardisation(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and reciprocal of the unbiased standard deviation per feature, shapes (d,); 0 for a feature that is constant.
+    """Compute mean and reciprocal of the unbiased standard deviation per feature, (d,) each.
+
+    The reciprocal is 0 for a constant feature.
 
     A constant feature so becomes 0 everywhere and cannot be used; with its deviation in the denominator it would be NaN.
     """
@@ -108,7 +118,10 @@ def standardisation(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
 
 
 def standardised(X: NDArray[np.float32], mean: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Features (n, d) by the mean and scale of `standardisation`, at most `FARTHEST` from 0: sums of squares stay numbers."""
+    """Standardise features (n, d) by the mean and scale of `standardisation`.
+
+    They are clipped at `FARTHEST` from 0, so that sums of squares stay finite.
+    """
     with np.errstate(over="ignore"):
         Z = (X - mean) * scale
     return np.clip(Z, -FARTHEST, FARTHEST, out=Z)
@@ -127,7 +140,9 @@ def fit_path(
     tol: float = 1e-3,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> SparsePath:
-    """Elastic-net path of a decision layer on standardised features `Z` (n, d); see `solver` for the objective.
+    """Fit the elastic-net path of a decision layer on standardised features `Z` (n, d).
+
+    See `solver` for the objective.
 
     `n_lambdas` strengths, log-spaced from the smallest that uses no feature down to its `smallest`-fold, then λ = 0. `held_out`
     (features, labels) gives the accuracies. Each objective is at most `tol` of itself above its optimum. At each λ the solver
@@ -163,7 +178,9 @@ def fit_path(
 def fit_held_out(
     Z: NDArray[np.float32], train: Split, *, n_classes: int, held_out: float, seed: int, **options: Any
 ) -> SparsePath:
-    """`fit_path` on standardised features `Z` of `train`, of each class of which the share `held_out`, drawn by `seed`, judges.
+    """Run `fit_path` on standardised features `Z` of `train`; a held-out share judges.
+
+    The share `held_out` of each class is drawn by `seed`.
 
     Raises
     ------
@@ -248,7 +265,7 @@ class _PathSolver:
 
 
 def _widened(layer: DecisionLayer, present: NDArray[np.int64], n_classes: int) -> DecisionLayer:
-    """Layer over all classes, of which only `present` were seen."""
+    """Widen a layer to all classes, of which only `present` were seen."""
     weights = np.zeros((n_classes, layer.weights.shape[1]), np.float32)
     biases = np.full(n_classes, -np.inf, np.float32)
     weights[present], biases[present] = layer.weights, layer.biases

@@ -42,13 +42,13 @@ class Penalty:
     grouped: bool
 
     def value(self, W: Array) -> float:
-        """λ α Ω(W) + λ (1 − α)/2 ‖W‖² of (d, C) weights."""
+        """Compute λ α Ω(W) + λ (1 − α)/2 ‖W‖² of (d, C) weights."""
         sizes = np.linalg.norm(W, axis=1) if self.grouped else np.abs(W)
         first, second = sizes.sum(dtype=np.float64), np.square(W).sum(dtype=np.float64)
         return float(self.lam * (self.alpha * first + (1 - self.alpha) / 2 * second))
 
     def prox(self, W: Array, step: float) -> Array:
-        """Weights nearest to `W` after `step` · penalty; a feature of norm 0 stays 0."""
+        """Return the proximal point of `W` for `step` · penalty; a feature of norm 0 stays 0."""
         shrunk = 1 + step * self.lam * (1 - self.alpha)
         if not self.grouped:
             soft: Array = np.sign(W) * np.maximum(np.abs(W) - step * self.lam * self.alpha, 0) / shrunk
@@ -58,12 +58,18 @@ class Penalty:
         return scaled
 
     def sizes(self, G: Array) -> Array:
-        """Per feature, what the gradient (d, C) has to exceed λ α with for the feature to be used, shape (d,)."""
+        """Compute the size of the gradient (d, C) per feature, shape (d,).
+
+        A feature is used if its size exceeds λ α.
+        """
         sizes: Array = np.linalg.norm(G, axis=1) if self.grouped else np.abs(G).max(axis=1, initial=0)
         return sizes
 
     def conjugate(self, G: Array) -> float:
-        """Convex conjugate of the penalty at `G`; infinite outside the unit ball if there is no second norm."""
+        """Compute the convex conjugate of the penalty at `G`.
+
+        It is infinite outside the unit ball if there is no second norm.
+        """
         sizes = np.linalg.norm(G, axis=1) if self.grouped else np.abs(G)
         excess = np.square(np.maximum(sizes - self.lam * self.alpha, 0), dtype=np.float64).sum()
         if excess == 0:
@@ -82,8 +88,8 @@ class State:
     curvature: float = 1.0
 
     def beyond(self, before: State, beta: float) -> State:
-        """Point by the share `beta` further from `before`; its logits cost no product."""
-        share = np.float32(beta)
+        """Extrapolate by the share `beta` away from `before`; the logits cost no product."""
+        share = np.float32(beta)  # a float64 scalar of NumPy would make the arrays float64
         return State(
             W=self.W + share * (self.W - before.W),
             b=self.b + share * (self.b - before.b),
@@ -93,7 +99,10 @@ class State:
 
 @dataclass(frozen=True)
 class Certificate:
-    """Objective, what the dual proves of its distance to the optimum, and the gradient of the loss (d, C) there."""
+    """Objective, proven bound on its distance to the optimum, gradient of the loss (d, C).
+
+    The bound comes from the dual.
+    """
 
     objective: float
     gap: float
@@ -101,7 +110,10 @@ class Certificate:
 
 
 def steepest(Z: Array) -> float:
-    """Return the largest curvature that the loss can have: ½ of the largest eigenvalue of ZᵀZ/n, or of that of the biases, 1."""
+    """Return the largest curvature that the loss can have.
+
+    It is ½ of the largest eigenvalue of ZᵀZ/n, or of that of the biases, 1.
+    """
     from scipy.sparse.linalg import svds
 
     n, d = Z.shape
@@ -115,7 +127,7 @@ def minimise(
     """Move `state` to within `tol` · objective of the optimum over the features of `Z` (n, d); return the iterations.
 
     Without a penalty (λ = 0) there may be no optimum: it then ends when `CHECK_EVERY` iterations gain less than `DENSE_GAIN`.
-    Monotone restarts (O'Donoghue, Candès 2015) and a curvature that is found by trying (Beck, Teboulle 2009).
+    Restarts by the gradient (O'Donoghue, Candès 2015), curvature by backtracking (Beck, Teboulle 2009).
     """
     before, momentum, last = State(state.W, state.b, state.logits), 1.0, np.inf
     for iteration in range(max_iter):
@@ -127,9 +139,11 @@ def minimise(
         grown = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         start = state.beyond(before, (momentum - 1) / grown)
         end = _step(Z, labels, start, penalty, min(state.curvature, steepest), steepest)
+        # the step points back along the last move: restart, so that the next start is not extrapolated
         turned = np.vdot(start.W - end.W, end.W - state.W) + np.vdot(start.b - end.b, end.b - state.b) > 0
         momentum = 1.0 if turned else grown
         before = end if turned else State(state.W, state.b, state.logits)
+        # a step only raises the curvature; lowering it here lets later steps be longer
         state.W, state.b, state.logits, state.curvature = end.W, end.b, end.logits, 0.9 * end.curvature
     return max_iter
 
@@ -137,9 +151,12 @@ def minimise(
 def _step(
     Z: Array, labels: NDArray[np.int64], start: State, penalty: Penalty, curvature: float, steepest: float
 ) -> State:
-    """Proximal gradient step from `start` with the first curvature, doubling, whose parabola lies above the loss at its end.
+    """Take a proximal gradient step from `start`.
 
-    That of `steepest` always does, whatever rounding makes of the loss.
+    The curvature is doubled until the parabola of that curvature lies above the loss at the step's
+    end.
+
+    The curvature `steepest` is always enough, so it is accepted without a look at the rounded loss.
     """
     P, loss = softmax(start.logits, labels)
     P[np.arange(len(labels)), labels] -= 1
@@ -157,7 +174,9 @@ def _step(
 
 
 def certify(Z: Array, labels: NDArray[np.int64], state: State, penalty: Penalty) -> Certificate:
-    """Duality gap of `state` over the features of `Z`, its biases first made optimal for its weights.
+    """Compute the duality gap of `state`, after making its biases optimal for its weights.
+
+    The gap is over the features of `Z`.
 
     The dual point is the best multiple of P − Y, between the one at which no feature would be used and P − Y itself.
     """
@@ -172,7 +191,10 @@ def certify(Z: Array, labels: NDArray[np.int64], state: State, penalty: Penalty)
 
 
 def _best_dual(P: Array, R: Array, G: Array, penalty: Penalty) -> float:
-    """Largest value of the dual, which is concave, at s · R for s from where s · G leaves the unit ball to 1."""
+    """Return the largest value of the dual, which is concave, along s · R.
+
+    s runs from where s · G leaves the unit ball to 1.
+    """
     from scipy.optimize import minimize_scalar
 
     def dual(s: float) -> float:
@@ -183,14 +205,14 @@ def _best_dual(P: Array, R: Array, G: Array, penalty: Penalty) -> float:
     if feasible >= 1 or penalty.lam == 0:
         return dual(1.0)
     ends = max(dual(1.0), dual(feasible))
-    if penalty.alpha == 1:
+    if penalty.alpha == 1:  # beyond `feasible` the conjugate is infinite, the dual −∞
         return ends
     found = minimize_scalar(lambda s: -dual(s), bounds=(feasible, 1.0), method="bounded", options={"maxiter": 8})
     return max(ends, -float(found.fun))
 
 
 def softmax(logits: Array, labels: NDArray[np.int64]) -> tuple[Array, float]:
-    """Probabilities, shape (n, C), and the mean cross-entropy."""
+    """Compute probabilities, shape (n, C), and the mean cross-entropy."""
     P = logits - logits.max(axis=1, keepdims=True)
     own = P[np.arange(len(labels)), labels]
     np.exp(P, out=P)
@@ -200,13 +222,16 @@ def softmax(logits: Array, labels: NDArray[np.int64]) -> tuple[Array, float]:
 
 
 def _entropy(P: Array) -> float:
-    """Mean entropy of the rows."""
+    """Compute the mean entropy of the rows."""
     tiny = np.finfo(P.dtype).tiny
     return float(-(P * np.log(np.maximum(P, tiny))).sum(axis=1).mean(dtype=np.float64))
 
 
 def settled_biases(logits: Array, labels: NDArray[np.int64], biases: Array) -> Array:
-    """Biases that are optimal for the weights behind `logits` (n, C), which `biases` (C,) are part of already; −∞ stays."""
+    """Return the biases that are optimal for the weights behind `logits` (n, C).
+
+    The logits include `biases` (C,) already. Biases of −∞ stay.
+    """
     seen = np.isfinite(biases)
     coded = np.searchsorted(np.flatnonzero(seen), labels)
     state = State(np.zeros((0, int(seen.sum())), logits.dtype), biases[seen], logits[:, seen])
@@ -217,7 +242,10 @@ def settled_biases(logits: Array, labels: NDArray[np.int64], biases: Array) -> A
 
 
 def _settle_biases(labels: NDArray[np.int64], state: State) -> None:
-    """Newton's method on the biases, steps halved until the loss falls: as many of each class are expected as there are."""
+    """Make the biases optimal by Newton's method, halving steps until the loss falls.
+
+    At the optimum, as many of each class are expected as there are.
+    """
     n, C = state.logits.shape
     shares = np.bincount(labels, minlength=C) / n
     P, loss = softmax(state.logits, labels)

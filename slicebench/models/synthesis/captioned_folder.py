@@ -17,7 +17,7 @@ METADATA = ("metadata.csv", "metadata.jsonl")
 
 
 def captioned_files(folder: Path) -> dict[str, list[Path]]:
-    """Image files of each text, every file once, in the order of the metadata.
+    """Return the image files of each text, every file once, in the order of the metadata.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def captioned_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Line number and content of each entry."""
+    """Yield line number and content of each entry."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix == ".csv":
@@ -64,7 +64,10 @@ def _cell(where: str, row: Any, column: str) -> str:
 
 
 def _inside(where: str, folder: Path, name: str) -> Path:
-    """File `name`, which must lie in `folder`, a path without links, once links are followed."""
+    """Return the file `name`, which must lie in `folder` once links are followed.
+
+    `folder` is a path without links.
+    """
     try:
         path = (folder / name).resolve()
         inside, there = path.is_relative_to(folder), path.is_file()

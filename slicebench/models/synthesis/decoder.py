@@ -34,7 +34,9 @@ OPPOSITE = 1e-6  # radians short of a half-turn; the arc's plane would be roundi
 
 
 def slerp(a: NDArray[Any], b: NDArray[Any], t: ArrayLike) -> Floats:
-    """Points at the fractions `t` of the great arc from a to b on the unit sphere, shape (d,) for one t and (k, d) for k.
+    """Return points at the fractions `t` of the great arc from a to b on the unit sphere.
+
+    The shape is (d,) for one t and (k, d) for k.
 
     `a` and `b`, shape (d,), are brought to length 1 first. Shoemake, "Animating rotation with quaternion curves", 1985:
     [sin((1−t)θ) a + sin(tθ) b] / sin θ, with θ from Kahan's atan2 form, which keeps its digits at small and large angles.
@@ -63,10 +65,13 @@ def slerp(a: NDArray[Any], b: NDArray[Any], t: ArrayLike) -> Floats:
 
 
 def decoded_points(reference: NDArray[Any], direction: NDArray[Any], alphas: ArrayLike) -> tuple[Floats, Floats]:
-    """Hard and easy points slerp(reference, ±direction, α), each of shape (k, d) and length 1.
+    """Return hard and easy points slerp(reference, ±direction, α).
+
+    Each is of shape (k, d) and length 1.
 
     `reference` (d,) is the embedding of the class's reference caption, `direction` (d,) points to harder examples (minus the
-    normal of Jain et al.'s SVM), `alphas` (k,) from 0, the reference, to 1, the direction itself. Errors as of `slerp`.
+    normal of Jain et al.'s SVM), `alphas` (k,) from 0, the reference, to 1, the direction itself.
+    Raises the same errors as `slerp`.
     """
     reached = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
     w = np.asarray(direction)
@@ -127,11 +132,17 @@ class Decoder:
 
     @classmethod
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:
-        """Decoder into the images of `problem`; `ConfigError` or `DataError` where it has none."""
+        """Return the decoder into the images of `problem`.
+
+        Raises `ConfigError` or `DataError` if there is none.
+        """
         raise NotImplementedError(f"{cls.__name__} has no for_problem")
 
     def decode(self, embeddings: NDArray[Any], class_index: int) -> Decoded:
-        """Images, one for each of the points `embeddings`, shape (k, d), that lie along a direction of class `class_index`."""
+        """Return one image for each of the points `embeddings`, shape (k, d).
+
+        The points lie along a direction of class `class_index`.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no decode")
 
 
@@ -139,7 +150,7 @@ class RetrievalDecoder(Decoder):
     """Gives each point the nearest image, by cosine, of the class asked for.
 
     Points choose in turn, and an image is given once per call, so a point may get its second nearest; ties go to the image
-    that stands first. O(k n d) for k points and n images.
+    that comes first. O(k n d) for k points and n images.
 
     Parameters
     ----------
@@ -164,7 +175,7 @@ class RetrievalDecoder(Decoder):
         return cls(problem.data.pool if problem.data.pool is not None else problem.test)
 
     def decode(self, embeddings: NDArray[Any], class_index: int) -> Decoded:
-        """Nearest images, their labels and, as texts, their ids.
+        """Return the nearest images, their labels and, as texts, their ids.
 
         Raises
         ------
@@ -202,7 +213,7 @@ class RetrievalDecoder(Decoder):
 
 
 def _nearest_once(points: Floats, candidates: Floats) -> NDArray[np.intp]:
-    """For each point in turn the candidate of largest cosine that is still free, shape (k,)."""
+    """Return, for each point in turn, the free candidate of largest cosine, shape (k,)."""
     lengths = np.linalg.norm(candidates, axis=1)
     cosines = (
         points @ (candidates / np.where(lengths > 0, lengths, 1)[:, None]).T
@@ -218,7 +229,7 @@ DECODERS = Registry("slicebench.decoders", "slicebench.models.synthesis.decoder:
 
 
 def make_decoder(name: str, problem: Problem) -> Decoder:
-    """Decoder called `name`, such as "scenes" or "unclip:FOLDER", into the images of `problem`.
+    """Return the decoder `name`, such as "scenes" or "unclip:FOLDER", for images of `problem`.
 
     Raises
     ------
@@ -236,7 +247,7 @@ def make_decoder(name: str, problem: Problem) -> Decoder:
 def decoded_accuracy(
     model: TrainedModel, hard: Decoded, easy: Decoded, *, class_index: int | None = None
 ) -> tuple[float, float]:
-    """Share of the hard and of the easy images that `model` gets right.
+    """Compute the share of the hard and of the easy images that `model` gets right.
 
     `class_index` is the class to assume where a decoder does not know it, as for generated images.
 

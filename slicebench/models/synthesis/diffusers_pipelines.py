@@ -1,4 +1,4 @@
-"""What the generators of images share: diffusers' pipelines, read from a local folder; nothing is fetched."""
+"""Load diffusers' pipelines from a local folder; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH = 4
 
 
 def index_of(folder: Path, sources: Iterable[str]) -> dict[str, Any]:
-    """Content of `model_index.json`, with the name of the pipeline's class under "_class_name".
+    """Read `model_index.json`; "_class_name" holds the name of the pipeline's class.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def refuse_code(folder: Path, index: dict[str, Any]) -> None:
 
 
 def loaded(folder: Path, sources: Iterable[str], load: Callable[[], Any]) -> Any:
-    """Pipeline that `load` gives, silent, on the GPU if there is one.
+    """Return the pipeline that `load` gives, silent, on the GPU if there is one.
 
     Raises
     ------
@@ -107,6 +107,6 @@ def incomplete(folder: Path, sources: Iterable[str], reason: str) -> StorageErro
 
 
 def pixels_of(images: Any) -> NDArray[np.uint8]:
-    """Images of floats from 0 to 1, of any shape, as bytes."""
+    """Convert images of floats from 0 to 1, of any shape, to bytes."""
     pixels: NDArray[np.uint8] = (np.asarray(images) * 255).round().astype(np.uint8)
     return pixels

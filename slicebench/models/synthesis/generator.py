@@ -51,7 +51,10 @@ class Generator:
 
     @classmethod
     def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:
-        """Generator of images like those of a problem; `ConfigError` or `StorageError` where it has none."""
+        """Return a generator of images like those of a problem.
+
+        Raises `ConfigError` or `StorageError` if it has none.
+        """
         raise NotImplementedError(f"{cls.__name__} has no for_problem")
 
     def draw(self, caption: str, n: int, class_index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -59,7 +62,9 @@ class Generator:
         raise NotImplementedError(f"{type(self).__name__} has no draw")
 
     def generate(self, caption: str, n: int, class_index: int, seed: int) -> NDArray[np.uint8]:
-        """Images of `caption`, of the size and channels of the problem's own: shape (n, H, W[, channels]).
+        """Generate images of `caption`, shape (n, H, W[, channels]).
+
+        Size and channels are those of the problem's images.
 
         Parameters
         ----------
@@ -101,7 +106,9 @@ GENERATORS = Registry("slicebench.generators", "slicebench.models.synthesis.gene
 
 
 def make_generator(name: str, about: Identified, data: AuditData) -> Generator:
-    """Generator called `name`, such as "scenes" or "folder:PATH", of images like those of the problem with `data`.
+    """Return the generator `name`, such as "scenes" or "folder:PATH".
+
+    It makes images like those of the problem with `data`.
 
     Raises
     ------
@@ -119,7 +126,10 @@ def make_generator(name: str, about: Identified, data: AuditData) -> Generator:
 
 
 def image_shape(about: Identified, data: AuditData) -> tuple[int, ...]:
-    """Shape of one training image, (H, W) or (H, W, channels); `ConfigError` where train has no uint8 images."""
+    """Return the shape of one training image, (H, W) or (H, W, channels).
+
+    Raises `ConfigError` if train has no uint8 images.
+    """
     if data.train.inputs is None:
         raise ConfigError(f"problem {about.name!r} has no raw inputs, so the size of images for it is unknown")
     first = np.asarray(data.train.inputs[0])
@@ -132,7 +142,10 @@ def image_shape(about: Identified, data: AuditData) -> tuple[int, ...]:
 
 
 def fitted(image: Image.Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Middle of `image` in the proportions of `shape`, resized (bicubic, antialiased), in colour or grey as `shape` says."""
+    """Crop the middle of `image` to the proportions of `shape`, and resize it.
+
+    Resizing is bicubic and antialiased. The result is in colour or grey as `shape` says.
+    """
     from PIL import Image, ImageOps
 
     converted = image.convert("RGB" if shape[2:] == (3,) else "L")

@@ -137,7 +137,7 @@ def _pipeline(folder: Path, index: dict[str, Any]) -> Any:
 
 
 def _text_to_image(folder: Path, name: str) -> Any:
-    """Class `name` of diffusers, if it makes images from text and nothing else."""
+    """Return the class `name` of diffusers, if it makes images from text and nothing else."""
     from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
 
     known = {kind.__name__: kind for kind in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()}
@@ -150,7 +150,10 @@ def _text_to_image(folder: Path, name: str) -> Any:
 
 
 def _networks(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Networks of the pipeline by name; one that lacks weights is refused, where the pipeline would fill in random ones."""
+    """Yield the networks of the pipeline by name.
+
+    A network that lacks weights is refused; diffusers would fill in random ones.
+    """
     from torch.nn import Module
 
     for name, (library, kind_name) in parts_of(index):

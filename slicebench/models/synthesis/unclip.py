@@ -93,7 +93,10 @@ class UnClipDecoder(Decoder):
 
     @classmethod
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:
-        """Decoder with the pipeline in the folder `argument`, into square images of the size of the problem's own."""
+        """Return the decoder with the pipeline in the folder `argument`.
+
+        Its images are square, of the size of the problem's own.
+        """
         if argument is None:
             raise ConfigError("the decoder needs the folder of its pipeline: unclip:FOLDER")
         images = problem.test.inputs
@@ -111,7 +114,9 @@ class UnClipDecoder(Decoder):
         return int(part.projection_dim)
 
     def decode(self, embeddings: NDArray[Any], class_index: int) -> Decoded:  # noqa: ARG002 - the points say it all
-        """Generated images (k, side, side, 3); their true classes are not known, texts number the points.
+        """Generate images (k, side, side, 3); texts number the points.
+
+        The true classes of the images are not known.
 
         Raises
         ------
@@ -168,7 +173,7 @@ class UnClipDecoder(Decoder):
 
 
 def _kind_of(folder: Path) -> str:
-    """Class of the pipeline in `folder`, one of `SOURCES`."""
+    """Return the class of the pipeline in `folder`, one of `SOURCES`."""
     kind = index_of(folder, SOURCES.values())["_class_name"]
     if kind not in SOURCES:
         raise ConfigError(
@@ -191,7 +196,10 @@ def _stable_unclip(folder: Path) -> Any:
 
 
 def _unclip(folder: Path) -> Any:
-    """UnCLIPImageVariationPipeline, part by part: diffusers 0.42 no longer finds the class of its text projection by itself."""
+    """Load UnCLIPImageVariationPipeline part by part.
+
+    diffusers 0.42 no longer finds the class of its text projection by itself.
+    """
     import sys
 
     import diffusers
@@ -221,7 +229,7 @@ def _part(kind: Any, folder: Path) -> Any:
 
 
 def _resized(images: Any, side: int) -> NDArray[np.uint8]:
-    """Images (b, H, W, 3) of floats from 0 to 1 as uint8 of shape (b, side, side, 3)."""
+    """Resize images (b, H, W, 3) of floats from 0 to 1 to uint8 of shape (b, side, side, 3)."""
     from PIL import Image
 
     resize, how = (side, side), Image.Resampling.LANCZOS

@@ -44,7 +44,10 @@ class TextClassifier(LocalModel):
         self.n_classes = n_classes
 
     def predict(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Class probabilities of n texts, shape (n, C), each cut at the model's length; `DataError` if they are no texts."""
+        """Return class probabilities of n texts, shape (n, C).
+
+        Each text is cut at the model's length. Raises `DataError` if the inputs are not texts.
+        """
         import torch
 
         tokenizer, _ = self._loaded

@@ -51,7 +51,7 @@ class LocalModel:
         """Raise `StorageError` for a model that is not of the kind wanted."""
 
     def _limit(self) -> int:
-        """Tokens that the model reads at most."""
+        """Return the number of tokens that the model reads at most."""
         tokenizer, model = self._loaded
         known = tokenizer.model_max_length
         limits = [known if known < 10**6 else MAX_TOKENS, getattr(model.config, "max_position_embeddings", None)]
@@ -63,7 +63,7 @@ class LocalModel:
 
 
 def _load(folder: str, auto: str) -> tuple[Any, Any]:
-    """Tokenizer and model of the class `auto`, every weight of which came from the folder."""
+    """Load tokenizer and model of the class `auto`, every weight of it from the folder."""
     if find_spec("transformers") is None:
         raise ConfigError(f"the model in {folder} needs the extra 'text': pip install 'slicebench[text]'")
     import transformers
@@ -101,7 +101,7 @@ def _check_files(path: Path) -> None:
 
 
 def texts_of(name: str, inputs: Inputs | Sequence[str]) -> list[str]:
-    """Inputs as a list of str, or a `DataError` that names the first row that is none."""
+    """Return inputs as a list of str; raise a `DataError` that names the first other row."""
     texts = [inputs[i] for i in range(len(inputs))]
     if not texts:
         raise DataError(f"{name} is empty; expected one text or more")

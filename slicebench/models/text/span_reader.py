@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class SpanReader(LocalModel):
     """Losses of a question-answering model that marks the answer's first and last token in a context.
 
-    What is installed, read and run is as of `TextClassifier`.
+    It needs, reads and runs the same things as `TextClassifier`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class SpanReader(LocalModel):
     def losses(
         self, questions: Sequence[str], contexts: Sequence[str], starts: Sequence[int], ends: Sequence[int]
     ) -> NDArray[np.float32]:
-        """Cross-entropy of the answer's first and of its last token, averaged, shape (n,).
+        """Compute the mean cross-entropy of the answer's first and last token, shape (n,).
 
         The answer is `context[start:end]`. A context that is too long is read in overlapping windows, a quarter of the model's
         length shared by two; the one counts that holds the answer with most tokens on its scarcer side. Questions are cut at a
@@ -75,7 +75,10 @@ class SpanReader(LocalModel):
     def _windows(
         self, questions: list[str], contexts: list[str], spans: list[tuple[int, int]], first: int
     ) -> tuple[dict[str, Tensor], list[int], list[int]]:
-        """Encoded window of each example, first and last token of its answer there; `first` is the row of the batch's first."""
+        """Encode the window of each example, and find the answer's first and last token in it.
+
+        `first` is the row of the batch's first example.
+        """
         import torch
 
         tokenizer, _ = self._loaded
@@ -115,7 +118,10 @@ class SpanReader(LocalModel):
 def _spans(
     contexts: list[str], questions: list[str], starts: Sequence[int], ends: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """First and last character of each answer, less white space; `DataError` for one outside of its context."""
+    """Return the first and last character of each answer, without white space around it.
+
+    Raises `DataError` for an answer outside its context.
+    """
     n = len(contexts)
     if not n == len(questions) == len(starts) == len(ends):
         raise DataError(
@@ -131,7 +137,7 @@ def _spans(
 
 
 def _shortened(tokenizer: Any, text: str, limit: int) -> str:
-    """`text` up to its token number `limit`."""
+    """Cut `text` after its first `limit` tokens."""
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     return text if len(offsets) <= limit else text[: offsets[limit - 1][1]]
 
@@ -139,7 +145,11 @@ def _shortened(tokenizer: Any, text: str, limit: int) -> str:
 def _answer_tokens(
     offsets: list[tuple[int, int]], parts: list[int | None], start: int, end: int
 ) -> tuple[int, int, int] | None:
-    """Tokens of context on the scarcer side, first and last token of the answer; None if the window does not hold all of it.
+    """Find the answer's first and last token in a window; None unless it holds the whole answer.
+
+    The first number returned is that of context tokens on the scarcer side.
+
+    None if the window does not hold the whole answer.
 
     `parts` says of each token whether it is of the context (1).
     """

@@ -92,7 +92,9 @@ class Momentum:
 
 
 def triangular(epoch: float, *, epochs: int, peak_epoch: float, peak_lr: float) -> float:
-    """Learning rate at a fractional `epoch`: 0 at 0, `peak_lr` at `peak_epoch`, 0 at `epochs`, linear between.
+    """Return the learning rate at a fractional `epoch`.
+
+    It is 0 at 0, `peak_lr` at `peak_epoch`, 0 at `epochs`, linear between.
 
     >>> [triangular(e, epochs=4, peak_epoch=1, peak_lr=0.6) for e in (0, 0.5, 1, 2.5, 4)]
     [0.0, 0.3, 0.6, 0.3, 0.0]
@@ -105,7 +107,10 @@ def triangular(epoch: float, *, epochs: int, peak_epoch: float, peak_lr: float) 
 
 
 def mirrored_and_shifted(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image (b, channels, H, W) mirrored with probability 1/2 and shifted by up to an eighth of its side, edges repeated."""
+    """Mirror each image (b, channels, H, W) with probability 1/2, and shift it.
+
+    The shift is up to an eighth of the side; edges are repeated.
+    """
     b, _, height, width = images.shape
     ys, xs = (_positions(b, side, generator) for side in (height, width))
     mirror = torch.rand(b, 1, generator=generator) < 0.5
@@ -117,7 +122,7 @@ def mirrored_and_shifted(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _positions(b: int, side: int, generator: torch.Generator) -> Tensor:
-    """Where each of the `side` pixels of `b` shifted images comes from, (b, side)."""
+    """Return the source position of each of `side` pixels in `b` shifted images, (b, side)."""
     reach = side // 8
     shift = torch.randint(-reach, reach + 1, (b, 1), generator=generator)
     return (torch.arange(side) + shift).clamp(0, side - 1)

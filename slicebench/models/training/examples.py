@@ -45,7 +45,7 @@ def read_through(features: str | None, inputs: Inputs) -> Inputs:
 
 @lru_cache(maxsize=2)
 def _reader(name: str) -> Encoder:
-    """Encoder `name`, its weights loaded once."""
+    """Return the encoder `name`; its weights are loaded once."""
     from slicebench.models.encoders.encoder import make_encoder
 
     encoder = make_encoder(name)
@@ -104,18 +104,18 @@ class TrainExamples:
         return tuple(tensor_of(self.array[:1]).shape[1:])
 
     def take(self, rows: Tensor) -> Tensor:
-        """Examples at `rows`, (b,), on the device."""
+        """Return the examples at `rows`, (b,), on the device."""
         if self._held is not None:
             return self._held[rows.to(self.device)]
         return tensor_of(self.array[rows.numpy()]).to(self.device)
 
     def chunks(self) -> Iterator[Tensor]:
-        """All examples in order, `ROWS` at a time, on the CPU."""
+        """Yield all examples in order, `ROWS` at a time, on the CPU."""
         return (tensor_of(self.array[start : start + ROWS]) for start in range(0, len(self), ROWS))
 
 
 def batches(inputs: Inputs, shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Tensors of `ROWS` examples at a time, loaded when their turn comes.
+    """Yield tensors of `ROWS` examples, loaded one at a time.
 
     Raises
     ------

@@ -60,7 +60,7 @@ class FittedModel:
     threshold: float | None = None
 
     def predict(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Class probabilities, shape (n, C), each row summing to 1.
+        """Return class probabilities, shape (n, C), each row summing to 1.
 
         Raises
         ------
@@ -75,18 +75,26 @@ class FittedModel:
         return probs
 
     def latent(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Penultimate features, shape (n, h); errors as of `predict`."""
+        """Return penultimate features, shape (n, h).
+
+        Raises the same errors as `predict`.
+        """
         features: NDArray[np.float32] = self._apply(self.network.latent, inputs, self.network.head.in_features).numpy()
         return features
 
     def classify(self, inputs: Inputs) -> NDArray[np.int64]:
-        """Predicted classes, shape (n,): the most probable one, or by the threshold where there is one."""
+        """Return predicted classes, shape (n,).
+
+        A class is the most probable one, or decided by the threshold where there is one.
+        """
         probs = self.predict(inputs)
         classes: NDArray[np.int64] = probs.argmax(axis=1).astype(np.int64)
         return classes if self.threshold is None else (probs[:, 1] >= self.threshold).astype(np.int64)
 
     def with_threshold(self, inputs: Inputs, labels: NDArray[np.int64]) -> Self:
-        """Same model with the threshold of the grid .01, .02 ... .99 that maximises F1 of class 1 here, the lowest if several.
+        """Return the same model with the threshold that maximises F1 of class 1 on `inputs`.
+
+        The grid is .01, .02 ... .99; of equal thresholds the lowest is taken.
 
         Raises
         ------
@@ -155,11 +163,11 @@ def _check(said: str | None, about: dict[str, Any], tensors: Mapping[str, Tensor
 
 
 def _digest(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of a model's description and weights."""
+    """Compute the SHA-256 of a model's description and weights."""
     weights = [value.contiguous().view(-1).numpy() for _, value in sorted(tensors.items())]
     return content_key(json.loads(json.dumps(about)), sorted(tensors), *weights)
 
 
 def n_outputs(recipe: Recipe, n_classes: int) -> int:
-    """Logits of the network: one for binary cross-entropy, otherwise one per class."""
+    """Return the number of logits: one for binary cross-entropy, otherwise one per class."""
     return 1 if recipe.loss == "bce" else n_classes

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def fine_tuned(
     model: FittedModel, inputs: Inputs, labels: NDArray[np.int64], *, epochs: int, rate: float, seed: int
 ) -> FittedModel:
-    """Same model with its head trained on for `epochs` passes over `inputs`; features stay as they are.
+    """Train the head of a model for `epochs` more passes over `inputs`.
+
+    The features stay as they are.
 
     Momentum, weight decay, batch size and loss are those of the model's recipe; the learning rate falls linearly from `rate` to
     0, and `seed` orders the examples. O(n) forward passes, then O(epochs · n · h · C) for h features and C outputs.

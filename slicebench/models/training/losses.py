@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """-log p_y for logits (n, C) and class numbers (n,); shape (n,)."""
+    """Compute -log p_y for logits (n, C) and class numbers (n,); shape (n,)."""
     return _cross_entropy(logits, labels, reduction="none")
 
 
 def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float) -> Tensor:
-    """(1 - p_y^q) / q of Zhang & Sabuncu (2018), eq. 6, for logits (n, C) and class numbers (n,); shape (n,).
+    """Compute (1 - p_y^q) / q of Zhang & Sabuncu (2018), eq. 6; shape (n,).
+
+    The arguments are logits (n, C) and class numbers (n,).
 
     The gradient is p_y^q ∇(-log p_y). LfF's released loss multiplies that by q once more. Written with log p_y, so that
     neither the value nor the gradient overflows as p_y goes to 0.
@@ -29,12 +31,15 @@ def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float) -> Tenso
 
 
 def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """-log p of the true label for one logit of class 1 per example, (n, 1), and labels 0 or 1, (n,); shape (n,)."""
+    """Compute -log p of the true label, 0 or 1, (n,); shape (n,).
+
+    There is one logit of class 1 per example, (n, 1).
+    """
     return binary_cross_entropy_with_logits(logits.squeeze(1), labels.to(logits.dtype), reduction="none")
 
 
 def per_example(loss: str, logits: Tensor, labels: Tensor, q: float) -> Tensor:
-    """Loss named "ce", "gce" or "bce", per example.
+    """Compute the loss named "ce", "gce" or "bce", per example.
 
     Raises
     ------

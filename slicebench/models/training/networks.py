@@ -52,7 +52,7 @@ class Normalise(nn.Module):
         self.std.copy_(torch.where(std > 1e-6 * self.mean.abs(), std, 1.0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised float32 inputs, of the shape of `x`."""
+        """Return normalised float32 inputs, of the shape of `x`."""
         shape = (-1, *[1] * (x.ndim - 2))
         return (x - self.mean.reshape(shape)) / self.std.reshape(shape)
 
@@ -69,7 +69,7 @@ class Network(nn.Sequential):
     head: nn.Linear
 
     def latent(self, x: Tensor) -> Tensor:
-        """Penultimate features, shape (n, h)."""
+        """Return penultimate features, shape (n, h)."""
         features: Tensor = self.features(self.normalise(x))
         return features
 
@@ -87,7 +87,9 @@ def threads_of(arch: str) -> Iterator[None]:
 
 
 def build(recipe: Recipe, shape: tuple[int, ...], n_outputs: int) -> Network:
-    """Freshly initialised network for inputs of `shape` = (p,) or (channels, height, width), on the CPU.
+    """Return a freshly initialised network on the CPU.
+
+    Its inputs have `shape` = (p,) or (channels, height, width).
 
     Initialised from `recipe.seed` by a forked random state: the global one is neither used nor disturbed.
 
@@ -121,9 +123,11 @@ def _features(recipe: Recipe, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
 
 
 def _small_cnn(shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
-    """Three blocks of 3×3 convolution, batch norm and ReLU with w, 2w and 4w channels, the first two halved.
+    """Return three blocks of 3×3 convolution, batch norm and ReLU.
 
-    Pooling stands before batch norm: with pooling last and copying ReLUs a step took 7.4 ms instead of 4.7 (128 images of 16 px).
+    They have w, 2w and 4w channels; the first two halve the image.
+
+    Pooling comes before batch norm: with pooling last and copying ReLUs a step took 7.4 ms instead of 4.7 (128 images of 16 px).
     """
     channels, widths = shape[0], (width, 2 * width, 4 * width)
     layers: list[nn.Module] = []

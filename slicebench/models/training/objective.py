@@ -1,4 +1,4 @@
-"""What training minimises, as callers see it, and the loss of finished probabilities; neither needs torch."""
+"""Training objectives as callers see them, and the loss of given probabilities, without torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def true_class_loss(probs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Cross-entropy -log p_y, shape (n,), of float32 probabilities (n, C) and class numbers (n,).
+    """Compute the cross-entropy -log p_y, shape (n,), in float64.
+
+    The arguments are float32 probabilities (n, C) and class numbers (n,).
 
     Near p_y = 1, where float32 is too coarse to order the examples, it is -log(1 - the other classes' sum).
 
@@ -32,10 +34,10 @@ def true_class_loss(probs: NDArray[np.float32], labels: NDArray[np.int64]) -> ND
 
 
 class Objective(Protocol):
-    """What networks that are trained side by side minimise together; see `ModelTrainer.fit_together`."""
+    """Common objective of networks trained side by side; see `ModelTrainer.fit_together`."""
 
     def describe(self) -> Mapping[str, Any]:
-        """JSON values that determine the objective; a part of the cache key."""
+        """Return JSON values that determine the objective; a part of the cache key."""
         ...
 
     def start(self, labels: Tensor, n_classes: int) -> None:
@@ -43,5 +45,8 @@ class Objective(Protocol):
         ...
 
     def __call__(self, rows: Tensor, logits: list[Tensor]) -> Tensor:
-        """Scalar to minimise on the batch of examples `rows`, (b,), given each network's logits, (b, C)."""
+        """Return the scalar to minimise on the batch of examples `rows`, (b,).
+
+        `logits` are each network's, (b, C).
+        """
         ...

@@ -1,4 +1,4 @@
-"""How a base model is trained: architecture, schedule and loss, in one frozen value that survives JSON."""
+"""Training recipe of a base model: architecture, schedule and loss, frozen and JSON-ready."""
 
 from __future__ import annotations
 
@@ -79,7 +79,10 @@ class Recipe(BaseModel):
             )
 
     def but(self, **changes: Any) -> Self:
-        """Recipe with the given parameters changed, those that are None left as they are, checked anew."""
+        """Return the recipe with the given parameters changed, checked anew.
+
+        Parameters that are None stay as they are.
+        """
         return type(self)(**self.model_dump() | {name: value for name, value in changes.items() if value is not None})
 
 

@@ -41,7 +41,7 @@ class Supervised:
         self.weights = None if self.factors is None else torch.tensor(self.factors, device=labels.device)
 
     def __call__(self, rows: Tensor, logits: list[Tensor]) -> Tensor:
-        """Mean of the factored losses."""
+        """Return the mean of the losses, each times its factor."""
         losses = per_example(self.recipe.loss, logits[0], self.labels[rows], self.recipe.q)
         return (losses if self.weights is None else losses * self.weights[rows]).mean()
 

@@ -147,7 +147,8 @@ class ModelTrainer:
     ) -> tuple[FittedModel, ...]:
         """Train `models` networks with one logit per class side by side, by the recipe's schedule and the given objective.
 
-        They start from consecutive seeds; each carries an equal share of the seconds. Errors as of `fit`.
+        They start from consecutive seeds. Each gets an equal share of the seconds. Raises the same errors as
+        `fit`.
         """
         recipe = self.recipe.but(loss="ce", seed=seed)
         keys = [self._key(recipe, "together", dict(objective.describe()), models, i) for i in range(models)]
@@ -172,7 +173,7 @@ class ModelTrainer:
         return models
 
     def _found(self, keys: Sequence[str]) -> tuple[FittedModel, ...] | None:
-        """Models in the cache, or None unless all are there and readable."""
+        """Return the models in the cache, or None unless all are there and readable."""
         from slicebench.models.devices import device
         from slicebench.models.training.fitted import FittedModel
 

@@ -1,4 +1,4 @@
-"""What open_clip and timm do not know of nano-clip: its image tower, by name, and its word-level tokeniser."""
+"""Add nano-clip's image tower and word-level tokeniser, which open_clip and timm lack."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ END = "<end>"
 
 @register_model
 def slicebench_nano(pretrained: bool = False, **kwargs: Any) -> ByobNet:  # noqa: FBT001, FBT002 - timm's signature
-    """Image tower of nano-clip, for images of 32 px: a stem of stride 2, then three basic blocks of 32, 64 and 128 channels."""
+    """Return nano-clip's image tower, for images of 32 px.
+
+    It has a stem of stride 2, then three basic blocks of 32, 64 and 128 channels.
+    """
     blocks = tuple(ByoBlockCfg(type="basic", d=1, c=c, s=s) for c, s in ((32, 1), (64, 2), (128, 2)))
     cfg = ByoModelCfg(blocks=blocks, stem_type="3x3", stem_chs=32, stem_pool="")
     kwargs["pretrained_cfg"] = {
@@ -61,11 +64,11 @@ class WordTokenizer:
 
     @classmethod
     def read(cls, path: Path, context_length: int) -> WordTokenizer:
-        """Tokeniser of the vocabulary file `path`, a word a line."""
+        """Read the tokeniser of the vocabulary file `path`, one word per line."""
         return cls(path.read_text(encoding="utf-8").split(), context_length)
 
     def __call__(self, texts: str | Sequence[str], context_length: int | None = None) -> Tensor:
-        """Token numbers, shape (m, context_length).
+        """Return token numbers, shape (m, context_length).
 
         Raises
         ------

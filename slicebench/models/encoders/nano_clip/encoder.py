@@ -23,7 +23,7 @@ HOME = Path(__file__).parent
 
 
 def variants() -> list[str]:
-    """Names of the variants that are installed, each a folder beside this file."""
+    """Return the names of the installed variants, each a folder beside this file."""
     return sorted(path.parent.name for path in HOME.glob("*/open_clip_config.json"))
 
 
@@ -51,14 +51,20 @@ class NanoClip(OpenClip):
         return f"nano-clip:{self.argument}" if self.argument else "nano-clip"
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:
-        """Embeddings of uint8 images (n, H, W) or (n, H, W, 3), shape (n, d); `DataError` for other inputs."""
+        """Embed uint8 images (n, H, W) or (n, H, W, 3), shape (n, d).
+
+        Raises `DataError` for other inputs.
+        """
         from slicebench.models.devices import one_thread
 
         with one_thread():
             return super().encode(inputs, ids)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings of captions, shape (m, d); `DataError` for words that are not in the vocabulary."""
+        """Embed captions, shape (m, d).
+
+        Raises `DataError` for words that are not in the vocabulary.
+        """
         from slicebench.models.devices import one_thread
 
         with one_thread():
