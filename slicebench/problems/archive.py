@@ -31,7 +31,9 @@ def pack(folder: Path) -> bytes:
 
 
 def unpack(data: bytes, folder: Path) -> None:
-    """Make `folder` of what `pack` returned; it appears complete or not at all, and an existing one is left as it is.
+    """Make `folder` of what `pack` returned; it appears complete or not at all.
+
+    An existing folder is left as it is.
 
     Raises
     ------
@@ -44,7 +46,10 @@ def unpack(data: bytes, folder: Path) -> None:
 
 
 def _extract(data: bytes, building: Path, folder: Path) -> None:
-    """Unpack into `building`; ZipFile itself keeps names inside. Only `pack` writes such archives: nothing is compressed."""
+    """Unpack into `building`; ZipFile itself keeps names inside.
+
+    Only `pack` writes such archives: nothing is compressed.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             claimed = sum(member.file_size for member in archive.infolist())
@@ -58,5 +63,5 @@ def _extract(data: bytes, building: Path, folder: Path) -> None:
 
 
 def content_hash(data: bytes) -> str:
-    """32 hex digits of the bytes."""
+    """Return 32 hex digits of the bytes' hash."""
     return hashlib.sha256(data).hexdigest()[:32]

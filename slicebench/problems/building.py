@@ -111,7 +111,10 @@ def assemble(
     captions_for_groups: Mapping[str, tuple[str, ...]] | None = None,
     trainer: ModelTrainer | None = None,
 ) -> Problem:
-    """Problem of splits that a model has seen already; fields as of `RawProblem`, `groups` (n, g) per split."""
+    """Make a problem of splits that a model has already predicted.
+
+    The fields are those of `RawProblem`; `groups` are (n, g) per split.
+    """
     rate = float(groups["test"].any(axis=1).mean()) if group_names else None
     return Problem(
         name=name,
@@ -153,7 +156,9 @@ def _check(splits: Mapping[str, RawSplit], class_names: Sequence[str]) -> None:
 
 
 def _base_model(recipe: Recipe, splits: Mapping[str, RawSplit], n_classes: int) -> tuple[ModelTrainer, FittedModel]:
-    """Trainer and trained base model, with the snapshot at a third of the epochs that JTT's early stopping wants.
+    """Train the base model; return its trainer and the model.
+
+    Its snapshot at a third of the epochs is the one that JTT's early stopping needs.
 
     Both share one cache, so a method that asks for that snapshot pays what its training did cost and waits for nothing. A model
     trained by binary cross-entropy decides by the threshold that is best for F1 on val.
@@ -167,7 +172,10 @@ def _base_model(recipe: Recipe, splits: Mapping[str, RawSplit], n_classes: int) 
 
 
 def _embedded(captions: CaptionSet | None, embedder: Encoder) -> Captions | None:
-    """Candidates and references in the space of the inputs; None if there are none or the encoder has no text tower."""
+    """Embed candidates and references in the space of the inputs.
+
+    None if there are none or the encoder has no text tower.
+    """
     if captions is None or not embedder.reads_captions():
         return None
     from slicebench.models.encoders.cached import embed_captions

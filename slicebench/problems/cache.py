@@ -1,4 +1,4 @@
-"""Built problems in the cache: found there, fetched from its second level, or built."""
+"""Find built problems in the cache, fetch them from its second level, or build them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def frozen_folder(problem: PlannedProblem) -> Path:
-    """Where a built problem is kept, by its identity; another format of the files has another folder.
+    """Return the folder in which a built problem is stored, by its identity.
+
+    Another format of the files has another folder.
 
     Raises
     ------
@@ -38,7 +40,10 @@ def frozen_folder(problem: PlannedProblem) -> Path:
 
 
 def find_built(folder: Path) -> bool:
-    """Whether a built problem is in the cache and whole, fetched from its second level if it must be."""
+    """Check whether a built problem is in the cache and whole; fetch it if need be.
+
+    It is fetched from the second level of the cache, if there is one.
+    """
     if folder.exists() and is_whole(folder):
         return True
     remote = remote_copy(folder)
@@ -50,7 +55,9 @@ def find_built(folder: Path) -> bool:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the files of a problem are those that were saved. Of the cache, a damaged one is taken away, which is said.
+    """Check whether the files of a problem are those that were saved.
+
+    A damaged problem in the cache is deleted, and that is logged.
 
     Raises
     ------
@@ -74,7 +81,10 @@ def is_whole(folder: Path) -> bool:
 
 
 def build_missing(problem: PlannedProblem, folder: Path) -> None:
-    """Build `problem` into `folder` unless it is there; in a cache with a second level, look there first and upload it."""
+    """Build `problem` into `folder` unless it is there.
+
+    In a cache with a second level, look there first; upload what is built.
+    """
     if find_built(folder):
         return
     remote = remote_copy(folder)
@@ -100,7 +110,7 @@ def _build(problem: PlannedProblem, folder: Path) -> None:
 
 
 def built_problem(problem: PlannedProblem) -> Problem:
-    """`problem` from the cache, built first if it is not there."""
+    """Return `problem` from the cache, built first if it is not there."""
     folder = frozen_folder(problem)
     build_missing(problem, folder)
     return load_problem(folder)

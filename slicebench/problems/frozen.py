@@ -79,11 +79,16 @@ class Header(BaseModel):
     recipe: dict[str, Any] | None
     inputs_are_embeddings: bool
     files: dict[str, str] | None = None
-    """What `stamp` says of every other file, and the digest of this one without `files`; None in what older versions wrote."""
+    """`stamp` of every other file, and the digest of this one without `files`.
+
+    None in files of older versions.
+    """
 
 
 def save_problem(problem: Problem, folder: Path) -> None:
-    """Write `problem` to `folder`, which appears complete or not at all; an existing one is left as it is.
+    """Write `problem` to `folder`, which appears complete or not at all.
+
+    An existing folder is left as it is.
 
     Raises
     ------
@@ -111,14 +116,14 @@ def save_problem(problem: Problem, folder: Path) -> None:
 
 
 def write_header(folder: Path, header: Header) -> None:
-    """Write `problem.json`, with what tells damaged files, beside the files of a problem."""
+    """Write `problem.json` beside the files of a problem, with a stamp of each to detect damage."""
     files = {p.relative_to(folder).as_posix(): stamp(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     described = header.model_copy(update={"files": files | {HEADER: _own_digest(header.model_dump(mode="json"))}})
     (folder / HEADER).write_text(described.model_dump_json(indent=1), encoding="utf-8")
 
 
 def _own_digest(described: dict[str, Any]) -> str:
-    """SHA-256 of the content of `problem.json` but for `files`, however it is set."""
+    """Compute the SHA-256 of `problem.json` without `files`, whatever its layout."""
     return content_key({key: value for key, value in described.items() if key != "files"})
 
 
@@ -139,7 +144,9 @@ def check_problem(folder: Path) -> None:
 
 
 def without_inputs(problem: Problem) -> Problem:
-    """Same problem without its raw inputs, as small as can be, and as free to be passed on as embeddings are.
+    """Return the same problem without its raw inputs.
+
+    It is as small as can be, and may be passed on as freely as embeddings.
 
     A base model that reads the inputs through the very encoder of the embeddings needs nothing else: the embeddings take the
     inputs' place, and methods can still train models. Otherwise the trainer goes with the inputs.
@@ -165,7 +172,7 @@ def without_inputs(problem: Problem) -> Problem:
 
 
 def load_header(folder: Location) -> Header:
-    """What the frozen problem in `folder` is.
+    """Read the description of the frozen problem in `folder`.
 
     Raises
     ------
@@ -177,7 +184,10 @@ def load_header(folder: Location) -> Header:
 
 
 def parse_header(folder: Location, text: str | bytes) -> Header:
-    """`problem.json` of `folder`, as read; errors as of `load_header`."""
+    """Parse the text of `problem.json` of `folder`.
+
+    Raises the same errors as `load_header`.
+    """
     try:
         header = Header.model_validate_json(text)
     except ValidationError as error:
@@ -190,7 +200,7 @@ def parse_header(folder: Location, text: str | bytes) -> Header:
 
 
 def load_audit(folder: Path) -> tuple[AuditData, Split]:
-    """What a method may see, and the test split; the truth stays on disk."""
+    """Load what a method may see, and the test split; the truth is not read."""
     header = load_header(folder)
     with intact(folder):
         splits = {name: _load_split(folder / "data", name, header) for name in header.splits}
@@ -261,7 +271,10 @@ def _are_embeddings(split: Split) -> bool:
 
 
 def _compact(embeddings: NDArray[np.float32]) -> NDArray[Any]:
-    """In half precision where that loses nothing, as for encoders that round to it, and costs little memory."""
+    """Return embeddings in half precision if that loses nothing and costs little memory.
+
+    Encoders that round to half precision are an example.
+    """
     if embeddings.nbytes > HALVED_BYTES:
         return embeddings
     with np.errstate(over="ignore"):
@@ -331,7 +344,10 @@ def _save_truth(truth: PlantedTruth, folder: Path) -> None:
 
 
 def _trainer(recipe: Any, train: Split, class_names: Sequence[str]) -> Trainer | None:
-    """Trainer of the base model's recipe (also as a dictionary) on the train split; None without recipe, inputs or labels."""
+    """Return the trainer of the base model's recipe on the train split.
+
+    The recipe may be a dictionary. None without recipe, inputs or labels.
+    """
     if recipe is None or train.inputs is None or train.labels is None:
         return None
     from slicebench.models.training import Recipe, trainer_of
@@ -340,7 +356,10 @@ def _trainer(recipe: Any, train: Split, class_names: Sequence[str]) -> Trainer |
 
 
 def move_problem(building: Path, folder: Path) -> None:
-    """Rename into place; who finds the folder there already keeps that one (two builders make the same problem)."""
+    """Rename `building` to `folder`; a folder that is there already stays.
+
+    Two builders make the same problem.
+    """
     try:
         building.replace(folder)
     except OSError:

@@ -28,25 +28,34 @@ CHUNK = 4096
 
 
 DIGESTED = 2**28
-"""Largest file, in bytes, that is checked by its digest, in a fifth of a second; of larger ones the size has to do."""
+"""Largest file, in bytes, whose digest is checked (a fifth of a second); of larger ones only the size is."""
 
 
 def stamp(path: Path) -> str:
-    """What tells a file from a damaged one: its SHA-256, or of a large one "<n> bytes"."""
+    """Return the stamp by which a damaged file is detected.
+
+    It is the file's SHA-256, or "<n> bytes" for a large file.
+    """
     with readable(path), path.open("rb") as file:
         size = path.stat().st_size
         return hashlib.file_digest(file, "sha256").hexdigest() if size <= DIGESTED else f"{size} bytes"
 
 
 def as_stamped(path: Path, said: str) -> bool:
-    """Whether a file is what `stamp` said of it; an upload digests large ones too, and is checked when it is fetched."""
+    """Check whether a file has the stamp `said`.
+
+    Uploads digest large files too. Such a digest is checked when the file is fetched, not here.
+    """
     with readable(path):
         size = path.stat().st_size
     return stamp(path) == said or (size > DIGESTED and not said.endswith(" bytes"))
 
 
 def read_table(path: Path) -> Any:
-    """DataFrame of a Parquet file; the last few are remembered, as the cells of a problem read the same ones."""
+    """Return the DataFrame of a Parquet file.
+
+    The last few are cached, since the cells of a problem read the same ones.
+    """
     with readable(path):
         return _parsed_table(path, path.stat().st_mtime_ns).copy()
 
@@ -58,7 +67,10 @@ def _parsed_table(path: Path, _changed: int) -> Any:
 
 @contextmanager
 def intact(folder: Path) -> Iterator[None]:
-    """Name the folder whose files can be read but do not fit together."""
+    """Turn errors in `folder`'s content into a `StorageError` that names the folder.
+
+    Its files can be read, but do not fit together.
+    """
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -66,13 +78,19 @@ def intact(folder: Path) -> Iterator[None]:
 
 
 def ids_to_bytes(ids: NDArray[np.str_]) -> NDArray[np.uint8]:
-    """UTF-8 of each id in a row of fixed width: an array reads ten times faster than a Parquet column of strings."""
+    """Encode each id as UTF-8 in a row of fixed width.
+
+    Such an array reads ten times faster than a Parquet column of strings.
+    """
     encoded = np.char.encode(ids, "utf-8")
     return encoded.view(np.uint8).reshape(len(ids), encoded.itemsize)
 
 
 def ids_from_bytes(rows: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """Undo `ids_to_bytes`; ASCII, as almost all ids are, needs no decoding, and is ten times as fast without."""
+    """Undo `ids_to_bytes`.
+
+    ASCII, as almost all ids are, is not decoded, which is ten times as fast.
+    """
     if rows.size and rows.max() < 128:
         return np.ascontiguousarray(rows, dtype=np.uint32).view(f"U{rows.shape[1]}").ravel()
     return np.char.decode(np.ascontiguousarray(rows).view(f"S{rows.shape[1]}").ravel(), "utf-8")
@@ -95,13 +113,13 @@ def write_inputs(path: Path, inputs: Inputs) -> None:
 
 
 def read_inputs(path: Path) -> NDArray[Any]:
-    """Raw arrays, mapped into memory: what nobody asks for is not read."""
+    """Map raw arrays into memory; only what is used is read."""
     with readable(path):
         return mapped_npy(path)
 
 
 def _is_whole_file(inputs: Inputs) -> bool:
-    """Whether `inputs` map all of a .npy file, and in its order."""
+    """Check whether `inputs` map all of a .npy file, and in its order."""
     if not isinstance(inputs, np.memmap) or not inputs.flags.c_contiguous or inputs.filename is None:
         return False
     path = Path(inputs.filename)

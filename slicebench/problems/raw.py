@@ -68,7 +68,10 @@ class RawSplit:
         )
 
     def weakly_labelled(self, noise: float, n_classes: int, rng: np.random.Generator) -> RawSplit:
-        """Same examples with the share `noise` of labels replaced by another class at random; groups stay true."""
+        """Return the same examples with the share `noise` of labels replaced at random.
+
+        Each becomes another class; groups stay true.
+        """
         wrong = rng.random(len(self.labels)) < noise
         shift = rng.integers(1, n_classes, size=len(self.labels))
         return replace(self, labels=np.where(wrong, (self.labels + shift) % n_classes, self.labels))
@@ -116,13 +119,16 @@ class RawProblem:
 
 
 def provenance_of(card: DatasetCard | None, revision: str = "local files") -> Provenance:
-    """What a problem says of its data: source and licence as on the card."""
+    """Return the provenance of a problem: source and licence as on the card."""
     assert card is not None, "an adapter of local data has a card"
     return Provenance(source=f"{card.title}. {card.source}", licence=card.licence, revision=revision)
 
 
 def detached(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
-    """Rows of `table` in new memory: a table that dropped a column may still share a block with it."""
+    """Return rows of `table` in new memory.
+
+    A table that dropped a column may still share a block with it.
+    """
     import pandas as pd
 
     return pd.DataFrame({name: table[name].to_numpy()[rows] for name in table.columns})

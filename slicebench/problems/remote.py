@@ -61,7 +61,10 @@ def fetch_problem(source: UPath, folder: Path) -> bool:
 
 
 def _check(source: UPath, folder: Path, sizes: dict[str, int]) -> None:
-    """Raise unless all files are there and are what was uploaded; of a problem that was uploaded by hand only sizes are known."""
+    """Raise unless all files are there and are what was uploaded.
+
+    Of a problem that was uploaded by hand only sizes are known.
+    """
     header = parse_header(source, (folder / HEADER).read_bytes())
     digests = {name: said for name, said in (header.files or {}).items() if name != HEADER}
     needed = {"truth/truth.json", "truth/truth.safetensors", *(f"data/{name}.safetensors" for name in header.splits)}

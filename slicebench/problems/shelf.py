@@ -64,7 +64,9 @@ class RemoteShelf(Mapping[str, Path]):
 
 
 def shelved(shelf: Location) -> Mapping[str, Path]:
-    """Frozen problems in the folders of `shelf`, by identity: dataset, version, parameters and seed.
+    """Find the frozen problems in the folders of `shelf`, by identity.
+
+    The identity is dataset, version, parameters and seed.
 
     Raises
     ------
@@ -99,7 +101,7 @@ def freeze(problem: PlannedProblem, shelf: Location) -> Kept:
     Raises
     ------
     StorageError
-        if another problem stands in its place.
+        if its folder holds another problem.
 
     """
     folder = shelf / f"{problem.name}.s{problem.seed}"
