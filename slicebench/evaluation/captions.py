@@ -1,4 +1,7 @@
-"""What a method's captions are worth on one problem: whether they name the planted group and separate easy from hard images."""
+"""Evaluate a method's captions on one problem.
+
+Do they name the planted group, and do they separate easy from hard images?
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def measure_captions(
 
 
 def naming(captions: Captions, truth: PlantedTruth, test: Split, c: int) -> Bools:
-    """Which texts are candidates of class `c` and name a planted group that the class has, shape (m,)."""
+    """Mark the texts that are candidates of class `c` and name one of its groups, shape (m,).
+
+    Only planted groups that the class has count.
+    """
     ids = test.ids if test.labels is None else test.ids[test.labels == c]
     present: Bools = np.any(truth.groups_of(ids), axis=0)
     said = {
@@ -62,7 +68,10 @@ def naming(captions: Captions, truth: PlantedTruth, test: Split, c: int) -> Bool
 
 
 def hard_and_easy(hardness: Floats, captions: Captions, c: int) -> tuple[int, int] | None:
-    """Positions of the hardest and the easiest candidate of class `c`; None if all its candidates are equally hard."""
+    """Return the positions of the hardest and the easiest candidate of class `c`.
+
+    None if all its candidates are equally hard.
+    """
     order = ordered(hardness, captions.candidates[c])
     if hardness[order[0]] == hardness[order[-1]]:
         return None
@@ -70,7 +79,7 @@ def hard_and_easy(hardness: Floats, captions: Captions, c: int) -> tuple[int, in
 
 
 def ordered(hardness: Floats, candidates: Bools) -> NDArray[np.intp]:
-    """Positions of the candidates by falling hardness, ties by position."""
+    """Return the positions of the candidates by falling hardness, ties by position."""
     rows = np.flatnonzero(candidates)
     order: NDArray[np.intp] = rows[np.argsort(-hardness[rows], kind="stable")]
     return order
@@ -84,7 +93,9 @@ def class_gaps(
     correct: Bools | None = None,
     ks: Callable[[int], Sequence[int]] = lambda _: GAP_KS,
 ) -> dict[int, Gap | None]:
-    """Easy–hard gap of each class that has test images and a hard and an easy caption.
+    """Compute the easy–hard gap of each class.
+
+    The class needs test images, a hard and an easy caption.
 
     `correct` (n,) are the answers of another model than the problem's own; `ks` gives the numbers of images for a class of n,
     by default 20 to 195 for every n.
@@ -104,7 +115,9 @@ def class_gaps(
 
 
 def accuracy_near(captions: Captions, test: Split, c: int, share: float = NEAR) -> dict[str, float]:
-    """Accuracy of the base model on the share of class `c`'s test images that are nearest each of its candidates, by text.
+    """Compute the accuracy of the base model near each candidate of class `c`, by text.
+
+    It is over the share of the class's test images that are nearest the candidate.
 
     What a hard caption that names no planted group has found, if it has found something. Empty without answers or images.
     """
@@ -119,14 +132,17 @@ def accuracy_near(captions: Captions, test: Split, c: int, share: float = NEAR) 
 
 
 def near_caption(embedding: NDArray[np.float32], test: Split, c: int, share: float = NEAR) -> NDArray[np.intp]:
-    """Rows of the share of class `c`'s test images that are nearest a caption's `embedding`, (d,), by cosine; ties by row."""
+    """Return the rows of the test images of class `c` that are nearest a caption.
+
+    They are a share of the class's images, nearest to `embedding`, (d,), by cosine; ties by row.
+    """
     rows = np.arange(test.n) if test.labels is None else np.flatnonzero(test.labels == c)
     similarity = unit_rows(test.embeddings[rows]) @ unit_rows(embedding[None])[0]
     return rows[np.argsort(-similarity, kind="stable")[: max(1, round(share * len(rows)))]]
 
 
 def mean_gap(gaps: Sequence[Gap]) -> dict[str, float | None]:
-    """Area of the gap averaged over classes, with the 95 % interval of the resampled images."""
+    """Average the area of the gap over classes, with the 95 % interval of resampled images."""
     if not gaps:
         return dict.fromkeys(("gap", "gap_low", "gap_high"))
     low, high = np.quantile(np.mean([gap.draws for gap in gaps], axis=0), [0.025, 0.975])
@@ -166,7 +182,7 @@ def _outcome(per_class: dict[str, ClassCaptions], gaps: Sequence[Gap]) -> Captio
 
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors (n, d) of length 1; a row of zeros stays as it is."""
+    """Scale vectors (n, d) to length 1; a row of zeros stays as it is."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     units: NDArray[np.float32] = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
     return units

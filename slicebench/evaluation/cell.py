@@ -37,7 +37,7 @@ ORACLE = "oracle"
 
 @dataclass(frozen=True, eq=False)
 class MethodRun:
-    """What a method said of the test split, and what that cost."""
+    """Scores of a method on the test split, and their cost."""
 
     scores: SliceScores
     strength: NDArray[np.float64] | None
@@ -166,7 +166,10 @@ def identity(header: Identified) -> dict[str, Any]:
 
 
 def summarise_base_model(test: Split, minority: NDArray[np.bool_], n_classes: int) -> BaseModelSummary:
-    """Accuracy of the audited model on the test split, overall and by planted membership."""
+    """Compute the audited model's accuracy on the test split.
+
+    It is given overall and by planted membership.
+    """
 
     def rate(rows: NDArray[np.bool_]) -> float | None:
         return float(test.correct[rows].mean()) if test.correct is not None and rows.any() else None
@@ -192,7 +195,7 @@ def _attempt(
         if truth is not None:
             method.reveal(truth)  # type: ignore[attr-defined]
         return run_method(method, data, test)
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's method does costs its own cell only
+    except Exception as error:  # noqa: BLE001 - whatever a plugin's method does costs its own cell only
         return {"status": "failed", "reason": _reason(error)}
 
 
@@ -236,12 +239,18 @@ def _finish(
 
 
 def is_oracle(method: SliceMethod) -> bool:
-    """Whether `method` is the class registered under the oracle's name; names cannot be registered twice."""
+    """Check whether `method` is the class registered under the oracle's name.
+
+    A name cannot be registered twice.
+    """
     return type(method) is METHODS.load(ORACLE)
 
 
 def checked_scores(method: SliceMethod, scores: object, split: Split) -> SliceScores:
-    """`scores`, which `method.score` returned for `split`; `MethodError` if they are none, or not one for each example."""
+    """Return `scores`, which `method.score` returned for `split`.
+
+    Raises `MethodError` if they are not scores, or not one for each example.
+    """
     if not isinstance(scores, SliceScores):
         raise MethodError(f"{type(method).__name__}.score returned {type(scores).__name__}; expected SliceScores")
     if len(scores.hardness) != split.n:
@@ -257,7 +266,7 @@ def _checked_strength(strength: NDArray[Any], n_classes: int) -> NDArray[np.floa
 
 
 def _checked_captions(hardness: NDArray[Any], data: AuditData) -> NDArray[np.float64]:
-    """Hardness of the captions, shape (C, m) and finite."""
+    """Return the hardness of the captions, shape (C, m) and finite."""
     assert data.captions is not None
     expected = data.captions.candidates.shape
     if np.shape(hardness) != expected:
@@ -266,14 +275,14 @@ def _checked_captions(hardness: NDArray[Any], data: AuditData) -> NDArray[np.flo
 
 
 def _training_seconds(data: AuditData) -> tuple[float, float]:
-    """Seconds of training charged so far, and those among them that a cache saved."""
+    """Return the seconds of training charged so far, and those that a cache saved."""
     if data.trainer is None:
         return 0.0, 0.0
     return data.trainer.seconds, data.trainer.seconds_saved
 
 
 def _macro(rows: list[dict[str, float | None]]) -> dict[str, float | None]:
-    """Mean over the classes where a metric is defined, None where it is nowhere."""
+    """Average over the classes where a metric is defined; None where it is undefined in all."""
     defined = {k: [v for row in rows if (v := row[k]) is not None] for k in METRICS}
     return {k: float(np.mean(v)) if v else None for k, v in defined.items()}
 
@@ -283,7 +292,10 @@ def _number(value: float) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    """One line for the table: the message of our own errors, else type, message and the line that raised it."""
+    """Return one line for the table.
+
+    It is the message of our own errors, else type, message and the line that raised it.
+    """
     if isinstance(error, SlicebenchError):
         return f"{type(error).__name__}: {error}"
     frame = traceback.extract_tb(error.__traceback__)[-1]

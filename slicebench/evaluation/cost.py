@@ -1,4 +1,4 @@
-"""What a piece of work costs: wall time, CPU time and peak resident memory."""
+"""Measure the cost of a piece of work: wall time, CPU time and peak resident memory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ def hardware() -> str:
 
 
 def peak_memory_mb() -> float:
-    """Peak resident memory in MB since `reset_peak_memory`; elsewhere than on Linux, since the process began."""
+    """Return the peak resident memory in MB since `reset_peak_memory`.
+
+    Elsewhere than on Linux, it is the peak since the process began.
+    """
     try:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024 / 1e6

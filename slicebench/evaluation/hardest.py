@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 def most_aligned(
     hardness: NDArray[np.floating[Any]], labels: NDArray[np.int64] | None, k: int
 ) -> dict[int, tuple[Rows, Rows]]:
-    """Positions of the hardest and of the easiest k examples of every class present, most extreme first.
+    """Return the positions of the hardest and of the easiest k examples of every class.
+
+    Most extreme first; only classes that are present count.
 
     `hardness` (n,) is higher for harder examples, `labels` (n,) are true classes; without them all examples are class 0. Among
-    equally hard examples the one that stands first comes first, in both lists. A class of fewer than k examples gives them all,
+    equally hard examples the one with the smaller position comes first, in both lists. A class of fewer
+    than k examples gives them all,
     one of fewer than 2k has examples in both lists. O(n log n). Jain et al. (2022) show these "most aligned" images.
 
     Raises
@@ -51,7 +54,7 @@ def most_aligned(
 def hardest(
     hardness: NDArray[np.floating[Any]], labels: NDArray[np.int64], counts: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Rows of the `counts[c]` hardest examples of each class c, in ascending order.
+    """Return the rows of the `counts[c]` hardest examples of each class c, ascending.
 
     `hardness` and `labels` are (n,), `counts` (C,); a class that has fewer gives all it has. Ties are broken at random, so that a
     method that cannot tell examples apart (an oracle whose subgroup is used up) chooses among them as chance does.

@@ -1,4 +1,4 @@
-"""The record of a cell: what was run, on what, how it ended, what it measured and what it cost.
+"""Record of a cell: what was run, on what, how it ended, what it measured and what it cost.
 
 One JSON file per cell; the schema is versioned, so that files written today can be read by later versions.
 """
@@ -21,7 +21,7 @@ Status = Literal["ok", "skipped", "failed"]
 
 
 class Cost(BaseModel):
-    """What a cell cost. Seconds are wall time except `cpu_s`."""
+    """Cost of a cell. Seconds are wall time except `cpu_s`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,7 +49,7 @@ class BaseModelSummary(BaseModel):
 
 
 class ClassCaptions(BaseModel):
-    """What a method's captions say of one class; texts by falling hardness, ties by position."""
+    """Ranking of one class's captions; texts by falling hardness, ties by position."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -145,7 +145,7 @@ class Record(Identity):
     slices: SliceOutcome | None = None
     """None where the method has neither slices nor flags, and in records of schema versions 1 and 2."""
     notes: tuple[str, ...] = ()
-    """What the method says of its own fit, such as classes in which it fell back to another score."""
+    """The method's notes on its own fit, such as classes in which it fell back to another score."""
     base_model: BaseModelSummary | None = None
     cost: Cost | None = None
     code_version: str
@@ -155,7 +155,10 @@ class Record(Identity):
 
 @dataclass(frozen=True, eq=False)
 class TestTruth:
-    """What statistics need of a test split: `ids` (n,) strings, `labels` (n,) int64, `minority` (n,) bool."""
+    """Truth of a test split for statistics.
+
+    `ids` (n,) strings, `labels` (n,) int64, `minority` (n,) bool.
+    """
 
     __test__ = False  # the name is not pytest's
 
@@ -165,7 +168,7 @@ class TestTruth:
 
 
 class ProblemFacts(BaseModel):
-    """What a reader of results wants to know of a problem, beside the numbers."""
+    """Facts of a problem for a reader of results, beside the numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,7 @@
-"""The slices that a method returned, in one form, whether it has memberships or only flags, and what they are worth."""
+"""Bring a method's slices into one form and measure them.
+
+A method may return memberships or only flags.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class Slices:
 
 
 def returned_slices(scores: SliceScores, split: Split, class_names: tuple[str, ...] = ()) -> Slices:
-    """Slices in `scores` of the examples of `split`.
+    """Return the slices in `scores` of the examples of `split`.
 
     Soft memberships are slices as they are; the members of a slice are as many of its strongest as its memberships add up to.
     (A threshold of one half would leave a spotlight, whose weights fall off from its centre, without members.) A method without
@@ -68,7 +71,9 @@ def returned_slices(scores: SliceScores, split: Split, class_names: tuple[str, .
 def measure_slices(
     scores: SliceScores, test: Split, truth: PlantedTruth, class_names: tuple[str, ...] = ()
 ) -> SliceOutcome | None:
-    """Every metric of the table and what there is to say of each slice; None for a method that has neither slices nor flags.
+    """Compute all slice metrics and describe each slice.
+
+    Returns None if the method reports neither slices nor flags.
 
     Metrics within a class are means over the classes that hold a group and more than it, then over groups; groups absent from
     `test` do not count. Where nothing is planted there remain redundancy, the errors covered and the Δ of the slices. The
@@ -82,7 +87,7 @@ def measure_slices(
 
 
 def measured(found: Slices, test: Split, truth: PlantedTruth) -> SliceOutcome:
-    """`measure_slices` of slices that are there already."""
+    """Run `measure_slices` on slices that exist already."""
     by_id = np.argsort(test.ids)
     groups, classes = truth.groups_of(test.ids)[by_id], _classes(test)[by_id]
     present: NDArray[np.bool_] = np.any(groups, axis=0)
@@ -100,12 +105,15 @@ def measured(found: Slices, test: Split, truth: PlantedTruth) -> SliceOutcome:
 
 
 def _classes(split: Split) -> NDArray[np.int64]:
-    """Class of each example; a task without classes is one."""
+    """Return the class of each example; a task without classes is one."""
     return np.zeros(split.n, dtype=np.int64) if split.labels is None else split.labels
 
 
 def _class_cases(case: SliceCase, classes: NDArray[np.int64]) -> list[tuple[NDArray[np.bool_], SliceCase]]:
-    """Per class, which groups can be told from the rest of it, shape (g,), and what the metrics see of them."""
+    """Return, per class, the groups that differ from the class, (g,), and a `SliceCase` of them.
+
+    A group that holds none or all of a class cannot be told from it.
+    """
     cases = []
     for c in np.unique(classes):
         rows = np.flatnonzero(classes == c)
@@ -120,7 +128,7 @@ def _class_cases(case: SliceCase, classes: NDArray[np.int64]) -> list[tuple[NDAr
 def _measured(
     metric: SliceMetric, everywhere: SliceCase, within: list[tuple[NDArray[np.bool_], SliceCase]]
 ) -> tuple[float | None, float | None]:
-    """Value and chance of a metric, chance where there is a value only."""
+    """Compute value and chance of a metric; chance only where there is a value."""
     if not metric.within_class:
         value, chance = metric.value(everywhere), metric.chance(everywhere)
         return _number(value), _number(np.where(np.isnan(value), np.nan, chance))
@@ -135,7 +143,7 @@ def _measured(
 def _findings(
     names: tuple[str, ...], case: SliceCase, classes: NDArray[np.int64], group_names: list[str]
 ) -> tuple[SliceFinding, ...]:
-    """What there is to say of each slice; what rests on errors is None where they are not known."""
+    """Describe each slice; what rests on errors is None where errors are not known."""
     unknown = np.full(len(names), np.nan)
     of_errors = Contrast(*[unknown] * 4) if case.wrong is None else contrasts(case.hard, case.wrong, classes)
     size = case.hard.sum(axis=0)
@@ -159,7 +167,10 @@ def _number(value: float | NDArray[np.float64]) -> float | None:
 
 
 def strongest(membership: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Of each column the round(Σ) largest entries, (n, k) bool; never one that is 0, and all of those tied with the last."""
+    """Mark the round(Σ) largest entries of each column, (n, k) bool.
+
+    An entry of 0 is never marked; all that are tied with the last are.
+    """
     n, k = membership.shape
     size = np.rint(membership.sum(axis=0, dtype=np.float64)).astype(np.intp)
     falling = -np.sort(-membership, axis=0)
@@ -169,7 +180,7 @@ def strongest(membership: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _rank_share(hardness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean rank of each value among n, over n: in (0, 1], equal for equal values."""
+    """Compute the mean rank of each value among n, over n: in (0, 1], equal for equal values."""
     from scipy.stats import rankdata
 
     share: NDArray[np.float64] = rankdata(hardness) / len(hardness)

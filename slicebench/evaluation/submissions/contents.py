@@ -1,4 +1,4 @@
-"""What a submission says: a hardness per example, slices, or both, by id."""
+"""Contents of a submission: a hardness per example, slices, or both, by id."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Members:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Submission:
-    """What one method says of the test examples of a problem.
+    """Submission of one method for the test examples of a problem.
 
     Parameters
     ----------
@@ -110,13 +110,13 @@ def check_version(where: str, version: object) -> None:
 
 
 def shown(values: Sequence[object], most: int = 3) -> str:
-    """The first few of `values` as messages show them, and how many there are."""
+    """Return the first few of `values` as messages show them, and how many there are."""
     texts = [text if len(text) <= 60 else f"{text[:57]}..." for text in map(_representation, values[:most])]
     return ", ".join(texts) + (f", ... ({len(values):,} in all)" if len(values) > most else "")
 
 
 def the_ids(keys: Sequence[str]) -> str:
-    """Ids as messages speak of them: "the id 'a'", "the ids 'a', 'b', 'c', ... (9 in all)"."""
+    """Return ids for messages: "the id 'a'", "the ids 'a', 'b', 'c', ... (9 in all)"."""
     return f"the id{'' if len(keys) == 1 else 's'} {shown(keys)}"
 
 
@@ -125,7 +125,7 @@ def _representation(value: object) -> str:
 
 
 def twice(values: Iterable[str]) -> list[str]:
-    """Values that are there more than once, in the order of their second appearance, each once."""
+    """Return the values that occur more than once, each once, by their second appearance."""
     seen: set[str] = set()
     again: dict[str, None] = {}
     for value in values:

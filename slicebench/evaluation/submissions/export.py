@@ -1,4 +1,4 @@
-"""A problem without its truth, as plain files: what a stranger's tool needs to score the test split."""
+"""Export a problem without its truth as plain files, for other tools to score the test split."""
 
 from __future__ import annotations
 
@@ -75,7 +75,10 @@ def _write(problem: Problem, splits: dict[str, Split], folder: Path, options: st
 
 
 def _table(split: Split, class_names: tuple[str, ...]) -> Any:
-    """Arrow table; embeddings are one buffer, since a list for each example would take minutes where there are many."""
+    """Return an Arrow table.
+
+    Embeddings are one buffer: a list for each example would take minutes where there are many.
+    """
     import pyarrow as pa
 
     columns = {name: pa.array(value) for name, value in split_columns(split, class_names).items()}

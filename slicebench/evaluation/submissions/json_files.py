@@ -13,7 +13,9 @@ FIELDS = (MARK, "method", "slices", "scores")
 
 
 def submissions_of_json(content: bytes, where: str, default: str) -> list[Submission]:
-    """Submissions of a JSON document; `default` is the name of one that names none.
+    """Read the submissions of a JSON document.
+
+    `default` is the name of a submission without one.
 
     The document is {slice: [ids]}, or an object with the key slicebench_submission, or a list of such objects.
 
@@ -37,7 +39,11 @@ def submissions_of_json(content: bytes, where: str, default: str) -> list[Submis
 
 
 def _parsed(content: bytes, where: str) -> Any:
-    """The document, without what JSON does not know (NaN) and what loses data without a word (a key that is there twice)."""
+    """Parse the document.
+
+    NaN, which JSON does not have, and keys that occur twice, which would lose data silently, are
+    refused.
+    """
 
     def refuse(name: str) -> Any:
         raise DataError(f"{where} holds {name}, which is not JSON; expected finite numbers")

@@ -1,7 +1,7 @@
 """Files of submissions: a table or a JSON document; docs/submissions.md says what is in them.
 
 Tables are read by pyarrow, not by `slicebench.files.tables`: ids have to stay as they are written ("007" in a .csv file), a
-missing number is no NaN, and of a stranger's file only the columns that matter are read.
+missing number is not NaN, and only the columns that matter are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ LARGEST_JSON = 2**30
 
 
 def read_submissions(path: Path) -> list[Submission]:
-    """Submissions in a file, one for each method in it; a file that names no method is called by its own name.
+    """Read the submissions in a file, one for each method in it.
+
+    A file that names no method is called by its own name.
 
     Raises
     ------
@@ -63,7 +65,10 @@ def _table_reader(read: Callable[[Path], Any]) -> Callable[[Path], list[Submissi
 
 
 def _read_parquet(path: Path) -> Any:
-    """Columns of a Parquet file that matter; words stay coded, so that a word that is repeated is held once."""
+    """Read the columns of a Parquet file that matter.
+
+    Words stay coded, so that a repeated word is held once.
+    """
     import pyarrow.parquet as pq
 
     names = pq.read_schema(path).names

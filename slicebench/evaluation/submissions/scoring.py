@@ -49,7 +49,7 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What submissions to one problem are worth, the best nAMF first, beside the reference."""
+    """Results of submissions to one problem, the best nAMF first, beside the reference."""
 
     problem: str
     seed: int
@@ -58,7 +58,7 @@ class Evaluation:
 
     @property
     def planted(self) -> bool:
-        """Whether there is anything to find among the test examples."""
+        """True if a group is planted among the test examples."""
         return self.rows[0].namf is not None
 
     @property
@@ -167,7 +167,7 @@ def _check_ids(submission: Submission, ids: _Ids) -> list[str]:
 
 
 def _matrices(submission: Submission, rows: dict[str, int]) -> Slices:
-    """Slices as matrices; an example of another split is no member.
+    """Return slices as matrices; an example of another split is not a member.
 
     Ranked members are all members, and soft ones as many of the strongest as their memberships add up to, as in
     `slicebench.evaluation.slices.returned_slices`.
@@ -190,7 +190,9 @@ def _matrices(submission: Submission, rows: dict[str, int]) -> Slices:
 
 
 def _reading_order(slices: Slices) -> NDArray[np.float64]:
-    """Hardness where only slices are given, shape (n,): minus the place at which a reader meets an example.
+    """Compute hardness where only slices are given, shape (n,).
+
+    It is minus the place at which a reader meets an example.
 
     One slice is read after the other, each from its most typical member; members that are equally typical share a place. Examples
     in no slice come last, all alike.
@@ -225,7 +227,9 @@ def _record(submission: Submission, aligned: _Aligned, problem: Problem) -> Reco
 
 
 def _intervals(problem: Problem, hardness: Sequence[NDArray[np.float64]]) -> list[Estimate | None]:
-    """NAMF of each with the interval over resampled test examples; tied if the paired one to the best submission reaches 0.
+    """Compute each nAMF with the interval over resampled test examples.
+
+    It is tied if its paired difference to the best submission has an interval that reaches 0.
 
     The last is the reference, which is not among those that may be best.
     """

@@ -31,7 +31,9 @@ LONGEST_ID = 10_000
 
 
 def submissions_of_table(table: Any, where: str, default: str) -> list[Submission]:
-    """Submissions of an Arrow table, one for each method; `default` is the name of the only one if no column names it.
+    """Read the submissions of an Arrow table, one for each method.
+
+    `default` is the name of the only one if no column names it.
 
     Raises
     ------
@@ -67,7 +69,7 @@ def check_columns(names: Sequence[str], where: str) -> None:
 
 
 def _check_version(table: Any, where: str) -> None:
-    """The version, in a column or in the metadata of the file's schema."""
+    """Check the version, in a column or in the metadata of the file's schema."""
     noted = (table.schema.metadata or {}).get(MARK.encode())
     if noted is not None:
         text = noted.decode("utf-8", "replace")
@@ -87,7 +89,7 @@ class _Rows:
         self.numbers = {name: self._numbers(name) for name in NUMBERS if name in table.column_names}
 
     def words(self, name: str) -> list[str | None] | None:
-        """Column of strings, integers in decimal form; None if there is no such column."""
+        """Return a column of strings, integers in decimal form; None if there is no such column."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -120,7 +122,7 @@ class _Rows:
         return [key for key in ids if key is not None]
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
-        """Column of numbers, NaN where it has no value; NaN that stand there are refused."""
+        """Return a column of numbers, NaN where it has no value; NaN in the file itself is refused."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -139,7 +141,7 @@ class _Rows:
 
 
 def _coded(column: Any) -> tuple[Any, list[int | None]]:
-    """Distinct values of a column, and for each row the position of its value among them."""
+    """Return the distinct values of a column, and the position of each row's value among them."""
     import pyarrow as pa
 
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
@@ -149,7 +151,7 @@ def _coded(column: Any) -> tuple[Any, list[int | None]]:
 
 
 def _submission(rows: _Rows, method: str, at: NDArray[np.intp]) -> Submission:
-    """Rows `at` of the table, which are one method's."""
+    """Return the submission in the rows `at` of the table, which are one method's."""
     where = f"{rows.where}, method {method!r}"
     slices = _slices(rows, where, at)
     name = "score" if "score" in rows.numbers else "hardness"
@@ -184,7 +186,7 @@ def _scores(rows: _Rows, where: str, name: str, at: NDArray[np.intp]) -> dict[st
 
 
 def _slices(rows: _Rows, where: str, at: NDArray[np.intp]) -> dict[str, Members]:
-    """Slices in the order in which the table comes to them."""
+    """Return the slices in the order in which the table comes to them."""
     members: dict[str, list[int]] = {}
     for row in at.tolist():
         name = rows.slices[row]
@@ -194,7 +196,10 @@ def _slices(rows: _Rows, where: str, at: NDArray[np.intp]) -> dict[str, Members]
 
 
 def _members(rows: _Rows, where: str, at: NDArray[np.intp]) -> Members:
-    """Rows of a slice by rank; without ranks by membership, which then makes it a soft one, or as they stand."""
+    """Return the rows of a slice by rank, else by membership, else in the order of the table.
+
+    Memberships make it a soft slice, unless there are ranks.
+    """
     rank, membership = (_all_or_none(rows, where, name, at) for name in ("rank", "membership"))
     if rank is not None:
         at = at[np.argsort(rank, kind="stable")]
