@@ -1,4 +1,4 @@
-"""Runs on a Dask cluster: tasks go to whatever workers there are, and come back as they end."""
+"""Run tasks on a Dask cluster: they go to the workers there are, and return as they end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DEATHS = 2
-"""So many workers may die under a task before it is given up."""
+"""Number of workers that die under a task before it is given up."""
 
 CONNECT_S = 10
 POLL_S = 2.0
@@ -48,7 +48,7 @@ class WorkerLost(SlicebenchError):  # noqa: N818 - an outcome of a cell
 
 
 class TaskFailed(SlicebenchError):  # noqa: N818
-    """What a task raised on a worker, in words."""
+    """Error that a task raised on a worker, in words."""
 
 
 @dataclass(eq=False)
@@ -75,16 +75,17 @@ class _Task:
     outcome: Future[Any] = field(default_factory=Future)
     future: Any = None
     worker: str | None = None
-    """Where it was begun, as the worker says."""
+    """Worker that has begun it, as that worker reports."""
     deaths: int = 0
 
 
 class DaskExecutor(Engine):
     """Runs tasks on the Dask cluster at `address`, each in a child process of a Dask worker (`slicebench.runs.dask_worker`).
 
-    A worker that is lost costs the tasks that it had begun one retry, and those that merely waited for it nothing; a task under
-    which two workers died fails with `WorkerLost`. Where the workers do not share the cache folder (and the shelf), problems
-    are sent to them, once each. What is wrong with the cluster, and not with a task, is an `EngineError`.
+    A lost worker costs the tasks that it had begun one retry; tasks that merely waited for it lose nothing.
+    A task under which two workers died fails with `WorkerLost`. Where the workers do not share
+    the cache folder (and the shelf), problems are sent to them, once each. A fault of the cluster, not of
+    a task, is an `EngineError`.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ class DaskExecutor(Engine):
     shelf : mapping of str to Path
         Frozen problems that are not built.
     timeout, memory_gb, threads
-        Of a task, as of `LocalExecutor`.
+        Limits of a task, as in `LocalExecutor`.
     wait_s : float
         Seconds to wait for workers when there are none.
 
@@ -130,7 +131,7 @@ class DaskExecutor(Engine):
 
     @property
     def width(self) -> int:
-        """Threads of all workers."""
+        """Number of threads of all workers."""
         return max(1, self._threads_there)
 
     def _await_workers(self) -> None:
@@ -166,7 +167,7 @@ class DaskExecutor(Engine):
         from slicebench.runs.dask_worker import STARTED, Station, report
 
         _check_installed(self._client)
-        write_text(self._mark, self._name)
+        write_text(self._mark, self._name)  # a worker that can read it shares the cache folder
         wanted = _wanted(cells, shelf, self._mark)
         self._client.register_plugin(Station(self._name, wanted, timeout, memory_gb, threads), name=self._name)
         found = self._client.run(report, self._name)
@@ -179,7 +180,10 @@ class DaskExecutor(Engine):
         self._client.loop.add_callback(self._watch)
 
     def place(self, problem: PlannedProblem, folder: Path) -> Path | Parcel:
-        """Return the folder itself where the workers see it; else start sending the problem, or building it on a worker."""
+        """Return the folder itself where the workers see it.
+
+        Otherwise start sending the problem, or building it on a worker.
+        """
         if self._shares:
             return folder.resolve()
         from slicebench.runs.dask_worker import Sent, build_parcel
@@ -189,11 +193,15 @@ class DaskExecutor(Engine):
             data = self._client.submit(build_parcel, self._name, key, problem, key=key, pure=False, priority=1)
             return Parcel(Sent(problem), None, data)
         packed = pack(folder)
+        # a problem from the shelf may differ from a build: the worker unpacks it under its own digest
         digest = "" if folder == frozen_folder(problem) else content_hash(packed)
         return Parcel(Sent(problem, digest), folder, self._client.sync(self._scattered, packed))
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Queue `fn(*args, **kwargs)`; a `Parcel` among `args` stands for the folder of its problem."""
+        """Queue `fn(*args, **kwargs)`.
+
+        A `Parcel` in `args` takes the place of a problem's folder.
+        """
         parcel = next((a for a in args if isinstance(a, Parcel)), None)
         sent = tuple(a.sent if isinstance(a, Parcel) else a for a in args)
         task = _Task(partial(fn, **kwargs) if kwargs else fn, sent, parcel)
@@ -205,7 +213,10 @@ class DaskExecutor(Engine):
         return task.outcome
 
     def _new_key(self, what: str) -> str:
-        """Key of a Dask task; keys that differ in the number alone make a group, which Dask hands out worker by worker."""
+        """Return a new key for a Dask task.
+
+        Keys that differ only in the number form a group, which Dask hands out worker by worker.
+        """
         return f"{self._name}_{what}-{next(self._numbers)}"
 
     def _start(self, task: _Task) -> None:
@@ -222,7 +233,7 @@ class DaskExecutor(Engine):
         )
 
     async def _follow(self, task: _Task) -> None:
-        """Wait for a task, starting it again where Dask has given it up through no fault of its own."""
+        """Wait for a task; start it again where Dask dropped it through no fault of the task."""
         while not task.outcome.done():
             try:
                 await self._ended(task)
@@ -235,7 +246,10 @@ class DaskExecutor(Engine):
         self._tasks.pop(task.future.key, None)
 
     async def _ended(self, task: _Task) -> None:
-        """Wait for Dask's word on a task; unless its outcome is set then, it is to be started again."""
+        """Wait until Dask ends or drops a task.
+
+        If the task then has no outcome, it is to be started again.
+        """
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
@@ -247,7 +261,10 @@ class DaskExecutor(Engine):
             await self._lost(task)
 
     async def _lost(self, task: _Task) -> None:
-        """Dask has dropped a task: we cancelled it, the scheduler is gone, or the only worker with its problem is."""
+        """Handle a task that Dask has dropped.
+
+        Either we cancelled it, the scheduler is gone, or the only worker with its problem is.
+        """
         if task.outcome.done():
             return
         parcel = task.parcel
@@ -259,7 +276,10 @@ class DaskExecutor(Engine):
                 parcel.data = await self._scattered(await asyncio.to_thread(pack, parcel.folder))
 
     async def _scattered(self, packed: bytes) -> Any:
-        """Put bytes on one of the workers, again where that one goes away meanwhile; Dask's future of them."""
+        """Put bytes on one of the workers; return Dask's future of them.
+
+        They are sent again if that worker goes away meanwhile.
+        """
         while not self._broken and self._client.status == "running":
             with suppress(OSError):  # a worker's connection, or no worker in time: `_watch` decides for how long
                 return await self._client.scatter(packed, hash=False, asynchronous=True)
@@ -267,16 +287,19 @@ class DaskExecutor(Engine):
         raise EngineError(self._broken or f"the Dask scheduler at {self._address} was lost")
 
     def _begun(self, event: tuple[float, dict[str, str]]) -> None:
-        """A worker says that it has begun a task."""
+        """Record that a worker has begun a task."""
         task = self._tasks.get(event[1]["key"])
         if task is not None:
             task.worker = event[1]["worker"]
 
     async def _changed(self, event: tuple[float, dict[str, Any]]) -> None:
-        """A worker has come or gone: count the death for the tasks that it had begun."""
+        """Handle a worker that comes or goes.
+
+        Its death counts for the tasks that it had begun.
+        """
         told = event[1]
         if told.get("action") != "remove-worker" or told["expected"]:
-            return
+            return  # only a worker that was not closed on purpose has died
         for key in told["processing-tasks"]:
             task = self._tasks.get(key)
             if task is not None and task.worker == told["worker"]:
@@ -284,7 +307,10 @@ class DaskExecutor(Engine):
                 await self._died(task)
 
     async def _died(self, task: _Task) -> None:
-        """One more worker has died under a task, which Dask tries again; the second time it is taken back."""
+        """Count one more worker that died under a task.
+
+        Dask tries the task again; after `DEATHS` deaths it fails, and is cancelled.
+        """
         task.deaths += 1
         if task.deaths >= DEATHS and not task.outcome.done():
             task.outcome.set_exception(
@@ -293,7 +319,7 @@ class DaskExecutor(Engine):
             await self._client.cancel([task.future], asynchronous=True)
 
     async def _watch(self) -> None:
-        """Keep count of the workers, and give up when there have been none for too long."""
+        """Count the workers, and give up when there have been none for too long."""
         seen, warned = monotonic(), False
         while not self._broken and self._client.status in ("running", "connecting"):
             with suppress(OSError, AttributeError):  # the scheduler is out of reach: the futures tell of that
@@ -308,7 +334,7 @@ class DaskExecutor(Engine):
             await asyncio.sleep(POLL_S)
 
     def _break(self, why: str) -> None:
-        """Tell everybody who waits that the cluster is of no use any more."""
+        """Give every waiting task an `EngineError`: the cluster cannot be used any more."""
         self._broken = self._broken or why
         for task in list(self._tasks.values()):
             if not task.outcome.done():
@@ -327,7 +353,7 @@ class DaskExecutor(Engine):
         self._leave()
 
     def _leave(self) -> None:
-        """Take the stations down, and close the connection."""
+        """Remove the stations, and close the connection."""
         self._broken = self._broken or "the run has ended"
         if self._client.status == "running":
             try:
@@ -342,7 +368,7 @@ class DaskExecutor(Engine):
 
 
 def _settle(task: _Task, said: Done | Failure) -> None:
-    """Give a task's outcome to whoever waits for it."""
+    """Set the outcome of a task from what the worker returned."""
     from slicebench.runs.dask_worker import Done
 
     if task.outcome.done():
@@ -354,7 +380,7 @@ def _settle(task: _Task, said: Done | Failure) -> None:
 
 
 def _connected(address: str) -> Any:
-    """Client of the Dask scheduler at `address`.
+    """Connect to the Dask scheduler at `address`; return the client.
 
     Raises
     ------
@@ -375,7 +401,7 @@ def _connected(address: str) -> Any:
 
 
 def _check_installed(client: Any) -> None:
-    """Ask for slicebench in a way that needs no slicebench."""
+    """Check that every worker has slicebench, by a call that does not import it there."""
     found = client.run(version, "slicebench", on_error="return")
     _refuse({worker: "has no slicebench" for worker, answer in found.items() if isinstance(answer, Exception)})
 
@@ -390,7 +416,7 @@ def _refuse(lacking: Mapping[str, str]) -> None:
 
 
 def _wanted(cells: list[Cell], shelf: Mapping[str, Path], mark: Path) -> Wanted:
-    """What workers need for `cells`, and the files by which they show that they see what this process sees."""
+    """Return what workers need for `cells`, and the files that prove a shared file system."""
     from slicebench.runs.dask_worker import Wanted, file_hash, origins
 
     problems = {cell.problem.identity: cell.problem for cell in cells}

@@ -1,4 +1,4 @@
-"""What a run sets up on every Dask worker: child processes with limits for the tasks, and a place for problems that are sent.
+"""Set up every Dask worker of a run: child processes with limits, a place for sent problems.
 
 A task runs in a child of the Dask worker, as it would in a local worker process: with a time and a memory limit, and a crash
 costs the task and not the Dask worker. Dask sets the station up on workers that join later, too.
@@ -34,15 +34,17 @@ if TYPE_CHECKING:
 
 
 STARTED = "slicebench-started"
-"""Topic of the events by which workers say what they have begun."""
+"""Topic of the events by which workers report the tasks that they have begun."""
 
 IDLE_S = 600.0
-"""Child processes that nobody has used for so long go: a client that was killed cannot dismiss them."""
+"""Seconds after which unused child processes end: a client that was killed cannot end them."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a worker must have: this version and these plugins (distribution and version by name).
+    """Requirements of a worker: this version and these plugins.
+
+    Plugins are given as distribution and version by name.
 
     Folders are shared with a worker if its cache folder is `cache`, and it sees `files` (SHA-256 by path).
     """
@@ -54,7 +56,7 @@ class Wanted:
     files: Mapping[str, str]
 
     def lacking(self) -> str:
-        """What this process lacks, in words; empty if it lacks nothing."""
+        """Describe what this process lacks; empty if it lacks nothing."""
         if __version__ != self.version:
             return f"has slicebench {__version__}, and this run needs {self.version}"
         found = [("method", self.methods, origins(METHODS)), ("dataset", self.datasets, origins(DATASETS))]
@@ -67,19 +69,19 @@ class Wanted:
         return "lacks " + ", ".join(wrong) if wrong else ""
 
     def shared(self) -> bool:
-        """Whether folders can be shared with this process."""
+        """Check whether folders can be shared with this process."""
         return str(cache_dir().resolve()) == self.cache and all(
             file_hash(path) == digest for path, digest in self.files.items()
         )
 
 
 def origins(registry: Registry) -> dict[str, str]:
-    """Distribution and version behind each name of a registry."""
+    """Return distribution and version of each name in a registry."""
     return {e.name: "unknown" if e.dist is None else f"{e.dist.name} {e.dist.version}" for e in registry.entries()}
 
 
 def file_hash(path: str) -> str:
-    """SHA-256 of a small file, empty if it cannot be read."""
+    """Compute the SHA-256 of a small file, empty if it cannot be read."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
@@ -88,28 +90,31 @@ def file_hash(path: str) -> str:
 
 @dataclass(frozen=True)
 class Sent:
-    """Stands for the folder of a problem that reaches the worker as bytes; with `digest` they are not what a build gives."""
+    """Placeholder for a problem that is sent to the worker as bytes.
+
+    `digest` is set if the problem differs from what a local build would produce.
+    """
 
     problem: PlannedProblem
     digest: str = ""
 
     @property
     def folder(self) -> Path:
-        """Where it is unpacked, on the worker."""
+        """Folder on the worker into which the problem is unpacked."""
         built = frozen_folder(self.problem)
         return built.with_name(f"sent-{self.digest}") if self.digest else built
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong in a task; text, since not every exception can travel."""
+    """Error of a task as text, since not every exception can be pickled."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a task returned."""
+    """Return value of a task."""
 
     value: Any
 
@@ -124,7 +129,8 @@ class Station(WorkerPlugin):  # type: ignore[misc]
     wanted : Wanted
         What the worker is compared with.
     timeout, memory_gb, threads
-        As of `LocalExecutor`; without `memory_gb`, an even share of 80 % of the worker's `--memory-limit` or of what is free.
+        As in `LocalExecutor`. Without `memory_gb`, an even share of 80 % of the worker's
+        `--memory-limit`, or of the free memory if that is less.
 
     """
 
@@ -133,7 +139,10 @@ class Station(WorkerPlugin):  # type: ignore[misc]
         self.timeout, self.memory_gb, self.threads = timeout, memory_gb, threads
 
     def setup(self, worker: Any) -> None:
-        """Take stock of the worker; called by Dask, and quick."""
+        """Compare the worker with the run's needs, and set its limits.
+
+        Dask calls it; it must be quick.
+        """
         multiprocessing.current_process().daemon = False  # a nanny's worker is a daemon, which may have no children
         self.lacking, self.shares = self.wanted.lacking(), self.wanted.shared()
         self.jobs = worker.state.nthreads
@@ -147,7 +156,7 @@ class Station(WorkerPlugin):  # type: ignore[misc]
         self._resting = asyncio.ensure_future(self._rest())
 
     async def teardown(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
-        """End the child processes, whatever they are doing."""
+        """End the child processes at once."""
         self._resting.cancel()
         with self._lock:
             executor, self._executor = self._executor, None
@@ -182,7 +191,7 @@ class Station(WorkerPlugin):  # type: ignore[misc]
                 self._busy, self._used = self._busy - 1, monotonic()
 
     def receive(self, sent: Sent, data: bytes) -> Path:
-        """Folder of a problem that was sent, unpacked unless it is there."""
+        """Return the folder of a problem that was sent, unpacked unless it is there."""
         with self._unpacking:  # one unpacks, the others wait
             if not sent.folder.exists():
                 unpack(data, sent.folder)
@@ -190,7 +199,10 @@ class Station(WorkerPlugin):  # type: ignore[misc]
 
 
 def report(name: str, dask_worker: Any) -> tuple[str, bool]:
-    """What the worker lacks for the run, and whether it shares folders with the client; for `Client.run`."""
+    """Return what the worker lacks, and whether it shares folders with the client.
+
+    It is called by `Client.run`.
+    """
     station = dask_worker.plugins[name]
     return station.lacking, station.shares
 
@@ -209,7 +221,7 @@ def run_task(
     Raises
     ------
     EngineError
-        if the worker is not fit for the run. What the task itself raises is returned.
+        if the worker cannot take part in the run. Errors of the task itself are returned.
 
     """
     station = _station(name, key, shares=shares)
@@ -223,7 +235,10 @@ def run_task(
 
 
 def build_parcel(name: str, key: str, problem: PlannedProblem) -> bytes | Failure:
-    """Build a problem on this worker unless its cache has it, and return it packed; the bytes stay on the cluster."""
+    """Build a problem on this worker unless its cache has it; return it packed.
+
+    The bytes stay on the cluster.
+    """
     station = _station(name, key, shares=False)
     try:
         folder = frozen_folder(problem)
@@ -234,7 +249,7 @@ def build_parcel(name: str, key: str, problem: PlannedProblem) -> bytes | Failur
 
 
 def _station(name: str, key: str, *, shares: bool) -> Station:
-    """The run's station on this worker, after telling the client that a task has begun here."""
+    """Return the run's station on this worker; tell the client that a task has begun here."""
     worker = get_worker()
     station: Station | None = worker.plugins.get(name)
     if station is None or station.lacking or (shares and not station.shares):
@@ -244,5 +259,6 @@ def _station(name: str, key: str, *, shares: bool) -> Station:
             else station.lacking or "has another cache folder than the others"
         )
         raise EngineError(f"the Dask worker {worker.address} {why}")
+    # if this worker dies, the client counts it only for the tasks that it had begun
     worker.log_event(STARTED, {"key": key, "worker": worker.address})
     return station

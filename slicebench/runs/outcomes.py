@@ -1,4 +1,7 @@
-"""What a set of cells came to: records, scores and truth, whether they lie in a run folder or a leaderboard."""
+"""The results of a set of cells (records, scores, truth).
+
+They are read from a run folder or a committed leaderboard.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +33,18 @@ class Outcomes(Protocol):
         ...
 
     def facts(self, problem: str) -> ProblemFacts | None:
-        """What a problem is; None if none of its cells has run."""
+        """Return the facts of a problem; None if none of its cells has run."""
         ...
 
     def truth(self, problem: str, seed: int) -> TestTruth:
-        """Labels and planted membership of a test split."""
+        """Return labels and planted membership of a test split."""
         ...
 
     def hardness(self, slot: Slot) -> NDArray[np.float64]:
-        """Hardness of the test examples, in the order of `truth`; for cells whose record is "ok"."""
+        """Return the hardness of the test examples, in the order of `truth`.
+
+        It exists for cells whose record is "ok".
+        """
         ...
 
 
@@ -58,18 +64,18 @@ class RunOutcomes:
         store.read_ahead(entry for entry, record in cells if record is not None and record.status == "ok")
 
     def facts(self, problem: str) -> ProblemFacts | None:
-        """What a problem is, as noted at its first seed that has run."""
+        """Return the facts of a problem, as noted at its first seed that has run."""
         return next((f for e in self.entries.values() if e.problem == problem and (f := self.store.facts(e))), None)
 
     def truth(self, problem: str, seed: int) -> TestTruth:
-        """Labels and planted membership of a test split; read once."""
+        """Return labels and planted membership of a test split; read once."""
         key = problem, seed
         if key not in self._truths:
             self._truths[key] = self.store.truth(self._splits[key])
         return self._truths[key]
 
     def hardness(self, slot: Slot) -> NDArray[np.float64]:
-        """Hardness of a finished cell, joined by id with the test split; read once."""
+        """Return the hardness of a finished cell, joined by id with the test split; read once."""
         if slot not in self._hardness:
             self._hardness[slot] = self._read(self.entries[slot])
         return self._hardness[slot]

@@ -50,7 +50,10 @@ def with_settings(suite: Suite, settings: Sequence[str], methods: Sequence[str] 
 
 @dataclass(frozen=True)
 class Filters:
-    """What to run of a suite; an empty tuple means all of it. Methods and seeds may also lie outside the suite."""
+    """The part of a suite to run; an empty tuple means all of it.
+
+    Methods and seeds may also lie outside the suite.
+    """
 
     methods: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -76,7 +79,7 @@ class Cell:
 
 
 def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
-    """Cells of `suite`, problem by problem, with every name and parameter checked.
+    """Return the cells of `suite`, problem by problem, with every name and parameter checked.
 
     A method whose constructor takes a `seed` gets the problem's, unless the suite sets one: seeds then vary the method too.
 
@@ -150,7 +153,10 @@ def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
 
 
 def _constructed(registry: Registry, name: str, params: dict[str, Any], where: str) -> Any:
-    """Plugin with `params`, or a `ConfigError` that names the parameter at fault."""
+    """Construct a plugin with `params`.
+
+    Raises a `ConfigError` that names the parameter at fault.
+    """
     cls = registry.load(name)
     known = list(inspect.signature(cls).parameters)
     try:
@@ -171,7 +177,10 @@ def json_params(params: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def ready(cells: Sequence[Cell], shelf: Path) -> list[Cell]:
-    """Those `cells` whose problem stands on the shelf or is generated: those that no local data are needed for."""
+    """Return those `cells` that need no local data.
+
+    Their problem is on the shelf, or generated.
+    """
     from slicebench.plugins.registry import DATASETS
 
     there = shelved(shelf) if shelf.is_dir() else {}

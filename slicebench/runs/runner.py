@@ -1,4 +1,4 @@
-"""Runs a suite: builds the missing problems, evaluates the missing cells, and stores each record the moment it is there."""
+"""Run a suite: build missing problems, evaluate missing cells, store each record at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _AHEAD = 4
-"""Cells in the engine's hands for each that runs, so that none waits for this process."""
+"""Cells queued in the engine for each that runs, so that none waits for this process."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress callback is told: a cell has ended (`record` is set), or a problem is being built.
+    """Argument of a progress callback.
+
+    A cell has ended if `record` is set; otherwise a problem is being built.
 
     `running` names the oldest tasks that have not ended, as many as run at a time.
     """
@@ -96,7 +98,7 @@ def plan_run(cells: Iterable[Cell], store: RunStore, *, force: bool = False) -> 
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Do without the search for cycles, which looks at all of 100,000 records again and again and finds none."""
+    """Switch off the search for reference cycles: it scans 100,000 records again and again and finds none."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -133,13 +135,13 @@ def run(
     workers and returns what is finished.
 
     What the run folder `out` holds already is not run again, unless `force`. `scheduler` is the address of a Dask scheduler
-    (docs/scale.md); without it, the workers are processes of this machine. Frozen problems that stand in the folder `problems`
-    are used instead of built. `on_progress` is told of every build that starts and every cell that ends.
+    (docs/scale.md); without it, the workers are processes of this machine. Frozen problems in the folder `problems`
+    are used instead of built. `on_progress` is called for every build that starts and every cell that ends.
 
     Raises
     ------
     EngineError
-        if the cluster is of no use any more; what has arrived is stored, and the next run goes on from there.
+        if the cluster cannot be used any more; results so far are stored, and the next run continues there.
 
     """
     limits = limits or Limits()
@@ -206,7 +208,10 @@ class _Execution:
         self.arrived: SimpleQueue[Future[Any]] = SimpleQueue()
 
     def run(self) -> None:
-        """Until every cell has a record; on Ctrl-C, keep what has come back and is not yet stored."""
+        """Run until every cell has a record.
+
+        On Ctrl-C, store the results that have come back and are not stored yet.
+        """
         try:
             while self._fill():
                 for future in self._arrivals():
@@ -217,7 +222,10 @@ class _Execution:
             raise
 
     def _arrivals(self) -> Iterator[Future[Any]]:
-        """What has ended since the last call; waits a moment for the first, and not longer: Ctrl-C may not wake the wait."""
+        """Yield the futures that have ended since the last call.
+
+        It waits half a second for the first, and not longer: Ctrl-C may not interrupt the wait.
+        """
         try:
             yield self.arrived.get(timeout=0.5)
             while True:
@@ -258,7 +266,7 @@ class _Execution:
         return future
 
     def _folder(self, problem: PlannedProblem) -> Path:
-        """Where the problem is, or will be built."""
+        """Return the folder where the problem is, or will be built."""
         return self.shelf.get(problem.identity) or frozen_folder(problem)
 
     def _built(self, future: Future[tuple[TestTruth, ProblemFacts]], items: list[PlannedCell], place: Any) -> None:
@@ -288,7 +296,7 @@ class _Execution:
         )
 
     def _running(self, ended: PlannedCell | None = None) -> tuple[str, ...]:
-        """What is under way: builds first, then the cells that were queued first."""
+        """Return what is running: builds first, then the cells that were queued first."""
         width = self.engine.width
         builds = (f"building {items[0].cell.problem}" for items, _ in self.builds.values())
         cells = (str(item.cell) for item in self.cells.values() if item is not ended)

@@ -47,7 +47,7 @@ Model = TypeVar("Model", bound=BaseModel)
 REMEDY = "delete the records beside it and run again"
 
 HELD_IDS = 16
-"""Problems whose ids a store remembers: more are seldom under way at a time."""
+"""Problems whose ids a store remembers: more are seldom in progress at a time."""
 
 
 class Entry(BaseModel):
@@ -64,7 +64,10 @@ class Entry(BaseModel):
 
     @property
     def slot(self) -> tuple[str, int, str]:
-        """What a cell is to a reader: later parameters of the same method take the place of earlier ones."""
+        """Key of a cell for readers: problem, seed and method.
+
+        Later parameters of the same method replace earlier ones.
+        """
         return self.problem, self.seed, self.method
 
 
@@ -88,7 +91,7 @@ class RunStore:
         self._ids: dict[str, NDArray[np.str_]] = {}
 
     def open(self, suite: Suite, cells: Iterable[Cell]) -> None:
-        """Enter `cells` into `run.json`, keeping those of earlier runs, and sweep what a killed run left half-written."""
+        """Enter `cells` into `run.json`, keeping those of earlier runs; delete half-written files of killed runs."""
         if isinstance(self.folder, Path):
             sweep(self.folder)
         known = {e.slot: e for e in self._entries()}
@@ -130,7 +133,7 @@ class RunStore:
         return _parsed(RunHeader, self._header_path, content, "move the folder away and run again")
 
     def record(self, entry: Entry) -> Record | None:
-        """Record of a cell, or None if there is none yet.
+        """Return the record of a cell, or None if there is none yet.
 
         Raises
         ------
@@ -143,7 +146,10 @@ class RunStore:
         return None if content is None else _parsed_record(path, content)
 
     def records(self, entries: Sequence[Entry]) -> dict[Entry, Record]:
-        """Records of those `entries` that have one, under a URL all read side by side; errors as of `record`."""
+        """Return the records of those `entries` that have one.
+
+        Under a URL they are read in parallel. Raises the same errors as `record`.
+        """
         if isinstance(self.folder, Path):
             return {entry: record for entry in entries if (record := self.record(entry)) is not None}
         there = listed(self.folder / "records")
@@ -171,7 +177,7 @@ class RunStore:
         return read_arrays(path, REMEDY) if content is None else parse_arrays(path, content, REMEDY)
 
     def save(self, entry: Entry, record: Record, scores: SliceScores | None) -> None:
-        """Write scores, then the record: a record that is there vouches for its scores."""
+        """Write scores, then the record: where there is a record, its scores are complete."""
         if scores is not None:
             arrays = {"hardness": scores.hardness, "flagged": scores.flagged, "membership": scores.membership}
             names = {} if scores.names is None else {"names": json.dumps(scores.names)}
@@ -180,7 +186,7 @@ class RunStore:
         write_text(self._record_path(entry), record.model_dump_json(indent=1))
 
     def scores(self, entry: Entry) -> tuple[NDArray[np.str_], SliceScores]:
-        """Ids and scores of a cell whose record is "ok"."""
+        """Return ids and scores of a cell whose record is "ok"."""
         name = f"{entry.folder}/{entry.record}.safetensors"
         with self._intact(name):
             arrays, metadata = self._arrays(name)
@@ -195,7 +201,7 @@ class RunStore:
         self._hold_ids(entry, truth.ids)
 
     def truth(self, entry: Entry) -> TestTruth:
-        """Labels and minority of the test split of a cell's problem."""
+        """Return labels and minority of the test split of a cell's problem."""
         with self._intact(_truth_name(entry)):
             arrays, metadata = self._arrays(_truth_name(entry))
             ids = ids_of("ids", json.loads(metadata["ids"]))
@@ -203,7 +209,10 @@ class RunStore:
             return TestTruth(ids, labels, array_of("minority", arrays["minority"], np.bool_, 1, len(ids)))
 
     def facts(self, entry: Entry) -> ProblemFacts | None:
-        """What a cell's problem is; None if it has not been built for this run, or by a version that did not note it."""
+        """Return the facts of a cell's problem.
+
+        None if it was not built for this run, or built by a version that did not note them.
+        """
         name = _truth_name(entry)
         content = self._read.get(name) or bytes_if_there(self.folder / name)
         with self._intact(name):
@@ -265,7 +274,7 @@ def load_run(folder: Location) -> Run:
 
 
 def entry_of(cell: Cell) -> Entry:
-    """Where the files of `cell` are."""
+    """Return where the files of `cell` are."""
     folder = f"records/{safe_name(cell.problem.name)}.s{cell.problem.seed}"
     return Entry(
         problem=cell.problem.name,
@@ -278,7 +287,7 @@ def entry_of(cell: Cell) -> Entry:
 
 
 def truth_name(problem: PlannedProblem) -> str:
-    """File name, without ending, of what a run folder keeps of a problem."""
+    """Return the file name, without ending, of a problem's data in a run folder."""
     return f"problem-{problem.identity[:8]}"
 
 

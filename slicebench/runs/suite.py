@@ -32,7 +32,7 @@ _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def _folder_name(value: object) -> object:
-    """Problems and suites name folders."""
+    """Check a name of a problem or suite, which becomes the name of a folder."""
     if isinstance(value, str) and not _FOLDER_NAME.fullmatch(value):
         raise ValueError(f"{value!r} names a folder; use letters, digits, '.', '_' and '-', a letter or digit first")
     return value
@@ -80,7 +80,7 @@ class Suite(BaseModel):
 
 
 def suite_names() -> list[str]:
-    """Names of the packaged suites."""
+    """Return the names of the packaged suites."""
     return packaged_names("runs/suites")
 
 
@@ -97,7 +97,7 @@ def load_suite(name_or_path: str) -> Suite:
 
 
 def parse_suite(text: str, where: str) -> Suite:
-    """Suite from TOML text; `where` names the file in errors."""
+    """Parse a suite from TOML text; `where` names the file in errors."""
     return parsed(Suite, text, where, "suite", _known_keys)
 
 

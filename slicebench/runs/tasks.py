@@ -1,4 +1,7 @@
-"""What worker processes do, and within which limits: build a problem, evaluate a cell, run the tasks of a study."""
+"""Tasks of worker processes, and their limits.
+
+A task builds a problem, evaluates a cell, or runs a part of a study.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ DEFAULT_WAIT_S = 300.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may use: `jobs` worker processes; seconds and GiB for each cell and each build.
+    """Limits of a run: `jobs` worker processes; seconds and GiB for each cell and each build.
 
     On a Dask cluster `jobs` means nothing, and `wait_s` is for how long a run puts up with having no workers.
     """
@@ -57,7 +60,7 @@ class Limits:
 
 
 def local_executor(limits: Limits, tasks: int) -> LocalExecutor:
-    """Worker processes within `limits`, no more than there are tasks."""
+    """Start worker processes within `limits`, no more than there are tasks."""
     jobs = min(limits.jobs, tasks)
     return LocalExecutor(jobs, limits.timeout_s, limits.memory_gb or default_memory_gb(jobs), limits.threads)
 

@@ -1,6 +1,6 @@
-"""Where work runs: anything shaped like `concurrent.futures.Executor`; here, worker processes with limits.
+"""Run work in processes with limits; the interface is that of `concurrent.futures.Executor`.
 
-This module must stay free of NumPy: workers import it before their thread count is settled.
+This module must not import NumPy: workers import it before their thread count is set.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MEMORY_EXIT = 77
 """Exit code of a worker that its own memory watchdog ended."""
 
 SILENT_EXIT = 78
-"""Exit code that stands for 0: pebble waits for the result of a worker that left with 0 until the time limit."""
+"""Exit code of a worker in place of 0, on which pebble would wait for a result until the time limit."""
 
 GIB = 2**30
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -58,7 +58,7 @@ class CellCrashed(SlicebenchError):  # noqa: N818
 
 
 class EngineError(SlicebenchError):
-    """The engine itself cannot go on: no fault of the task that was told."""
+    """The engine itself cannot continue; the task that gets this error is not at fault."""
 
 
 def _exit_text(code: int | None) -> str:
@@ -73,7 +73,7 @@ def _exit_text(code: int | None) -> str:
 
 
 class Engine(Executor):
-    """What a run needs of an executor beyond `submit`."""
+    """An executor with what a run needs beyond `submit`."""
 
     @property
     def width(self) -> int:
@@ -81,15 +81,15 @@ class Engine(Executor):
         raise NotImplementedError
 
     def place(self, problem: PlannedProblem, folder: Path) -> object:  # noqa: ARG002 - for engines that send it
-        """Return what a task is to be given for the `folder` of a problem: here, the folder itself."""
+        """Return what a task gets for the `folder` of a problem: here, the folder itself."""
         return folder
 
 
 class LocalExecutor(Engine):
     """Worker processes that outlive their tasks, with a time and a memory limit for each task.
 
-    A task that crashes, hangs or eats the memory ends with `CellCrashed`, `CellTimeout` or `CellMemory` and costs no other
-    task anything; its worker is replaced. Workers ignore Ctrl-C and die with the parent.
+    A task that crashes, hangs or exceeds its memory ends with `CellCrashed`, `CellTimeout` or `CellMemory`.
+    Its worker is replaced; no other task is affected. Workers ignore Ctrl-C and die with the parent.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class LocalExecutor(Engine):
         self.jobs, self.timeout, self.memory_gb = jobs, timeout, memory_gb
         wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads)) | _PLAIN_ALLOCATOR
         self._environment = {name: os.environ.get(name) for name in wanted}
-        os.environ.update(wanted)
+        os.environ.update(wanted)  # spawned workers inherit it, before they import NumPy
         self._pool: Any = ProcessPool(
             max_workers=jobs, initializer=_start_worker, context=multiprocessing.get_context("spawn")
         )
@@ -134,7 +134,7 @@ class LocalExecutor(Engine):
         return outcome
 
     def _relay(self, outcome: Future[T], task: Future[T]) -> None:
-        """Hand the result of pebble's future on, its errors in our types."""
+        """Pass on the result of pebble's future, its errors as our own types."""
         if task.cancelled() or not outcome.set_running_or_notify_cancel():
             outcome.cancel()
             return
@@ -186,7 +186,11 @@ class LocalExecutor(Engine):
 
 
 def _find_patiently(find: Callable[[int], T], worker: int) -> T:
-    """Task of a worker that died. Pebble may not have read yet that the worker took it; then it would wait for the time limit."""
+    """Find the task of a worker that died, trying for a second.
+
+    Pebble may not have read yet that the worker took the task, and would then wait for the time
+    limit.
+    """
     from concurrent.futures.process import BrokenProcessPool
 
     for _ in range(50):
@@ -198,7 +202,10 @@ def _find_patiently(find: Callable[[int], T], worker: int) -> T:
 
 
 def _ran_out(task: Any) -> bool:
-    """Whether a task is past its time limit. Pebble asks the wall clock: when that is set, it ends too soon, or never."""
+    """Check whether a task is past its time limit, by the monotonic clock.
+
+    Pebble uses the wall clock; when that is set, a task ends too soon, or never.
+    """
     if not (task.timeout and task.started):
         return False
     if not hasattr(task, "begun"):
@@ -207,7 +214,7 @@ def _ran_out(task: Any) -> bool:
 
 
 def as_they_end(tasks: dict[Future[T], K]) -> Iterator[tuple[K, Future[T]]]:
-    """Keys of `tasks` with their finished futures, in the order in which they end; empties `tasks`."""
+    """Yield keys of `tasks` with their finished futures, as they end; empties `tasks`."""
     while tasks:
         # the timeout lets Ctrl-C through where it does not wake a waiting thread
         for future in wait(tasks, timeout=0.5, return_when=FIRST_COMPLETED).done:
@@ -215,14 +222,14 @@ def as_they_end(tasks: dict[Future[T], K]) -> Iterator[tuple[K, Future[T]]]:
 
 
 def default_memory_gb(jobs: int) -> float:
-    """GiB per task: its share of 80 % of the memory that is free now."""
+    """Return GiB per task: its share of 80 % of the memory that is free now."""
     import psutil
 
     return float(0.8 * psutil.virtual_memory().available / jobs / GIB)
 
 
 def _start_worker() -> None:
-    """Worker initialiser."""
+    """Initialise a worker process."""
     speak()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's handler waits for Python code; a C loop would not end
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -231,11 +238,11 @@ def _start_worker() -> None:
     def leave_noticed(status: int) -> NoReturn:
         leave(SILENT_EXIT if status == 0 and os.getpid() == worker else status)
 
-    os._exit = leave_noticed
+    os._exit = leave_noticed  # see SILENT_EXIT; children that a task forks keep their own status
 
 
 def _die_with_parent() -> None:
-    """End this process as soon as the parent is gone, whatever it is doing."""
+    """End this process as soon as the parent is gone."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -243,10 +250,10 @@ def _die_with_parent() -> None:
 
 
 def call_with_memory_limit(memory_gb: float, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-    """Run `fn` in this process, allowed `memory_gb` GiB more than it holds now.
+    """Run `fn` in this process, with at most `memory_gb` GiB more than it holds now.
 
-    On Linux the kernel refuses the allocation and `fn` sees a `MemoryError`, which also stops a loop in C that never gives
-    way to another thread. Elsewhere a watchdog ends the process with `MEMORY_EXIT`.
+    On Linux the kernel refuses the allocation and `fn` gets a `MemoryError`. That also stops a loop in C that
+    never lets another thread run. Elsewhere a watchdog ends the process with `MEMORY_EXIT`.
     """
     limit = _data_limit if sys.platform == "linux" else _watchdog
     with limit(memory_gb):
