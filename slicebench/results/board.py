@@ -1,4 +1,6 @@
-"""What a leaderboard or a run shows: plain numbers and texts, JSON-ready, from which tables and the page are drawn.
+"""The `Board` of a leaderboard or a run: plain numbers and texts, JSON-ready.
+
+Tables and the page are drawn from it.
 
 Everything statistical is decided before it gets here (`slicebench.results.standings`); nobody who reads a `Board`
 computes an interval.
@@ -27,8 +29,8 @@ class MetricInfo(Plain):
 class MethodRow(Plain):
     """One method over all problems. `values` and `chance` go by metric key; without a value the metric does not apply.
 
-    `incomplete` says which cells are missing and why; such a method stands unranked below the others, though it keeps a worst
-    rank for what is missing in `rank`. `seconds` is the median of fit plus score, `seconds_per_10k` per 10,000 test examples.
+    `incomplete` says which cells are missing and why. Such a method comes unranked below the others; `rank`
+    counts its missing cells as worst. `seconds` is the median of fit plus score, `seconds_per_10k` per 10,000 test examples.
     """
 
     name: str
@@ -133,7 +135,10 @@ class Comparison(Plain):
 
 
 class ControlRate(Plain):
-    """How often a method found something in one control: a count out of replicates, with a Clopper-Pearson interval."""
+    """Rate of findings in one control: a count out of replicates, with its interval.
+
+    The interval is Clopper and Pearson's.
+    """
 
     control: str
     """"C0" ... "C5", or "power"."""
@@ -160,7 +165,7 @@ class ControlRow(Plain):
 
 
 class ControlInfo(Plain):
-    """What one control is."""
+    """Description of one control."""
 
     key: str
     label: str

@@ -46,7 +46,10 @@ class SheetRow(NamedTuple):
 
 
 def are_images(inputs: Any) -> bool:
-    """Whether an array may be images of a `SheetRow`, by its type and its three or four dimensions."""
+    """Check whether an array may be images of a `SheetRow`.
+
+    Its type and its three or four dimensions decide.
+    """
     return isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8 and inputs.ndim in (3, 4)
 
 
@@ -141,7 +144,7 @@ def _strip(row: SheetRow, scale: int | None) -> _Strip:
 
 
 def _images_of(row: SheetRow) -> NDArray[np.uint8]:
-    """Images of a row, shape (k, H, W, 3)."""
+    """Return the images of a row, shape (k, H, W, 3)."""
     images = np.asarray(row.images)
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
         raise DataError(
@@ -160,7 +163,7 @@ def _font(size: int) -> Any:
 
 
 def _line(size: int) -> int:
-    """Height of a line of text."""
+    """Return the height of a line of text."""
     return round(size * 1.25)
 
 
@@ -174,7 +177,10 @@ def _write(pen: Any, lines: list[str], at: tuple[int, int], size: int) -> None:
 
 
 def _wrap(text: str, width: int, size: int, most: int) -> list[str]:
-    """Lines of at most `width` pixels, broken between words where possible; what passes `most` lines ends in an ellipsis."""
+    """Break text into lines of at most `width` pixels, between words where possible.
+
+    What exceeds `most` lines ends in an ellipsis.
+    """
     font = _font(size)
     lines: list[str] = []
     for word in _printable(
@@ -199,7 +205,7 @@ def _wrap(text: str, width: int, size: int, most: int) -> list[str]:
 
 
 def _printable(text: str, font: Any) -> str:
-    """Text without accents that the font lacks, and "?" for other characters that it lacks."""
+    """Return text without accents that the font lacks, and "?" for other such characters."""
     from unicodedata import combining, normalize
 
     nothing = bytes(font.getmask("\U0010ffff"))  # the glyph of a character that no font has

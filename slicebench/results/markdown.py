@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown table, its columns centred but for the first."""
+    """Return a Markdown table; all columns but the first are centred."""
     lines = [head, ["---", *[":-:"] * (len(head) - 1)], *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def scores_table(board: Board) -> str:
-    """Methods by mean nAMF, a column per problem, the base model above."""
+    """Return the table of methods by mean nAMF, a column per problem, the base model above."""
     head = ["method", "mean", "rank", *(problem.name for problem in board.problems)]
     rows = [
         [f"*{field.replace('_', ' ')}*", "", "", *(_fact(getattr(p, field), field) for p in board.problems)]
@@ -34,7 +34,10 @@ def scores_table(board: Board) -> str:
 
 
 def methods_table(board: Board) -> str:
-    """A line per method: mean, rank, stability, controls, cost; incomplete methods last, unranked."""
+    """Return a line per method: mean, rank, stability, controls, cost.
+
+    Incomplete methods come last, unranked.
+    """
     head = ["method", "nAMF", "rank", "rank without a family", "best in", "false alarms", "s per 10,000", "cells"]
     controls = {row.method: row for row in board.controls.rows} if board.controls else {}
     rows = []
@@ -58,7 +61,7 @@ def methods_table(board: Board) -> str:
 
 
 def pairs_table(board: Board) -> str:
-    """Every pair of ranked methods over the units, the better one first; p after Holm."""
+    """Return every pair of ranked methods over the units, the better one first; p after Holm."""
     if board.comparison is None:
         return ""
     head = ["better", "worse", "difference in nAMF", "p", "p over families", "ahead on"]
@@ -99,7 +102,7 @@ def captions_table(board: Board) -> str:
 
 
 def controls_table(controls: ControlBoard) -> str:
-    """Rates of declared slices by method and control."""
+    """Return the rates of declared slices by method and control."""
     keys = [
         info.key for info in controls.controls if any(r.control == info.key for row in controls.rows for r in row.rates)
     ]

@@ -1,4 +1,4 @@
-"""Numbers as text, and where they stand on an axis: in the terminal, in Markdown and on pages.
+"""Format numbers as text, and place them on an axis: in the terminal, Markdown and pages.
 
 The terminal and Markdown round as Python does and write the hyphen (`fixed`, `short`, `signed`). The page rounds as its script
 does and writes a minus sign (`number`). Figures drawn by the templates put marks at percentages of their width: they fit every
@@ -107,12 +107,14 @@ def estimated(
 
 
 def rounded(value: float | None, digits: int = DIGITS) -> float | None:
-    """Value as it goes into JSON, which knows no NaN."""
+    """Return a value as it goes into JSON, which has no NaN."""
     return None if value is None or not math.isfinite(value) else round(value, digits)
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Value with `digits` decimals, a dash where there is none; no negative zero, halves away from zero as in JavaScript.
+    """Format a value with `digits` decimals, or a dash where there is none.
+
+    There is no negative zero. Halves are rounded away from zero as in JavaScript.
 
     >>> number(-0.001), number(-0.5), number(0.125), number(None)
     ('0.00', '−0.50', '0.13', '–')
@@ -125,14 +127,14 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def between(estimate: Estimate | None, digits: int = 2) -> str:
-    """Interval in brackets, or nothing."""
+    """Format an interval in brackets, or nothing."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     return interval(estimate.low, estimate.high, partial(number, digits=digits))
 
 
 def amount(value: float | None) -> str:
-    """Seconds or megabytes with two significant digits, whole from 10.
+    """Format seconds or megabytes with two significant digits, whole from 10.
 
     >>> amount(0.0123), amount(3.14), amount(12345.6), amount(1e-5)
     ('0.012', '3.1', '12,346', '<0.001')
@@ -145,12 +147,12 @@ def amount(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """Whole per cent."""
+    """Format a share as a whole per cent."""
     return NONE if value is None or not math.isfinite(value) else f"{100 * value:.0f} %"
 
 
 def exact(value: float | None) -> str:
-    """Value by which the script sorts; empty where there is none."""
+    """Return the value by which the script sorts; empty where there is none."""
     return "" if value is None or not math.isfinite(value) else f"{value:.6g}"
 
 
@@ -168,15 +170,15 @@ class Axis:
 
     @classmethod
     def over(cls, values: Iterable[float | None], *, low: float = 0.0, high: float = 1.0) -> Axis:
-        """Axis over `low`, `high` and all `values`, its ends whole tenths."""
+        """Return an axis over `low`, `high` and all `values`, its ends whole tenths."""
         finite = [v for v in (low, high, *values) if v is not None and math.isfinite(v)]
         return cls(math.floor(round(10 * min(finite), 6)) / 10, math.ceil(round(10 * max(finite), 6)) / 10)
 
     def __call__(self, value: float) -> str:
-        """Position of `value` as an SVG length."""
+        """Return the position of `value` as an SVG length."""
         return f"{100 * (value - self.low) / (self.high - self.low):.2f}%"
 
 
 def estimate_axis(estimates: Iterable[Estimate], *, low: float = 0.0, high: float = 1.0) -> Axis:
-    """Axis that holds `estimates` with their intervals."""
+    """Return an axis that holds `estimates` with their intervals."""
     return Axis.over((v for e in estimates for v in (e.mean, e.low, e.high)), low=low, high=high)

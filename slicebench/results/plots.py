@@ -1,4 +1,4 @@
-"""What all pictures of results share: colours, intervals, and one way to save them."""
+"""Common parts of all pictures of results: colours, intervals, and one way to save them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def check_picture(path: Path) -> None:
 
 
 def spread(estimates: Sequence[Estimate]) -> list[list[float]]:
-    """Distances from the means down and up to the ends of the intervals, as matplotlib's error bars take them; 0 without one."""
+    """Return distances from the means down and up to the ends of the intervals.
+
+    They have the form of matplotlib's error bars; 0 without an interval.
+    """
     below = [0.0 if e.low is None else e.mean - e.low for e in estimates]
     above = [0.0 if e.high is None else e.high - e.mean for e in estimates]
     return [below, above]

@@ -41,7 +41,10 @@ class Report:
 def run_report(
     run: Run, *, examples: int = 8, on_progress: Callable[[int, int, str], None] = lambda *_: None
 ) -> Report:
-    """Page of `run`, with the `examples` hardest test examples of each class at the first seed of every image problem.
+    """Make the page of `run`, with example images.
+
+    They are the `examples` hardest test examples of each class at the first seed of every image
+    problem.
 
     Pictures come from the built problems in the cache; where they are gone, or lack raw inputs, the page does without.
     `on_progress` is told how many problems are done, of how many, and which is next.
@@ -81,7 +84,10 @@ def _rows(
     class_names: Sequence[str],
     examples: int,
 ) -> list[SheetRow]:
-    """A row per class: its hardest examples with what the base model said, the planted members marked."""
+    """Return a row per class: its hardest examples and the base model's answers.
+
+    The planted members are marked.
+    """
     captions = record.captions.per_class if record.captions else {}
     rows = []
     for c, (hardest, _) in most_aligned(hardness, test.labels, examples).items():

@@ -1,4 +1,7 @@
-"""What is generated from a committed leaderboard: README.md and index.html, the same bytes whenever they are built."""
+"""Generate README.md and index.html from a committed leaderboard.
+
+They are the same bytes whenever they are built.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +30,23 @@ if TYPE_CHECKING:
 
 
 def leaderboard_board(root: Path) -> Board:
-    """Board of the headline suite in `root`, with its controls."""
+    """Return the board of the headline suite in `root`, with its controls."""
     store = LeaderboardStore(root / load_tolerances(root).headline)
     board = standings(store, store.suite, kind="leaderboard")
     return board.model_copy(update={"controls": load_controls(root / "controls.json")})
 
 
 def build(root: Path, board: Board | None = None) -> dict[str, str]:
-    """Text of each generated file, by its name; `board` is that of `root`, if it has been made."""
+    """Return the text of each generated file, by its name.
+
+    `board` is that of `root`, if it has been made.
+    """
     board = board or leaderboard_board(root)
     return {"README.md": _readme(root, board, load_updates(root)), "index.html": render(board)}
 
 
 def differing(root: Path, built: dict[str, str]) -> list[str]:
-    """Names of generated files that are not there, or hold something else than `built`."""
+    """Return the names of generated files that are missing or differ from `built`."""
     return [
         name
         for name, text in built.items()

@@ -1,4 +1,7 @@
-"""What `slicebench check` does: find the results to judge, judge them against the baseline, or make them the baseline."""
+"""Carry out `slicebench check`.
+
+It finds the results to judge, and judges them against the baseline or makes them the baseline.
+"""
 
 from __future__ import annotations
 

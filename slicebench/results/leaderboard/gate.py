@@ -1,4 +1,4 @@
-"""The CI gate: results against the committed leaderboard, method by method (METRICS.md, "The CI gate")."""
+"""The CI gate: compare results with the committed leaderboard, method by method."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ Status = Literal["pass", "warn", "fail", "new"]
 
 @dataclass(frozen=True)
 class Moved:
-    """A problem on which a method's nAMF is another one than in the baseline: `difference` is new minus baseline."""
+    """A problem on which a method's nAMF differs from the baseline's.
+
+    `difference` is new minus baseline.
+    """
 
     problem: str
     difference: Estimate
@@ -35,9 +38,10 @@ class Moved:
 
 @dataclass(frozen=True)
 class GateVerdict:
-    """What the gate says of one method, and why, in a sentence.
+    """Verdict of the gate on one method, with the reason in a sentence.
 
-    `check` is "scores", "false alarms" or "time"; `cells` counts what was compared, `moved` are the problems with another nAMF.
+    `check` is "scores", "false alarms" or "time"; `cells` counts the compared cells, `moved` are the
+    problems with another nAMF.
     """
 
     method: str
@@ -113,10 +117,12 @@ def _ended_well(outcomes: Outcomes, slot: Slot) -> bool:
 
 
 def _difference(slots: Iterable[Slot], new: Outcomes, baseline: Outcomes) -> Sampled | None:
-    """NAMF now minus then, cell by cell, on the same resamples of the same examples; None where nothing is planted.
+    """Compute nAMF now minus then, cell by cell, on the same resampled examples.
 
-    The cells count as draws of one quantity, whatever their problem: how differently a change works on them is part of the
-    uncertainty, and there are many of them, where each problem has few seeds.
+    None where nothing is planted.
+
+    The cells count as draws of one quantity, whatever their problem. So the spread of a change over problems
+    is part of the uncertainty. There are many cells, while each problem has few seeds.
     """
     cells = []
     for slot in slots:
@@ -129,7 +135,7 @@ def _difference(slots: Iterable[Slot], new: Outcomes, baseline: Outcomes) -> Sam
 
 
 def _exact(slots: Iterable[Slot], new: Outcomes, baseline: Outcomes, tolerance: float) -> tuple[Status, str]:
-    """Whether hardness repeats, relative to the largest of its cell."""
+    """Judge whether hardness repeats, relative to the largest of its cell."""
     off = {}
     for slot in slots:
         now, then = new.hardness(slot), baseline.hardness(slot)
@@ -155,7 +161,10 @@ def _statistical(total: Interval | None, drop: float) -> tuple[Status, str]:
 
 
 def check_controls(controls: ControlBoard, tolerances: Tolerances) -> list[GateVerdict]:
-    """False alarms: the upper end of the interval of FWER_clean (C0) must not pass `fwer_max`."""
+    """Judge false alarms: the interval of FWER_clean (C0) must not exceed `fwer_max`.
+
+    Its upper end is compared.
+    """
     verdicts = []
     for row in controls.rows:
         clean = next((rate for rate in row.rates if rate.control == "C0"), None)
@@ -177,7 +186,7 @@ def check_controls(controls: ControlBoard, tolerances: Tolerances) -> list[GateV
 
 
 def check_times(new: Mapping[str, float], baseline: Mapping[str, float], tolerances: Tolerances) -> list[GateVerdict]:
-    """Times by method, each divided by the reference workload timed beside it."""
+    """Judge times by method, each divided by the reference workload timed beside it."""
     verdicts = []
     for method, ratio in new.items():
         if method not in baseline:

@@ -1,4 +1,4 @@
-"""What stands beside the records of a leaderboard: tolerances of the gate, controls, and why baselines changed."""
+"""Settings beside a leaderboard's records: tolerances, controls, reasons of new baselines."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Golden(BaseModel):
 
 
 class Tolerances(BaseModel):
-    """`tolerances.toml`: what the gate of METRICS.md lets pass.
+    """Tolerances of the CI gate, from `tolerances.toml`.
 
-    `exact` methods must repeat the golden hardness to `exact_tolerance`, relative to its largest value; the others must not
-    certainly lose more than `namf_drop`. `fwer_max` bounds the upper end of the interval of FWER_clean. Times are ratios to the
-    baseline's, both divided by a reference workload's.
+    `exact` methods must repeat the golden hardness to `exact_tolerance`, relative to its largest value. The
+    others fail if their nAMF certainly drops by more than `namf_drop`. `fwer_max` bounds the upper end of
+    the interval of FWER_clean. Times are ratios to the baseline's, both divided by a reference workload's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +45,7 @@ class Tolerances(BaseModel):
     namf_drop: float = Field(0.02, ge=0)
     fwer_max: float = Field(0.10, gt=0, le=1)
     fwer_exempt: dict[str, str] = {}
-    """Methods that may cry wolf more often, with the reason."""
+    """Methods that may raise more false alarms, with the reason."""
     time_soft: float = Field(1.25, gt=1)
     time_hard: float = Field(1.5, gt=1)
 
@@ -63,7 +63,7 @@ class Update(BaseModel):
 
 
 def load_tolerances(root: Path) -> Tolerances:
-    """Tolerances of the leaderboard in `root`.
+    """Read the tolerances of the leaderboard in `root`.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def load_tolerances(root: Path) -> Tolerances:
 
 
 def load_controls(path: Location) -> ControlBoard | None:
-    """Controls as `slicebench controls` wrote them; None if there is no such file."""
+    """Read controls as `slicebench controls` wrote them; None if there is no such file."""
     return stored_model(ControlBoard, path, "run `slicebench controls` again")
 
 
@@ -92,7 +92,10 @@ def note_update(root: Path, update: Update) -> None:
 
 
 def load_updates(root: Path) -> list[Update]:
-    """Lines of `updates.jsonl`, oldest first; `StorageError` for one that cannot be read."""
+    """Read the lines of `updates.jsonl`, oldest first.
+
+    Raises `StorageError` for a line that cannot be read.
+    """
     path = root / "updates.jsonl"
     if not path.exists():
         return []

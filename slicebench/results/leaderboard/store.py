@@ -70,15 +70,15 @@ class LeaderboardStore:
         return self._header.suite
 
     def keeps_hardness(self, method: str) -> bool:
-        """Whether the hardness itself of `method` is kept beside its ranks."""
+        """Check whether the hardness itself of `method` is kept beside its ranks."""
         return method in self._header.with_hardness
 
     def facts(self, problem: str) -> ProblemFacts | None:
-        """What a problem is."""
+        """Return the facts of a problem."""
         return self._header.facts.get(problem)
 
     def truth(self, problem: str, seed: int) -> TestTruth:
-        """Labels and minority; the ids are positions."""
+        """Return labels and minority; the ids are positions."""
         key = split_key(problem, seed)
         try:
             labels = labels_of("labels", self._truth[f"{key}.labels"], len(self._truth[f"{key}.labels"]))
@@ -90,7 +90,7 @@ class LeaderboardStore:
         return TestTruth(np.arange(len(labels)).astype(str), labels, minority)
 
     def hardness(self, slot: Slot) -> NDArray[np.float64]:
-        """Hardness of a finished cell; its ranks where only those are kept."""
+        """Return the hardness of a finished cell, or its ranks where only those are kept."""
         arrays, key = self._of(slot[2]), split_key(slot[0], slot[1])
         found = arrays.get(f"{key}.hardness", arrays.get(key))
         if found is None:
@@ -98,7 +98,7 @@ class LeaderboardStore:
         return found.astype(np.float64)
 
     def same_examples(self, problem: str, seed: int, ids: NDArray[np.str_]) -> bool:
-        """Whether a test split holds the examples that it held when the leaderboard was written."""
+        """Check whether a test split holds the examples that it held in the leaderboard."""
         return self._header.examples.get(split_key(problem, seed)) == digest(ids)
 
     def _of(self, method: str) -> dict[str, NDArray[Any]]:
@@ -107,7 +107,10 @@ class LeaderboardStore:
         return self._scores[method]
 
     def _read_records(self) -> dict[Slot, Record | None]:
-        """Records of every cell of the suite, in its order; methods beyond the suite's come after."""
+        """Read the records of every cell of the suite, in its order.
+
+        Methods beyond the suite's come after.
+        """
         files = sorted((self.folder / "records").glob("*.jsonl"))
         found = {(r.problem, r.seed, r.method): r for file in files for r in _read_lines(file)}
         listed = [*self.suite.methods, *(file.stem for file in files)]
@@ -169,7 +172,7 @@ def split_key(problem: str, seed: int) -> str:
 
 
 def digest(ids: NDArray[np.str_]) -> str:
-    """16 hex digits of the ids in their order."""
+    """Return 16 hex digits of the ids in their order."""
     return hashlib.sha256("\n".join(ids.tolist()).encode()).hexdigest()[:16]
 
 
@@ -182,7 +185,7 @@ def dense_ranks(hardness: NDArray[np.float64]) -> NDArray[np.unsignedinteger[Any
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """The first few names, and a sign that there are more.
+    """Return the first few names, and a sign that there are more.
 
     >>> listed(["a", "b", "c", "d"])
     'a, b, c ...'
@@ -209,7 +212,7 @@ def _check_examples(folder: Path, examples: Mapping[str, str], chosen: set[str])
 
 
 def _rounded(value: Any) -> Any:
-    """JSON value with floats to `DIGITS` significant digits."""
+    """Return a JSON value with floats rounded to `DIGITS` significant digits."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):

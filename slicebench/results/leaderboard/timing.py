@@ -41,7 +41,9 @@ def fit_and_score(method: SliceMethod, problem: Problem) -> None:
 
 
 def load_ratios(path: Path) -> dict[str, float]:
-    """Ratios by method: from our own file, or from a JSON file of pytest-benchmark whose tests noted `method` and `ratio`.
+    """Read ratios by method.
+
+    The file is our own, or JSON of pytest-benchmark whose tests noted `method` and `ratio`.
 
     Raises
     ------

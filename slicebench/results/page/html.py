@@ -1,4 +1,7 @@
-"""What every HTML page is made with: templates, styles and scripts, and the policy that allows only those."""
+"""Common parts of every HTML page: templates, styles and scripts.
+
+A policy in the page allows only those styles and scripts.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ PACKAGE = "slicebench.results.page"
 
 
 def asset(name: str, package: str = PACKAGE) -> str:
-    """Text of a file beside the templates of `package`."""
+    """Return the text of a file beside the templates of `package`."""
     return (files(package) / "templates" / name).read_text(encoding="utf-8")
 
 
 def digest(text: str) -> str:
-    """By which a policy allows a style or script."""
+    """Return the hash by which a policy allows a style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def environment(*packages: str) -> Environment:
-    """Templates of `packages` and of this one, with the filters that print numbers."""
+    """Return the templates of `packages` and of this one, with filters that print numbers."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     made = Environment(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def render(board: Board) -> str:
-    """HTML page of `board`: a pure function, equal boards give equal bytes.
+    """Render the HTML page of `board`; equal boards give equal bytes.
 
     Its only scripts and styles are those in the page, allowed by their hashes; nothing is fetched from anywhere.
     """
@@ -29,7 +29,10 @@ def render(board: Board) -> str:
 
 
 def script_data(view: View) -> dict[str, Any]:
-    """What the script redraws: metrics, methods, cells and curves; estimates are [mean, low, high, tied]."""
+    """Return the data that the script redraws: metrics, methods, cells and curves.
+
+    Estimates are [mean, low, high, tied].
+    """
     board = view.board
     keys = [m.key for m in view.shown_metrics]
     methods = [

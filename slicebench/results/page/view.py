@@ -77,7 +77,7 @@ class View:
         return {name: i for i, name in enumerate(names)}
 
     def colour(self, method: str) -> str:
-        """CSS class of a method's colour."""
+        """Return the CSS class of a method's colour."""
         return f"m{self.look[method] % COLOURS}" if method in self.look else "ref"
 
     @cached_property
@@ -104,7 +104,7 @@ class View:
 
     @cached_property
     def requirements(self) -> dict[str, str]:
-        """What the methods that have to find something need, with its meaning."""
+        """Requirements of the methods that have to find something, each with its meaning."""
         words = {word for row in self.board.methods if not row.reference for word in row.requires}
         return {word: REQUIREMENTS.get(word, word) for word in sorted(words)}
 
@@ -115,11 +115,11 @@ class View:
         return {m.key: estimate_axis([r.values[m.key] for r in rows if m.key in r.values]) for m in self.shown_metrics}
 
     def cell(self, problem: str, method: str) -> CellView | None:
-        """One method on one problem."""
+        """Return one method on one problem."""
         return self.board.cells.get(problem, {}).get(method)
 
     def cell_metrics(self, problem: str) -> list[MetricInfo]:
-        """Metrics that some method has on one problem."""
+        """Return the metrics that some method has on one problem."""
         found = {key for cell in self.board.cells.get(problem, {}).values() for key in cell.values}
         return [m for m in self.board.metrics if m.key in found]
 

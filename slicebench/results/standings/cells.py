@@ -1,4 +1,4 @@
-"""What single cells and sets of them say: values, chance levels, costs, sampled nAMF."""
+"""Summarise cells and sets of them: values, chance levels, costs, sampled nAMF."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHARES = (0.01, 0.02, 0.03, 0.05, 0.07, *(round(0.1 + 0.05 * i, 2) for i in rang
 
 
 def sampled_cells(outcomes: Outcomes, problem: str) -> dict[str, Sampled]:
-    """Sampled nAMF of the methods that finished every seed of one problem, paired with one another."""
+    """Return the sampled nAMF of the methods that finished every seed of one problem, paired."""
     slots = [slot for slot in outcomes.records if slot[0] == problem]
     finished = {slot for slot in slots if (r := outcomes.records[slot]) is not None and r.status == "ok"}
     seeds = list(dict.fromkeys(seed for _, seed, _ in slots))
@@ -42,7 +42,7 @@ def sampled_cells(outcomes: Outcomes, problem: str) -> dict[str, Sampled]:
 
 
 def collected(records: Iterable[Record]) -> dict[str, list[float]]:
-    """Values of each metric at the seeds at which it is defined."""
+    """Return the values of each metric at the seeds at which it is defined."""
     found: dict[str, list[float]] = {}
     for record in records:
         for key, value in _merged(record, "metrics").items():
@@ -52,7 +52,7 @@ def collected(records: Iterable[Record]) -> dict[str, list[float]]:
 
 
 def mean_chance(records: Iterable[Record]) -> dict[str, float]:
-    """Mean chance level of each metric."""
+    """Return the mean chance level of each metric."""
     found: dict[str, list[float]] = {}
     for record in records:
         for key, value in _merged(record, "chance").items():
@@ -62,7 +62,10 @@ def mean_chance(records: Iterable[Record]) -> dict[str, float]:
 
 
 def _merged(record: Record, of: str) -> dict[str, float | None]:
-    """`metrics` or `chance` of rankings, slices and captions together, but for the ends of the gap's interval."""
+    """Merge `metrics` or `chance` of rankings, slices and captions.
+
+    The ends of the gap's interval are left out.
+    """
     parts = [record, *(part for part in (record.slices, record.captions) if part is not None)]
     merged: dict[str, float | None] = {}
     for part in parts:
@@ -71,7 +74,7 @@ def _merged(record: Record, of: str) -> dict[str, float | None]:
 
 
 def what_is_missing(cells: Mapping[Slot, Record | None]) -> str | None:
-    """What is missing of a method, with the first reason; None if nothing is."""
+    """Describe what is missing of a method, with the first reason; None if nothing is."""
     bad = {slot: r for slot, r in cells.items() if r is None or r.status != "ok"}
     if not bad:
         return None
@@ -81,7 +84,7 @@ def what_is_missing(cells: Mapping[Slot, Record | None]) -> str | None:
 
 
 def costs(done: Sequence[Record]) -> dict[str, Any]:
-    """Medians over the cells of a method; fields of `MethodRow`."""
+    """Return medians over the cells of a method; fields of `MethodRow`."""
     spent = [r.cost for r in done if r.cost is not None]
     fields = {
         "fit_seconds": "fit_s",
@@ -99,7 +102,10 @@ def costs(done: Sequence[Record]) -> dict[str, Any]:
 
 
 def hardest_captions(records: Sequence[Record]) -> tuple[str, ...]:
-    """Hardest caption of each class at the first seed, a star before those that name the plant."""
+    """Return the hardest caption of each class at the first seed.
+
+    A star precedes those that name the plant.
+    """
     first = next((r.captions for r in records if r.captions is not None), None)
     if first is None:
         return ()
@@ -111,7 +117,10 @@ def hardest_captions(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def curves(outcomes: Outcomes, problem: str) -> dict[str, tuple[float, ...]]:
-    """Minority fraction among the hardest `SHARES` of each class, averaged over classes and seeds; by method."""
+    """Return the minority fraction among the hardest `SHARES` of each class, by method.
+
+    It is averaged over classes and seeds.
+    """
     found: dict[str, list[NDArray[np.float64]]] = {}
     for slot, record in outcomes.records.items():
         if slot[0] != problem or record is None or record.status != "ok":

@@ -1,4 +1,4 @@
-"""Methods compared over the units of a suite: what belongs to all of them, and what of it to each row."""
+"""Compare methods over the units of a suite, for the whole board and for each row."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """The comparison, and what of it belongs to a method's row; `tied` are the best method and what is not separated from it."""
+    """The comparison, and the parts of it that belong to a method's row.
+
+    `tied` are the best method and those not separated from it.
+    """
 
     comparison: Comparison
     rank: dict[str, float]
@@ -116,7 +119,7 @@ def _comparison(
 
 
 def _tied_with_best(field: Sequence[str], table: NDArray[np.float64], pairs: Sequence[PairTest]) -> frozenset[str]:
-    """Best complete method by mean, and those that Holm's tests do not separate from it."""
+    """Return the best complete method by mean, and those that Holm's tests do not separate."""
     means = np.where(np.isnan(table).any(axis=0), -np.inf, table.mean(axis=0))
     best = int(means.argmax())
     if not np.isfinite(means[best]):

@@ -48,7 +48,7 @@ CAPTION_ABOUT = {
 
 
 def standings(outcomes: Outcomes, suite: Suite, kind: str = "run") -> Board:
-    """Board of `outcomes`, the cells of `suite` or some of them.
+    """Compute the board of `outcomes`, the cells of `suite` or some of them.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def standings(outcomes: Outcomes, suite: Suite, kind: str = "run") -> Board:
 
 
 def metric_infos() -> tuple[MetricInfo, ...]:
-    """All metrics with a direction: rankings, flags, slices, captions."""
+    """Return all metrics with a direction: rankings, flags, slices, captions."""
     tables: list[Metric | SliceMetric] = [m for m in METRICS.values() if m.higher_is_better is not None]
     tables += SLICE_METRICS.values()
     captions = [
@@ -117,15 +117,15 @@ class _Field:
         return any(r and r.metrics.get("namf") is not None for (p, _, _), r in self.records.items() if p == problem)
 
     def of(self, *, problem: str | None = None, method: str | None = None) -> dict[Slot, Record | None]:
-        """Cells of a problem, or of a method, or of both."""
+        """Return the cells of a problem, or of a method, or of both."""
         return {s: r for s, r in self.records.items() if problem in (None, s[0]) and method in (None, s[2])}
 
     def family(self, problem: str) -> str:
-        """Family of a problem as its records say."""
+        """Return the family of a problem from its records."""
         return next((r.family for r in self.of(problem=problem).values() if r), "unknown")
 
     def column(self, problem: str) -> ProblemColumn:
-        """Facts of a problem, accuracies as means over seeds."""
+        """Return the facts of a problem, accuracies as means over seeds."""
         records = [r for r in self.of(problem=problem).values() if r]
         models = list({r.seed: r.base_model for r in records if r.base_model is not None}.values())
         facts = self.outcomes.facts(problem)
@@ -151,7 +151,7 @@ class _Field:
         )
 
     def cell(self, problem: str, method: str) -> CellView:
-        """One method on one problem."""
+        """Return one method on one problem."""
         cells = self.of(problem=problem, method=method)
         records = [r for r in cells.values() if r]
         bad = next((r for r in records if r.status != "ok"), None)
@@ -181,7 +181,7 @@ class _Field:
         return namf_estimate(one, tied=tied)
 
     def row(self, method: str, compared: Compared | None) -> MethodRow:
-        """One method over all problems."""
+        """Return one method over all problems."""
         cells = self.of(method=method)
         records = [r for r in cells.values() if r]
         done = [r for r in records if r.status == "ok"]
@@ -211,7 +211,10 @@ class _Field:
         )
 
     def _values(self, method: str, done: Sequence[Record], compared: Compared | None) -> dict[str, Estimate]:
-        """Means over problems; that of nAMF varies seeds and examples, not problems."""
+        """Return means over problems.
+
+        The interval of nAMF covers seeds and examples, not problems.
+        """
         parts: dict[str, list[list[float]]] = {}
         for problem in self.problems:
             for key, seeds in collected([r for r in done if r.problem == problem]).items():
@@ -224,7 +227,7 @@ class _Field:
         return values
 
     def compared(self) -> Compared | None:
-        """Methods compared over the units; None if there is nothing to compare."""
+        """Compare the methods over the units; None if there is nothing to compare."""
         field = [m for m in self.methods if m not in REFERENCES]
         units: dict[str, list[str]] = {}
         for problem in self.planted:
@@ -236,7 +239,10 @@ class _Field:
 
 
 def _described(method: str) -> dict[str, Any]:
-    """Idea and requirements of a registered method; blank for one that is not installed here."""
+    """Return idea and requirements of a registered method.
+
+    They are blank for a method that is not installed here.
+    """
     try:
         cls = METHODS.load(method)
     except PluginError:
