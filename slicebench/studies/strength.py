@@ -1,4 +1,4 @@
-"""Whether a method's strength is more than chance would give, and whether it follows the planted degree."""
+"""Test whether a method's strength exceeds chance, and whether it follows the planted degree."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ ROUNDING = 1e-12
 
 
 class StrengthTest(NamedTuple):
-    """`strength` (C,), its permutation p (C,), NaN where there is no strength, and `null` (B, C), the strengths under chance."""
+    """Test of strengths: `strength` (C,), permutation p (C,), and `null` (B, C).
+
+    p is NaN where there is no strength; `null` are strengths under chance.
+    """
 
     strength: Floats
     p: Floats
@@ -74,7 +77,7 @@ def strength_permutation(method: SliceMethod, data: AuditData, permutations: int
 
 
 def _strength(method: SliceMethod, data: AuditData) -> Floats:
-    """Strength of each class, (C,), of a fresh copy of `method` fitted on `data`."""
+    """Compute the strength of each class, (C,), of a fresh copy of `method` fitted on `data`."""
     copy = type(method)(**method.get_params()).fit(data)
     strength = copy.strength()
     if strength is None:
@@ -83,7 +86,7 @@ def _strength(method: SliceMethod, data: AuditData) -> Floats:
 
 
 def spearman(strengths: Sequence[float] | Floats, degrees: Sequence[float] | Floats) -> Spearman | None:
-    """Correlate strengths with planted degrees by rank; pairs with a NaN do not count.
+    """Correlate strengths with planted degrees by rank; pairs with a NaN are left out.
 
     None for fewer than three degrees, or if all strengths are equal. Up to `EXACT_UP_TO` pairs p counts all orders of the
     strengths, beyond that it is SciPy's approximation by Student's t.

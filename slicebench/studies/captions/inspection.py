@@ -32,7 +32,7 @@ OWN = "own"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Inspection:
-    """What a fitted method says of a problem, and how its captions fare before several judges.
+    """Captions of a fitted method on a problem, and their gaps before several judges.
 
     Parameters
     ----------
@@ -58,16 +58,26 @@ class Inspection:
     gaps: Mapping[str, Mapping[int, Gap | None]]
 
     def area(self, judge: str) -> float | None:
-        """Mean gap over K and classes before one judge; None where no class has a gap."""
+        """Return the mean gap over K and classes before one judge.
+
+        None where no class has a gap.
+        """
         return mean_gap([gap for gap in self.gaps[judge].values() if gap is not None])["gap"]
 
     def retention(self, judge: str) -> float | None:
-        """Share of the own gap that is left before another judge; None where the own gap is not above 0."""
+        """Return the share of the own gap that is left before another judge.
+
+        None where the own gap is not above 0.
+        """
         own, other = self.area(OWN), self.area(judge)
         return None if other is None or own is None or own <= 0 else other / own
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready: the outcome, the accuracy near every caption, and for each judge area, retention and curves by class."""
+        """Return the inspection, JSON-ready.
+
+        It holds the outcome, the accuracy near every caption, and for each judge area, retention
+        and curves by class.
+        """
         names, captions = self.problem.data.class_names or ("all",), self.problem.data.captions
         assert captions is not None
         return {
@@ -165,7 +175,10 @@ def in_encoder(problem: Problem, name: str) -> tuple[Split, Captions]:
 
 
 def other_answers(problem: Problem, seeds: Sequence[int], archs: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    """Which test examples other base models get right, by name: the same recipe with another seed or architecture."""
+    """Return which test examples other base models get right, by name.
+
+    They are trained by the same recipe with another seed or architecture.
+    """
     from slicebench.models.training import Recipe, trainer_of
 
     if not (seeds or archs):

@@ -1,4 +1,4 @@
-"""What `slicebench captions` leaves behind: a JSON report and contact sheets.
+"""Write the output of `slicebench captions`: a JSON report and contact sheets.
 
 captions.json      hits, captions and accuracy curves by class and judge
 aligned.png        the test images at both ends of each class's ranking, planted members framed
@@ -54,7 +54,10 @@ def write_report(inspection: Inspection, folder: Path, decoder: str | None = Non
 
 
 def _show_aligned(inspection: Inspection, path: Path) -> None:
-    """Contact sheet of the hardest and easiest test images per class, if they are images."""
+    """Draw a contact sheet of the hardest and easiest test images per class.
+
+    Nothing is drawn if the inputs are not images.
+    """
     problem, test = inspection.problem, inspection.problem.test
     images = None if test.inputs is None else np.asarray(test.inputs[:])
     if images is None or not are_images(images):

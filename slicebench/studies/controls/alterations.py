@@ -29,7 +29,7 @@ SINGLED_OUT = 0
 
 
 def joined(first: Split, second: Split) -> Split:
-    """Examples of two splits in one; raw inputs are arrays or lists, in memory afterwards."""
+    """Join the examples of two splits; raw inputs are arrays or lists, in memory afterwards."""
     import pandas as pd
 
     def both(name: str) -> Any:
@@ -47,12 +47,12 @@ def joined(first: Split, second: Split) -> Split:
 
 
 def unaltered(split: Split, rng: np.random.Generator) -> Split:  # noqa: ARG001 - as the others
-    """C1, C2 and power: the split as it is."""
+    """Return the split as it is; used by C1, C2 and power."""
     return split
 
 
 def no_errors_in_one_class(split: Split, rng: np.random.Generator) -> Split:
-    """C3: all of the class `SINGLED_OUT` get outcomes of its right answers."""
+    """Give all of the class `SINGLED_OUT` outcomes of its right answers (C3)."""
     rows, right, _ = _singled_out(split)
     source = np.arange(split.n)
     source[rows] = rng.choice(right, len(rows))
@@ -60,7 +60,10 @@ def no_errors_in_one_class(split: Split, rng: np.random.Generator) -> Split:
 
 
 def homogeneous_errors(split: Split, rng: np.random.Generator) -> Split:
-    """C4: in the class `SINGLED_OUT` a random `HOMOGENEOUS_RATE` get outcomes of its wrong answers, the others of its right ones.
+    """Make a random share of the class `SINGLED_OUT` wrong (C4).
+
+    A share `HOMOGENEOUS_RATE` gets outcomes of the class's wrong answers, the others of its right
+    ones.
 
     So its errors depend on nothing but chance; the other classes stay as they are.
     """
@@ -72,7 +75,9 @@ def homogeneous_errors(split: Split, rng: np.random.Generator) -> Split:
 
 
 def label_noise_only(split: Split, rng: np.random.Generator) -> Split:
-    """C5: of the examples that the model gets right, a random `LABEL_NOISE` get the label of another class.
+    """Give a random `LABEL_NOISE` of the right examples the label of another class (C5).
+
+    Right examples are those that the model gets right.
 
     Probabilities stay, correctness and losses follow; the model's own errors are left out, so noise is the only cause of error.
     """
@@ -89,7 +94,7 @@ def label_noise_only(split: Split, rng: np.random.Generator) -> Split:
 
 
 def _singled_out(split: Split) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Rows of the class `SINGLED_OUT`, and its right and its wrong ones."""
+    """Return the rows of the class `SINGLED_OUT`, and its right and its wrong ones."""
     rows = dict(split.by_class()).get(SINGLED_OUT, np.arange(0))
     if split.correct is None:
         raise DataError("the control needs to know where the model is right")

@@ -1,4 +1,4 @@
-"""What is run: the controls, their problems, and the chunks of replicates of each method."""
+"""Plan the controls: their problems, and the chunks of replicates of each method."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Chunk:
 
     @property
     def file(self) -> str:
-        """Where its results are, in the output folder."""
+        """File of its results, in the output folder."""
         name = f"{self.cell.method}-{self.cell.problem.name}.s{self.cell.problem.seed}-{self.identity[:8]}.json"
         return f"chunks/{self.control}/{name}"
 
@@ -140,7 +140,9 @@ class Chunk:
 
 
 def chosen_methods(names: Sequence[str], suite: Suite | None = None) -> tuple[str, ...]:
-    """Methods to run: those named, or those of `suite`, or all registered; never the oracle, whose answer is the truth.
+    """Return the methods to run: those named, or those of `suite`, or all registered.
+
+    The oracle is never among them: its answer is the truth.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def chosen_methods(names: Sequence[str], suite: Suite | None = None) -> tuple[st
 
 
 def chosen_controls(keys: Sequence[str]) -> tuple[str, ...]:
-    """Controls to run, in the order of the table: those named, or all.
+    """Return the controls to run, in the order of the table: those named, or all.
 
     Raises
     ------
@@ -176,7 +178,9 @@ def planned_chunks(
     seed: int,
     method_params: Mapping[str, dict[str, Any]] | None = None,
 ) -> list[Chunk]:
-    """Chunks to run, problem by problem; each problem gets an equal share of a control's replicates.
+    """Return the chunks to run, problem by problem.
+
+    Each problem gets an equal share of a control's replicates.
 
     Neighbours differ in the method, so that no two workers train the same model at the same time.
 
@@ -198,7 +202,7 @@ def planned_chunks(
 
 
 def _cells(methods: Sequence[str], method_params: Mapping[str, dict[str, Any]], *, planted: bool) -> list[list[Cell]]:
-    """Cells of each problem: no plant at two seeds, or plants at one."""
+    """Return the cells of each problem: no plant at two seeds, or plants at one."""
     quick = {spec.name: spec for spec in load_suite("quick").problems}
     specs = tuple(quick[name] for name in PLANTED) if planted else CLEAN
     suite = Suite(

@@ -22,7 +22,9 @@ VIEWS = ("blind", "open")
 
 
 def control_board(results: Mapping[Chunk, ChunkResult], replicates: int) -> ControlBoard:
-    """`ControlBoard` of all chunks asked for; its version, hardware and date are those of the chunk computed last.
+    """Summarise all requested chunks in a `ControlBoard`.
+
+    Its version, hardware and date are those of the chunk computed last.
 
     `seconds` is the work of all chunks, wherever and whenever it was done.
     """
@@ -44,7 +46,10 @@ def control_board(results: Mapping[Chunk, ChunkResult], replicates: int) -> Cont
 
 
 def control_row(method: str, results: Mapping[Chunk, ChunkResult]) -> ControlRow:
-    """Rates of one method. A control of which no replicate ended has no rate, and the notes say why."""
+    """Compute the rates of one method.
+
+    A control of which no replicate ended has no rate, and the notes say why.
+    """
     done: dict[str, list[Replicate]] = {}
     for chunk, result in results.items():
         done.setdefault(chunk.control, []).extend(one for one in result.replicates if one.failure is None)
@@ -61,7 +66,7 @@ def control_row(method: str, results: Mapping[Chunk, ChunkResult]) -> ControlRow
 
 
 def _with_slices(done: Mapping[str, list[Replicate]]) -> list[tuple[str, list[Replicate]]]:
-    """Controls with replicates in which slices were tested: all but C1."""
+    """Return the controls with replicates in which slices were tested: all but C1."""
     return [(key, ones) for key, ones in done.items() if ones and ones[0].blind is not None]
 
 
@@ -70,7 +75,10 @@ def _found(ones: Sequence[Replicate], view: str) -> list[Found]:
 
 
 def _rates(done: Mapping[str, list[Replicate]], view: str) -> tuple[ControlRate, ...]:
-    """Rates of declaring; for power, of declaring what was planted at the matched bound."""
+    """Compute the rates of declaring a slice.
+
+    For power, it is the rate of declaring what was planted at the matched bound.
+    """
     rates = []
     for key, ones in _with_slices(done):
         found = _found(ones, view)
@@ -80,7 +88,9 @@ def _rates(done: Mapping[str, list[Replicate]], view: str) -> tuple[ControlRate,
 
 
 def detections(found: Sequence[Found]) -> list[bool]:
-    """Whether what was planted is declared in each replicate, at the bound matched on their twins.
+    """Return whether what was planted is declared in each replicate.
+
+    The bound on p is matched on the replicates' twins.
 
     The twins are of the same problems: how small a p a method gets by chance, or by reading the outcomes, depends on them.
     """
@@ -98,7 +108,7 @@ def matched_bound(null: Sequence[float]) -> float:
 
 
 def control_rate(key: str, hits: int, replicates: int) -> ControlRate:
-    """Share of hits with its exact (Clopper–Pearson) 95 % interval."""
+    """Compute the share of hits with its exact (Clopper–Pearson) 95 % interval."""
     from scipy.stats import binomtest
 
     interval = binomtest(hits, replicates).proportion_ci(method="exact")
@@ -113,7 +123,10 @@ def control_rate(key: str, hits: int, replicates: int) -> ControlRate:
 
 
 def mean_estimate(values: Sequence[float]) -> Estimate:
-    """Mean of independent values with Student's 95 % interval; without one for a single value."""
+    """Average independent values, with Student's 95 % interval.
+
+    A single value has no interval.
+    """
     from scipy.stats import t
 
     n, mean = len(values), float(np.mean(values))
@@ -124,7 +137,7 @@ def mean_estimate(values: Sequence[float]) -> Estimate:
 
 
 def _absent(results: Mapping[Chunk, ChunkResult]) -> list[str]:
-    """Replicates that failed, and problems that the method declines."""
+    """Describe the replicates that failed, and the problems that the method declines."""
     notes = []
     for key in dict.fromkeys(chunk.control for chunk in results):
         mine = {chunk: result for chunk, result in results.items() if chunk.control == key}
@@ -145,7 +158,7 @@ def _reads_outcomes(open_rates: Sequence[ControlRate]) -> list[str]:
 
 
 def _power_by_problem(results: Mapping[Chunk, ChunkResult]) -> list[str]:
-    """Blind power on each planted problem, at the common bound."""
+    """Describe the blind power on each planted problem, at the common bound."""
     ended = [
         (chunk.cell.problem.name, one.blind)
         for chunk, result in results.items()

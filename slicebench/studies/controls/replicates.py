@@ -53,7 +53,7 @@ class _Stored(BaseModel):
 
 
 class Found(_Stored):
-    """What a method's slices of one held-out part amount to.
+    """Summary of a method's slices of one held-out part.
 
     `returned`: whether one has a member (in the class that counts). `p` is the smallest Holm p of a part with effect and
     support, 1 if there is none. Where something is planted, `p_about` is the same among the parts that are about it, and `p_null`
@@ -113,7 +113,7 @@ def run_chunk(folder: Path, chunk: Chunk) -> ChunkResult:
 def _attempt(folder: Path, chunk: Chunk, index: int) -> Replicate:
     try:
         return _replicate(folder, chunk, index)
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's method does costs its own replicate only
+    except Exception as error:  # noqa: BLE001 - whatever a plugin's method does costs its own replicate only
         return Replicate(index=index, failure=f"{type(error).__name__}: {error}")
 
 
@@ -139,7 +139,10 @@ def _replicate(folder: Path, chunk: Chunk, index: int) -> Replicate:
 def _scored(
     folder: Path, chunk: Chunk, control: Control, rng: np.random.Generator
 ) -> tuple[Split, dict[str, SliceScores]]:
-    """Held-out part of a random re-split, and what a freshly fitted method says of it blind and open."""
+    """Return the held-out part of a random re-split, and its scores, blind and open.
+
+    The method is freshly fitted.
+    """
     data, held_out = redealt(*_loaded(folder), control, rng)
     fitted = METHODS.load(chunk.cell.method)(**chunk.cell.method_params).fit(data)
     seen = {"blind": permuted_outcomes(held_out, rng), "open": held_out}
@@ -147,7 +150,9 @@ def _scored(
 
 
 def redealt(problem: AuditData, pool: Split, control: Control, rng: np.random.Generator) -> tuple[AuditData, Split]:
-    """Data with a new val, and the held-out part: examples of `pool` dealt at random within each class, altered before.
+    """Return data with a new val, and the held-out part.
+
+    Examples of `pool` are altered, then dealt at random within each class.
 
     Outcomes play no part in the dealing.
     """
@@ -172,7 +177,9 @@ def found(scores: SliceScores, held_out: Split, control: Control, group: Bools |
 
 
 def namf_of_permuted(scores: SliceScores, held_out: Split, group: Bools, rng: np.random.Generator) -> float:
-    """Macro nAMF, as the evaluator computes it, of the planted `group`, (n,) bool, permuted within each class.
+    """Compute the macro nAMF of the `group`, (n,) bool, permuted within each class.
+
+    It is computed like the evaluator's. The group is a planted one.
 
     Raises
     ------
@@ -192,12 +199,12 @@ def namf_of_permuted(scores: SliceScores, held_out: Split, group: Bools, rng: np
 
 @lru_cache(maxsize=2)
 def _loaded(folder: Path) -> tuple[AuditData, Split]:
-    """What the method may see, and the val and test examples together."""
+    """Return what the method may see, and the val and test examples together."""
     data, test = load_audit(folder)
     return data, joined(data.val, test)
 
 
 @lru_cache(maxsize=2)
 def _truth(folder: Path) -> PlantedTruth:
-    """What was planted; nothing that a method is handed refers to it."""
+    """Load the planted truth; nothing that a method receives refers to it."""
     return load_truth(folder, "val", "test")

@@ -23,7 +23,10 @@ LEAST_GROUP = 10
 
 
 def groups_of(labels: NDArray[np.int64], minority: Bools, class_names: Sequence[str] = ()) -> dict[str, Bools]:
-    """Masks (n,) of class × planted membership, those that hold examples: "circle, planted", "circle, rest"."""
+    """Return masks (n,) of class × planted membership, those that hold examples.
+
+    Their names are like "circle, planted" and "circle, rest".
+    """
     out = {}
     for c in np.unique(labels).tolist():
         name = class_names[c] if c < len(class_names) else f"class {c}"
@@ -34,7 +37,10 @@ def groups_of(labels: NDArray[np.int64], minority: Bools, class_names: Sequence[
 
 
 def parts_of(arrays: Arrays) -> dict[str, Bools]:
-    """Masks (n,) of the parts of a test split that accuracies are reported of; empty parts are there too."""
+    """Return masks (n,) of the parts of a test split whose accuracies are reported.
+
+    Empty parts are included.
+    """
     minority = arrays["minority"]
     parts = {"overall": np.ones(len(minority), dtype=bool), "minority": minority, "majority": ~minority}
     parts["heldout"] = ~arrays["base_correct"]
@@ -42,7 +48,9 @@ def parts_of(arrays: Arrays) -> dict[str, Bools]:
 
 
 def accuracies(arrays: Arrays, *, base: bool = False) -> dict[str, Floats]:
-    """Accuracy in every part and in the worst group, by retraining seed, (S,); NaN for an empty part.
+    """Compute accuracy in every part and in the worst group, by retraining seed, (S,).
+
+    NaN for an empty part.
 
     With `base`, the accuracies of the base model itself on test, (1,).
     """
@@ -56,7 +64,9 @@ def accuracies(arrays: Arrays, *, base: bool = False) -> dict[str, Floats]:
 
 
 def resampled(arrays: Arrays, draws: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """The same on `draws` resamples of the test examples within class × planted membership, (S, draws).
+    """Compute the same on `draws` resamples of the test examples, (S, draws).
+
+    Resampling is within class × planted membership.
 
     Arms that are handed generators in the same state see the same resamples, so that their differences are paired.
     """
@@ -75,7 +85,10 @@ def resampled(arrays: Arrays, draws: int, rng: np.random.Generator) -> dict[str,
 
 
 def _apart(arrays: Arrays) -> dict[str, Bools]:
-    """Right answers (S, m) on examples outside test: "seed", the val examples that the base model gets wrong, and "deval"."""
+    """Return right answers (S, m) on examples outside test: "seed" and "deval".
+
+    "seed" are the val examples that the base model gets wrong.
+    """
     return {name.removeprefix("own."): rows for name, rows in arrays.items() if name.startswith("own.")}
 
 
@@ -90,7 +103,10 @@ def _mean(rows: Bools) -> Floats:
 
 
 def _weighted(correct: NDArray[np.float32], counts: NDArray[np.float32], mask: Bools) -> Floats:
-    """Accuracy (S, B) in a part, examples counted as often as drawn; NaN where none is."""
+    """Compute accuracy (S, B) in a part, examples counted as often as drawn.
+
+    NaN where none is drawn.
+    """
     drawn = counts[:, mask]
     size = drawn.sum(axis=1)
     hits = correct[:, mask] @ drawn.T

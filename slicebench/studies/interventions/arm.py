@@ -43,7 +43,10 @@ class ArmResult:
 
 @dataclass(eq=False)
 class _Trained:
-    """What the retraining seeds left: right answers on test, on the val errors and on what was put aside, and the treatments."""
+    """Results of the retraining seeds: right answers and treatments.
+
+    Right answers are on test, on the val errors and on what was put aside.
+    """
 
     correct: list[Bools] = field(default_factory=list)
     seed: list[Bools] = field(default_factory=list)
@@ -71,7 +74,7 @@ def run_arm(folder: Path, arm: Arm) -> ArmResult:
         if intervention.guards_leaks:
             data, notes = without_leaks(data, test)
         trained = _train(arm, intervention, header, data, test, revealed)
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's plugin does costs its own arm only
+    except Exception as error:  # noqa: BLE001 - whatever a plugin does costs its own arm only
         return ArmResult(blank(arm, header, status="failed", reason=message_of(error)), None)
     return _measured(arm, header, data, test, revealed or load_truth(folder), trained, notes)
 
@@ -93,7 +96,10 @@ def blank(arm: Arm, header: Identified, **outcome: Any) -> InterventionRecord:
 
 
 def _method(arm: Arm, seed: int) -> SliceMethod:
-    """The arm's method; one that draws at random draws anew with every retraining seed."""
+    """Return the arm's method.
+
+    One that draws at random draws anew with every retraining seed.
+    """
     assert arm.cell is not None
     params = arm.cell.method_params
     made: SliceMethod = METHODS.load(arm.cell.method)(**params | ({"seed": seed} if "seed" in params else {}))
@@ -137,7 +143,10 @@ def _fitted(arm: Arm, data: AuditData, truth: PlantedTruth | None, seed: int) ->
 
 
 def without_leaks(data: AuditData, test: Split) -> tuple[AuditData, tuple[str, ...]]:
-    """Same data, the pool without what may be copies of test examples (`retrieval.leak_free`), and a note if there were any."""
+    """Return the data without pool examples that may be copies of test examples, and a note.
+
+    The pool is filtered by `retrieval.leak_free`. There is no note if nothing was filtered.
+    """
     pool, train = data.pool, data.train
     assert pool is not None
     assert train.labels is not None
@@ -155,7 +164,10 @@ def without_leaks(data: AuditData, test: Split) -> tuple[AuditData, tuple[str, .
 
 
 def right(model: TrainedModel, split: Split) -> Bools:
-    """Whether `model` is right about each example, shape (n,); by its threshold where it has one."""
+    """Return whether `model` is right about each example, shape (n,).
+
+    The model's threshold decides where it has one.
+    """
     from slicebench.models.training.fitted import FittedModel
 
     if split.inputs is None or split.labels is None:
@@ -208,7 +220,7 @@ def _measured(
 
 
 def _chosen(treatments: list[Treatment], data: AuditData, truth: PlantedTruth) -> dict[str, Any]:
-    """What the budget was spent on, and what was measured on the way."""
+    """Return what the budget was spent on, and what was measured on the way."""
     label_of: dict[str, int] = {}
     for split in (data.train, data.pool):
         if split is not None and split.labels is not None:

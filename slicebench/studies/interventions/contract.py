@@ -44,7 +44,10 @@ INTERVENTIONS = Registry("slicebench.interventions", "slicebench.studies.interve
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Audit:
-    """What an intervention is given: the data, the method fitted on them (None where none guides), and what the problem is."""
+    """Input of an intervention: the data, the fitted method, and the problem's description.
+
+    The method is None where none guides the intervention.
+    """
 
     data: AuditData
     method: SliceMethod | None
@@ -52,7 +55,10 @@ class Audit:
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` gives, made for the first retraining seed and kept for the others; `name` is the intervention's own."""
+        """Return what `make` gives, made for the first retraining seed and kept for the others.
+
+        `name` is the intervention's own key.
+        """
         if name not in self._kept:
             self._kept[name] = make()
         kept: T = self._kept[name]
@@ -130,7 +136,7 @@ class Intervention(Parameterised):
         """Raise `ConfigError` naming the parameter that cannot be used."""
 
     def supports(self, data: AuditData, method: SliceMethod | None) -> str | None:
-        """Reason why nothing can be done here, or None."""
+        """Return the reason why nothing can be done here, or None."""
         from slicebench.models.training import Recipe
 
         wanted = self.requires | {"trainer", "inputs", "labels"}
@@ -150,15 +156,20 @@ class Intervention(Parameterised):
         return retrained(audit.data, treatment, seed)
 
     def subsets(self, audit: Audit, test: Split) -> dict[str, NDArray[np.bool_]]:  # noqa: ARG002
-        """Parts of `test`, masks (n,), whose accuracy is to be recorded too; asked for after all training is done."""
+        """Return parts of `test`, masks (n,), whose accuracy is to be recorded too.
+
+        They are asked for after all training is done.
+        """
         return {}
 
 
 def retrained(data: AuditData, treatment: Treatment, seed: int) -> FittedModel:
-    """Model trained from scratch on the treated train split, by the base model's recipe but from `seed`.
+    """Train a model from scratch on the treated train split, by the base model's recipe.
 
-    A model with a threshold (binary cross-entropy) gets a new one on val. Nothing goes into the cache: what is kept of an
-    intervention is its record. Errors as of `ModelTrainer.fit`.
+    Only the `seed` differs.
+
+    A model with a threshold (binary cross-entropy) gets a new one on val. Nothing goes into the cache: only the
+    record of an intervention is kept. Raises the same errors as `ModelTrainer.fit`.
     """
     from slicebench.models.training import ModelTrainer
 
@@ -172,7 +183,7 @@ def retrained(data: AuditData, treatment: Treatment, seed: int) -> FittedModel:
 
 
 def treated(train: Split, treatment: Treatment) -> tuple[Inputs, NDArray[np.int64], NDArray[np.float64] | None]:
-    """Inputs, labels and factors (None: all 1) of what is trained on."""
+    """Return inputs, labels and factors (None: all 1) of the training examples."""
     assert train.inputs is not None
     assert train.labels is not None
     added, weights = treatment.added, treatment.weights
@@ -186,7 +197,7 @@ def treated(train: Split, treatment: Treatment) -> tuple[Inputs, NDArray[np.int6
 
 
 def joined(first: Inputs, second: Inputs) -> Inputs:
-    """Both, one after the other: an array of arrays, else a list."""
+    """Join both inputs: an array if both are arrays, else a list."""
     if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
         a, b = np.asarray(first[:]), np.asarray(second[:])
         if a.shape[1:] != b.shape[1:] or a.dtype != b.dtype:

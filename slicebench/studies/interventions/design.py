@@ -1,4 +1,7 @@
-"""What is compared: variants of interventions × methods on problems, every name and parameter checked before anything runs."""
+"""Plan interventions: variants of interventions × methods on problems.
+
+Every name and parameter is checked before anything runs.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ class Arm:
 
     @property
     def file(self) -> str:
-        """Where the record lies in the run folder, without ending."""
+        """File of the record in the run folder, without ending."""
         folder = f"{safe_name(self.problem.name)}.s{self.problem.seed}"
         return f"{folder}/{self.variant.name}-{self.method or 'alone'}-{self.identity[:8]}"
 
@@ -77,7 +80,10 @@ class Arm:
 
 
 def retraining_seeds(problem_seed: int, count: int) -> tuple[int, ...]:
-    """Seeds from which models are trained again, the same in every arm: 1000 s + 1, 1000 s + 2 ... for the problem's seed s."""
+    """Return the seeds of retrained models, the same in every arm.
+
+    They are 1000 s + 1, 1000 s + 2 ... for the problem's seed s.
+    """
     if count < 1:
         raise ConfigError(f"retrain is {count}; expected 1 or more")
     return tuple(1000 * problem_seed + 1 + r for r in range(count))
@@ -91,7 +97,9 @@ def plan_arms(
     filters: Filters | None = None,
     retrain: int = 5,
 ) -> list[Arm]:
-    """Arms of every variant with every method of the suite (or of `filters`), `random` and `oracle` among them.
+    """Return the arms of every variant with every method of the suite (or of `filters`).
+
+    The methods `random` and `oracle` are among them.
 
     `settings` are "intervention.parameter=value", or several values with commas between: a variant each.
 
@@ -124,7 +132,7 @@ def _by_problem(cells: Sequence[Cell]) -> list[tuple[PlannedProblem, list[Cell]]
 
 
 def _values(settings: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
-    """Values asked for, by intervention and parameter."""
+    """Return the values asked for, by intervention and parameter."""
     found: dict[str, dict[str, list[Any]]] = {}
     for one in parse_settings(settings, once=True):
         if "." not in one.key or one.plugin not in names:

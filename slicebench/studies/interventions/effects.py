@@ -1,4 +1,4 @@
-"""From records to differences with intervals (METRICS.md, "Interventions")."""
+"""Compute differences between arms, with intervals, from their records."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Quantity:
 
     @property
     def known(self) -> bool:
-        """Whether there is a number at every draw of the problem and every seed."""
+        """True if there is a number at every draw of the problem and every seed."""
         return all(np.isfinite(v).all() for v in self.values)
 
     @property
@@ -55,10 +55,12 @@ class Quantity:
         return float(np.mean([v.mean() for v in self.values]))
 
     def interval(self) -> Interval | None:
-        """95 % interval; None where one model on one draw of the problem leaves nothing to go by.
+        """Compute the 95 % interval.
 
-        Several draws of the problem differ by everything, data, models and test examples: their own variance holds it all, on
-        P - 1 degrees. With one draw, retraining seeds and test examples are crossed: the variance of the models' values (S - 1
+        None for one model on one draw of the problem, which gives no variance.
+
+        Several draws of the problem differ in data, models and test examples: their own variance holds all of that,
+        on P - 1 degrees. With one draw, retraining seeds and test examples are crossed: the variance of the models' values (S - 1
         degrees) and that of the resampled examples add up, which counts their interaction twice and errs on the safe side (Owen
         2007, "The pigeonhole bootstrap").
         """
@@ -75,7 +77,10 @@ class Quantity:
         return Interval.of(self.mean, draws, float(np.sqrt(seeds + examples)), dof)
 
     def _draws(self) -> Floats:
-        """Means over resampled draws of the problem, retraining seeds and test examples, (B,), alike for every quantity."""
+        """Return means over resampled draws of the problem, retraining seeds and examples, (B,).
+
+        They are resampled alike for every quantity.
+        """
         P, B = len(self.values), self.resampled[0].shape[1]
         rng = np.random.default_rng([P, B])
         within = []
@@ -87,7 +92,7 @@ class Quantity:
         return draws
 
     def estimate(self) -> Estimate:
-        """Mean and interval."""
+        """Return mean and interval."""
         interval = self.interval()
         if interval is None:
             return Estimate(mean=self.mean)
@@ -95,7 +100,10 @@ class Quantity:
 
 
 def intervention_board(outcome: InterventionsOutcome, suite: str) -> InterventionBoard:
-    """Summarise the arms of a run; those that ended well at every seed of their problem get values."""
+    """Summarise the arms of a run.
+
+    Only arms that ended well at every seed of their problem get values.
+    """
     slots: dict[Slot, list[Arm]] = {}
     for arm in outcome.records:
         slots.setdefault((arm.problem.name, arm.variant.label, arm.method), []).append(arm)
@@ -116,7 +124,7 @@ def intervention_board(outcome: InterventionsOutcome, suite: str) -> Interventio
 
 
 def _quantities(outcome: InterventionsOutcome, arms: Sequence[Arm]) -> dict[str, Quantity]:
-    """Accuracies of an arm by part, over the seeds of its problem."""
+    """Return the accuracies of an arm by part, over the seeds of its problem."""
     values, draws = [], []
     for arm in arms:
         arrays = outcome.arrays(arm)
@@ -165,7 +173,10 @@ def _row(
 
 
 def _reference(arm: Arm, labels: Mapping[tuple[str, str], str]) -> tuple[str, str | None] | None:
-    """Variant and method of the arm that `arm` is measured against; None if it is that arm, or the run has none."""
+    """Return variant and method of the arm that `arm` is compared with.
+
+    None if it is that arm, or the run has none.
+    """
     changed = INTERVENTIONS.load(arm.variant.name).reference
     if changed:
         label = labels.get((arm.variant.name, _key({**arm.variant.params, **changed})))
@@ -182,7 +193,10 @@ def _differences(own: Mapping[str, Quantity], other: Mapping[str, Quantity] | No
 
 
 def _recovery(slot: Slot, quantities: Mapping[Slot, Mapping[str, Quantity]]) -> Estimate | None:
-    """(method - random) / (oracle - random) in minority accuracy, with the quantiles of the draws' ratios."""
+    """Compute (method - random) / (oracle - random) in minority accuracy.
+
+    The ends are quantiles of the draws' ratios.
+    """
     problem, label, method = slot
     own, low, high = (quantities.get((problem, label, m), {}).get("minority") for m in (method, "random", "oracle"))
     if own is None or low is None or high is None or method in ("random", "oracle", None):
@@ -195,7 +209,7 @@ def _recovery(slot: Slot, quantities: Mapping[Slot, Mapping[str, Quantity]]) -> 
 
 
 def _base(records: Mapping[Arm, InterventionRecord]) -> dict[str, dict[str, float]]:
-    """Accuracies of the audited models by problem, mean over seeds."""
+    """Return the accuracies of the audited models by problem, mean over seeds."""
     of_seed: dict[str, dict[int, dict[str, float | None]]] = {}
     for arm, record in records.items():
         if record.status == "ok":

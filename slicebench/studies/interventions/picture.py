@@ -25,7 +25,9 @@ PANEL = 5.0
 
 
 def draw_interventions(board: InterventionBoard, path: Path) -> None:
-    """Draw a panel per problem to a PNG file, with 95 % intervals; `ConfigError` as of `check_picture`.
+    """Draw a panel per problem to a PNG file, with 95 % intervals.
+
+    Raises the same `ConfigError` as `check_picture`.
 
     Where one intervention was tried with three values or more of one numeric parameter, panels show lines over it.
     """
@@ -57,7 +59,10 @@ def draw_interventions(board: InterventionBoard, path: Path) -> None:
 
 
 def swept(rows: Sequence[ArmRow]) -> str | None:
-    """The numeric parameter that sets the variants of the only intervention apart, if it has three values or more."""
+    """Return the numeric parameter that distinguishes the variants of the only intervention.
+
+    None unless it has three values or more.
+    """
     if len({row.intervention for row in rows}) != 1:
         return None
     moving = [name for name in rows[0].params if len({row.params[name] for row in rows}) > 1]
@@ -67,7 +72,10 @@ def swept(rows: Sequence[ArmRow]) -> str | None:
 
 
 def _dots(axis: Any, rows: Sequence[ArmRow]) -> None:
-    """Change against no intervention, an arm per line: minority accuracy as a dot, overall accuracy as a tick."""
+    """Draw the change against no intervention, an arm per line.
+
+    Minority accuracy is a dot, overall accuracy a tick.
+    """
     methods = list(dict.fromkeys(row.method for row in rows))
     for y, row in enumerate(rows):
         colour = COLOURS[methods.index(row.method) % len(COLOURS)]
@@ -90,7 +98,7 @@ def _bar(axis: Any, one: Estimate, y: float, marker: str, colour: str, *, faint:
 
 
 def _curves(axis: Any, rows: Sequence[ArmRow], param: str) -> None:
-    """Minority accuracy over the parameter, a line per method."""
+    """Draw minority accuracy over the parameter, a line per method."""
     for position, method in enumerate(dict.fromkeys(row.method for row in rows)):
         own = sorted((r for r in rows if r.method == method), key=lambda row: float(row.params[param] or 0))
         known = [

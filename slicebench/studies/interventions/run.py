@@ -43,7 +43,7 @@ class InterventionsOutcome:
         return {arm: record for arm, record in self.records.items() if record.status == "failed"}
 
     def arrays(self, arm: Arm) -> dict[str, NDArray[np.generic]]:
-        """What intervals are computed from, of an arm whose record is "ok"."""
+        """Return the arrays behind the intervals of an arm whose record is "ok"."""
         return read_arrays(self.folder / f"{arm.file}.safetensors", REMEDY)[0]
 
 
@@ -58,7 +58,7 @@ def run_arms(
 ) -> InterventionsOutcome:
     """Run into the folder `out` what it does not hold already; failed and skipped arms run again. Ctrl-C is raised.
 
-    Frozen problems that stand in the folder `problems` are used instead of built.
+    Frozen problems in the folder `problems` are used instead of built.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""What the few features of a sparse decision layer are, and what the layer does without them."""
+"""Study a sparse decision layer: its few features, and its answers without them."""

@@ -1,4 +1,7 @@
-"""What a feature of a decision layer is: the words whose presence moves it, or the captions that lie along it; its examples."""
+"""Describe a feature of a decision layer: words, captions and examples.
+
+Words are those whose presence moves the feature, captions those that lie along it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ RAREST = 5
 
 
 def texts_of(split: Split) -> list[str] | None:
-    """Raw inputs of `split` if they are texts."""
+    """Return the raw inputs of `split` if they are texts."""
     if split.inputs is None:
         return None
     texts = list(split.inputs[:])
@@ -30,7 +33,9 @@ def texts_of(split: Split) -> list[str] | None:
 
 
 def word_effects(texts: Sequence[str], Z: NDArray[np.float32]) -> tuple[list[str], NDArray[np.float64]]:
-    """Words of `texts` (n) and Welch's t of each feature of `Z` (n, d) between texts with and without the word, shape (v, d).
+    """Compute the effect of each word of `texts` (n) on each feature of `Z` (n, d).
+
+    It is Welch's t between texts with and without the word, shape (v, d), returned with the words.
 
     Whole words, in lower case, in at least `RAREST` texts and missing from as many. O(tokens · d).
     """
@@ -48,7 +53,10 @@ def word_effects(texts: Sequence[str], Z: NDArray[np.float32]) -> tuple[list[str
 
 
 def _welch(holds: Any, inside: NDArray[np.float64], Z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Welch's t between the rows that `holds`, sparse (n, v), marks and the others, shape (v, d); 0 for constant features."""
+    """Compute Welch's t between the rows that `holds`, sparse (n, v), marks and the others.
+
+    The shape is (v, d); 0 for constant features.
+    """
     n = len(Z)
     sums, squares = holds.T @ Z, holds.T @ np.square(Z)
     outside = n - inside
@@ -63,7 +71,9 @@ def _welch(holds: Any, inside: NDArray[np.float64], Z: NDArray[np.float64]) -> N
 def caption_effects(
     captions: Captions, c: int, embeddings: NDArray[np.float32], Z: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Correlation over n examples of each feature of `Z` (n, d) with each candidate caption of class `c`, shape (m, d).
+    """Correlate each feature of `Z` (n, d) with each candidate caption of class `c`, (m, d).
+
+    The correlation is over the n examples.
 
     With a caption means with the projection of the examples' `embeddings` (n, e), in the captions' space, on the caption's
     difference to the reference of the class. −∞ for what is no candidate, 0 for what is constant.
@@ -75,7 +85,7 @@ def caption_effects(
 
 
 def _standardised(X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns of mean 0 and variance 1; 0 where constant."""
+    """Scale columns to mean 0 and variance 1; 0 where constant."""
     centred, std = X - X.mean(axis=0), X.std(axis=0)
     standardised: NDArray[np.float64] = np.divide(centred, std, out=np.zeros_like(X), where=std > 1e-12)
     return standardised

@@ -140,7 +140,9 @@ def study(
 
 
 def without(studied: Studied, features: Sequence[int]) -> DecisionLayer:
-    """Layer in which `features` count as 0, their mean, for every class, its biases set anew.
+    """Return the layer in which `features` count as 0, their mean, for every class.
+
+    Its biases are fitted anew.
 
     No other weight moves. The biases do, so that on train as many of each class are expected as there are: if only features
     that speak for one class went, that class would be predicted less, whatever the other features say.
@@ -164,7 +166,7 @@ def without(studied: Studied, features: Sequence[int]) -> DecisionLayer:
 
 
 def group_accuracies(studied: Studied, layer: DecisionLayer) -> dict[int, GroupAccuracy]:
-    """Accuracy of `layer` on test by class, in and outside the planted groups."""
+    """Compute the accuracy of `layer` on test by class, in and outside the planted groups."""
     problem, test = studied.problem, studied.problem.test
     right = layer.logits(studied.test_features).argmax(axis=1) == test.labels
     minority = problem.truth.minority(test.ids)
@@ -183,7 +185,9 @@ def group_accuracies(studied: Studied, layer: DecisionLayer) -> dict[int, GroupA
 def class_features(
     studied: Studied, *, words: int = 8, examples: int = 8, captioned: Problem | None = None
 ) -> dict[int, list[Feature]]:
-    """Features of every class of test, largest weight first, each with at most `words` words or captions and `examples` ids.
+    """Return the features of every class of test, largest weight first.
+
+    Each has at most `words` words or captions and `examples` ids.
 
     Inputs that are texts are described by words; others by captions, those of the problem itself or of `captioned`, the same
     problem built with an encoder that reads captions.
@@ -224,7 +228,10 @@ def class_features(
 
 
 def _by_words_or_captions(problem: Problem, train: Split, Z: NDArray[np.float32], count: int) -> Describe:
-    """Words for texts; for other inputs the problem's own captions, or nothing where there are none."""
+    """Describe features by words for texts, by the problem's captions otherwise.
+
+    There is no description without captions.
+    """
     texts = texts_of(train)
     if texts is not None:
         words, t = word_effects(texts, Z)
@@ -250,13 +257,15 @@ def _by_captions(problem: Problem, train: Split, Z: NDArray[np.float32], count: 
 
 
 def _top(names: Sequence[str], effects: NDArray[np.float64], count: int) -> tuple[str, ...]:
-    """Names with the largest effects above 0."""
+    """Return the names with the largest effects above 0."""
     order = np.argsort(-effects, kind="stable")[:count]
     return tuple(names[i] for i in order if effects[i] > 0)
 
 
 def features_named(found: Mapping[int, Sequence[Feature]], wanted: Sequence[str]) -> list[int]:
-    """Features that `wanted` means: a number is a feature, a word all features in whose description it stands.
+    """Return the features that `wanted` names.
+
+    A number is a feature, a word all features whose description contains it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What `slicebench sparse` leaves behind: the path as a table and a plot, the layer's features, and images of them.
+"""Write the output of `slicebench sparse`: table and plot of the path, features, images.
 
 sparse.json    the layer, its features by class, and what the layer does without them
 path.csv       every layer of the path: strength, features per class, accuracies
@@ -32,7 +32,11 @@ SHOWN = 5
 
 
 def sparse_report(studied: Studied, found: Mapping[int, Sequence[Feature]], ablated: Sequence[int]) -> dict[str, Any]:
-    """JSON-ready: the layer chosen, its features by class, and accuracies of the layer, and of it without `ablated`, by class."""
+    """Return the report, JSON-ready.
+
+    It holds the chosen layer, its features by class, and accuracies by class of the layer and of it
+    without `ablated`.
+    """
     problem, layer, names = studied.problem, studied.layer, studied.problem.data.class_names
     return {
         "problem": problem.name,
@@ -98,7 +102,10 @@ def path_table(studied: Studied) -> str:
 
 
 def draw_path(studied: Studied, path: Path) -> None:
-    """Accuracy on test and on held-out train examples against features per class, the layer chosen marked."""
+    """Draw accuracy on test and on held-out train examples against features per class.
+
+    The chosen layer is marked.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.6), dpi=150, layout="constrained")
@@ -124,7 +131,10 @@ def draw_path(studied: Studied, path: Path) -> None:
 
 
 def _show_features(studied: Studied, found: Mapping[int, Sequence[Feature]], path: Path) -> None:
-    """Contact sheet of the loudest train images of every class's first features, planted members framed, if they are images."""
+    """Draw a contact sheet of the loudest train images of every class's first features.
+
+    Planted members are framed. Nothing is drawn if the inputs are not images.
+    """
     problem, train = studied.problem, studied.problem.data.train
     if train.inputs is None or not are_images(np.asarray(train.inputs[:1])):
         return

@@ -1,4 +1,4 @@
-"""What is swept: the parameter, its values in the parameter's own type, and the suite in memory that follows."""
+"""Plan a sweep: the parameter, its values in the parameter's own type, the resulting suite."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """What the suite and, by default, its run folder are called."""
+        """Name of the suite and, by default, of its run folder."""
         return f"sweep-{self.base}-{self.param}"
 
     def problem(self, value: float) -> str:
@@ -51,7 +51,7 @@ class Sweep:
         return f"{self.base}-{self.param}-{short if float(short) == value else repr(value)}".replace("+", "")
 
     def suite(self) -> Suite:
-        """One problem per value."""
+        """Return the suite with one problem per value."""
         problems = tuple(
             ProblemSpec(name=self.problem(value), dataset=self.dataset, params={**self.fixed, self.param: value})
             for value in self.values
@@ -113,7 +113,7 @@ def _sweep(
 
 
 def _number(dataset: str, name: str, text: str) -> float:
-    """One value of the swept parameter, finite."""
+    """Read one value of the swept parameter, which must be finite."""
     adapter = DATASETS.load(dataset)
     if kind_of(adapter, dataset, name) not in (int, float):
         raise ConfigError(f"{dataset}: {name} is no numeric parameter; {_numeric(dataset)} are")

@@ -22,7 +22,10 @@ LOG_FROM = 8
 
 
 def draw_sweep(report: SweepReport, path: Path) -> None:
-    """Draw three panels to a PNG file, with 95 % intervals over seeds; `ConfigError` as of `check_picture`."""
+    """Draw three panels to a PNG file, with 95 % intervals over seeds.
+
+    Raises the same `ConfigError` as `check_picture`.
+    """
     check_picture(path)
     from matplotlib.figure import Figure
 
@@ -42,7 +45,10 @@ def draw_sweep(report: SweepReport, path: Path) -> None:
 
 
 def _panel(axis: Any, values: list[float], lines: dict[str, list[Estimate | None]]) -> None:
-    """One line with error bars for each label; a label keeps its colour from panel to panel."""
+    """Draw one line with error bars for each label.
+
+    A label keeps its colour from panel to panel.
+    """
     for position, (label, estimates) in enumerate(lines.items()):
         known = [(value, e) for value, e in zip(values, estimates, strict=True) if e is not None]
         if not known:

@@ -92,7 +92,7 @@ def run_sweep(
 
 
 def _figures(cell: Cell, out: Location) -> ProblemFigures:
-    """Figures of a cell's problem, from the run folder if they are there."""
+    """Return the figures of a cell's problem, from the run folder if they are there."""
     path = out / entry_of(cell).folder / f"classes-{cell.problem.identity[:8]}.json"
     found = stored_model(ProblemFigures, path, REMEDY)
     if found is None:
@@ -102,7 +102,11 @@ def _figures(cell: Cell, out: Location) -> ProblemFigures:
 
 
 def problem_figures(problem: PlannedProblem) -> ProblemFigures:
-    """Per class of the test split: how often the base model is right on the minority, and how many of its errors are minority."""
+    """Compute two figures per class of the test split.
+
+    They are the base model's accuracy on the minority, and the share of its errors that are
+    minority.
+    """
     from slicebench.problems.frozen import load_header, load_split, load_truth
 
     folder = frozen_folder(problem)
@@ -171,7 +175,10 @@ def tested_cell(problem: PlannedProblem, method: str, params: dict[str, Any], pe
 
 
 def strength_figures(method: SliceMethod, data: AuditData, permutations: int, seed: int) -> StrengthFigures:
-    """Test the strength of each class; errors as of `slicebench.studies.strength.strength_permutation`."""
+    """Test the strength of each class.
+
+    Raises the same errors as `slicebench.studies.strength.strength_permutation`.
+    """
     from slicebench.studies.strength import strength_permutation
 
     test = strength_permutation(method, data, permutations, seed)

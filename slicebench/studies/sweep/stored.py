@@ -1,4 +1,4 @@
-"""What a sweep keeps in its run folder beside the records."""
+"""Files that a sweep stores in its run folder beside the records."""
 
 from __future__ import annotations
 

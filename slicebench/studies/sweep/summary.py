@@ -1,4 +1,4 @@
-"""What a sweep came to: a row per value, and how strength, metric and base model follow the parameter. Plain, JSON-ready."""
+"""Summarise a sweep: a row per value, and how strength, metric and base model follow it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class SweepReport(Plain):
 
 
 def checked_metric(name: str) -> str:
-    """`name` if it is a metric of the table, else a `ConfigError`."""
+    """Return `name` if it is a metric of the table, else raise a `ConfigError`."""
     if name not in METRICS:
         raise ConfigError(f"there is no metric {name!r}; {did_you_mean(name, list(METRICS))}")
     return name
@@ -125,7 +125,7 @@ class _Points:
         return self.records.get((self.sweep.problem(value), seed, method))
 
     def base(self, value: float, seed: int) -> BaseModelSummary | None:
-        """Base model of a problem, as any method's record has it."""
+        """Return the base model of a problem, as any method's record has it."""
         found = (self.record(value, seed, method) for method in self.sweep.methods)
         return next((r.base_model for r in found if r is not None and r.base_model is not None), None)
 
@@ -152,7 +152,7 @@ class _Points:
         return None if record is None or record.status != "ok" else record.metrics.get(self.metric)
 
     def trends(self) -> list[Trend]:
-        """Everything against the parameter, then strengths against what the base model does."""
+        """Return trends over the parameter, and of strengths over the base model's figures."""
         grid = [(value, seed) for value in self.sweep.values for seed in self.sweep.seeds]
 
         def against_param(what: str, method: str | None, found: Sequence[float | None]) -> Trend:
@@ -169,7 +169,7 @@ class _Points:
         return trends + [trend for method in self.sweep.methods for trend in self.per_class(method)]
 
     def per_class(self, method: str) -> list[Trend]:
-        """Strength of each class against what the base model does in it."""
+        """Return trends of each class's strength against the base model's figures in it."""
         points: list[tuple[float, ClassFigures]] = []
         for (problem, seed, name), record in self.records.items():
             if name == method and record.status == "ok" and record.strength is not None:
@@ -184,7 +184,7 @@ class _Points:
 
 
 def strength_of(record: Record | None) -> float | None:
-    """Mean strength over the classes that have one."""
+    """Return the mean strength over the classes that have one."""
     if record is None or record.strength is None:
         return None
     known = [value for value in record.strength.values() if value is not None]
@@ -192,7 +192,10 @@ def strength_of(record: Record | None) -> float | None:
 
 
 def base_figure(model: BaseModelSummary | None, name: str) -> float | None:
-    """One of `BASE`; the minority's share of the errors follows from its accuracy and rate."""
+    """Return one of `BASE`.
+
+    The minority's share of the errors follows from the model's accuracy and the minority's rate.
+    """
     if model is None:
         return None
     if name != "minority_share_of_errors":
@@ -218,7 +221,7 @@ def _share(values: Iterable[float | None]) -> Estimate | None:
 
 
 def _tests(tests: Sequence[StrengthFigures]) -> dict[str, float]:
-    """Fields of a cell that come from permutations."""
+    """Return the fields of a cell that come from permutations."""
     ps = [p for test in tests for p in test.p.values() if p is not None]
     chance = [value for test in tests for value in test.by_chance.values() if value is not None]
     if not ps or not chance:

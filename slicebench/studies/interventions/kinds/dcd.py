@@ -97,7 +97,7 @@ class DCD(Intervention):
             make_encoder(self.encoder)
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
-        """Find the debug-train set, or what stands in its place."""
+        """Find the debug-train set, or its substitute."""
         pool, labels = audit.pool, _labels(audit.pool)
         aside, debug, measures = audit.once("search", lambda: self._found(audit))
         if not measures:
@@ -114,11 +114,14 @@ class DCD(Intervention):
         return Treatment(chosen=pool.ids[debug], weights=weights, added=added, aside=pool.ids[aside], measures=measures)
 
     def subsets(self, audit: Audit, test: Split) -> dict[str, NDArray[np.bool_]]:
-        """The test examples that all the models get wrong, where there are several."""
+        """Return the test examples that all models get wrong, if there are several models."""
         return {} if self.models == 1 else {"heldout_all": self._missed_by_all(audit, test)}
 
     def _missed_by_all(self, audit: Audit, split: Split) -> NDArray[np.bool_]:
-        """Whether the base model and `models` - 1 others, from the next seeds, are all wrong, shape (n,)."""
+        """Return whether the base model and `models` - 1 others are all wrong, shape (n,).
+
+        The others are trained from the next seeds.
+        """
         trainer = audit.data.trainer
         assert split.correct is not None
         assert split.inputs is not None
@@ -130,7 +133,10 @@ class DCD(Intervention):
         return missed
 
     def _found(self, audit: Audit) -> tuple[Rows, Rows, dict[str, float]]:
-        """Rows of the pool that are put aside and that debug, and what the search was like; nothing if there are no errors."""
+        """Return the pool rows that are put aside and that debug, and measures of the search.
+
+        All are empty if there are no errors.
+        """
         seeds = np.flatnonzero(self._missed_by_all(audit, audit.data.val))
         if not len(seeds):
             return seeds, seeds, {}
@@ -155,7 +161,7 @@ class DCD(Intervention):
         return aside, debug, {"dimensions": float(d), "megabytes": megabytes} | spent
 
     def _embedded(self, data: AuditData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Embeddings of val and pool in the space that is searched."""
+        """Embed val and pool in the space that is searched."""
         assert data.pool is not None
         if self.encoder is None:
             return data.val.embeddings, data.pool.embeddings
@@ -176,12 +182,15 @@ def _labels(split: Split) -> NDArray[np.int64]:
 
 
 def _drawn(rows: Rows, labels: NDArray[np.int64], counts: NDArray[np.int64], rng: np.random.Generator) -> Rows:
-    """`counts[c]` of `rows` of each label c, at random."""
+    """Draw `counts[c]` of `rows` of each label c at random."""
     own = [rng.permutation(rows[labels[rows] == c])[:count] for c, count in enumerate(counts.tolist())]
     return np.sort(np.concatenate(own))
 
 
 def _equal_classes(train: NDArray[np.int64], added: Added, n_classes: int) -> tuple[NDArray[np.float64], Added]:
-    """Factors that make every class weigh the same in the loss, of train and of what is added."""
+    """Return factors that make every class weigh the same in the loss.
+
+    They are for train and for what is added.
+    """
     share = 1 / np.maximum(per_class(np.concatenate([train, added.labels]), n_classes), 1)
     return share[train], Added(inputs=added.inputs, labels=added.labels, weights=share[added.labels])

@@ -60,7 +60,7 @@ class Filter(Intervention):
 
 
 def added_from(pool: Split, rows: NDArray[np.intp]) -> Added:
-    """Pool examples at `rows`, with the pool's labels."""
+    """Return the pool examples at `rows`, with the pool's labels."""
     assert pool.inputs is not None
     assert pool.labels is not None
     return Added(inputs=taken(pool.inputs, rows), labels=pool.labels[rows])

@@ -1,4 +1,4 @@
-"""What some methods do themselves about what they find: JTT's second stage, LfF's debiased network."""
+"""The methods' own repairs: JTT's second stage, LfF's debiased network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ class Native(Intervention):
     """
 
     def supports(self, data: AuditData, method: SliceMethod | None) -> str | None:
-        """As every intervention, and the method must have a rule of its own."""
+        """Return the reason why nothing can be done here, or None.
+
+        The method must have a rule of its own.
+        """
         if method is not None and type(method).repair is SliceMethod.repair:
             return "the method has no rule of its own to train a better model"
         return super().supports(data, method)

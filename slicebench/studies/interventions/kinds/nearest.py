@@ -58,7 +58,10 @@ class Pool(NamedTuple):
         return len(self.matrix) if self.rows is None else len(self.rows)
 
     def blocks(self, queries: int) -> Iterator[tuple[slice, Numbers]]:
-        """Positions and rows, block by block, sized so that bounds for so many queries fit."""
+        """Yield positions and rows, block by block.
+
+        A block is sized so that bounds for so many queries fit.
+        """
         most = min(POOL_BLOCK, TILE // queries, CELLS // max(1, self.matrix.shape[1]))
         step = max(most, min(SMALLEST_BLOCK, POOL_BLOCK))
         for start in range(0, self.n, step):
@@ -76,7 +79,10 @@ class Pool(NamedTuple):
 
 
 def squared_distances(a: Floats, i: Ints, b: Numbers, j: Ints) -> Floats:
-    """Direct float64 sums of (a[i] - b[j])², shape (m,): the distance that everything here is exact in."""
+    """Compute float64 sums of (a[i] - b[j])² directly, shape (m,).
+
+    All results here are exact in this distance.
+    """
     found = np.empty(len(i))
     step = max(1, PAIRS // max(1, a.shape[1]))
     for start in range(0, len(i), step):
@@ -107,7 +113,9 @@ class Bounds:
         self._room: dict[Precision, Real] = {}
 
     def of(self, pool: Pool, part: slice, block: Numbers) -> tuple[Real, float]:
-        """Bounds (q, b), valid until the next call, and by how much at most a distance exceeds its bound.
+        """Compute bounds (q, b), and by how much at most a distance exceeds its bound.
+
+        The bounds are valid until the next call.
 
         In float64 where float32 would overflow, or lose all.
         """
@@ -147,7 +155,10 @@ class Bounds:
 
 
 def _centred(rows: Numbers, centre: Real, dtype: Precision) -> tuple[Real, Real]:
-    """Rows less `centre`, with room for two columns more, (b, d + 2), and their squared norms."""
+    """Return rows less `centre`, (b, d + 2), and their squared norms.
+
+    Two columns more are left free.
+    """
     out = np.empty((len(rows), rows.shape[1] + 2), dtype)
     inside = out[:, :-2]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -156,20 +167,29 @@ def _centred(rows: Numbers, centre: Real, dtype: Precision) -> tuple[Real, Real]
 
 
 def _relative(d: int, dtype: Precision) -> float:
-    """Largest error of a bound, as a share of ‖a‖² + ‖b‖²; see the module's text."""
+    """Return the largest error of a bound, as a share of ‖a‖² + ‖b‖².
+
+    See the module's docstring.
+    """
     u, fine = np.finfo(dtype).eps / 2, np.finfo(np.float64).eps / 2
     gamma, gamma_fine = ((d + 2) * r / (1 - (d + 2) * r) for r in (u, fine))
     return float(3 * gamma + 2 * gamma_fine + 21 * u)
 
 
 class Held(NamedTuple):
-    """Who holds each row of a pool, (m,): the query's number or -1, and at what distance, infinite for nobody."""
+    """Holder of each row of a pool, (m,): the query's number or -1, and its distance.
+
+    The distance is infinite where nobody holds the row.
+    """
 
     by: Ints
     distance: Floats
 
     def allow(self, rows: Ints, numbers: Ints, distances: Floats) -> NDArray[np.bool_]:
-        """Whether each row would rather be held by that query at that distance: the nearer, then the lower number."""
+        """Return whether each row prefers that query at that distance to its holder.
+
+        The nearer query is preferred, then the lower number.
+        """
         now = self.distance[rows]
         better: NDArray[np.bool_] = (distances < now) | ((distances == now) & (numbers < self.by[rows]))
         return better
@@ -243,7 +263,7 @@ def nearest(
 
 
 def _tighten(found: Neighbours, lower: Real, excess: float, free: NDArray[np.bool_] | None) -> None:
-    """While some reach is unknown: no farther than the `width`-th smallest upper bound of the block's free rows."""
+    """Limit unknown reaches to the `width`-th smallest upper bound of the block's free rows."""
     if np.isfinite(found.reach).all():
         return
     seen = lower if free is None else lower[:, free]
@@ -253,7 +273,7 @@ def _tighten(found: Neighbours, lower: Real, excess: float, free: NDArray[np.boo
 
 
 def _within(lower: Real, reach: Floats) -> tuple[Ints, Ints]:
-    """Queries and columns of the entries of `lower` (q, b) up to the reach of the query."""
+    """Return queries and columns of the entries of `lower` (q, b) up to the query's reach."""
     with np.errstate(over="ignore"):
         limit = np.nextafter(reach.astype(lower.dtype), lower.dtype.type(np.inf))
     i, j = np.divmod(np.flatnonzero(lower <= limit[:, None]), lower.shape[1])

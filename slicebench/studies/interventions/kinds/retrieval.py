@@ -1,7 +1,7 @@
-"""Data-Centric Debugging's array kernels: retrieval near failures, the leak filter, and what a space of embeddings retains.
+"""Compute Data-Centric Debugging's retrieval near failures, leak filter and retention.
 
-Singla, Chegini, Moayeri and Feizi, "Data-Centric Debugging: mitigating model failures via targeted data collection", 2022
-(PROTOCOLS.md, section 3). Everything is exact, ties included, and no matrix of all distances is ever held; see
+Singla, Chegini, Moayeri and Feizi, "Data-Centric Debugging: mitigating model failures via targeted data collection",
+2022. Everything is exact, ties included, and no matrix of all distances is ever held; see
 `slicebench.studies.interventions.kinds.nearest`.
 """
 
@@ -41,7 +41,10 @@ QUERIES = 2048
 
 @dataclass(frozen=True, eq=False)
 class Retrieved:
-    """What the seeds took: `owner` (p,) is the seed of each pool row, -1 for none; `rows` and `distances` (t,) of what was taken.
+    """Rows of the pool that the seeds took.
+
+    `owner` (p,) is the seed of each pool row, -1 for none; `rows` and `distances` (t,) are of the
+    rows taken.
 
     In the order of being taken, which is that of the squared distances.
     """
@@ -57,7 +60,7 @@ class Retrieved:
 
     @property
     def taken(self) -> Bools:
-        """Whether each pool row was taken, (p,)."""
+        """Mask of the pool rows that were taken, (p,)."""
         return self.owner >= 0
 
 
@@ -69,7 +72,7 @@ def retrieve(
     seed_labels: ArrayLike | None = None,
     pool_labels: ArrayLike | None = None,
 ) -> Retrieved:
-    """Algorithm 1: again and again take the nearest pair of a seed and a pool row, until no pair is left.
+    """Run Algorithm 1: take the nearest pair of a seed and a pool row until no pair is left.
 
     A pool row is taken once; a seed retires at `n` rows. Ties go to the lowest seed, then to the lowest row. With labels
     only pairs of equal label count, and a row with a label that no seed has, -1 for example, is out of it; without labels all
@@ -122,7 +125,7 @@ def retrieve(
 def _groups(
     n_seeds: int, pool: NDArray[Any], seed_labels: ArrayLike | None, pool_labels: ArrayLike | None
 ) -> Iterator[tuple[Ints, Pool]]:
-    """Numbers of seeds and the candidates that they compete for, of each label."""
+    """Yield the numbers of seeds and the candidates that they compete for, of each label."""
     if (seed_labels is None) != (pool_labels is None):
         raise DataError("labels are given for one of seeds and pool; expected both, or neither for the whole pool")
     if seed_labels is None:
@@ -136,7 +139,7 @@ def _groups(
 
 
 def _matched(seeds: Floats, pool: Pool, n: int) -> Held:
-    """Who holds each of the pool's rows in the end."""
+    """Return the final holder of each of the pool's rows."""
     held = Held(np.full(pool.n, -1), np.full(pool.n, np.inf))
     if not pool.n:
         return held
@@ -162,7 +165,7 @@ def _matched(seeds: Floats, pool: Pool, n: int) -> Held:
 
 
 def _greedy(seed: Ints, row: Ints, n: int, n_seeds: int, n_rows: int) -> Ints:
-    """Algorithm 1 on pairs that are in order: positions of those taken."""
+    """Run Algorithm 1 on pairs that are in order; return the positions of those taken."""
     free, room, takes = bytearray(b"\1") * n_rows, [n] * n_seeds, []
     for at, (s, r) in enumerate(zip(seed.tolist(), row.tolist(), strict=True)):
         if free[r] and room[s]:
@@ -180,7 +183,10 @@ def leak_free(
     test: ArrayLike,
     test_labels: ArrayLike,
 ) -> Bools:
-    """Which pool rows are kept, (p,): those that no test example, of any class, is as near as train and test of their class get.
+    """Return which pool rows are kept, (p,).
+
+    A row is kept if no test example, of any class, is as near to it as train and test of its class
+    get.
 
     The threshold of a class is the smallest squared distance between an example of it in train (m, d) and one in test (t, d);
     a pool row with weak label c is kept if it is farther than the threshold of c from every test example. A class
@@ -209,7 +215,7 @@ def leak_free(
 
 
 def _any_within(tests: Floats, pool: Pool, limit: Floats) -> Bools:
-    """Whether some row of `tests` is at most `limit` (m,) from each of the pool's rows."""
+    """Return whether some row of `tests` is at most `limit` (m,) from each pool row."""
     bounds, found = Bounds(tests), np.zeros(pool.n, bool)
     for part, block in pool.blocks(len(tests)):
         lower, excess = bounds.of(pool, part, block)
@@ -224,7 +230,9 @@ def _any_within(tests: Floats, pool: Pool, limit: Floats) -> Bools:
 
 
 def retention(embeddings: ArrayLike, keys: ArrayLike, ks: Sequence[int]) -> dict[int, float]:
-    """For each k, the share of the k nearest neighbours that have an item's own key, averaged over items.
+    """Compute the share of the k nearest neighbours with an item's own key, for each k.
+
+    It is averaged over items.
 
     Of `embeddings` (n, d), read block by block; an item is not its own neighbour, ties go to the lowest index. `keys` (n,) are
     ints, of a class or a context.
@@ -256,7 +264,10 @@ def retention(embeddings: ArrayLike, keys: ArrayLike, ks: Sequence[int]) -> dict
 
 
 def _matrix(name: str, value: ArrayLike, width: int | None = None) -> NDArray[Any]:
-    """`value` as a matrix of numbers with so many columns, not copied if it is an array; its values are checked when read."""
+    """Return `value` as a matrix of numbers with so many columns.
+
+    An array is not copied; its values are checked when read.
+    """
     matrix = np.asarray(value)
     if matrix.ndim != 2 or width not in (None, matrix.shape[1]):
         columns = "numbers" if width is None else f"{width} numbers, as many as the others have"

@@ -93,7 +93,7 @@ class Synthesise(Intervention):
         return fine_tuned(model, inputs, labels, epochs=self.epochs, rate=self.rate, seed=seed)
 
     def subsets(self, audit: Audit, test: Split) -> dict[str, NDArray[np.bool_]]:
-        """The test images of each class that are nearest its hard caption, and those nearest its easy one."""
+        """Return the test images of each class nearest its hard and nearest its easy caption."""
         captions, hardness = candidates_of(audit.data), self._hardness(audit)
         found = {"near_hard": np.zeros(test.n, dtype=bool), "near_easy": np.zeros(test.n, dtype=bool)}
         for c in range(audit.n_classes):

@@ -71,7 +71,10 @@ class Upweight(Intervention):
             METHODS.load(self.like)
 
     def supports(self, data: AuditData, method: SliceMethod | None) -> str | None:
-        """As every intervention; the method that sets the budget must be able to work too."""
+        """Return the reason why nothing can be done here, or None.
+
+        The method that sets the budget must be able to work too.
+        """
         reason = super().supports(data, method)
         if reason is None and self.like is not None:
             declined = METHODS.load(self.like)().supports(data)
@@ -92,7 +95,7 @@ class Upweight(Intervention):
         return Treatment(chosen=train.ids[rows], weights=RULES[self.rule](rows, train.labels, self.factor))
 
     def _budget(self, audit: Audit) -> Labels:
-        """Examples to choose of each class, shape (C,)."""
+        """Return the number of examples to choose of each class, shape (C,)."""
         labels = audit.data.train.labels
         assert labels is not None
         if self.like is None:
@@ -105,14 +108,17 @@ class Upweight(Intervention):
 
 
 def times(rows: Rows, labels: Labels, factor: float) -> Floats:
-    """Factors (n,): `factor` at `rows`, 1 elsewhere."""
+    """Return factors (n,): `factor` at `rows`, 1 elsewhere."""
     weights = np.ones(len(labels))
     weights[rows] = factor
     return weights
 
 
 def balanced(rows: Rows, labels: Labels, factor: float) -> Floats:  # noqa: ARG001 - follows from the data
-    """Factors (n,) that make the chosen of a class weigh as much as its rest; a class of which all or none is chosen keeps 1."""
+    """Return factors (n,) that make the chosen of a class weigh as much as its rest.
+
+    A class of which all or none is chosen keeps 1.
+    """
     weights, chosen = np.ones(len(labels)), np.zeros(len(labels), dtype=bool)
     chosen[rows] = True
     for c in np.unique(labels):
