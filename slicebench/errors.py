@@ -39,13 +39,13 @@ class SlicebenchWarning(UserWarning):
 
 
 def message_of(error: BaseException) -> str:
-    """What to tell of an error: our own speak for themselves, of others the type is part of it."""
+    """Return the message of an error; the type is added unless the error is our own."""
     message = str(error) or type(error).__name__
     return message if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {message}"
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Sentence that offers names near `name`, or lists what there is.
+    """Return a sentence that offers names near `name`, or lists the known ones.
 
     >>> did_you_mean("dominoe", ["domino", "lff"])
     "did you mean 'domino'?"

@@ -49,7 +49,7 @@ def check_method(method: SliceMethod | type[SliceMethod]) -> list[CheckResult]:
             method = method()
         except TypeError as error:
             return [CheckResult("constructs", "failed", f"give every constructor parameter a default: {error}")]
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's constructor may do anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's constructor may do anything
             said = f"the constructor raised {type(error).__name__}: {error}; it stores its parameters, fit checks them"
             return [CheckResult("constructs", "failed", said)]
     return [_outcome(check, method) for check in CHECKS]
@@ -62,7 +62,9 @@ def assert_contract(method: SliceMethod | type[SliceMethod]) -> None:
 
 
 def example_problem(seed: int = 0, n: int = 150, d: int = 12) -> Problem:
-    """Small problem with everything a method can ask for: three classes, a planted subgroup, pool, captions, trainer.
+    """Make a small problem with everything a method can ask for.
+
+    It has three classes, a planted subgroup, pool, captions and a trainer.
 
     In each class 20 % of the examples sit apart along one direction, where the model is wrong 60 % of the time, against 8 %
     elsewhere.
@@ -153,13 +155,13 @@ def _outcome(check: Callable[[SliceMethod], None], method: SliceMethod) -> Check
         return CheckResult(name, "skipped", str(reason))
     except AssertionError as error:
         return CheckResult(name, "failed", str(error))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's method may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's method may raise anything
         return CheckResult(name, "failed", f"raised {type(error).__name__}: {error}")
     return CheckResult(name, "passed")
 
 
 def _fresh(method: SliceMethod, problem: Problem) -> SliceMethod:
-    """Unfitted copy; the oracle is told the truth of the example."""
+    """Return an unfitted copy; the oracle gets the truth of the example."""
     copy = type(method)(**method.get_params())
     if "truth" in copy.requires:
         copy.reveal(problem.truth)  # type: ignore[attr-defined]
@@ -183,7 +185,7 @@ def _scores(method: SliceMethod, split: Split) -> SliceScores:
 
 
 def check_constructor_stores_parameters(method: SliceMethod) -> None:
-    """`get_params` gives back what the constructor took, and a copy can be made of it."""
+    """Check that `get_params` returns the constructor's parameters, and that a copy can be made."""
     params = method.get_params()
     copy = type(method)(**params)
     for name, value in params.items():
@@ -195,14 +197,17 @@ def check_constructor_stores_parameters(method: SliceMethod) -> None:
 
 
 def check_requires_known_words(method: SliceMethod) -> None:
-    """`requires` uses the words of the contract."""
+    """Check that `requires` uses the words of the contract."""
     assert isinstance(method.requires, set | frozenset), f"requires is {method.requires!r}; expected a set of words"
     unknown = set(method.requires) - set(REQUIREMENTS)
     assert not unknown, f"requires has {sorted(unknown)}; the words are {sorted(REQUIREMENTS)}"
 
 
 def check_fit_returns_self(method: SliceMethod) -> None:
-    """`fit` returns the method itself, leaves its parameters alone, and learnt state ends in an underscore."""
+    """Check that `fit` returns the method itself and leaves its parameters alone.
+
+    Learnt state must end in an underscore.
+    """
     problem = example_problem()
     copy = _fresh(method, problem)
     if (reason := copy.supports(problem.data)) is not None:
@@ -216,7 +221,7 @@ def check_fit_returns_self(method: SliceMethod) -> None:
 
 
 def check_one_finite_score_per_example(method: SliceMethod) -> None:
-    """`score` returns one finite hardness per example of any split."""
+    """Check that `score` returns one finite hardness per example of any split."""
     problem = example_problem()
     fitted = _fitted(method, problem)
     for split in (problem.test, problem.data.val, problem.test.take(np.arange(1))):
@@ -224,7 +229,7 @@ def check_one_finite_score_per_example(method: SliceMethod) -> None:
 
 
 def check_score_before_fit_raises(method: SliceMethod) -> None:
-    """Scoring before fitting raises `MethodError`, unless there is nothing to learn."""
+    """Check that scoring before fitting raises `MethodError`, unless there is nothing to learn."""
     problem = example_problem()
     copy = type(method)(**method.get_params())
     _fitted(method, problem)
@@ -239,7 +244,7 @@ def check_score_before_fit_raises(method: SliceMethod) -> None:
 
 
 def check_same_seed_same_scores(method: SliceMethod) -> None:
-    """Two fits with the same parameters give the same scores."""
+    """Check that two fits with the same parameters give the same scores."""
     problem = example_problem()
     first, second = (_scores(_fitted(method, problem), problem.test).hardness for _ in range(2))
     assert np.array_equal(first, second), (
@@ -248,7 +253,10 @@ def check_same_seed_same_scores(method: SliceMethod) -> None:
 
 
 def check_row_order_does_not_matter(method: SliceMethod) -> None:
-    """Scoring permuted rows permutes the scores: hardness belongs to the example, not to its position."""
+    """Check that scoring permuted rows permutes the scores.
+
+    Hardness belongs to the example, not to its position.
+    """
     problem = example_problem()
     fitted = _fitted(method, problem)
     order = np.random.default_rng(1).permutation(problem.test.n)
@@ -261,7 +269,7 @@ def check_row_order_does_not_matter(method: SliceMethod) -> None:
 
 
 def check_class_without_errors(method: SliceMethod) -> None:
-    """A class in which the model makes no error is normal life: finite scores, or a reason to decline."""
+    """Check a class without errors of the model: finite scores, or a reason to decline."""
     problem = example_problem()
     val = problem.data.val
     assert val.labels is not None
@@ -272,14 +280,14 @@ def check_class_without_errors(method: SliceMethod) -> None:
 
 
 def check_absent_class(method: SliceMethod) -> None:
-    """A test split that lacks the last class is scored like any other."""
+    """Check that a test split that lacks the last class is scored like any other."""
     problem = example_problem()
     assert problem.test.labels is not None
     _scores(_fitted(method, problem), problem.test.take(np.flatnonzero(problem.test.labels < 2)))
 
 
 def check_constant_embeddings(method: SliceMethod) -> None:
-    """Constant embeddings carry nothing: finite scores, or a reason to decline."""
+    """Check constant embeddings, which carry nothing: finite scores, or a reason to decline."""
     problem = example_problem()
 
     def flat(split: Split) -> Split:
@@ -290,7 +298,7 @@ def check_constant_embeddings(method: SliceMethod) -> None:
 
 
 def check_losses_only(method: SliceMethod) -> None:
-    """A task with losses only is run or declined with a reason, never a crash."""
+    """Check that a task with losses only is run or declined with a reason, and never crashes."""
     problem = example_problem()
     data = without_labels(problem.data)
     fitted = _fitted(method, problem, data)
@@ -298,7 +306,7 @@ def check_losses_only(method: SliceMethod) -> None:
 
 
 def check_strength_per_class(method: SliceMethod) -> None:
-    """`strength`, where the method has it, gives one value per class."""
+    """Check that `strength`, where the method has it, gives one value per class."""
     problem = example_problem()
     strength = _fitted(method, problem).strength()
     if strength is None:
@@ -308,7 +316,7 @@ def check_strength_per_class(method: SliceMethod) -> None:
 
 
 def check_captions_per_class(method: SliceMethod) -> None:
-    """`caption_hardness` gives one finite number per class and candidate caption."""
+    """Check that `caption_hardness` gives one finite number per class and candidate caption."""
     problem = example_problem()
     fitted, captions = _fitted(method, problem), problem.data.captions
     assert captions is not None

@@ -1,4 +1,4 @@
-"""From what methods said to slices with verdicts, names and matches, the best first."""
+"""Turn methods' slices into tested, named and matched slices, the best first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 24
-"""Members of each kind that a report shows of a slice."""
+"""Members of each kind (errors, right answers) that a report shows per slice."""
 SAME_OVERLAP = 0.8
 """Intersection over union from which on a slice repeats a better one of another method."""
 LEAST_OVERLAP = 0.2
@@ -32,7 +32,7 @@ LEAST_OVERLAP = 0.2
 
 
 def found_slices(said: Sequence[Said], examples: Examples, captions: Captions | None) -> tuple[FoundSlice, ...]:
-    """Slices of all methods, those that stand up to the test first, then by the errors that they hold too many of."""
+    """Return the slices of all methods: significant ones first, then by excess errors."""
     owners = [(one, j) for one in said for j in range(one.slices.k)]
     hard = np.concatenate([one.slices.hard for one in said], axis=1)
     verdicts = judged(hard[examples.at["test"]], examples.problem.test)
@@ -91,7 +91,10 @@ def _slice(
 
 
 def _matches(key: str, inside: Mapping[str, Bools], by_key: Mapping[str, tuple[str, Verdict]]) -> tuple[Match, ...]:
-    """Of every other method the slice of the same class that overlaps most, if it does so enough."""
+    """Find the slice of every other method, in the same class, that overlaps most.
+
+    An overlap that is too small is no match.
+    """
     own_method, own = by_key[key]
     best: dict[str, Match] = {}
     for other, (method, verdict) in by_key.items():
@@ -105,7 +108,10 @@ def _matches(key: str, inside: Mapping[str, Bools], by_key: Mapping[str, tuple[s
 
 
 def agreement(said: Sequence[Said], examples: Examples) -> dict[tuple[str, str], float]:
-    """Spearman's ρ between the hardness of two methods on test, within classes, weighted by their size."""
+    """Compute Spearman's ρ between the hardness of two methods on test.
+
+    It is computed within classes and weighted by their size.
+    """
     from scipy.stats import rankdata
 
     out: dict[tuple[str, str], float] = {}

@@ -63,7 +63,7 @@ def examples_of(
     folder: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Examples:
-    """Examples of a table; `folder` is where its file lies.
+    """Read the examples of a table; `folder` is where its file lies.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def examples_of(
 
 
 def _looks(found: Columns, encoder: str | None) -> str:
-    """Where the embeddings come from."""
+    """Describe where the embeddings come from."""
     if found.embedding is not None:
         return f"column {found.embedding}"
     if found.features:
@@ -123,7 +123,10 @@ def _looks(found: Columns, encoder: str | None) -> str:
 
 
 def _classes(table: UserTable, found: Columns) -> tuple[Sequence[str | int], tuple[str, ...]]:
-    """Classes as the columns hold them, and their names, both by number; none in a task without classes."""
+    """Return the classes as the columns hold them, and their names, both by number.
+
+    There are none in a task without classes.
+    """
     if found.label is None:
         return (), ()
     given = tuple(map(str, found.class_names))
@@ -135,7 +138,7 @@ def _classes(table: UserTable, found: Columns) -> tuple[Sequence[str | int], tup
 
 
 def _only_in_probs(table: UserTable, probs: str | Sequence[str] | None) -> set[str]:
-    """Classes that columns of probabilities name, p_<class>, and labels may lack."""
+    """Return the classes that columns of probabilities name, p_<class>, and labels may lack."""
     if not isinstance(probs, str) or probs in table.frame:
         return set()
     return {name.removeprefix(probs) for name in table.probability_columns(probs)}
@@ -144,7 +147,7 @@ def _only_in_probs(table: UserTable, probs: str | Sequence[str] | None) -> set[s
 def _outcomes(
     problem: Problem, at: dict[str, NDArray[np.intp]], n: int
 ) -> tuple[NDArray[np.bool_] | None, NDArray[np.float32]]:
-    """Where the model is wrong, and its losses, in the order of the table."""
+    """Return where the model is wrong, and its losses, in the order of the table."""
     splits = problem.splits()
     losses = np.zeros(n, dtype=np.float32)
     wrong = np.zeros(n, dtype=bool)

@@ -1,4 +1,4 @@
-"""What was found: slices, the verdict on each, and their members."""
+"""Result of `discover`: slices, the verdict on each, and their members."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Match:
-    """A slice of another method that holds much the same examples: `overlap` is the intersection over the union."""
+    """A slice of another method that holds much the same examples.
+
+    `overlap` is the intersection over the union.
+    """
 
     key: str
     method: str
@@ -58,13 +61,16 @@ class FoundSlice:
 
     @property
     def excess(self) -> float:
-        """Held-out errors (or loss) beyond what the slice would have at the rate of the rest of its class."""
+        """Held-out errors (or loss) beyond those at the rate of the rest of its class."""
         return self.verdict.delta * self.verdict.support
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MethodNote:
-    """What one method did: slices returned, those with support, the seconds it took, its hardness of each example (n,)."""
+    """Report on one method: slices returned, slices with support, seconds.
+
+    `hardness` is that of each example (n,).
+    """
 
     name: str
     returned: int
@@ -76,7 +82,7 @@ class MethodNote:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Findings:
-    """Result of `discover`: slices, those that stand up to the test first, then by the errors that they hold too many of.
+    """Result of `discover`: significant slices first, then by excess errors.
 
     `notes` are what a reader must know, `source` names the table, and `agreement` holds Spearman's ρ between the rankings of each
     two methods, within classes, on the held-out examples.
@@ -92,17 +98,20 @@ class Findings:
 
     @property
     def standing(self) -> tuple[FoundSlice, ...]:
-        """Slices that stand up to the test."""
+        """Significant slices."""
         return tuple(one for one in self.slices if one.verdict.stands)
 
     @property
     def distinct(self) -> tuple[FoundSlice, ...]:
-        """Slices that stand up to the test, without those that repeat a better one of another method."""
+        """Significant slices, without those that repeat a better one of another method."""
         return tuple(one for one in self.standing if one.repeats is None)
 
     @property
     def measure(self) -> str:
-        """What slices are compared by: "error rate", or "mean loss" where only losses are known."""
+        """Quantity by which slices are compared.
+
+        It is "error rate", or "mean loss" where only losses are known.
+        """
         return "mean loss" if self.examples.wrong is None else "error rate"
 
     @property
@@ -120,14 +129,17 @@ class Findings:
         return f"{len(self.standing)} of {len(self.slices)} tested slices {stand} up to the test{again}."
 
     def to_frame(self) -> pd.DataFrame:
-        """Table with a row per slice."""
+        """Return a table with a row per slice."""
         import pandas as pd
 
         return pd.DataFrame([_row(one) for one in self.slices], columns=[*FRAME])
 
     @cached_property
     def members(self) -> pd.DataFrame:
-        """Long table of who belongs to which slice: method, slice, class, id, rank (1 = most typical), membership, hardness."""
+        """Long table of the members of slices.
+
+        Its columns are method, slice, class, id, rank (1 = most typical), membership, hardness.
+        """
         import pandas as pd
 
         hardness = {one.name: one.hardness for one in self.methods}

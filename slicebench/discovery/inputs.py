@@ -1,4 +1,4 @@
-"""What an example looks like: its image or text, and the vector that methods see."""
+"""Read the appearance of an example: its image or text, and the vector that methods see."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ SIDE = 224
 
 
 def raw_inputs(table: UserTable, found: Columns, folder: Path | None) -> tuple[Inputs | None, str]:
-    """Images (n, H, W[, 3]) of bytes, or n texts, and which of the two: "image", "text" or ""."""
+    """Return images (n, H, W[, 3]) of bytes, or n texts, and their kind.
+
+    The kind is "image", "text" or "".
+    """
     if found.image is None:
         return (None, "") if found.text is None else (table.texts(found.text), "text")
     if not isinstance(found.image, str):
@@ -72,7 +75,7 @@ class ImageCells:
 
 
 def _encoded(where: str, row: int, cell: Any) -> bytes:
-    """Bytes of a cell: they themselves, or those of Hugging Face's {"bytes", "path"}."""
+    """Return the bytes of a cell, or those in Hugging Face's {"bytes", "path"}."""
     found = cell.get("bytes") if isinstance(cell, dict) else cell
     if not isinstance(found, bytes):
         raise DataError(
@@ -82,7 +85,10 @@ def _encoded(where: str, row: int, cell: Any) -> bytes:
 
 
 def _side(where: str, sources: Sequence[Path | io.BytesIO]) -> int | None:
-    """Side to which images are brought: none if they are of one size, not above `SIDE`; only their headers are read."""
+    """Return the side to which images are resized.
+
+    None if they are of one size, not above `SIDE`. Only their headers are read.
+    """
     from PIL import Image
 
     sizes = set()
@@ -104,7 +110,10 @@ def embeddings_of(
     train: NDArray[np.intp],
     say: Callable[[str], None],
 ) -> NDArray[np.float32]:
-    """Vector of each row, shape (n, d): a column, a file, features (as the rows `train` have them), or made by an encoder."""
+    """Return a vector of each row, shape (n, d).
+
+    It is a column, a file, features (standardised on the rows `train`), or made by an encoder.
+    """
     if found.embedding is not None:
         return table.vectors(found.embedding)
     if found.features:
@@ -125,7 +134,10 @@ def embeddings_of(
 
 
 def encoded(inputs: Inputs, encoder: str, train: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Embeddings by the encoder of that name, shape (n, d); what it learns, it learns on the rows `train`."""
+    """Embed inputs by the encoder of that name, shape (n, d).
+
+    It learns on the rows `train` only.
+    """
     from slicebench.data.split import taken
     from slicebench.models.encoders.cached import embed
     from slicebench.models.encoders.encoder import make_encoder
@@ -140,7 +152,9 @@ def encoded(inputs: Inputs, encoder: str, train: NDArray[np.intp]) -> NDArray[np
 
 
 def vectors_in(path: Path, n: int) -> NDArray[np.float32]:
-    """Embeddings of n rows in a .npy file, or a .safetensors file with one tensor or one called "embeddings".
+    """Read embeddings of n rows from a file.
+
+    It is a .npy file, or a .safetensors file with one tensor or one called "embeddings".
 
     Raises
     ------

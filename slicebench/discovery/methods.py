@@ -35,7 +35,10 @@ DEFAULT_FOR_LOSSES = "spotlight"
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What one method said of all n examples; slices were assigned without a look at outcomes, hardness was not."""
+    """Output of one method for all n examples.
+
+    Slices were assigned without access to outcomes; hardness was not.
+    """
 
     name: str
     slices: Slices
@@ -45,7 +48,7 @@ class Said:
 
 
 def chosen_methods(given: Chosen, data: AuditData) -> dict[str, SliceMethod]:
-    """Methods by name, the same class twice told apart by a number."""
+    """Return methods by name; of the same class twice, the second gets a number."""
     if given is None:
         given = [name for name in DEFAULTS if METHODS.load(name)().supports(data) is None] or DEFAULT_FOR_LOSSES
     if not isinstance(given, Mapping):
@@ -68,7 +71,10 @@ def _named(chosen: Sequence[str | SliceMethod]) -> dict[str, SliceMethod]:
 def run_all(
     methods: Mapping[str, SliceMethod], examples: Examples, data: AuditData, seed: int, say: Callable[[str], None]
 ) -> tuple[list[Said], list[str]]:
-    """What each method says; those that decline are told of, unless it is all of them."""
+    """Run the methods; return their outputs, and the reasons of those that decline.
+
+    Raises `ConfigError` if all of them decline.
+    """
     said, declined = list[Said](), list[str]()
     for name, method in methods.items():
         reason = method.supports(data)
@@ -108,7 +114,10 @@ def _run(name: str, method: SliceMethod, examples: Examples, data: AuditData, se
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Names, with a number where one stands twice: slices of two splits are matched by them."""
+    """Return names, with a number where one is repeated.
+
+    Slices of two splits are matched by these names.
+    """
     seen: dict[str, int] = {}
     out = []
     for name in names:

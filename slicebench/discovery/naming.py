@@ -1,4 +1,4 @@
-"""What a slice is about: captions that lie where its members lie, rules, words, and what its members are taken for."""
+"""Describe a slice: captions near its members, rules, words, and frequent wrong predictions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MOST_TEXTS = 20_000
 
 @dataclass(frozen=True)
 class Name:
-    """What there is to say of a slice; what is not known is empty.
+    """Description of a slice; what is not known is empty.
 
     `captions` are texts with the AUROC by which likeness to each tells members from the rest of the class, `taken_for` is the
     commonest wrong answer with its share of the errors.
@@ -98,7 +98,10 @@ class Names:
     def _captions(
         self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp], c: int
     ) -> tuple[tuple[str, float], ...]:
-        """Captions along the way from the rest of the class to the slice, those that tell them apart on `check`."""
+        """Return captions along the direction from the rest of the class to the slice.
+
+        Only those that tell them apart on `check` are returned.
+        """
         if self.captions is None or inside[learn].all() or not inside[learn].any():
             return ()
         X = unit_rows(self._embeddings("val", learn))
@@ -134,7 +137,10 @@ class Names:
 
 
 def giving_away(examples: Examples) -> list[str]:
-    """Metadata columns by which some class's right and wrong answers can be told apart without fail, or nearly so."""
+    """Return metadata columns that separate right from wrong answers (almost) perfectly.
+
+    It is enough that they do so in some class.
+    """
     if examples.wrong is None:
         return []
     enough = [
@@ -160,7 +166,10 @@ def _tells(column: pd.Series[Any], wrong: Bools) -> bool:
 
 
 def auroc(score: NDArray[np.floating], inside: Bools) -> float:
-    """Chance that a member scores higher than a non-member, ties half; one half where there is nothing to compare."""
+    """Compute the chance that a member scores higher than a non-member, ties half.
+
+    One half where there is nothing to compare.
+    """
     found = metrics.auroc(Ranking.of(score.astype(np.float64), inside)) if len(inside) else None
     return 0.5 if found is None else found
 
@@ -168,7 +177,9 @@ def auroc(score: NDArray[np.floating], inside: Bools) -> float:
 def candidate_captions(
     given: Sequence[str] | str | Path, encoder: str | None, d: int, class_names: Sequence[str]
 ) -> Captions:
-    """Captions of a list, or of a text file with one a line, in the space of the embeddings, (n, d).
+    """Embed captions of a list, or of a text file with one a line.
+
+    They go to the space of the embeddings, (n, d).
 
     A class has those as candidates that name no other class; what sets one apart is its difference to their mean.
 
@@ -210,7 +221,10 @@ def candidate_captions(
 
 
 def _of_each_class(texts: Sequence[str], class_names: Sequence[str]) -> list[list[str]]:
-    """Of each class the texts that name it or no class; all of them where that leaves none."""
+    """Return, for each class, the texts that name it or no class.
+
+    All texts are returned where that leaves none.
+    """
     named = [{name for name in class_names if _names(text, name)} for text in texts]
     out = []
     for name in class_names:

@@ -44,7 +44,10 @@ class Shown:
 
 
 def render_findings(findings: Findings) -> str:
-    """HTML page: no script, no request, one style allowed by its hash. Equal findings give equal bytes."""
+    """Render the HTML page: no script, no request, one style allowed by its hash.
+
+    Equal findings give equal bytes.
+    """
     css = asset("board.css") + asset("findings.css", PACKAGE)
     policy = f"default-src 'none'; img-src data:; style-src '{digest(css)}'; base-uri 'none'; form-action 'none'"
     template = environment(PACKAGE).get_template("findings.html.j2")
@@ -52,7 +55,7 @@ def render_findings(findings: Findings) -> str:
 
 
 def render_summary(findings: Findings) -> str:
-    """Verdict, table and some examples as a fragment of HTML, for notebooks."""
+    """Render verdict, table and some examples as a fragment of HTML, for notebooks."""
     return environment(PACKAGE).get_template("findings_summary.html.j2").render(**_context(findings, IN_NOTEBOOK))
 
 
@@ -96,7 +99,7 @@ def _shown(findings: Findings, rows: Sequence[int] | NDArray[np.intp]) -> list[S
 
 
 def _said(findings: Findings, row: int) -> str:
-    """What the model made of an example."""
+    """Describe the model's answer on an example."""
     examples = findings.examples
     if examples.predicted is not None and examples.wrong is not None:
         return f"taken for {examples.class_names[examples.predicted[row]]}" if examples.wrong[row] else "right"
@@ -114,7 +117,10 @@ def _shortened(text: str) -> str:
 
 
 def _data_uri(image: Any) -> str:
-    """Image (H, W) or (H, W, 3) of bytes as a PNG in a data URI, its longer edge no more than `THUMBNAIL`."""
+    """Return an image (H, W) or (H, W, 3) of bytes as a PNG in a data URI.
+
+    Its longer edge is at most `THUMBNAIL`.
+    """
     from PIL import Image
 
     picture, buffer = Image.fromarray(np.asarray(image)), io.BytesIO()

@@ -1,4 +1,7 @@
-"""A user's table of known truth and a pool of candidates as a `Problem`, whose split that is scored is the pool."""
+"""Build a `Problem` from a labelled table and a pool of candidates.
+
+The pool is the split that methods score.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,9 @@ class PoolProblem:
 def problem_with_pool(
     data: pd.DataFrame | None, pool: pd.DataFrame, columns: Columns, *, split: str = "split", seed: int = 0
 ) -> PoolProblem:
-    """Problem with train and val from `data` and the pool as test; as `select` has them.
+    """Build a problem with train and val from `data` and the pool as test.
+
+    The parameters are those of `select`.
 
     Takes the same parameters and raises the same errors.
     """
@@ -81,7 +86,10 @@ def problem_with_pool(
 def _tables(
     data: pd.DataFrame | None, pool: pd.DataFrame, split: str
 ) -> tuple[UserTable, UserTable, NDArray[np.str_] | None]:
-    """Rows of known truth, candidates, and where one table holds both, the splits of the former."""
+    """Return labelled rows, candidates, and perhaps the splits of the former.
+
+    There are splits where one table holds both.
+    """
     if data is not None:
         return UserTable(data, "data table"), UserTable(pool, "pool table"), None
     if split not in pool:
@@ -100,7 +108,10 @@ def _tables(
 
 
 def _found(columns: Columns, known: UserTable, pool: UserTable) -> Columns:
-    """Columns with the usual names filled in; an error where truth, outcome or embedding is nowhere."""
+    """Return columns with the usual names filled in.
+
+    Raises an error where truth, outcome or embedding is missing.
+    """
     found = resolved(columns, known, look_for=("label", "embedding"))
     if found.label is not None and not found.probs:
         found = resolved(found, known, look_for=("prediction",))
@@ -122,7 +133,10 @@ def _found(columns: Columns, known: UserTable, pool: UserTable) -> Columns:
 
 
 def _read(table: UserTable, found: Columns, classes: Sequence[str | int]) -> Part:
-    """What both parts need: embedding or features, and what the model said; labels and ids are given to both together."""
+    """Read the arrays of one part: embeddings or features, and the model's answers.
+
+    Labels and ids are added to both parts together.
+    """
     loss = found.loss if found.loss in table.frame else None
     arrays = {
         "embeddings": if_named(table.vectors, found.embedding),
@@ -191,7 +205,10 @@ def _problem(
     splits: NDArray[np.str_] | None,
     seed: int,
 ) -> Problem:
-    """Both parts below one another; those of known truth dealt by `SHARES` unless `splits` says their parts."""
+    """Join both parts, the labelled rows first.
+
+    The labelled rows are dealt by `SHARES` unless `splits` names their parts.
+    """
     n = len(known.table.frame)
     if splits is None:
         rng, labels = np.random.default_rng([seed, 0]), known.arrays.get("labels", np.zeros(n))

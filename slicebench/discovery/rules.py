@@ -56,7 +56,11 @@ class Conditions:
 
     @classmethod
     def of(cls, metadata: pd.DataFrame) -> Conditions:
-        """Equalities for categories and numbers of few values; for other numbers "at least" and "below" at their quantiles."""
+        """Return the conditions of metadata columns.
+
+        Categories and numbers of few values give equalities. Other numbers give "at least" and
+        "below" at their quantiles.
+        """
         names: list[str] = []
         met: list[Bools] = []
         for column in metadata:
@@ -76,7 +80,9 @@ class Conditions:
         return cls(tuple(names), np.stack(met, axis=1) if met else np.zeros((len(metadata), 0), dtype=bool))
 
     def rule(self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp]) -> Rule | None:
-        """Conjunction of up to three conditions that best tells `inside` (n,) among the rows `learn`, as it does on `check`.
+        """Return the conjunction of up to three conditions that best describes `inside` (n,).
+
+        It is found on the rows `learn` and must hold up on `check`.
 
         Conditions are added one by one, each the one with the highest κ then. None if κ on `check` is below `EXPLAINS`.
         """
@@ -105,7 +111,10 @@ class Conditions:
 
 
 def kappas(said: Bools, inside: Bools) -> NDArray[np.float64]:
-    """Cohen's κ between each column of `said` (n, v) and `inside` (n,), shape (v,); 0 where chance agrees perfectly."""
+    """Compute Cohen's κ of each column of `said` (n, v) with `inside` (n,), shape (v,).
+
+    It is 0 where chance agrees perfectly.
+    """
     n, members = len(inside), float(inside.sum())
     hits = inside.astype(np.float32) @ said.astype(np.float32)
     counts = said.sum(axis=0).astype(np.float64)
@@ -125,7 +134,10 @@ class Word:
 
 
 class Words:
-    """Which words and pairs of words the texts of a class hold, `held` (n, v) sparse; told apart once for all slices of it."""
+    """Words and pairs of words in the texts of a class, `held` (n, v) sparse.
+
+    The texts are tokenised once for all slices of the class.
+    """
 
     def __init__(self, texts: Sequence[str]) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
@@ -133,13 +145,15 @@ class Words:
         vectorizer = CountVectorizer(binary=True, ngram_range=(1, 2), min_df=min(LEAST_TEXTS, len(texts)))
         try:
             self.held: Any = vectorizer.fit_transform(texts)
-        except ValueError:  # no word stands in enough texts
+        except ValueError:  # no word is in enough texts
             self.held, self.names = None, np.zeros(0, dtype=str)
             return
         self.names = vectorizer.get_feature_names_out()
 
     def of(self, inside: Bools) -> tuple[Word, ...]:
-        """Words at least twice as frequent in the texts `inside` (n,) as in the others, and not by chance; the surest first.
+        """Return words at least twice as frequent in the texts `inside` (n,) as in the others.
+
+        The difference must be significant; the surest come first.
 
         Chance is Fisher's p with Holm's correction over all words.
         """
@@ -156,7 +170,7 @@ class Words:
 
 
 def _without_parts(words: Sequence[Word]) -> tuple[Word, ...]:
-    """Words without those that share one with a surer phrase."""
+    """Return words without those that share a word with a surer phrase."""
     kept: list[Word] = []
     for word in words:
         own = set(word.text.split())

@@ -110,7 +110,7 @@ def _note(said: Said, slices: Sequence[FoundSlice]) -> MethodNote:
 
 
 def _about(examples: Examples) -> list[str]:
-    """What a reader must know of the data."""
+    """Return what a reader must know of the data."""
     notes = []
     if examples.wrong is not None:
         counts = np.bincount(examples.labels[examples.wrong], minlength=len(examples.class_names))

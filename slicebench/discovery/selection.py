@@ -1,4 +1,7 @@
-"""On a user's own data: the pool examples to add or relabel next, the hardest of each class by any method."""
+"""Select the pool examples of a user's data to add or relabel next.
+
+They are the hardest of each class by any method.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassChoice:
-    """What was chosen of one class: counts of its candidates, of those whose label is weak, flagged ones, and chosen ones.
+    """Counts of one class: candidates, those with a weak label, flagged ones, chosen ones.
 
-    `flagged` is None for a method that raises no flags, `strength` where the method has no evidence to give of this class.
+    `flagged` is None for a method without flags. `strength` is None where the method has no evidence on this
+    class.
     """
 
     name: str | int
@@ -45,7 +49,7 @@ class Selection:
     """The chosen examples, by class, the hardest first.
 
     `table` has a row for each: id, class, rank (1 = the hardest of its class), hardness, flagged (missing where the method
-    raises no flags), and weak_label, whether the class is only what the model says. `notes` are what a reader must know.
+    raises no flags), and weak_label, true if the class is only predicted. `notes` are what a reader must know.
     """
 
     table: pd.DataFrame
@@ -71,7 +75,7 @@ def select(
         Examples whose truth is known, which the model was not trained on; the method is fitted on them. None if `pool` holds
         them too, and its column `split` says "train" or "val" of them, "pool" of the candidates; "test" is left alone.
     pool : DataFrame
-        Candidates. Where a label is missing, the model's prediction stands in for it as a weak one.
+        Candidates. Where a label is missing, the model's prediction is used as a weak label.
     method : str or SliceMethod
         Registered name, or a method ready to be fitted.
     k : int
@@ -119,7 +123,7 @@ def _refuse_decline(name: str, method: SliceMethod, data: AuditData) -> None:
 
 
 def _labels(found: PoolProblem) -> NDArray[np.int64]:
-    """Class of each candidate; a task without classes is one."""
+    """Return the class of each candidate; a task without classes is one."""
     test = found.problem.test
     return np.zeros(test.n, dtype=np.int64) if test.labels is None else test.labels
 
@@ -164,7 +168,10 @@ def _per_class(
 def _notes(
     found: PoolProblem, run: MethodRun, labels: NDArray[np.int64], counts: NDArray[np.int64], k: int
 ) -> list[str]:
-    """What the choice rests on: the method's own notes, weak labels, classes that ran out, and ties."""
+    """Return notes on the choice.
+
+    They are the method's own notes, weak labels, classes that ran out, and ties.
+    """
     notes = list(run.notes)
     if notes and any(str(name) != str(c) for c, name in enumerate(found.classes)):
         notes.append("classes by number: " + ", ".join(f"{c} = {name}" for c, name in enumerate(found.classes)))
@@ -182,6 +189,6 @@ def _notes(
 
 
 def _tied_at_the_end(hardness: NDArray[np.float64], k: int) -> bool:
-    """Whether the k-th hardest is no harder than the next."""
+    """Check whether the k-th hardest is no harder than the next."""
     falling = -np.sort(-hardness)
     return len(falling) > k and bool(falling[k - 1] == falling[k])

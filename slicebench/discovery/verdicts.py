@@ -1,4 +1,7 @@
-"""Which slices stand up to the test: worse than the rest of their class on held-out examples, and not by chance.
+"""Test which slices are significant.
+
+A significant slice is worse than the rest of its class on held-out examples, by error rate or mean
+loss, and not by chance.
 
 Where the model is right or wrong, the test is that of the controls (`metrics.slices.significance`): Fisher's, one-sided, with
 Newcombe's interval. Where there are losses only, it is Welch's, on mean losses. Holm's correction runs over all slices of all
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 
 MIN_LOSS_EFFECT = 0.2
-"""Standard deviations of the class's losses by which a slice's mean has to lie higher: Cohen's "small"."""
+"""Least excess of a slice's mean loss, in standard deviations of the class's losses: Cohen's "small"."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ class Verdict:
 
 
 def judged(hard: Bools, test: Split) -> list[Verdict]:
-    """Verdict on each slice, `hard` (n, k) bool, in each class where it has support: at least 20 members, and a rest."""
+    """Test each slice, `hard` (n, k) bool, in each class where it has support.
+
+    Support means at least 20 members, and a rest.
+    """
     return _by_errors(hard, test) if test.correct is not None else _by_losses(hard, test)
 
 
@@ -101,7 +107,7 @@ def _by_losses(hard: Bools, test: Split) -> list[Verdict]:
 
 
 def _sides(hard: Bools, test: Split) -> Iterator[tuple[int, int, tuple[Floats, Floats]]]:
-    """Class, slice, and the losses inside and outside, of every slice with support."""
+    """Yield class, slice, and the losses inside and outside, of every slice with support."""
     for c, rows in test.by_class():
         losses, inside = test.losses[rows].astype(np.float64), hard[rows]
         for j in np.flatnonzero((inside.sum(axis=0) >= MIN_SUPPORT) & (len(rows) - inside.sum(axis=0) > 1)):
@@ -109,7 +115,10 @@ def _sides(hard: Bools, test: Split) -> Iterator[tuple[int, int, tuple[Floats, F
 
 
 def _welch(inside: Floats, outside: Floats) -> dict[str, Any]:
-    """Means, their difference with its interval, and Welch's one-sided p; equal losses everywhere have p 1."""
+    """Compute means, their difference with its interval, and Welch's one-sided p.
+
+    p is 1 if losses are equal everywhere.
+    """
     from scipy.stats import ttest_ind
 
     rate, rest = float(inside.mean()), float(outside.mean())

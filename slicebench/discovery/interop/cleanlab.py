@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def to_issues(found: Any, ids: Sequence[object], *, issue: str = "slice", method: str | None = None) -> pd.DataFrame:
-    """Table of issues, n rows in the order of `ids`, with the columns is_<issue>_issue, <issue>_score and <issue>.
+    """Return a table of issues, n rows in the order of `ids`.
+
+    Its columns are is_<issue>_issue, <issue>_score and <issue>.
 
     An example is an issue if it is in a slice. Its score is the share of examples that are harder than it, ties counted half,
     so that the hardest are nearest 0. The last column names the slice of the strongest membership, empty where there is none.
@@ -42,7 +44,8 @@ def to_issues(found: Any, ids: Sequence[object], *, issue: str = "slice", method
     ConfigError
         for a type that is no word.
     DataError
-        for an id without hardness, and as of `slicebench.discovery.interop.found.align`.
+        for an id without hardness, and for the same reasons as in
+        `slicebench.discovery.interop.found.align`.
 
     """
     import pandas as pd

@@ -1,4 +1,4 @@
-"""What a method found, as two tables by id, which every tool's module starts from."""
+"""Findings of a method as two tables by id, from which every tool's module starts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Found:
 
 
 def found_by(scores: SliceScores, split: Split, class_names: Sequence[str] = (), method: str = "method") -> Found:
-    """What a method's `scores` say of the examples of `split`, with the members of each slice by falling membership.
+    """Return a method's `scores` of the examples of `split` as tables.
+
+    The members of each slice are sorted by falling membership.
 
     A method without slices that raises flags has one slice per class, the flagged.
 
@@ -71,9 +73,9 @@ _MEMBERS = {"method": "str", "slice": "str", "id": "str", "rank": "int64", "memb
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """What one method says of n examples in the order of another tool's data.
+    """Findings of one method for n examples, in the order of another tool's data.
 
-    `hardness` (n,), NaN where the method says nothing of an example; `members` has the columns row, slice, rank and membership,
+    `hardness` (n,), NaN for examples that the method did not score; `members` has the columns row, slice, rank and membership,
     slices in the order in which the method returned them; `names` are those of the slices.
     """
 
@@ -83,13 +85,13 @@ class Aligned:
     names: tuple[str, ...]
 
     def inside(self) -> NDArray[np.bool_]:
-        """Whether each example is in a slice, shape (n,)."""
+        """Mark the examples that are in a slice, shape (n,)."""
         found = np.zeros(len(self.hardness), dtype=bool)
         found[self.members["row"].to_numpy(dtype=np.intp)] = True
         return found
 
     def of_rows(self) -> list[list[tuple[str, float]]]:
-        """Slices of each example with its membership in them, the strongest first."""
+        """Return the slices of each example with its membership in them, the strongest first."""
         found: list[list[tuple[str, float]]] = [[] for _ in self.hardness]
         strongest = self.members.sort_values("membership", ascending=False, kind="stable")
         for row, name, membership in zip(strongest["row"], strongest["slice"], strongest["membership"], strict=True):
@@ -98,7 +100,9 @@ class Aligned:
 
 
 def align(found: Any, ids: Sequence[object], method: str | None = None) -> Aligned:
-    """Findings of one method joined by id with n examples; examples that the method does not know are in no slice.
+    """Join the findings of one method by id with n examples.
+
+    Examples that the method does not know are in no slice.
 
     Parameters
     ----------
@@ -137,7 +141,10 @@ def align(found: Any, ids: Sequence[object], method: str | None = None) -> Align
 
 
 def _members(members: pd.DataFrame, rows: dict[str, int]) -> pd.DataFrame:
-    """Members that are among the examples, by slice and rank; memberships are 1 where the method has none."""
+    """Return the members that are among the examples, by slice and rank.
+
+    Memberships are 1 where the method has none.
+    """
     import pandas as pd
 
     at = members["id"].astype(str).map(rows)

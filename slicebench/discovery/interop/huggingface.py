@@ -32,7 +32,9 @@ SPLITS = {
 
 
 def from_huggingface(dataset: Any, rename: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """DataFrame of a Dataset, or of all splits of a DatasetDict with the column split.
+    """Return the DataFrame of a Dataset, or of all splits of a DatasetDict.
+
+    The latter gets the column split.
 
     Parameters
     ----------
@@ -69,7 +71,9 @@ def from_huggingface(dataset: Any, rename: Mapping[str, str] | None = None) -> p
 
 
 def to_huggingface(dataset: Any, found: Any, *, id: str | None = None, method: str | None = None) -> Any:  # noqa: A002
-    """Dataset with the columns hardness (a float), slices (names, the strongest membership first) and memberships.
+    """Return the Dataset with the columns hardness, slices and memberships.
+
+    Hardness is a float; slices are names, the strongest membership first.
 
     Parameters
     ----------
@@ -85,7 +89,8 @@ def to_huggingface(dataset: Any, found: Any, *, id: str | None = None, method: s
     Raises
     ------
     DataError
-        if the columns are there already, and as of `slicebench.discovery.interop.found.align`.
+        if the columns exist already, and for the same reasons as in
+        `slicebench.discovery.interop.found.align`.
 
     """
     names = list(dataset.column_names)
@@ -122,7 +127,10 @@ def _frame(dataset: Any, rename: Mapping[str, str], prefix: str) -> pd.DataFrame
 
 
 def _column(dataset: Any, name: str) -> Any:
-    """Values of a column; images stay encoded, since decoded ones may not fit into memory."""
+    """Return the values of a column.
+
+    Images stay encoded, since decoded ones may not fit into memory.
+    """
     kind = type(dataset.features[name]).__name__
     table = dataset.with_format("arrow")[name]
     values = _cells(table)
@@ -135,7 +143,10 @@ def _column(dataset: Any, name: str) -> Any:
 
 
 def _cells(column: Any) -> list[Any]:
-    """Python values of an Arrow column, which newer versions of datasets hand out lazily."""
+    """Return the Python values of an Arrow column.
+
+    Newer versions of datasets return columns lazily.
+    """
     whole = column if hasattr(column, "to_pylist") else column[:]
     cells: list[Any] = whole.to_pylist()
     return cells

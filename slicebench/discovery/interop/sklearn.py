@@ -38,7 +38,7 @@ SHARES = {"train": 0.2, "val": 0.8}
 class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Hardness and memberships of examples, as features.
 
-    `transform` knows no labels: the class that the model predicts stands in for them, so that nothing of the truth leaks into
+    `transform` knows no labels: it uses the class that the model predicts, so that nothing of the truth leaks into
     later steps. `scores` and `findings` take labels, for audits of labelled data.
 
     Parameters
@@ -120,11 +120,17 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return self._features(self.method_.score(split))
 
     def transform(self, X: ArrayLike, probs: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Hardness and, where the method has them, memberships of its slices, shape (n, 1 + n_slices_)."""
+        """Return hardness and memberships, shape (n, 1 + n_slices_).
+
+        Memberships are those of the method's slices, where it has any.
+        """
         return self._features(self.scores(X, probs=probs))
 
     def scores(self, X: ArrayLike, y: ArrayLike | None = None, probs: ArrayLike | None = None) -> SliceScores:
-        """What the method says of n examples; without `y` the predicted class stands in for the true one."""
+        """Return the method's scores of n examples.
+
+        Without `y` the predicted class is used in place of the true one.
+        """
         split = self._examples(X, y, probs, None)
         return self.method_.score(split)
 
@@ -136,13 +142,19 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         ids: Sequence[object] | None = None,
         probs: ArrayLike | None = None,
     ) -> Found:
-        """Members of the slices and hardness as tables, as the other modules here take them; ids count from 0."""
+        """Return members of the slices and hardness as tables; ids count from 0.
+
+        The other modules here take them.
+        """
         split = self._examples(X, y, probs, ids)
         name = self.method if isinstance(self.method, str) else type(self.method).__name__.lower()
         return found_by(self.method_.score(split), split, [str(c) for c in self.classes_], name)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:  # noqa: ARG002
-        """Names of the columns: hardness, then slice_1, slice_2, ..., the most suspicious first."""
+        """Return the names of the columns: hardness, then slice_1, slice_2, ...
+
+        The most suspicious slice comes first.
+        """
         check_is_fitted(self)
         return np.array(["hardness", *(f"slice_{j + 1}" for j in range(self.n_slices_))], dtype=object)
 
@@ -174,7 +186,7 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return P
 
     def _fresh(self, data: AuditData) -> SliceMethod:
-        """Unfitted method that can work on `data`."""
+        """Return an unfitted method that can work on `data`."""
         given = METHODS.load(self.method)() if isinstance(self.method, str) else self.method
         if not isinstance(given, SliceMethod):
             raise ConfigError(f"method is a {type(given).__name__}; expected a registered name or a SliceMethod")
@@ -185,7 +197,10 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return type(given)(**given.get_params())
 
     def _audited(self, X: NDArray[Any], y: NDArray[Any], probs: ArrayLike | None) -> NDArray[np.float32]:
-        """Probabilities (n, C) of a model that was not trained on the examples, as far as that is up to us."""
+        """Return probabilities (n, C) of a model that was not trained on the examples.
+
+        That holds as far as it is up to us.
+        """
         if probs is not None:
             self.model_ = None if self.model is None else clone(self.model).fit(X, y)
             return self._checked(probs, len(X))
@@ -227,13 +242,13 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return numbers
 
     def _names(self) -> str:
-        """The first few classes, as messages show them."""
+        """Return the first few classes, as messages show them."""
         return ", ".join(map(str, self.classes_[:5])) + (", ..." if len(self.classes_) > 5 else "")
 
     def _examples(
         self, X: ArrayLike, y: ArrayLike | None, probs: ArrayLike | None, ids: Sequence[object] | None
     ) -> Split:
-        """Examples after the fit, with what the model says of them."""
+        """Return examples after the fit, with the model's answers."""
         check_is_fitted(self)
         vectors = np.asarray(validate_data(self, X, reset=False))
         P = self._predicted(vectors) if probs is None else self._checked(probs, len(vectors))
@@ -246,7 +261,10 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         P: NDArray[np.float32],
         ids: Sequence[object] | None,
     ) -> Split:
-        """Examples as methods see them; the predicted class where the true one is not known."""
+        """Return examples as methods see them.
+
+        The predicted class is used where the true one is not known.
+        """
         y = P.argmax(axis=1) if codes is None else codes.astype(np.int64)
         names = np.arange(len(X)).astype(str) if ids is None else np.asarray(ids)
         return Split(ids=names, embeddings=X, losses=cross_entropy(P, y), labels=y, probs=P, inputs=X)
