@@ -25,8 +25,8 @@ def most_aligned(
 
     `hardness` (n,) is higher for harder examples, `labels` (n,) are true classes; without them all examples are class 0. Among
     equally hard examples the one with the smaller position comes first, in both lists. A class of fewer
-    than k examples gives them all,
-    one of fewer than 2k has examples in both lists. O(n log n). Jain et al. (2022) show these "most aligned" images.
+    than k examples gives them all, one of fewer than 2k has examples in both lists. O(n log n). Jain et al.
+    (2022) show these "most aligned" images.
 
     Raises
     ------
