@@ -4,7 +4,7 @@ Small arrays, such as a cell's scores, under a path or a URL: `write_arrays` and
 here already). With text beside them, complete or not at all, and the same bytes every time. They are read whole.
 
 Large arrays, such as a split's embeddings, in a local folder that is still being filled: `write_mappable` and `map_arrays`. They
-are mapped: what nobody asks for is not read, and processes share the rest.
+are mapped: only what is used is read, and processes share it.
 """
 
 from __future__ import annotations

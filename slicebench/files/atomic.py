@@ -59,7 +59,9 @@ def write_atomically(path: Location, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def folder(place: Path, move: Callable[[Path, Path], object] = Path.replace) -> Iterator[Path]:
-    """Give an empty folder beside `place` to fill, and `move` it there at the end; after an error nothing is left.
+    """Yield an empty folder beside `place`, and `move` it there at the end.
+
+    After an error nothing is left.
 
     `move` is called with both; by default it fails if `place` is there already, unless as an empty folder. Errors of the system
     are raised as they are.

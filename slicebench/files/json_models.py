@@ -1,4 +1,7 @@
-"""Pydantic models as JSON files: written all or nothing, read with an error that names the file and what to do."""
+"""Store pydantic models as JSON files, written whole or not at all.
+
+A read error names the file and what to do.
+"""
 
 from __future__ import annotations
 

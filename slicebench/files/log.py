@@ -10,7 +10,9 @@ PERIOD_S = 5.0
 
 
 def speak() -> None:
-    """Send what the logger "slicebench" says, from INFO on, to stderr; for the command line and its worker processes.
+    """Print what the logger "slicebench" logs, from INFO on, to stderr.
+
+    It is for the command line and its worker processes.
 
     As a library slicebench adds no handler: whoever imports it decides.
     """
