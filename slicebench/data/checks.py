@@ -1,4 +1,6 @@
-"""Checks that the data types share: each turns what a user passed into a clean, read-only array or says what is wrong.
+"""Checks that the data types share.
+
+Each turns what a user passed into a clean, read-only array or says what is wrong.
 
 Every function takes `where`, the name under which the value is known to the user ("val.embeddings"), and raises
 `DataError` naming it, the first offending row and the expectation.

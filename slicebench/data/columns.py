@@ -28,7 +28,7 @@ class Columns:
 
     None looks for the column of the field's own name.
 
-    `discover` has a use for all of these, `select` and `from_frame` for some; what is looked for unasked is theirs to say.
+    `discover` uses all of these, `select` and `from_frame` some. Each decides which usual names it looks for.
 
     Parameters
     ----------
@@ -86,11 +86,11 @@ class Columns:
 
 FIELDS = tuple(f.name for f in fields(Columns))
 BY_NAME = ("label", "prediction", "probs", "loss", "correct", "id", "split", "embedding", "image", "text")
-"""Parts that are played by the column of that name, where a caller looks for it and none is named."""
+"""Roles for which a column of the same name is used, if the caller looks for it and names none."""
 PREFIXES = ("p_", "prob_", "proba_", "probs_")
-"""Of columns of probabilities that are found unasked."""
+"""Prefixes of probability columns that are found without being named."""
 FEW = 50
-"""Values that a column of words may have to be looked at as metadata unasked."""
+"""Most values that a column of words may have to count as metadata without being named."""
 
 
 def columns_given(given: Mapping[str, Any], caller: str, uses: Sequence[str] = FIELDS) -> Columns:

@@ -185,7 +185,7 @@ def dealt(
 
 
 def split_names(at: Mapping[str, NDArray[np.intp]], n: int) -> NDArray[np.str_]:
-    """Split of each of n examples, from the positions of each split."""
+    """Return the split of each of n examples, from the positions of each split."""
     names = np.empty(n, dtype="U5")
     for key, rows in at.items():
         names[rows] = key

@@ -52,7 +52,7 @@ def from_frame(
     label, prediction, loss, id, split, text : str, optional
         Columns; labels may be words, whose sorted order numbers the classes. `text` holds raw texts.
     probs : list of str, or str, optional
-        One column per class, or a prefix: "p_" stands for the columns p_<class name>.
+        One column per class, or a prefix: "p_" means the columns p_<class name>.
     embedding : str
         Column of vectors; or instead
     features : list of str

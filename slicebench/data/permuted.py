@@ -28,7 +28,10 @@ def permuted_outcomes(split: Split, rng: np.random.Generator) -> Split:
 
 
 def with_outcomes_of(split: Split, source: NDArray[np.intp]) -> Split:
-    """Split in which example i has the outcome of example `source[i]`, one of its own class."""
+    """Return the split in which example i has the outcome of example `source[i]`.
+
+    `source[i]` is of the same class as i.
+    """
 
     def moved(value: NDArray[Any] | None) -> NDArray[Any] | None:
         return None if value is None else value[source]

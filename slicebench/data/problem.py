@@ -116,7 +116,9 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
-    """One dataset configuration with one seed: what methods see, the test split, the truth and where it came from.
+    """One dataset configuration with one seed.
+
+    It holds what methods see, the test split, the truth and the provenance.
 
     `family` groups the problems that statistics treat as one (the dataset adapter's), `name` is the configuration's own, and
     `encoder` says what made the embeddings.

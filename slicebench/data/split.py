@@ -132,7 +132,10 @@ class Split:
         inputs: Inputs | None = None,
         metadata: pd.DataFrame | None = None,
     ) -> Split:
-        """Split of a classification task, its losses the cross-entropy of the true class (probabilities floored at 1e-12)."""
+        """Return the split of a classification task.
+
+        Its losses are the cross-entropy of the true class (probabilities floored at 1e-12).
+        """
         n = len(ids)
         p, y = probs_of("probs", probs, n), labels_of("labels", labels, n)
         if y.max() >= p.shape[1]:
@@ -172,7 +175,7 @@ class Split:
             yield int(self.labels[rows[0]]), rows
 
     def take(self, rows: NDArray[np.intp]) -> Split:
-        """Split of the examples at `rows`, in that order; metadata keeps its columns."""
+        """Return the split of the examples at `rows`, in that order; metadata keeps its columns."""
 
         def pick(value: NDArray[Any] | None) -> NDArray[Any] | None:
             return None if value is None else value[rows]

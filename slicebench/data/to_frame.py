@@ -82,7 +82,9 @@ def problem_columns(frame: pd.DataFrame) -> dict[str, Any]:
 def frame_to_split(
     frame: pd.DataFrame, class_names: Sequence[str] = (), *, loss: str | None = None, metadata: Sequence[str] = ()
 ) -> Split:
-    """Split of a DataFrame with the columns of this module: embedding, and label and p_<class> or loss.
+    """Read a split from a DataFrame with the columns of this module.
+
+    These are embedding, and label and p_<class> or loss.
 
     Parameters
     ----------

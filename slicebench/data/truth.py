@@ -67,7 +67,7 @@ class PlantedTruth:
         return {key: row for row, key in enumerate(ids)}, np.concatenate(list(self.groups.values()))
 
     def groups_of(self, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
-        """Group membership of each example, looked up by id; shape (n, g).
+        """Return the group membership of each example, looked up by id; shape (n, g).
 
         Raises
         ------

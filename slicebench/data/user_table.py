@@ -1,4 +1,4 @@
-"""The readers of a user's table: every column that slicebench uses goes through one of them, and is checked."""
+"""Readers of a user's table: every column goes through one of them, and is checked."""
 
 from __future__ import annotations
 

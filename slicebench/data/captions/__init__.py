@@ -1,4 +1,4 @@
-"""Candidate captions: sets of texts per class, the grammars that expand to them, and which texts name which concepts."""
+"""Candidate captions: texts per class, grammars that expand to them, concepts they name."""
 
 from __future__ import annotations
 

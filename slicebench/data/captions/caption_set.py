@@ -62,7 +62,7 @@ class CaptionSet:
 
     @classmethod
     def of(cls, candidates: Sequence[Sequence[str]], references: Sequence[str]) -> Self:
-        """Set from the candidate texts of each class, C lists, and C references.
+        """Return the set of the candidate texts of each class, C lists, and C references.
 
         Texts keep the order in which they are first seen; equal ones, within a class or across classes, become one.
 

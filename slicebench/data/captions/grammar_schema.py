@@ -1,4 +1,4 @@
-"""Caption grammar files: what they may hold, and what a broken one is told."""
+"""Schema of caption grammar files, and the errors of a file that breaks it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def parse_grammar(text: str, where: str) -> Grammar:
 
 
 def plain(name: str) -> str:
-    """Name by which classes are compared.
+    """Return the form of a name by which classes are compared.
 
     >>> plain("Aquatic_mammals")
     'aquatic mammals'
