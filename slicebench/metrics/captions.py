@@ -1,4 +1,6 @@
-"""Caption metrics, pure functions on arrays: do captions name the planted subgroup, do they separate easy from hard images.
+"""Caption metrics as pure functions on arrays.
+
+Do captions name the planted subgroup, and do they separate easy from hard images?
 
 Setting: the candidates of one class, `h` (m,) the hardness a method gives each caption, `names` (m,) bool which of them name a
 planted group of the class. Ties count as the expectation over all orders of the tied block.

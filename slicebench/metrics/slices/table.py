@@ -48,8 +48,8 @@ class SliceCase:
     def of_class(cls, soft: NDArray[np.floating], hard: Bools, groups: Bools) -> SliceCase:
         """Return the examples of one class, with the slices that have members in it.
 
-        Where none has, one that holds nobody and ranks all alike takes their place, so that a method without slices scores
-        what chance does.
+        If there is none, one empty slice that ranks all examples alike takes their place. So a method without slices
+        scores like chance.
         """
         here = hard.any(axis=0)
         if not here.any():
@@ -87,7 +87,7 @@ class SliceCase:
 
     @cached_property
     def matched(self) -> tuple[Floats, Floats]:
-        """Split-half P@10 and κ@10, (g,) each."""
+        """Compute split-half P@10 and κ@10, (g,) each."""
         return split_half(self.soft, self.groups)
 
     @cached_property
