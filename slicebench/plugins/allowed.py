@@ -1,4 +1,6 @@
-"""`$SLICEBENCH_PLUGINS`: whose plugins are loaded. slicebench's own are always; worker processes inherit the setting.
+"""Read `$SLICEBENCH_PLUGINS`: the distributions whose plugins are loaded.
+
+slicebench's own plugins are always loaded. Worker processes inherit the setting.
 
 unset, "on"            every installed distribution's
 "off"                  no one else's
@@ -47,5 +49,8 @@ def setting() -> PluginSetting:
 
 
 def normalised(distribution: str) -> str:
-    """Name of a distribution as installers compare it: lower case, runs of "-", "_" and "." one hyphen."""
+    """Return the name of a distribution as installers compare it.
+
+    It is in lower case, and runs of "-", "_" and "." are one hyphen.
+    """
     return re.sub(r"[-_.]+", "-", distribution.strip()).lower()

@@ -50,7 +50,7 @@ class DataReport:
 
 
 def report_data(name: str, root: Path | None) -> DataReport:
-    """Look at the files of the registered dataset `name`, checksums included.
+    """Check the files of the registered dataset `name`, checksums included.
 
     Raises
     ------

@@ -166,7 +166,7 @@ class SliceMethod(Parameterised):
 
 
 def refuse_truth(name: str, method: SliceMethod) -> None:
-    """Raise `ConfigError` for a method that has to be told what was planted, on data that nobody planted anything in."""
+    """Raise `ConfigError` for a method that needs the planted truth, on data without a plant."""
     if "truth" in method.requires:
         raise ConfigError(f"{name} needs the planted truth, which data of one's own do not have; choose another method")
 

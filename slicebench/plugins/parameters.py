@@ -64,7 +64,7 @@ class Setting:
 
 
 def parse_settings(settings: Iterable[str], *, once: bool = False) -> Iterator[Setting]:
-    """Parse `--set` options one by one, each when it is asked for; with `once`, refuse a key that is set twice.
+    """Parse `--set` options lazily, one by one; with `once`, refuse a key that is set twice.
 
     >>> [(one.plugin, one.name, one.text) for one in parse_settings(["domino.n_slices = 10"])]
     [('domino', 'n_slices', '10')]

@@ -118,7 +118,7 @@ def planned(kind: Kind, name: str) -> Plugin:
 
 
 def _fitting(name: str) -> str:
-    """Name near `name` that can be used; empty if there is none."""
+    """Return a name near `name` that can be used; empty if there is none."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())
     fitting = "_".join(words)[:LONGEST].strip("_")
     return fitting if NAME.fullmatch(fitting) and not keyword.iskeyword(fitting) else ""
