@@ -1,4 +1,4 @@
-"""Weights of networks: where a user may put them, how they are read, what is said when they cannot be had."""
+"""Find and read the weights of networks, and explain errors when they cannot be had."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ def missing_weights(
 
 @contextmanager
 def quick_hub() -> Iterator[None]:
-    """Have huggingface_hub look only into its cache if its server takes no connection: left alone it retries for 47 s."""
+    """Make huggingface_hub look only into its cache if its server takes no connection.
+
+    By default it retries for 47 s.
+    """
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
@@ -172,7 +175,7 @@ def state_hash(model: Any) -> str:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep transformers from drawing progress bars and tables while it loads."""
+    """Stop transformers from drawing progress bars and tables while it loads."""
     import transformers
 
     logging: Any = transformers.utils.logging  # half typed

@@ -57,7 +57,9 @@ def image_batches(inputs: Inputs, rows: int) -> Iterator[Images]:
 
 
 def encode_images(name: str, inputs: Inputs, function: Callable[[Images], Tensor]) -> NDArray[np.float32]:
-    """Give what `function` makes of the images, batch by batch, shape (n, d); on a GPU with autocast to float16.
+    """Apply `function` to the images, batch by batch; shape (n, d).
+
+    On a GPU it runs with autocast to float16.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class OwnLatent(Encoder):
     model_: LatentModel
 
     def fit(self, inputs: Inputs, model: TrainedModel | None) -> Self:  # noqa: ARG002
-        """Keep the base model; `ConfigError` if it shows no penultimate layer."""
+        """Keep the base model; raise `ConfigError` if it has no penultimate layer."""
         if not isinstance(model, LatentModel):
             raise ConfigError(
                 f"encoder 'own-latent' needs a model trained here; {type(model).__name__} shows no latent layer"

@@ -115,7 +115,10 @@ def _folder_of(name: str) -> str:
 
 
 def _refuse_code(folder: Path) -> None:
-    """Raise `StorageError` for a folder whose modules are not sentence-transformers' own: before 6.0 it ran them unasked."""
+    """Raise `StorageError` for a folder with modules that are not sentence-transformers' own.
+
+    Versions before 6.0 ran them without asking.
+    """
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -124,7 +124,9 @@ def steepest(Z: Array) -> float:
 def minimise(
     Z: Array, labels: NDArray[np.int64], state: State, penalty: Penalty, *, tol: float, max_iter: int, steepest: float
 ) -> int:
-    """Move `state` to within `tol` · objective of the optimum over the features of `Z` (n, d); return the iterations.
+    """Move `state` to within `tol` · objective of the optimum; return the iterations.
+
+    The optimum is over the features of `Z` (n, d).
 
     Without a penalty (λ = 0) there may be no optimum: it then ends when `CHECK_EVERY` iterations gain less than `DENSE_GAIN`.
     Restarts by the gradient (O'Donoghue, Candès 2015), curvature by backtracking (Beck, Teboulle 2009).

@@ -1,4 +1,6 @@
-"""From a direction of hardness back to images: points on the arc to the direction, and decoders that picture them.
+"""Decode a direction of hardness back to images.
+
+Points on the arc to the direction are computed, and decoders turn them into images.
 
 Jain, Lawrence, Moitra and Madry (2022) turn a direction w of a class into images by generating from the points
 slerp(reference caption, ±w, α) of CLIP's unit sphere.

@@ -42,7 +42,7 @@ def index_of(folder: Path, sources: Iterable[str]) -> dict[str, Any]:
 
 
 def parts_of(index: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Name, library and class of each part that the pipeline has."""
+    """Return name, library and class of each part that the pipeline has."""
     for name, entry in index.items():
         if isinstance(entry, list) and len(entry) == 2 and all(isinstance(word, str) for word in entry):
             yield name, (entry[0], entry[1])

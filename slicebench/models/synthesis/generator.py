@@ -58,7 +58,10 @@ class Generator:
         raise NotImplementedError(f"{cls.__name__} has no for_problem")
 
     def draw(self, caption: str, n: int, class_index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Give n images, shape (n, *self.shape), for a request that `generate` has checked; all chance comes from `rng`."""
+        """Generate n images, shape (n, *self.shape), for a checked request.
+
+        `generate` has checked it. All randomness comes from `rng`.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no draw")
 
     def generate(self, caption: str, n: int, class_index: int, seed: int) -> NDArray[np.uint8]:

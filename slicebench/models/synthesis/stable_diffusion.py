@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SOURCES = ("stable-diffusion-v1-5/stable-diffusion-v1-5", "stabilityai/stable-diffusion-xl-base-1.0")
 """Repositories of the Hugging Face hub that hold pipelines which can be used, among many."""
 UNUSED = ("safety_checker", "feature_extractor")
-"""Parts of older pipelines that black out images; a problem would be given black ones without a word."""
+"""Parts of older pipelines that black out images; a problem would get black ones without warning."""
 
 
 class StableDiffusion(Generator):

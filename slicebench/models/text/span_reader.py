@@ -151,7 +151,7 @@ def _answer_tokens(
 
     None if the window does not hold the whole answer.
 
-    `parts` says of each token whether it is of the context (1).
+    `parts` is 1 for tokens of the context.
     """
     context = [t for t, part in enumerate(parts) if part == 1]
     answer = [t for t in context if offsets[t][0] < end and offsets[t][1] > start]

@@ -32,8 +32,8 @@ def descend(
     """Train `networks` in place for the first `epochs` epochs of the recipe's schedule.
 
     `objective(rows, logits)` gives the scalar to minimise from the positions of a batch, (b,), and each network's logits,
-    (b, outputs); `after_epoch` is told the number of epochs done. Examples come in an order drawn from the recipe's seed, so a
-    shorter run is a prefix of a longer one.
+    (b, outputs); `after_epoch` is called with the number of epochs done. Examples come in an order drawn
+    from the recipe's seed, so a shorter run is a prefix of a longer one.
 
     Raises
     ------

@@ -28,7 +28,9 @@ HELD_BYTES = 2**28
 
 
 def read_through(features: str | None, inputs: Inputs) -> Inputs:
-    """Give the inputs as a model reads them: themselves, or their embeddings by the encoder named `features`.
+    """Return the inputs as a model reads them.
+
+    They are the inputs themselves, or their embeddings by the encoder named `features`.
 
     Raises
     ------
@@ -57,7 +59,9 @@ def _reader(name: str) -> Encoder:
 
 
 def array_from(inputs: Inputs, rows: slice = slice(None)) -> NDArray[Any]:
-    """Give the examples of `rows`: uint8 images (n, H, W) or (n, H, W, channels), or float32 vectors (n, p).
+    """Return the examples of `rows` as an array.
+
+    It holds uint8 images (n, H, W) or (n, H, W, channels), or float32 vectors (n, p).
 
     A memory map stays one.
 

@@ -35,7 +35,9 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.ones(channels))
 
     def learn(self, chunks: Callable[[], Iterable[Tensor]]) -> None:
-        """Take mean and standard deviation of the examples in `chunks`, each (n, channels, ...), in float64, in two passes.
+        """Compute mean and standard deviation of the examples in `chunks`, each (n, channels, ...).
+
+        They are computed in float64, in two passes.
 
         A constant channel gets 1.
         """

@@ -87,7 +87,7 @@ class Recipe(BaseModel):
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    """Say what is wrong with one parameter; `error` is an entry of `ValidationError.errors()`."""
+    """Describe the error in one parameter; `error` is an entry of `ValidationError.errors()`."""
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "missing":
         return f"{name} is missing"

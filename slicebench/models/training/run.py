@@ -32,11 +32,11 @@ class Supervised:
         self.recipe, self.factors = recipe, factors
 
     def describe(self) -> dict[str, Any]:
-        """Say what the recipe and the weights do not: nothing."""
+        """Return nothing: the recipe and the weights say all."""
         return {}
 
     def start(self, labels: Tensor, n_classes: int) -> None:  # noqa: ARG002
-        """Put labels and factors on the device."""
+        """Copy labels and factors to the device."""
         self.labels = labels
         self.weights = None if self.factors is None else torch.tensor(self.factors, device=labels.device)
 

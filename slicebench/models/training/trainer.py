@@ -1,4 +1,7 @@
-"""The trainer: models by the base model's recipe on the train split, each trained once and found again in the cache."""
+"""Train models by the base model's recipe on the train split.
+
+Each model is trained once, and afterwards found in the cache.
+"""
 
 from __future__ import annotations
 
