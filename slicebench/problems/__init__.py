@@ -1,7 +1,8 @@
 """From raw data with a plant to a built problem, a frozen folder, the cache and the shelf.
 
-`raw` is what an adapter reads and plants, `building` trains the base model and embeds, `frozen` saves and loads, `cache` builds
-what is missing, `shelf` holds problems that were handed on, `remote` and `archive` move them.
+`raw` is what an adapter reads and plants. `building` trains the base model and embeds, `frozen` saves and
+loads, `cache` builds what is missing. `shelf` holds frozen problems from elsewhere; `remote` and `archive`
+move them.
 
 Decisions
 - Reading and planting are apart from training and embedding, so the same plant works on any other data.

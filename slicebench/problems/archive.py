@@ -1,4 +1,7 @@
-"""Frozen problems as one run of bytes, for workers that do not see the folder: a plain archive, without compression."""
+"""Pack frozen problems as bytes, for workers that do not see the folder.
+
+The format is an archive without compression.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """From raw inputs with a planted subgroup to a `Problem`: train the base model, predict, embed, assemble.
 
-The truth goes into `PlantedTruth` and nowhere else: arrays and tables that methods see are copies of their own, so that no
+The truth is in `PlantedTruth` and nowhere else: arrays and tables that methods see are copies of their own, so that no
 `base` or shared block leads back to the planted attribute.
 """
 

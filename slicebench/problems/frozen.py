@@ -3,7 +3,7 @@
     problem.json                      what it is, and how the base model was trained
     data/<split>.safetensors          ids (UTF-8, a row each), embeddings, losses, labels, probs, correct
     data/<split>.parquet              metadata, with the ids as index
-    data/<split>.inputs.npy           raw arrays, mapped into memory; texts stand in data/<split>.texts.parquet
+    data/<split>.inputs.npy           raw arrays, mapped into memory; texts are in data/<split>.texts.parquet
     data/captions.safetensors
     truth/                            the planted groups, read by the evaluator only
 

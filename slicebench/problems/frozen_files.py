@@ -1,4 +1,7 @@
-"""The files of frozen problems: arrays, tables, ids and raw inputs, each read with an error that names the file."""
+"""Read and write the files of frozen problems: arrays, tables, ids and raw inputs.
+
+Every error names the file.
+"""
 
 from __future__ import annotations
 

@@ -57,7 +57,10 @@ class RawSplit:
         groups: NDArray[np.bool_],
         metadata: pd.DataFrame | None = None,
     ) -> RawSplit:
-        """Split in random order, its ids the positions in that order ("test-00017"): neither tells of a group."""
+        """Return the split in random order, its ids the positions in that order ("test-00017").
+
+        Neither reveals a group.
+        """
         rows = rng.permutation(len(labels))
         return cls(
             ids=np.array([f"{name}-{i:05d}" for i in range(len(rows))]),

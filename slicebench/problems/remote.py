@@ -38,7 +38,9 @@ def send_problem(folder: Path, target: UPath) -> None:
 
 
 def fetch_problem(source: UPath, folder: Path) -> bool:
-    """Download a frozen problem to `folder`, which appears complete or not at all; False if there is none at `source`.
+    """Download a frozen problem to `folder`, complete or not at all.
+
+    Returns False if there is none at `source`.
 
     Raises
     ------
