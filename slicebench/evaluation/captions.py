@@ -35,7 +35,9 @@ NEAR = 0.1
 def measure_captions(
     hardness: Floats | None, data: AuditData, test: Split, truth: PlantedTruth
 ) -> CaptionOutcome | None:
-    """Caption metrics of one cell from the `hardness` (C, m) that a method gives the captions; None without captions.
+    """Compute the caption metrics of one cell; None without captions.
+
+    `hardness` (C, m) is the method's, for each caption.
 
     The easy–hard gap is judged in the embeddings of the problem, on the test images of each class.
     """

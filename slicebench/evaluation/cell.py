@@ -145,7 +145,10 @@ def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellRes
 def blank_record(
     header: Identified, name: str, method_version: str, params: Mapping[str, Any], **outcome: Any
 ) -> Record:
-    """Record of a cell with its identity filled in and `outcome` (status, reason, metrics ...) as given."""
+    """Return the record of a cell with its identity filled in.
+
+    `outcome` (status, reason, metrics ...) is taken as given.
+    """
     return Record(**identity(header), method=name, method_version=method_version, method_params=dict(params), **outcome)
 
 

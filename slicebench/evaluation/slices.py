@@ -112,7 +112,7 @@ def _classes(split: Split) -> NDArray[np.int64]:
 def _class_cases(case: SliceCase, classes: NDArray[np.int64]) -> list[tuple[NDArray[np.bool_], SliceCase]]:
     """Return, per class, the groups that differ from the class, (g,), and a `SliceCase` of them.
 
-    A group that holds none or all of a class cannot be told from it.
+    A group that holds none or all of a class cannot be distinguished from it.
     """
     cases = []
     for c in np.unique(classes):

@@ -1,4 +1,6 @@
-"""Output of other tools, ranked like a method's: read, checked against a problem's test split, and measured.
+"""Rank the output of other tools like a method's.
+
+It is read, checked against a problem's test split, and measured.
 
 `contents` is what a submission says; `reading`, `table_files` and `json_files` are how files say it (docs/submissions.md);
 `scoring` measures it; `export` writes what somebody needs to make one: a problem without its truth.

@@ -1,4 +1,4 @@
-"""Submissions against the truth: joined by id with the test split, and measured as a method's own scores are."""
+"""Score submissions: join them by id with the test split and measure them like methods."""
 
 from __future__ import annotations
 

@@ -167,7 +167,10 @@ def _submission(rows: _Rows, method: str, at: NDArray[np.intp]) -> Submission:
 
 
 def _scores(rows: _Rows, where: str, name: str, at: NDArray[np.intp]) -> dict[str, float] | None:
-    """Score of each id, None if the method has none; an id in several slices has it in each row."""
+    """Return the score of each id, None if the method has none.
+
+    An id in several slices has it in each row.
+    """
     values, ids = rows.numbers[name][at].tolist(), [rows.ids[row] for row in at]
     missing = [key for key, value in zip(ids, values, strict=True) if value != value]
     if len(missing) == len(ids):
