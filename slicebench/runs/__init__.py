@@ -1,7 +1,8 @@
 """Many cells: a suite, its plan, the workers, and the run folder.
 
-`suite` reads the TOML file, `plan` makes cells of it, `runner` runs what is missing, `tasks` is what a worker does, `workers`
-and `dask_client` are the engines, `store` is the run folder, and `outcomes` its results as others read them.
+`suite` reads the TOML file, `plan` makes cells of it, and `runner` runs the missing ones. `tasks` holds the
+work of a worker process; `workers` and `dask_client` are the engines. `store` is the run folder, `outcomes`
+its results as other packages read them.
 
 Decisions
 - The path of a record is its identity. To resume is to look whether the file is there. The parent process writes records,

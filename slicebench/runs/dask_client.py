@@ -80,7 +80,9 @@ class _Task:
 
 
 class DaskExecutor(Engine):
-    """Runs tasks on the Dask cluster at `address`, each in a child process of a Dask worker (`slicebench.runs.dask_worker`).
+    """Executor on the Dask cluster at `address`.
+
+    Each task runs in a child process of a Dask worker (`slicebench.runs.dask_worker`).
 
     A lost worker costs the tasks that it had begun one retry; tasks that merely waited for it lose nothing.
     A task under which two workers died fails with `WorkerLost`. Where the workers do not share
@@ -385,7 +387,7 @@ def _connected(address: str) -> Any:
     Raises
     ------
     ConfigError
-        if `distributed` is not installed or nobody answers.
+        if `distributed` is not installed or no scheduler answers.
 
     """
     try:

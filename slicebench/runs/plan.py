@@ -1,4 +1,4 @@
-"""The plan of a run: the cells that follow from a suite, with every name and parameter checked before any work."""
+"""Plan a run: the cells of a suite, with every name and parameter checked before any work."""
 
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
 
 
 def problem_of(suite: Suite, name: str, seed: int, encoder: str | None = None) -> PlannedProblem:
-    """Plan one problem of `suite`, with another `encoder` if one is given; raises the same errors as `plan`."""
+    """Plan one problem of `suite`, with another `encoder` if one is given.
+
+    Raises the same errors as `plan`.
+    """
     if encoder is not None:
         specs = tuple(
             spec.model_copy(update={"params": spec.params | {"encoder": encoder}}) if spec.name == name else spec

@@ -67,7 +67,10 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class RunOutcome:
-    """Records of the cells asked for, in plan order, how many of them were computed now, and whether Ctrl-C came first."""
+    """Records of the cells asked for, in plan order, and how the run went.
+
+    It tells how many cells were computed now, and whether Ctrl-C came first.
+    """
 
     store: RunStore
     records: list[tuple[Cell, Record]]
@@ -82,7 +85,9 @@ class RunOutcome:
 
 
 def plan_run(cells: Iterable[Cell], store: RunStore, *, force: bool = False) -> list[PlannedCell]:
-    """Compare `cells` with what the run folder holds. Failed cells run again; so do skipped ones, which cost nothing.
+    """Compare `cells` with the contents of the run folder.
+
+    Failed cells run again; so do skipped ones, which cost nothing.
 
     Raises
     ------
@@ -181,7 +186,9 @@ def _engine(limits: Limits, scheduler: str | None, missing: Sequence[PlannedCell
 
 
 class _Execution:
-    """The loop of one run: at most `width` builds under way, each problem's cells queued as soon as it is built.
+    """Main loop of one run.
+
+    At most `width` builds run at a time. The cells of a problem are queued as soon as it is built.
 
     Cells are handed to the engine a few at a time: engines look at all that they hold, and a grid may have 100,000 cells.
     """
@@ -243,7 +250,10 @@ class _Execution:
             del self.cells[future]
 
     def _fill(self) -> bool:
-        """Keep the engine busy: start builds up to the width, and cells up to a few times that; whether anything is under way."""
+        """Keep the engine busy; return whether anything is in progress.
+
+        Builds are started up to the width, and cells up to a few times that.
+        """
         width = self.engine.width
         enough = _AHEAD * width
         while self.waiting and len(self.builds) < width and len(self.ready) + len(self.cells) < enough:

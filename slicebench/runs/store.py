@@ -1,4 +1,6 @@
-"""The run folder: one JSON record per cell at a path that is its identity, the scores beside it, both written atomically.
+"""Read and write the run folder: a JSON record per cell, and the scores beside it.
+
+A record's path is the cell's identity. Both files are written atomically.
 
 The folder may be a URL.
 
@@ -162,7 +164,10 @@ class RunStore:
         return self.folder / entry.folder / f"{entry.record}.json"
 
     def read_ahead(self, entries: Iterable[Entry]) -> None:
-        """Read scores and truths of `entries` side by side, if they lie under a URL; each is held until it is asked for."""
+        """Read scores and truths of `entries` in parallel, if they are under a URL.
+
+        Each is held until it is asked for.
+        """
         if not isinstance(self.folder, Path):
             names = [f"{e.folder}/{name}.safetensors" for e in entries for name in (e.record, e.truth)]
             self._read |= read_all(self.folder, list(dict.fromkeys(names)))
@@ -221,7 +226,7 @@ class RunStore:
 
     @contextmanager
     def _intact(self, name: str) -> Iterator[None]:
-        """Name the file that can be read but does not hold what it should."""
+        """Turn errors in a file's content into a `StorageError` that names the file."""
         try:
             yield
         except StorageError:
@@ -296,7 +301,7 @@ def _truth_name(entry: Entry) -> str:
 
 
 def safe_name(name: str) -> str:
-    """Name with every character replaced that a file name may not have everywhere."""
+    """Replace every character that some file system does not allow in a file name."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 

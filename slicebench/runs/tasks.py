@@ -41,7 +41,7 @@ DEFAULT_WAIT_S = 300.0
 class Limits:
     """Limits of a run: `jobs` worker processes; seconds and GiB for each cell and each build.
 
-    On a Dask cluster `jobs` means nothing, and `wait_s` is for how long a run puts up with having no workers.
+    On a Dask cluster `jobs` means nothing, and `wait_s` is how long a run waits for workers if there are none.
     """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -84,7 +84,10 @@ def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, P
 def build_absent(
     executor: Executor, problems: Iterable[PlannedProblem], say: Callable[[str], object]
 ) -> dict[str, str]:
-    """Build the `problems` that are not in the cache, or not whole there; what went wrong, by the problem's identity."""
+    """Build the `problems` that the cache lacks, or holds damaged.
+
+    Returns the errors, by the problem's identity.
+    """
     wanted = {problem.identity: problem for problem in problems}
     absent = {key: problem for key, problem in wanted.items() if not find_built(frozen_folder(problem))}
     builds = {key: executor.submit(prepare_problem, one, frozen_folder(one)) for key, one in absent.items()}
@@ -108,7 +111,9 @@ def run_missing(
     limits: Limits,
     on_progress: Report,
 ) -> None:
-    """Run the tasks `missing` in worker processes and store each result the moment it is there; Ctrl-C is raised.
+    """Run the tasks `missing` in worker processes; store each result at once.
+
+    Ctrl-C is raised.
 
     Parameters
     ----------
@@ -162,7 +167,7 @@ def run_cell(folder: Path, problem: str, method: str, params: dict[str, Any]) ->
 
 
 def failed_record(cell: Cell, reason: str) -> Record:
-    """Record of a cell whose worker could not return one."""
+    """Return the record of a cell whose worker could not return one."""
     from slicebench.evaluation.cell import blank_record
 
     return blank_record(
