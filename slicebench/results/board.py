@@ -2,8 +2,8 @@
 
 Tables and the page are drawn from it.
 
-Everything statistical is decided before it gets here (`slicebench.results.standings`); nobody who reads a `Board`
-computes an interval.
+All statistics are computed before (`slicebench.results.standings`); no reader of a `Board` computes an
+interval.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def pairs_table(board: Board) -> str:
 
 
 def captions_table(board: Board) -> str:
-    """Caption metrics over the suite, then Hit@1 by problem."""
+    """Return the caption metrics over the suite, then Hit@1 by problem."""
     rows = sorted((r for r in board.methods if r.caption_classes), key=lambda r: -r.values["hit_at_1"].mean)
     if not rows:
         return ""

@@ -157,7 +157,10 @@ def exact(value: float | None) -> str:
 
 
 def heat(value: float) -> int:
-    """Step of the colour scale from 0 to 1, `HEAT_STEPS` of them; values outside take the ends."""
+    """Return the step of the colour scale from 0 to 1, one of `HEAT_STEPS`.
+
+    Values outside take the ends.
+    """
     return min(HEAT_STEPS - 1, max(0, math.floor(round(value, DIGITS) * HEAT_STEPS)))
 
 

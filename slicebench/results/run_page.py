@@ -47,7 +47,7 @@ def run_report(
     problem.
 
     Pictures come from the built problems in the cache; where they are gone, or lack raw inputs, the page does without.
-    `on_progress` is told how many problems are done, of how many, and which is next.
+    `on_progress` is called with the number of problems done, their total, and the next problem.
     """
     outcomes = RunOutcomes(run.store, run.cells)
     board = standings(outcomes, run.suite)

@@ -90,7 +90,10 @@ def golden_run(
 def verdicts(
     root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None
 ) -> list[GateVerdict]:
-    """Judge what is given (a run, a file of controls, one of timings) against the leaderboard in `root`."""
+    """Compare what is given with the leaderboard in `root`.
+
+    It may be a run, a file of controls, or one of timings.
+    """
     judged: list[GateVerdict] = []
     if found is not None:
         judged += check_scores(RunOutcomes(found.store, found.cells), baseline(root, found.suite), tolerances)
@@ -104,7 +107,10 @@ def verdicts(
 def update(
     root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None, reason: str
 ) -> None:
-    """Make what is given the baseline, note the `reason`, and generate the leaderboard in `root` again."""
+    """Make the given results the baseline, and generate the leaderboard in `root` again.
+
+    The `reason` is noted.
+    """
     today = datetime.now(UTC).date().isoformat()
     if found is not None:
         methods = tuple(dict.fromkeys(entry.method for entry in found.entries))

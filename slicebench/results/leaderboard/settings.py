@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Golden(BaseModel):
-    """The problems with which `slicebench check` compares the code as it is: a suite, and the folder of its frozen problems."""
+    """The suite and frozen problems with which `slicebench check` compares the current code.
+
+    `problems` is the folder of the frozen problems.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,6 @@
-"""A suite's results in a few files that fit into a repository; method by method, so that a change of one touches two files.
+"""Store a suite's results in a few files that fit into a repository.
+
+There are files per method, so a change of one method touches two of them.
 
 suite.json                     the suite, what its problems are, and a digest of each test split's ids
 truth.safetensors              labels and minority of every test split
@@ -167,7 +169,7 @@ def write_outcomes(
 
 
 def split_key(problem: str, seed: int) -> str:
-    """Name of a test split among arrays."""
+    """Return the name of a test split among arrays."""
     return f"{problem}.s{seed}"
 
 
@@ -177,7 +179,10 @@ def digest(ids: NDArray[np.str_]) -> str:
 
 
 def dense_ranks(hardness: NDArray[np.float64]) -> NDArray[np.unsignedinteger[Any]]:
-    """Rank of each value among the distinct ones, 0 = least hard; order and ties are the same as those of `hardness`."""
+    """Rank each value among the distinct ones, 0 = least hard.
+
+    Order and ties are the same as those of `hardness`.
+    """
     ranks = np.unique(hardness, return_inverse=True)[1]
     kind = np.uint16 if len(ranks) < 2**16 else np.uint32
     dense: NDArray[np.unsignedinteger[Any]] = ranks.astype(kind)

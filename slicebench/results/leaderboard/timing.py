@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def reference_workload() -> float:
-    """Do a fixed mix of what methods do (products, a sort, an eigenproblem, a Python loop) and return its seconds: about 0.1."""
+    """Run a fixed mix of what methods do, and return its seconds: about 0.1.
+
+    The mix is products, a sort, an eigenproblem and a Python loop.
+    """
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1500, 256)).astype(np.float32)
     start = perf_counter()

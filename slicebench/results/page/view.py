@@ -95,7 +95,7 @@ class View:
 
     @cached_property
     def slugs(self) -> dict[str, str]:
-        """Name of each problem in links: letters, digits, dots and dashes, each once."""
+        """Return the name of each problem in links: letters, digits, dots and dashes, each once."""
         found: dict[str, str] = {}
         for problem in self.board.problems:
             slug = "problem-" + re.sub(r"[^a-z0-9._]+", "-", problem.name.lower()).strip("-")
@@ -124,7 +124,7 @@ class View:
         return [m for m in self.board.metrics if m.key in found]
 
     def false_alarms(self, method: str) -> ControlRate | None:
-        """Rate of one method in C0."""
+        """Return the rate of one method in C0."""
         rows = self.board.controls.rows if self.board.controls else ()
         return next((rate_of(row.rates, "C0") for row in rows if row.method == method), None)
 
@@ -144,7 +144,7 @@ class View:
 
 
 def rate_of(rates: Iterable[ControlRate], control: str) -> ControlRate | None:
-    """Rate of one control."""
+    """Return the rate of one control."""
     return next((rate for rate in rates if rate.control == control), None)
 
 

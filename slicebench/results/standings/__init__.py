@@ -1,4 +1,7 @@
-"""From outcomes to a `Board`: means, intervals, ranks, ties and gaps, decided once for tables, pages and the gate."""
+"""Compute a `Board` from outcomes: means, intervals, ranks, ties and gaps.
+
+They are decided once for tables, pages and the gate.
+"""
 
 from __future__ import annotations
 

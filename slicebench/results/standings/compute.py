@@ -171,7 +171,10 @@ class _Field:
         )
 
     def _namf(self, problem: str, method: str) -> Estimate:
-        """Estimate with its tie: the paired interval of best minus method reaches 0."""
+        """Return the estimate with its tie.
+
+        A method is tied if the paired interval of best minus method reaches 0.
+        """
         one, sampled = self.intervals[problem][method], self.sampled[problem]
         ranked = [m for m in sampled if m not in REFERENCES]
         tied = False
