@@ -48,7 +48,9 @@ class Spearman(NamedTuple):
 
 
 def strength_permutation(method: SliceMethod, data: AuditData, permutations: int = 199, seed: int = 0) -> StrengthTest:
-    """Test the strength of each class against strengths of data in which outcomes have nothing to do with inputs.
+    """Test the strength of each class against its permutation distribution.
+
+    Under permutation, outcomes are independent of inputs.
 
     Each permutation shuffles the outcomes of val (probabilities, loss and correctness together) within each class and fits a
     fresh copy of `method`, whose own seed stays as it is. p = (1 + how many reach the observed strength) / (1 + B) holds its

@@ -161,7 +161,7 @@ def inspect_captions(
 
 
 def in_encoder(problem: Problem, name: str) -> tuple[Split, Captions]:
-    """Test split and candidate captions of `problem` embedded by another encoder that reads text."""
+    """Embed test split and candidate captions of `problem` by another encoder that reads text."""
     from slicebench.models.encoders.cached import embed, embed_captions
     from slicebench.models.encoders.encoder import make_encoder
 

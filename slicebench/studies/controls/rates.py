@@ -1,4 +1,7 @@
-"""From replicates to rates: false alarms with Clopper–Pearson intervals, power at matched false alarms, nAMF of nothing."""
+"""Compute rates from replicates: false alarms, power, and nAMF on a permuted attribute.
+
+False alarms have Clopper–Pearson intervals. Power is at matched false alarms.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Replicates: one method on many random re-splits of a problem, altered so that there is nothing, or something, to find.
+"""Run replicates: one method on many random re-splits of an altered problem.
+
+The alteration leaves nothing, or something, to find.
 
 A replicate draws val and a held-out part from the problem's val and test examples together; train, and with it the base model,
 stay. The method is fitted on train and val and scores the held-out part twice: *blind*, with the outcomes permuted within

@@ -1,4 +1,4 @@
-"""Runs the controls: builds the missing problems, runs the missing chunks, and stores each the moment it is there."""
+"""Run the controls: build missing problems, run missing chunks, store each at once."""
 
 from __future__ import annotations
 

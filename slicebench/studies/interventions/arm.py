@@ -80,7 +80,10 @@ def run_arm(folder: Path, arm: Arm) -> ArmResult:
 
 
 def blank(arm: Arm, header: Identified, **outcome: Any) -> InterventionRecord:
-    """Record of an arm with its identity filled in and `outcome` as given; it bears the suite's name for the problem."""
+    """Return the record of an arm with its identity filled in and `outcome` as given.
+
+    It has the suite's name for the problem.
+    """
     about = identity(header) | {"problem": arm.problem.name, "seed": arm.problem.seed}
     return InterventionRecord(
         **about,
@@ -188,7 +191,7 @@ def _measured(
     trained: _Trained,
     notes: tuple[str, ...],
 ) -> ArmResult:
-    """Record and arrays of an arm whose models are trained."""
+    """Return record and arrays of an arm whose models are trained."""
     assert test.labels is not None
     assert test.correct is not None
     planted = bool(truth.group_names)

@@ -148,7 +148,7 @@ class Intervention(Parameterised):
         return method.supports(data) if method is not None else None
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
-        """Say what changes in the training data."""
+        """Return what changes in the training data."""
         raise NotImplementedError(f"{type(self).__name__} has no treat")
 
     def repair(self, audit: Audit, treatment: Treatment, seed: int) -> TrainedModel:

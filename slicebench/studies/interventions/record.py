@@ -58,8 +58,9 @@ class ArmRow(Plain):
 
     `values` are accuracies by part ("overall", "minority", "majority", "worst_group", "heldout", "seed", and what the
     intervention asks for), `change` the differences to the same model retrained without intervention, `against` those to the arm
-    `reference`. `recovery` is the gain in minority accuracy over `random` as a share of the oracle's; None where the oracle gains
-    nothing that can be told from 0. An arm that did not end well at every seed says so in `missing` and has no values.
+    `reference`. `recovery` is the gain in minority accuracy over `random` as a share of the oracle's; None where the
+    oracle's gain cannot be distinguished from 0. An arm that did not end well at every seed says
+    so in `missing` and has no values.
     """
 
     problem: str

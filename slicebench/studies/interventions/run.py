@@ -1,4 +1,4 @@
-"""Runs what is missing of a plan of arms: builds the problems, runs the arms, and stores each record the moment it is there."""
+"""Run the missing arms of a plan: build problems, run arms, store each record at once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def run_arms(
     problems: Location | None = None,
     on_progress: Report = lambda *_: None,
 ) -> InterventionsOutcome:
-    """Run into the folder `out` what it does not hold already; failed and skipped arms run again. Ctrl-C is raised.
+    """Run the arms that the folder `out` does not hold yet.
+
+    Failed and skipped arms run again. Ctrl-C is raised.
 
     Frozen problems in the folder `problems` are used instead of built.
 

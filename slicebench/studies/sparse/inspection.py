@@ -1,4 +1,4 @@
-"""A decision layer taken apart: few features per class, what each is, and what the layer would do without it."""
+"""Inspect a decision layer: few features per class, their descriptions, their ablation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Gradations: one parameter of a problem moved over several values, and what base model, metric and strength do meanwhile."""
+"""Sweep one parameter of a problem over several values.
+
+Base model, metric and strength are measured at each.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Sweep:
         return f"sweep-{self.base}-{self.param}"
 
     def problem(self, value: float) -> str:
-        """Name of the problem at a value, safe for a folder.
+        """Return the name of the problem at a value, safe for a folder.
 
         >>> Sweep("s", "scenes", "ratio", (1.0, 1e6), {}).problem(1e6)
         's-ratio-1e06'

@@ -1,4 +1,7 @@
-"""Runs a sweep: the grid by `slicebench.runs.runner`, then what the base model does per class, and how sure each strength is."""
+"""Run a sweep: the grid, the base model's figures per class, and tests of each strength.
+
+The grid is run by `slicebench.runs.runner`.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +131,10 @@ def problem_figures(problem: PlannedProblem) -> ProblemFigures:
 def _tested(
     cells: Sequence[Cell], out: Location, permutations: int, limits: Limits, on_test: Report, *, force: bool
 ) -> tuple[dict[Slot, StrengthFigures], list[str]]:
-    """Test the strength of every cell, unless the test lies beside its record; return the tests and, a line each, what failed."""
+    """Test the strength of every cell without a stored test; return the tests and failures.
+
+    A test is stored beside its record. Each failure is a line.
+    """
     strengths: dict[Slot, StrengthFigures] = {}
     failures, missing = [], []
     for cell in cells:
@@ -165,7 +171,10 @@ def _test_path(cell: Cell, out: Location, permutations: int) -> Location:
 
 
 def tested_cell(problem: PlannedProblem, method: str, params: dict[str, Any], permutations: int) -> StrengthFigures:
-    """Test the strength of a method on a problem, in a worker process; the problem's seed also draws the permutations."""
+    """Test the strength of a method on a problem, in a worker process.
+
+    The problem's seed also draws the permutations.
+    """
     from slicebench.problems.frozen import load_audit
 
     folder = frozen_folder(problem)

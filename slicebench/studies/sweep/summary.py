@@ -213,7 +213,7 @@ def _estimate(values: Iterable[float | None]) -> Estimate | None:
 
 
 def _share(values: Iterable[float | None]) -> Estimate | None:
-    """Estimate of a share, which ends at 0."""
+    """Return the estimate of a share, which is clipped at 0."""
     found = _estimate(values)
     if found is None or found.low is None:
         return found

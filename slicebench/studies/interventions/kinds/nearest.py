@@ -69,7 +69,7 @@ class Pool(NamedTuple):
             yield part, self.matrix[part] if self.rows is None else self.matrix[self.rows[part]]
 
     def refusal(self, part: slice, bad: NDArray[np.bool_]) -> DataError:
-        """Say which row of a block is the first bad one."""
+        """Return the error that names the first bad row of a block."""
         at = part.start + int(np.argmax(bad))
         row = at if self.rows is None else int(self.rows[at])
         return DataError(
@@ -179,7 +179,7 @@ def _relative(d: int, dtype: Precision) -> float:
 class Held(NamedTuple):
     """Holder of each row of a pool, (m,): the query's number or -1, and its distance.
 
-    The distance is infinite where nobody holds the row.
+    The distance is infinite where no query holds the row.
     """
 
     by: Ints
@@ -210,7 +210,10 @@ class Neighbours:
     _waiting: list[tuple[Ints, Ints, Floats]] = field(default_factory=list, repr=False)
 
     def add(self, query: Ints, row: Ints, distance: Floats) -> None:
-        """Take pairs of rows later than all before; they are sorted in once they are many."""
+        """Add pairs of rows later than all before.
+
+        They are sorted in once they are many.
+        """
         self._waiting.append((query, row, distance))
         if 4 * sum(len(waiting) for waiting, _, _ in self._waiting) >= self.width * len(self.reach):
             self.merge()

@@ -98,7 +98,7 @@ def retrieve(
     -----
     Both sides of a pair rank it by the same strict order (distance, seed, row), so the result is the only stable matching. It is
     found from lists of nearest neighbours: the algorithm is run on what the lists hold, and a seed that has used up its list
-    gets a longer one, without the rows that are held by a nearer seed. Those can only come to be held by a still nearer one.
+    gets a longer one, without the rows that are held by a nearer seed. Those can only be taken over by a still nearer one.
     The price is that of one product of matrices unless seeds are so alike, or the pool so full of duplicates, that most of a
     seed's list is gone: then it nears, and with thousands of duplicates passes, that of measuring every pair.
 

@@ -103,7 +103,7 @@ class Synthesise(Intervention):
         return found
 
     def _prompts(self, audit: Audit) -> tuple[list[str], list[str]]:
-        """Caption of each class, and what there is to note."""
+        """Return the caption of each class, and notes."""
         captions, hardness, notes = candidates_of(audit.data), self._hardness(audit), []
         texts = list(captions.reference_texts)
         for c, name in enumerate(audit.data.class_names):

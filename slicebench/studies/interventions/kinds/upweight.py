@@ -133,7 +133,9 @@ RULES: dict[str, Callable[[Rows, Labels, float], Floats]] = {"factor": times, "b
 
 
 def rank_in_class(hardness: Floats, labels: Labels) -> Floats:
-    """Rank of each example in its class as a share, (n,): 0 the easiest, 1 the hardest, ties in the middle.
+    """Rank each example in its class as a share, (n,): 0 the easiest, 1 the hardest.
+
+    Ties get the middle of their ranks.
 
     >>> rank_in_class(np.array([3.0, 1.0, 2.0, 9.0]), np.array([0, 0, 0, 1])).tolist()
     [1.0, 0.0, 0.5, 0.5]
