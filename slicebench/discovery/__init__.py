@@ -1,9 +1,12 @@
-"""Slices of a user's own predictions: found by any method, tested on held-out examples, named, and shown.
+"""Slices of a user's own predictions: found by any method, tested, named, and shown.
 
-`examples` and `inputs` make a table into splits (`data.columns` says which column plays which part), `methods` asks the methods,
-`verdicts` tests what they return, `rules` and `naming` say what it is about, `assembly` puts it together, `findings` holds the
-result, `page` shows it, and `search` is the way through all of it. `selection` and `pool` choose what to label next; `interop/`
-speaks other tools' formats. The package is not called `discover`: the public function of that name would be hidden by it.
+The tests are on held-out examples.
+
+`examples` and `inputs` turn a table into splits (`data.columns` assigns columns to roles). `methods` runs the
+methods, `verdicts` tests their slices, `rules` and `naming` describe them, and `assembly` joins all that.
+`findings` holds the result, `page` shows it, and `search` runs all these steps. `selection` and `pool` choose
+what to label next; `interop/` reads and writes other tools' formats. The package is not called `discover`:
+it would hide the public function of that name.
 
 Decisions
 - Discovery tests what controls test: methods assign every example without its outcome, and slices are tested on held-out rows.

@@ -163,7 +163,10 @@ class Findings:
 
     @cached_property
     def hardness(self) -> pd.DataFrame:
-        """Long table of every method's hardness of every example: method, id, hardness; higher = harder, within a class."""
+        """Long table of every method's hardness of every example.
+
+        Its columns are method, id and hardness; higher = harder, within a class.
+        """
         import pandas as pd
 
         every = np.arange(self.examples.n)
@@ -173,7 +176,10 @@ class Findings:
         )
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """Report as one self-contained HTML page, also written to `path`; `StorageError` if it cannot be written."""
+        """Return the report as one self-contained HTML page; write it to `path` if given.
+
+        Raises `StorageError` if it cannot be written.
+        """
         from pathlib import Path
 
         from slicebench.discovery.page import render_findings

@@ -56,7 +56,10 @@ class Name:
 
     @property
     def text(self) -> str:
-        """The best of it in a line: a rule before captions, captions before words, words before what members are taken for."""
+        """Best description in a line.
+
+        A rule comes before captions, captions before words, words before wrong predictions.
+        """
         if self.rule is not None:
             return self.rule.text
         if self.captions:
@@ -77,7 +80,7 @@ class Names:
         self._words: dict[int, tuple[NDArray[np.intp], Words]] = {}
 
     def of(self, inside: Bools, c: int) -> Name:
-        """Name of the slice `inside` (n,) of class `c`."""
+        """Describe the slice `inside` (n,) of class `c`."""
         learn, check = self._rows("val", c), self._rows("test", c)
         return Name(
             rule=self._conditions.rule(inside, learn, check),

@@ -47,8 +47,8 @@ class Part:
 class PoolProblem:
     """A problem whose test split is the pool, in the pool's order.
 
-    `ids` are the pool's as the user wrote them, `classes` the C class names (whole numbers where they are that), `weak` (n,) says
-    whose label is the model's prediction, and `notes` what was done that a user must know.
+    `ids` are the pool's as the user wrote them, `classes` the C class names (whole numbers where they are that).
+    `weak` (n,) marks examples whose label is the model's prediction. `notes` are what a user must know.
     """
 
     problem: Problem
@@ -163,7 +163,10 @@ def _check_one_space(known: Part, pool: Part) -> None:
 
 
 def _identify(known: Part, pool: Part, name: str | None) -> list[str]:
-    """Give both parts ids, none of them shared; a note where they are row numbers."""
+    """Give both parts ids, none of them shared.
+
+    Returns a note if they are row numbers.
+    """
     one, other = known.table, pool.table
     known.arrays["ids"] = np.array([f"row {i} of the {one.name}" for i in range(len(one.frame))])
     pool.arrays["ids"] = np.arange(len(other.frame)).astype(str)
@@ -178,7 +181,10 @@ def _identify(known: Part, pool: Part, name: str | None) -> list[str]:
 
 
 def _fill_losses(known: Part, pool: Part) -> list[str]:
-    """Give the pool the mean loss where it has none; a note if so."""
+    """Give the pool the mean loss if it has no losses.
+
+    Returns a note then.
+    """
     if "losses" not in known.arrays or "losses" in pool.arrays:
         return []
     pool.arrays["losses"] = np.full(len(pool.table.frame), known.arrays["losses"].mean())
@@ -186,7 +192,10 @@ def _fill_losses(known: Part, pool: Part) -> list[str]:
 
 
 def _label(known: Part, pool: Part, name: str | None, classes: Sequence[str | int]) -> NDArray[np.bool_]:
-    """Label both parts, the pool by the model's prediction where it has no label, and say where that is so."""
+    """Label both parts; the pool gets the model's prediction where it has no label.
+
+    Returns where that is so.
+    """
     if name is None:
         return np.zeros(len(pool.table.frame), dtype=bool)
     known.arrays["labels"] = known.table.class_numbers(name, classes)

@@ -1,4 +1,7 @@
-"""`discover`: methods fitted on a user's examples, their slices tested on held-out ones, named and compared."""
+"""`discover`: fit methods on a user's examples, then test, name and compare their slices.
+
+The tests are on held-out examples.
+"""
 
 from __future__ import annotations
 

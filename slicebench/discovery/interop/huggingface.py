@@ -49,7 +49,7 @@ def from_huggingface(dataset: Any, rename: Mapping[str, str] | None = None) -> p
     Raises
     ------
     DataError
-        for a class number without a name, a split that nobody knows, and names of columns that are not there or not distinct.
+        for a class number without a name, an unknown split, and names of columns that are not there or not distinct.
 
     """
     import pandas as pd
