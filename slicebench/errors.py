@@ -31,11 +31,11 @@ class StorageError(SlicebenchError, OSError):
 
 
 class TrainingError(SlicebenchError):
-    """A model whose training did not come to an end that can be used, a diverged one for example."""
+    """A model whose training did not end in a usable state, e.g. because it diverged."""
 
 
 class SlicebenchWarning(UserWarning):
-    """Something a careful user wants to know, though the result stands."""
+    """Something a careful user wants to know, though the result is valid."""
 
 
 def message_of(error: BaseException) -> str:
