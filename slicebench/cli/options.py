@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from slicebench.errors import ConfigError
 from slicebench.files.locations import location
 
 if TYPE_CHECKING:
@@ -68,3 +69,9 @@ FeatureColumns = Annotated[
 def one_or_listed(names: list[str] | None) -> str | list[str] | None:
     """What a repeatable option says: a prefix or a column where it is given once, else columns."""
     return names[0] if names and len(names) == 1 else names
+
+
+def check_verbose(*, verbose: bool, dry_run: bool) -> None:
+    """Raise `ConfigError` for `--verbose` without what it belongs to."""
+    if verbose and not dry_run:
+        raise ConfigError("--verbose lists the lines of a plan; give it together with --dry-run")

@@ -236,3 +236,10 @@ def test_the_shell_completes_commands_and_names(typed, offered):
     command = [sys.executable, "-c", "from slicebench.cli import app; app(prog_name='slicebench')"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == offered
+
+
+@pytest.mark.parametrize("command", ["run", "intervene"])
+def test_verbose_belongs_to_a_plan(cli, command):
+    done = cli(command, "--verbose")
+    assert done.returncode == 2
+    assert "--dry-run" in done.stderr

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, DeviceName, Location, SuiteName, Verbose, method_names, parsed_location
+from slicebench.cli.options import (
+    AsJson,
+    DeviceName,
+    Location,
+    SuiteName,
+    Verbose,
+    check_verbose,
+    method_names,
+    parsed_location,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +95,7 @@ def intervene_command(
     from slicebench.runs.suite import load_suite
     from slicebench.studies.interventions.design import plan_arms
 
+    check_verbose(verbose=verbose, dry_run=dry_run)
     if device is not None:
         use_device(device)
     if picture is not None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, DeviceName, Location, SuiteName, Verbose, method_names, parsed_location
+from slicebench.cli.options import (
+    AsJson,
+    DeviceName,
+    Location,
+    SuiteName,
+    Verbose,
+    check_verbose,
+    method_names,
+    parsed_location,
+)
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,6 +112,7 @@ def run_command(
     from slicebench.runs.plan import Filters, plan, with_settings
     from slicebench.runs.suite import load_suite
 
+    check_verbose(verbose=verbose, dry_run=dry_run)
     chosen = with_settings(load_suite(suite), setting or (), method or ())
     folder = out or Path("runs") / chosen.name
     cells = plan(chosen, Filters(tuple(method or ()), tuple(problem or ()), tuple(seed or ())))
