@@ -44,7 +44,7 @@ def test_the_terminal_keeps_brackets_from_being_markup():
         (0.00012, "1e-4", "1e-4"),
         (0.001, "0.001", ".001"),
         (1.0, "1.000", "1.000"),
-        (0.0, "0e+00", "0e+00"),
+        (0.0, "0e+00", "< 1e-6"),
     ],
 )
 def test_probabilities(p, text, without_zero):
