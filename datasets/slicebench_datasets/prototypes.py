@@ -10,7 +10,6 @@ import numpy as np
 from slicebench.data.problem import AuditData, Problem, Provenance
 from slicebench.data.split import Split
 from slicebench.data.truth import PlantedTruth
-from slicebench.files.cache import cache_dir
 from slicebench.plugins.dataset import DatasetAdapter
 from slicebench.plugins.dataset_card import DatasetCard
 from slicebench_datasets._parameters import EPOCHS, check_ranges
@@ -169,7 +168,7 @@ class Prototypes(DatasetAdapter):
         return replace(split, inputs=split.embeddings), hidden
 
     def _trainer(self, train: Split) -> ModelTrainer:
-        from slicebench.models.training import ModelTrainer, Recipe
+        from slicebench.models.training import Recipe, trainer_of
 
         recipe = Recipe(
             arch="linear",
@@ -179,7 +178,7 @@ class Prototypes(DatasetAdapter):
             peak_epoch=self.epochs / 3,
         )
         assert train.labels is not None
-        return ModelTrainer(recipe, train.embeddings, train.labels, self.classes, cache=cache_dir() / "models")
+        return trainer_of(recipe, train.embeddings, train.labels, self.classes)
 
     def _prototypes(self, seed: int) -> Floats32:
         """Shape (C, d)."""

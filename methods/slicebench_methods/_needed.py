@@ -38,7 +38,7 @@ def metadata_of(split: Split, method: str) -> pd.DataFrame:
     return cast("pd.DataFrame", needed(split, "metadata", method))
 
 
-def trainer_of(data: AuditData, method: str) -> Trainer:
+def needed_trainer(data: AuditData, method: str) -> Trainer:
     """Trainer of `data`, which `method` cannot do without, or a `DataError`."""
     if data.trainer is None:
         raise DataError(f"{method} trains a model, and data.trainer is None; give AuditData a trainer")

@@ -9,7 +9,7 @@ import numpy as np
 from slicebench.errors import ConfigError
 from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._model_loss import loss_scores
-from slicebench_methods._needed import trainer_of
+from slicebench_methods._needed import needed_trainer
 
 if TYPE_CHECKING:
     from slicebench.data.problem import AuditData
@@ -85,7 +85,7 @@ class EarlyStopping(SliceMethod):
         """
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"early_stopping: fraction is {self.fraction}; expected more than 0 and at most 1")
-        trainer = trainer_of(data, "early_stopping")
+        trainer = needed_trainer(data, "early_stopping")
         self.stop_epoch_ = max(1, round(self.fraction * trainer.epochs))
         self.model_ = trainer.fit(stop_epoch=self.stop_epoch_, seed=self.seed)
         return self
@@ -103,5 +103,5 @@ class EarlyStopping(SliceMethod):
 
     def repair(self, data: AuditData, seed: int) -> TrainedModel:
         """Model of JTT's second stage: the base model's recipe, the early model's errors on train weighing `UPWEIGHT` times."""
-        scores, trainer = self.score(data.train), trainer_of(data, "early_stopping")
+        scores, trainer = self.score(data.train), needed_trainer(data, "early_stopping")
         return trainer.fit(weights=np.where(np.asarray(scores.flagged), UPWEIGHT, 1.0), seed=seed)

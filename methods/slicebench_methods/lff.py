@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 from slicebench.errors import ConfigError, DataError
 from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench_methods._model_loss import loss_scores
-from slicebench_methods._needed import trainer_of
+from slicebench_methods._needed import needed_trainer
 from slicebench_methods._relative_difficulty import LearningFromFailure, relative_difficulty
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class LfF(SliceMethod):
         """
         if not (0 < self.q <= 1 and 0 <= self.ema < 1):
             raise ConfigError(f"lff: q is {self.q} and ema {self.ema}; expected q in (0, 1] and ema in [0, 1)")
-        trainer = trainer_of(data, "lff")
+        trainer = needed_trainer(data, "lff")
         self.debiased_: TrainedModel | None = None
         if not self.relative_difficulty:
             self.biased_ = trainer.fit(loss="gce", q=self.q, seed=self.seed)

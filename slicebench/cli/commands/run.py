@@ -1,4 +1,4 @@
-"""What `run` and `show` print of a run folder."""
+"""`slicebench run` and `slicebench report`, and the tables that `run` and `show` print of a run folder."""
 
 from __future__ import annotations
 
@@ -190,14 +190,8 @@ def _print_plan(cells: Sequence[Any], folder: Location, *, force: bool, verbose:
         return
     from slicebench.cli.console import PlanLine, print_plan
 
-    cells_and_why = [(p.cell, p.action, p.why) for p in planned]
     print_plan(
-        [
-            PlanLine(
-                action, cell.problem.name, cell.method, f"{cell.problem.name} s{cell.problem.seed} {cell.method}", why
-            )
-            for cell, action, why in cells_and_why
-        ],
+        [PlanLine(p.action, p.cell.problem.name, p.cell.method, str(p.cell), p.why) for p in planned],
         verbose=verbose,
     )
 
