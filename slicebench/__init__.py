@@ -1,7 +1,8 @@
-"""Benchmark of slice-discovery methods: which of them can be trusted.
+"""Benchmark of slice-discovery methods: it measures which of them can be trusted.
 
-The names below are public, and so are the modules `slicebench.errors` and `slicebench.testing`. Every other module path is
-private: it may change with any version. Names are imported when first used, so that `import slicebench` costs nothing.
+The names below are public, and so are the modules `slicebench.errors` and `slicebench.testing`.
+Every other module path is private and may change with any version. Names are imported when first
+used, so that `import slicebench` is fast.
 """
 
 from __future__ import annotations

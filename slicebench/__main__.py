@@ -1,4 +1,4 @@
-"""`python -m slicebench`."""
+"""Entry point of `python -m slicebench`."""
 
 from __future__ import annotations
 

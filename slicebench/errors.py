@@ -1,6 +1,7 @@
-"""The errors a user can cause, each with a message that says what, where, what was expected and what to do.
+"""Errors that a user can cause.
 
-The command line prints the message of any `SlicebenchError` and exits with code 2; a traceback is a bug of ours.
+Each message says what is wrong, where, what was expected and what to do. The command line prints
+the message of any `SlicebenchError` and exits with code 2; a traceback is a bug in slicebench.
 """
 
 from __future__ import annotations
@@ -35,17 +36,20 @@ class TrainingError(SlicebenchError):
 
 
 class SlicebenchWarning(UserWarning):
-    """Something a careful user wants to know, though the result is valid."""
+    """Warning about something a careful user should know; the result is still valid."""
 
 
 def message_of(error: BaseException) -> str:
-    """Return the message of an error; the type is added unless the error is our own."""
+    """Return the message of an error.
+
+    The name of its type comes first, unless it is a `SlicebenchError`.
+    """
     message = str(error) or type(error).__name__
     return message if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {message}"
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Return a sentence that offers names near `name`, or lists the known ones.
+    """Return a hint that offers known names close to `name`, or else lists all of them.
 
     >>> did_you_mean("dominoe", ["domino", "lff"])
     "did you mean 'domino'?"

@@ -1,4 +1,4 @@
-"""The method contract as small named checks, for this project's tests and for third parties alike.
+"""Checks of the method contract, for this project's tests and for those of other methods.
 
     def test_contract():
         assert_contract(MyMethod())
@@ -39,18 +39,21 @@ class CheckResult:
 
 
 class Declined(Exception):  # noqa: N818 - not an error: the method says it cannot work here
-    """The method declines the example data."""
+    """Raised when the method cannot run on the example data."""
 
 
 def check_method(method: SliceMethod | type[SliceMethod]) -> list[CheckResult]:
-    """Run every contract check on an instance (or a class, constructed without arguments)."""
+    """Run every contract check on a method; a class is constructed without arguments."""
     if isinstance(method, type):
         try:
             method = method()
         except TypeError as error:
             return [CheckResult("constructs", "failed", f"give every constructor parameter a default: {error}")]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's constructor may do anything
-            said = f"the constructor raised {type(error).__name__}: {error}; it stores its parameters, fit checks them"
+            said = (
+                f"the constructor raised {type(error).__name__}: {error}; "
+                "it must only store its parameters: check them in fit"
+            )
             return [CheckResult("constructs", "failed", said)]
     return [_outcome(check, method) for check in CHECKS]
 
@@ -64,10 +67,9 @@ def assert_contract(method: SliceMethod | type[SliceMethod]) -> None:
 def example_problem(seed: int = 0, n: int = 150, d: int = 12) -> Problem:
     """Make a small problem with everything a method can ask for.
 
-    It has three classes, a planted subgroup, pool, captions and a trainer.
-
-    In each class 20 % of the examples sit apart along one direction, where the model is wrong 60 % of the time, against 8 %
-    elsewhere.
+    It has three classes, a planted subgroup, a pool, captions and a trainer. In each class, 20% of
+    the examples are shifted along one direction. The model is wrong on 60% of them and on 8% of the
+    rest.
     """
     from slicebench.models.training import ModelTrainer, Recipe
 
@@ -161,7 +163,7 @@ def _outcome(check: Callable[[SliceMethod], None], method: SliceMethod) -> Check
 
 
 def _fresh(method: SliceMethod, problem: Problem) -> SliceMethod:
-    """Return an unfitted copy; the oracle gets the truth of the example."""
+    """Return an unfitted copy of the method; the oracle is given the truth of the example."""
     copy = type(method)(**method.get_params())
     if "truth" in copy.requires:
         copy.reveal(problem.truth)  # type: ignore[attr-defined]
@@ -197,16 +199,16 @@ def check_constructor_stores_parameters(method: SliceMethod) -> None:
 
 
 def check_requires_known_words(method: SliceMethod) -> None:
-    """Check that `requires` uses the words of the contract."""
+    """Check that `requires` uses only the words of the contract."""
     assert isinstance(method.requires, set | frozenset), f"requires is {method.requires!r}; expected a set of words"
     unknown = set(method.requires) - set(REQUIREMENTS)
-    assert not unknown, f"requires has {sorted(unknown)}; the words are {sorted(REQUIREMENTS)}"
+    assert not unknown, f"requires has unknown words {sorted(unknown)}; expected some of {sorted(REQUIREMENTS)}"
 
 
 def check_fit_returns_self(method: SliceMethod) -> None:
-    """Check that `fit` returns the method itself and leaves its parameters alone.
+    """Check that `fit` returns self and does not change the parameters.
 
-    Learnt state must end in an underscore.
+    The names of learnt attributes must end in an underscore.
     """
     problem = example_problem()
     copy = _fresh(method, problem)
@@ -239,7 +241,7 @@ def check_score_before_fit_raises(method: SliceMethod) -> None:
         return
     except Exception as error:
         raise AssertionError(
-            f"score before fit raised {type(error).__name__}; raise MethodError (self._fitted)"
+            f"score before fit raised {type(error).__name__}; expected MethodError, as self._fitted raises"
         ) from error
 
 
@@ -248,7 +250,7 @@ def check_same_seed_same_scores(method: SliceMethod) -> None:
     problem = example_problem()
     first, second = (_scores(_fitted(method, problem), problem.test).hardness for _ in range(2))
     assert np.array_equal(first, second), (
-        "two fits with the same seed must give identical hardness; take a seed parameter"
+        "two fits with the same seed must give identical hardness; use a seed parameter"
     )
 
 
@@ -264,12 +266,15 @@ def check_row_order_does_not_matter(method: SliceMethod) -> None:
     shuffled = _scores(fitted, problem.test.take(order)).hardness
     scale = max(1.0, float(np.abs(straight).max()))
     assert np.allclose(shuffled, straight[order], rtol=0, atol=1e-4 * scale), (
-        "hardness depends on the order of the rows"
+        "hardness depends on the order of the rows; it must depend on each example alone"
     )
 
 
 def check_class_without_errors(method: SliceMethod) -> None:
-    """Check a class without errors of the model: finite scores, or a reason to decline."""
+    """Check val data in which the model makes no errors in one class.
+
+    The method must give finite scores, or say why it cannot run.
+    """
     problem = example_problem()
     val = problem.data.val
     assert val.labels is not None
@@ -280,14 +285,17 @@ def check_class_without_errors(method: SliceMethod) -> None:
 
 
 def check_absent_class(method: SliceMethod) -> None:
-    """Check that a test split that lacks the last class is scored like any other."""
+    """Check that the method scores a test split without the last class."""
     problem = example_problem()
     assert problem.test.labels is not None
     _scores(_fitted(method, problem), problem.test.take(np.flatnonzero(problem.test.labels < 2)))
 
 
 def check_constant_embeddings(method: SliceMethod) -> None:
-    """Check constant embeddings, which carry nothing: finite scores, or a reason to decline."""
+    """Check embeddings that are all equal, and so say nothing about the examples.
+
+    The method must give finite scores, or say why it cannot run.
+    """
     problem = example_problem()
 
     def flat(split: Split) -> Split:
@@ -298,7 +306,10 @@ def check_constant_embeddings(method: SliceMethod) -> None:
 
 
 def check_losses_only(method: SliceMethod) -> None:
-    """Check that a task with losses only is run or declined with a reason, and never crashes."""
+    """Check a task that has only losses.
+
+    The method must give finite scores, or say why it cannot run.
+    """
     problem = example_problem()
     data = without_labels(problem.data)
     fitted = _fitted(method, problem, data)
@@ -306,11 +317,11 @@ def check_losses_only(method: SliceMethod) -> None:
 
 
 def check_strength_per_class(method: SliceMethod) -> None:
-    """Check that `strength`, where the method has it, gives one value per class."""
+    """Check that `strength` gives one value per class, if the method measures it."""
     problem = example_problem()
     strength = _fitted(method, problem).strength()
     if strength is None:
-        raise Declined("the method claims no strength")
+        raise Declined("the method does not measure strength")
     shape = np.shape(strength)
     assert shape == (len(CLASSES),), f"strength has shape {shape}; expected one value per class, ({len(CLASSES)},)"
 

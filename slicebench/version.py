@@ -1,3 +1,3 @@
-"""The version of this package, in a module of its own so that every other one may import it."""
+"""Version of this package, in its own module so that every other module can import it."""
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
-"""Built-in dataset adapters, one file each; files that begin with an underscore are shared by several of them.
+"""Built-in dataset adapters, one per file; files that begin with an underscore hold code that several share.
 
 Decisions
 - Pickles are parsed, not run: CIFAR's official batches are pickles; `_pickled_data` reads only dictionaries, lists and arrays.
-- Roots are no part of a problem's identity unless they are given.
+- Roots are part of a problem's identity only if they are given.
 - `calibration.json` records how the plants of the offline suites were chosen.
 """

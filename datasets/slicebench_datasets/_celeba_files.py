@@ -42,7 +42,7 @@ class Faces:
     attributes : mapping of name to (n,) bool
     rows : mapping of official split ("train", "valid", "test") to its rows
     images : callable
-        Encoded images at some rows.
+        Returns the encoded images at given rows.
 
     """
 
@@ -53,31 +53,31 @@ class Faces:
 
 
 def read_faces(place: Place, attributes: Sequence[str]) -> Faces:
-    """Read the tables of whichever layout was found, `attributes` alone.
+    """Read the `attributes` from the tables of the layout that was found.
 
     Raises
     ------
     StorageError
-        naming file and row of what does not fit.
+        with file and row of the first invalid value.
 
     """
     return _from_parquet(place, attributes) if "parquet" in place.layout else _official(place, attributes)
 
 
 def published_rows(path: str, place: Place, official: dict[str, NDArray[np.intp]]) -> dict[str, NDArray[np.intp]]:
-    """Rows of train, val and perhaps pool from published indices, which count within the official train and valid splits.
+    """Read rows of train, val and perhaps pool from published indices into the official train and valid splits.
 
     Raises
     ------
     ConfigError
-        for data whose order is not known to be the official one.
+        for data whose order may not be the official one.
     StorageError
-        for a file that cannot be read, or that indexes other data.
+        for a file that cannot be read, or that holds indices of other data.
 
     """
     if "parquet" in place.layout:
         raise ConfigError(
-            "celeba: indices count in the official order, which Parquet files need not have; use the archive"
+            "celeba: indices refer to the official order, which Parquet files need not have; use the official archive"
         )
     of = {"train": official["train"], "val": official["valid"], "pool": official["train"]}
     try:
@@ -93,11 +93,13 @@ def _official(place: Place, attributes: Sequence[str]) -> Faces:
     expected = _announced(table_path)
     table = read_csv(table_path, ["image", *attributes], sep=r"\s+", skiprows=2, names=["image", *_header(table_path)])
     if len(table) != expected:
-        raise StorageError(f"{table_path} announces {expected:,} rows and has {len(table):,}; fetch it again")
+        raise StorageError(f"{table_path} announces {expected:,} rows but has {len(table):,}; fetch it again")
     parts = read_csv(parts_path, ["image", "part"], sep=r"\s+", header=None, names=["image", "part"])
     names = distinct(table_path, table["image"])
     if not np.array_equal(names, distinct(parts_path, parts["image"])):
-        raise StorageError(f"{parts_path} lists other images, or in another order, than {table_path}; fetch both again")
+        raise StorageError(
+            f"{parts_path} does not list the same images in the same order as {table_path}; fetch both again"
+        )
     of = whole_numbers(parts_path, parts["part"], 0, 2)
     return Faces(
         ids=names,
@@ -123,7 +125,7 @@ def _from_parquet(place: Place, attributes: Sequence[str]) -> Faces:
 
 
 def _booleans(path: Path, values: pd.Series[Any]) -> NDArray[np.bool_]:
-    """Attribute as published, 1 and -1, or true and false."""
+    """Convert an attribute as published, 1 and -1 or true and false."""
     if values.dtype == bool:
         return np.asarray(values, dtype=bool)
     numbers = whole_numbers(path, values, -1, 1)
@@ -134,7 +136,7 @@ def _booleans(path: Path, values: pd.Series[Any]) -> NDArray[np.bool_]:
 
 
 def _announced(path: Path) -> int:
-    """Number of rows in the first line of the table of attributes."""
+    """Read the number of rows from the first line of the table of attributes."""
     first = _lines(path)[0].strip()
     if not first.isdecimal():
         raise StorageError(f"{path} begins with {first[:40]!r}; expected the number of images; fetch it again")
@@ -144,7 +146,9 @@ def _announced(path: Path) -> int:
 def _header(path: Path) -> list[str]:
     names = _lines(path)[1].split()
     if unknown := [name for name in names if name not in ATTRIBUTES]:
-        raise StorageError(f"{path} names the attribute {unknown[0]!r} in line 2; expected CelebA's 40; fetch it again")
+        raise StorageError(
+            f"{path} names the attribute {unknown[0]!r} in line 2; expected one of CelebA's 40 attributes; fetch it again"
+        )
     return names
 
 

@@ -32,7 +32,7 @@ IMAGES = {"one folder": "images/*.png", "twelve folders": "images_0*/images/*.pn
 
 @dataclass(frozen=True, eq=False)
 class Films:
-    """The image index, in the order of the ids, which tells nothing.
+    """The image index, in the order of the ids, which is unrelated to the contents.
 
     Attributes
     ----------
@@ -56,12 +56,13 @@ class Films:
 
 
 def read_films(place: Place, finding: str) -> Films:
-    """Read the image index and the two lists; no image is looked for.
+    """Read the image index and the two lists, but no images.
 
     Raises
     ------
     StorageError
-        naming file and row of what does not fit, or a name that only one of index and lists has.
+        with file and row of the first invalid value, or a name that only one of index and lists
+        has.
 
     """
     import pandas as pd
@@ -85,7 +86,7 @@ def read_films(place: Place, finding: str) -> Films:
 
 
 def _labels(path: Path, findings: pd.Series[Any], finding: str) -> NDArray[np.int64]:
-    """Whether each row lists the finding; a word that is none of the 14 is an error."""
+    """Return whether each row lists the finding; raise `StorageError` for a word that is not one of the 14."""
     listed = [str(row).split("|") for row in findings]
     for row, words in enumerate(listed):
         if unknown := [word for word in words if word not in FINDINGS and word != NONE]:
@@ -96,7 +97,7 @@ def _labels(path: Path, findings: pd.Series[Any], finding: str) -> NDArray[np.in
 
 
 def _official(place: Place, index: Path, names: NDArray[np.str_]) -> dict[str, NDArray[np.intp]]:
-    """Rows of each list; index and lists must hold the same names, each once."""
+    """Return the rows of each list; index and lists must hold the same names, each once."""
     row_of = {name: row for row, name in enumerate(names.tolist())}
     listed: dict[str, str] = {}
     for file in LISTS.values():
@@ -105,18 +106,18 @@ def _official(place: Place, index: Path, names: NDArray[np.str_]) -> dict[str, N
             if name not in row_of:
                 raise StorageError(f"{path} lists {name!r} at row {row}, which {index} lacks; fetch both again")
             if name in listed:
-                raise StorageError(f"{path} lists {name!r} at row {row}, which stands in {listed[name]} already")
+                raise StorageError(f"{path} lists {name!r} at row {row}, which {listed[name]} lists already")
             listed[name] = file
     if missing := [name for name in row_of if name not in listed]:
-        lists = " and ".join(LISTS.values())
+        lists = " nor ".join(LISTS.values())
         raise StorageError(
-            f"{index} names {len(missing):,} films that neither {lists} lists, {min(missing)!r} first; fetch the lists again"
+            f"{index} names {len(missing):,} films that are in neither {lists}, {min(missing)!r} first; fetch the lists again"
         )
     return {part: np.sort([row_of[name] for name in listed if listed[name] == file]) for part, file in LISTS.items()}
 
 
 def paths_of(place: Place, names: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Path of each film relative to the folder; of one that is not there, the path where it was to be, which tells on reading."""
+    """Return the path of each film relative to the folder; reading a missing film then names its path."""
     found = {path.name: path for pattern in IMAGES.values() for path in place.files(pattern)}
     return np.array(
         [str(found[name].relative_to(place.folder)) if name in found else f"images/{name}" for name in names.tolist()],
@@ -125,7 +126,7 @@ def paths_of(place: Place, names: NDArray[np.str_]) -> NDArray[np.str_]:
 
 
 def _years(path: Path, ages: pd.Series[Any]) -> NDArray[np.int64]:
-    """Ages in whole years; the first edition of the index writes 058Y, and 007M or 021D for infants."""
+    """Convert ages to whole years; the first edition of the index has 058Y, and 007M or 021D for infants."""
     unit = ages.str.extract(r"^\d+([YMD])$")[0].map({"Y": 1, "M": 12, "D": 365}).fillna(1)
     numbers = whole_numbers(path, ages.str.replace(r"(?<=\d)[YMD]$", "", regex=True), 0, 999)
     return numbers // unit.to_numpy(dtype=np.int64)

@@ -31,8 +31,11 @@ PARQUET = Layout(
 
 
 def layouts_of(folder: str, archive_md5: str, files: Sequence[Wanted]) -> tuple[Layout, ...]:
-    """The author's "python version", unpacked or not, and Hugging Face's; `folder` is the name inside the archive."""
-    archive = Wanted(f"{folder}.tar.gz", "the archive as it is offered", md5=archive_md5)
+    """List the layouts: the author's "python version", unpacked or not, and Hugging Face's.
+
+    `folder` is the name inside the archive.
+    """
+    archive = Wanted(f"{folder}.tar.gz", "the archive as published", md5=archive_md5)
     return Layout("python batches", tuple(files)), Layout("python archive", (archive,)), PARQUET
 
 
@@ -73,7 +76,7 @@ class Cifar:
     Attributes
     ----------
     pixels : callable
-        Images (b, 32, 32, 3) at some rows; decoded when asked for, where the files hold encoded images.
+        Returns the images (b, 32, 32, 3) at given rows; encoded images are decoded on request.
     labels : mapping of column to (60,000,) int64
     names : mapping of column to class names
     n_train : int
@@ -87,24 +90,24 @@ class Cifar:
 
     @property
     def ids(self) -> list[str]:
-        """Position in train or test: "train-00017"."""
+        """Ids by position in train or test: "train-00017"."""
         n = len(next(iter(self.labels.values())))
         return [f"train-{i:05d}" if i < self.n_train else f"test-{i - self.n_train:05d}" for i in range(n)]
 
     def test_rows(self) -> NDArray[np.intp]:
-        """Rows of the test images."""
+        """Return the rows of the test images."""
         return np.arange(self.n_train, len(next(iter(self.labels.values()))))
 
 
 def read_cifar(place: Place, columns: dict[str, tuple[str, str]], batches: tuple[Sequence[str], str, str]) -> Cifar:
-    """Read whichever layout was found.
+    """Read the layout that was found.
 
     Parameters
     ----------
     place : Place
         Folder and layout.
     columns : dict
-        Parquet column to key in the batches and key of the names in the meta file.
+        Maps a Parquet column to its key in the batches and the key of its names in the meta file.
     batches : tuple
         The python version's train files, test file and meta file.
 
@@ -126,13 +129,13 @@ def read_cifar(place: Place, columns: dict[str, tuple[str, str]], batches: tuple
 def _batch(
     place: Place, name: str, columns: dict[str, tuple[str, str]], about: dict[str, Any]
 ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int64]]]:
-    """Images and labels of one batch of the python version."""
+    """Read images and labels of one batch of the python version."""
     part, where = _pickled(place, name), place.folder / name
     try:
         images = _images(part["data"])
         labels = {column: np.array(part[key], dtype=np.int64) for column, (key, _) in columns.items()}
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise StorageError(f"{where} is no batch of CIFAR's python version: {error}; fetch it again") from error
+        raise StorageError(f"{where} is not a batch of CIFAR's python version: {error}; fetch it again") from error
     for column, (_, key) in columns.items():
         y, C = labels[column], len(_names(about, key))
         if len(y) != len(images):
@@ -151,20 +154,21 @@ def _names(about: dict[str, Any], key: str) -> list[str]:
 
 
 def read_cifar10(place: Place) -> Cifar:
-    """Read CIFAR-10 from whichever layout was found; raises the same errors as `read_cifar`."""
+    """Read CIFAR-10 from the layout that was found; raises the same errors as `read_cifar`."""
     batches = tuple(f"data_batch_{i}" for i in range(1, 6))
     return read_cifar(place, {"label": ("labels", "label_names")}, (batches, "test_batch", "batches.meta"))
 
 
 def published_rows(path: str, cifar: Cifar, column: str) -> dict[str, NDArray[np.intp]]:
-    """Rows of train, val and perhaps pool from a file of published indices: .npz with arrays train, val, pool.
+    """Read rows of train, val and perhaps pool from published indices: .npz with arrays train, val, pool.
 
     Raises
     ------
     StorageError
-        for a file that cannot be read, or that indexes other data.
+        for a file that cannot be read, or that holds indices of other data.
     DataError
-        if the images cannot be in the order that the indices are for: their val split is balanced over the classes.
+        if the images are in another order than the indices need; the published val split is
+        balanced over the classes.
 
     """
     try:
@@ -177,12 +181,14 @@ def published_rows(path: str, cifar: Cifar, column: str) -> dict[str, NDArray[np
     if not {"train", "val"} <= set(rows) or any(
         not len(r) or r.min() < 0 or r.max() >= cifar.n_train for r in rows.values()
     ):
-        raise StorageError(f"{path} does not index {cifar.n_train} train images by train, val and perhaps pool")
+        raise StorageError(
+            f"{path} does not index {cifar.n_train} train images; expected the arrays train, val and perhaps pool"
+        )
     counts = np.bincount(cifar.labels[column][rows["val"]], minlength=len(cifar.names[column]))
     if counts.min() != counts.max():
         raise DataError(
-            f"{path}: the val split would have {counts.min()} to {counts.max()} images per class, as published it has equally "
-            "many: these images are in another order than the author's. Leave `indices` out, and the rule is applied instead."
+            f"{path}: the val split would have {counts.min()} to {counts.max()} images per class, but the published one is "
+            "balanced: these images are in another order than the author's. Leave out `indices` to split by the rule instead."
         )
     return rows
 
@@ -190,7 +196,7 @@ def published_rows(path: str, cifar: Cifar, column: str) -> dict[str, NDArray[np
 def by_class(
     labels: NDArray[np.int64], rule: Callable[[NDArray[np.intp]], dict[str, NDArray[np.intp]]]
 ) -> dict[str, Any]:
-    """Parts of what `rule` makes of each class's rows, joined, in ascending order."""
+    """Apply `rule` to the rows of each class, and join the parts in ascending order."""
     parts = [rule(np.flatnonzero(labels == c)) for c in np.unique(labels)]
     return {name: np.sort(np.concatenate([part[name] for part in parts])) for name in parts[0]}
 
@@ -218,7 +224,7 @@ def _from_parquet(place: Place, columns: list[str]) -> Cifar:
 
 
 def _pickled(place: Place, name: str) -> dict[str, Any]:
-    """Contents of one of the python version's files, unpacked or in the archive."""
+    """Read one of the python version's files, unpacked or in the archive."""
     if place.layout == "python batches":
         path = place.folder / name
         with opened(path) as file:
@@ -245,5 +251,5 @@ def _dictionary(found: Any, where: str) -> dict[str, Any]:
 
 
 def _images(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Rows of 3,072 bytes, channel by channel, as images."""
+    """Convert rows of 3,072 bytes, channel by channel, to images."""
     return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))

@@ -40,7 +40,7 @@ LAYOUT = (
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """Images (n, side, side) of bytes with their digits (n,): what splits may be drawn from."""
+    """Images (n, side, side) of bytes with their digits (n,), from which splits are drawn."""
 
     images: NDArray[Any]
     digits: NDArray[np.int64]
@@ -49,7 +49,8 @@ class Digits:
 class DigitDataset(RawDataset):
     """Digits with a plant, and a small network trained on them.
 
-    A subclass defines `planted`, which turns a split's digits into images, labels and groups, and `raw`, which returns `problem`.
+    A subclass implements `planted`, which turns a split's digits into images, labels and groups,
+    and `raw`, which returns `problem`.
     """
 
     modality: ClassVar[str] = "image"
@@ -78,13 +79,13 @@ class DigitDataset(RawDataset):
         self.n_pool = n_pool
 
     def check_digits(self, **highest: float) -> None:
-        """Raise `ConfigError` unless each named parameter lies in 0..highest, and sizes, width and epochs are 1 or more."""
+        """Raise `ConfigError` unless the named parameters are in 0..highest, and sizes, width and epochs at least 1."""
         bounds: dict[str, tuple[float, float]] = {name: (0, high) for name, high in highest.items()}
         bounds |= dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000))
         check_ranges(self, bounds | {"n_pool": (0, 70_000), "width": (1, 4096), "epochs": EPOCHS})
 
     def digits_root(self) -> str | None:
-        """Folder of MNIST files; None for scikit-learn's digits."""
+        """Return the folder of MNIST files; None for scikit-learn's digits."""
         return self.root
 
     def training(self) -> Recipe:
@@ -110,7 +111,7 @@ class DigitDataset(RawDataset):
         naming: Mapping[str, tuple[str, ...]],
         keep: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> RawProblem:
-        """Draw, plant and shuffle; `naming` gives the groups and their captions, `keep` goes to `draw_digits`."""
+        """Draw, plant and shuffle; `naming` gives the groups and their captions, `keep` is passed to `draw_digits`."""
         rng, root = np.random.default_rng(seed), self.digits_root()
         sizes = {"train": self.n_train, "val": self.n_val, "test": self.n_test}
         if self.n_pool:
@@ -139,16 +140,17 @@ def draw_digits(
     rng: np.random.Generator,
     keep: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> dict[str, Digits]:
-    """Disjoint random splits of the sizes asked for, by name.
+    """Draw disjoint random splits of given sizes, by name.
 
-    With a `root`, train, val and pool come from MNIST's train files, test from its test files, whose images no model has seen
-    (PROTOCOLS trap 2). `keep` gives, for some splits, the share of each digit's images that stays; what is dropped is
-    dropped from the split's candidates, so the sizes hold as long as there are enough images.
+    With a `root`, train, val and pool come from MNIST's train files, test from its test files,
+    whose images no model has seen. `keep` gives, for some splits, the share of each digit's images
+    that stays. Dropped images are removed from the split's candidates, so the sizes are exact as
+    long as there are enough images.
 
     Raises
     ------
     ConfigError
-        if the splits want more images than there are.
+        if the splits need more images than there are.
     StorageError
         if `root` lacks a file.
 
@@ -170,7 +172,7 @@ def _cut(
     keep: Mapping[str, NDArray[np.float64]],
     of: str,
 ) -> dict[str, Digits]:
-    """Cut one random order into splits; a split with `keep` passes over some images, which no split gets."""
+    """Cut one random order into splits; a split with `keep` skips some images, which no split gets."""
     order = rng.permutation(len(source.digits))
     out = {}
     for name in sorted(sizes, key=lambda name: name in keep):  # thinned splits last: they eat what is left
@@ -189,7 +191,7 @@ def _cut(
 
 
 def provenance_of(root: str | None) -> Provenance:
-    """Where the images come from."""
+    """Describe where the images come from."""
     if root is None:
         from sklearn import __version__
 
@@ -204,7 +206,7 @@ def provenance_of(root: str | None) -> Provenance:
 def digit_caption(
     *, digit: int | None = None, colour: str | None = None, ground: str | None = None, noisy: bool = False
 ) -> str:
-    """Caption of a digit that names what is given.
+    """Write the caption of a digit from the attributes given.
 
     >>> digit_caption(digit=3), digit_caption(colour="red", noisy=True), digit_caption(digit=3, ground="blue")
     ('the digit 3', 'a noisy red digit', 'the digit 3 on a blue background')
@@ -233,7 +235,7 @@ def _sklearn_digits() -> Digits:
 
 
 def _mnist(root: Path, part: str) -> Digits:
-    """All images of one part, "train" or "test", of the MNIST files in `root`."""
+    """Read all images of one part, "train" or "test", of the MNIST files in `root`."""
     if not root.is_dir():
         raise StorageError(f"root {root} is not a folder; expected {LAYOUT}")
     tables = sorted(root.glob(f"{part}-*.parquet"))
@@ -256,7 +258,7 @@ def _find(root: Path, name: str) -> Path | None:
 
 
 def _read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
-    """Array in an IDX file: magic 0 0 8 ndim, big-endian sizes, bytes."""
+    """Read the array in an IDX file: magic 0 0 8 ndim, big-endian sizes, bytes."""
     try:
         with opened(path) as file:
             raw = file.read()
@@ -266,12 +268,12 @@ def _read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
         raise StorageError(f"{path} begins with {raw[:4].hex()}; expected an IDX file of bytes with {ndim} axes")
     shape = [int.from_bytes(raw[at : at + 4], "big") for at in range(4, 4 + 4 * ndim, 4)]
     if len(raw) != (expected := 4 + 4 * ndim + prod(shape)):
-        raise StorageError(f"{path} has {len(raw)} bytes, its header says {expected}; fetch it again")
+        raise StorageError(f"{path} has {len(raw)} bytes, but its header says {expected}; fetch it again")
     return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
 
 
 def _from_parquet(paths: list[Path]) -> Digits:
-    """Encoded images (an array of byte strings) with their digits: only those that a split takes are decoded."""
+    """Read encoded images (an array of byte strings) with their digits; only those in a split are decoded later."""
     import pandas as pd
     from pyarrow import ArrowException
 

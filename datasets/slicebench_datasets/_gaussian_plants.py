@@ -1,4 +1,4 @@
-"""What can be planted in Gaussian vectors: draw core, group coordinates and nuisance, not yet rotated."""
+"""Plants in Gaussian vectors: draw core, group coordinates and nuisance, not yet rotated."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Spec(Protocol):
 
 
 def group_dims(plant: str, classes: int) -> int:
-    """Number of group coordinates."""
+    """Return the number of group coordinates."""
     return {"none": 0, "rare": classes, "correlation": classes}.get(plant, REGIONS.get(plant, 0))
 
 
@@ -58,7 +58,7 @@ def group_names(plant: str, classes: int) -> list[str]:
 
 
 def draw(spec: Spec, n: int, rate: float, rng: np.random.Generator) -> tuple[Floats, Labels, Bools]:
-    """Vectors (n, d), labels (n,) and groups (n, g), the share `rate` of the examples in some group."""
+    """Draw vectors (n, d), labels (n,) and groups (n, g); the share `rate` of the examples is in a group."""
     labels = rng.integers(spec.classes, size=n)
     minority = rng.random(n) < (0.0 if spec.plant == "none" else rate)
     other = (labels + rng.integers(1, spec.classes, size=n)) % spec.classes
@@ -82,14 +82,14 @@ def draw(spec: Spec, n: int, rate: float, rng: np.random.Generator) -> tuple[Flo
 
 
 def _between(spec: Spec, labels: Labels) -> Floats:
-    """Core means of the rare modes: between the own class and the next."""
+    """Compute the core means of the rare modes, between the own class and the next."""
     one_hot = spec.signal * np.eye(spec.classes)
     means: Floats = (1 - spec.overlap) * one_hot[labels] + spec.overlap * one_hot[(labels + 1) % spec.classes]
     return means
 
 
 def _groups(spec: Spec, minority: Bools, labels: Labels, z: Floats) -> Bools:
-    """Group columns of the minority; `z` are the group coordinates."""
+    """Return the group columns of the minority; `z` are the group coordinates."""
     if spec.plant == "none":
         return np.zeros((len(minority), 0), dtype=bool)
     if spec.plant == "rare":
@@ -102,9 +102,10 @@ def _groups(spec: Spec, minority: Bools, labels: Labels, z: Floats) -> Bools:
 
 
 def _region(plant: str, inside: Bools, labels: Labels, share: float, rng: np.random.Generator) -> Floats:
-    """Group coordinates given membership in a region that holds the share `share` of the standard normal.
+    """Draw group coordinates, given membership in a region that holds the share `share` of the standard normal.
 
-    A uniform u above 1 - share is inside; each plant maps u to the coordinate that decides, by its quantile function.
+    A uniform u above 1 - share is inside. Each plant maps u to the deciding coordinate by its
+    quantile function.
     """
     from scipy.stats import chi2, norm
 

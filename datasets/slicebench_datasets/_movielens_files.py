@@ -37,7 +37,7 @@ COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator
 
 
 class Condition(NamedTuple):
-    """What must hold of an attribute."""
+    """Condition on an attribute."""
 
     attribute: str
     sign: str
@@ -45,7 +45,7 @@ class Condition(NamedTuple):
 
 
 class Ratings(NamedTuple):
-    """N ratings: who, what and how many stars, with the user's attributes (N rows) and the film's genres (N, 19)."""
+    """N ratings: user, film and stars, with the user's attributes (N rows) and the film's genres (N, 19)."""
 
     ids: NDArray[np.str_]
     user: Rows
@@ -57,7 +57,7 @@ class Ratings(NamedTuple):
     genres: NDArray[np.bool_]
 
     def holds(self, condition: Condition) -> NDArray[np.bool_]:
-        """Of which ratings the condition is true, shape (N,)."""
+        """Return for which ratings the condition holds, shape (N,)."""
         if condition.attribute == "genre":
             return self.genres[:, GENRES.index(condition.value)]
         values = self.of_user[condition.attribute].to_numpy()
@@ -86,7 +86,7 @@ def read_condition(text: str) -> Condition:
             f"{where}no attribute {condition.attribute!r}; {did_you_mean(condition.attribute, ['age', *VALUES])}"
         )
     if condition.sign != "=":
-        raise ConfigError(f"{where}{condition.attribute} is compared by '=' alone")
+        raise ConfigError(f"{where}{condition.attribute} can only be compared by '='")
     if condition.value not in known:
         raise ConfigError(
             f"{where}no {condition.attribute} {condition.value!r}; {did_you_mean(condition.value, [*known])}"
@@ -95,7 +95,7 @@ def read_condition(text: str) -> Condition:
 
 
 def read_ratings(data: Path, user: Path, item: Path) -> Ratings:
-    """Ratings joined with users and films, or a `StorageError` that names file and row."""
+    """Read ratings joined with users and films; a `StorageError` names file and row."""
     import pandas as pd
 
     ratings = _fields(data, "\t", ("user", "item", "rating", "timestamp"))
@@ -122,7 +122,7 @@ def read_ratings(data: Path, user: Path, item: Path) -> Ratings:
 
 
 def _fields(path: Path, mark: str, names: Sequence[str]) -> pd.DataFrame:
-    """Table of a file without header, all of it text; a row with another number of fields is told."""
+    """Read a file without header as text; raise `StorageError` for a row with another number of fields."""
     import pandas as pd
 
     try:
@@ -137,7 +137,7 @@ def _fields(path: Path, mark: str, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _positions(path: Path, keys: pd.Series[Any], table: Path, known: pd.Series[Any]) -> Rows:
-    """Row in `table` of each key in `path`."""
+    """Find the row in `table` of each key in `path`."""
     import pandas as pd
 
     found: Rows = pd.Index(distinct(table, known)).get_indexer(pd.Index(keys))

@@ -1,4 +1,4 @@
-"""Checks of adapter parameters: each names the dataset, the parameter, its value and what was expected."""
+"""Checks of adapter parameters, whose errors give the dataset, the parameter, its value and what was expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radiographs by patient: splits that share none."""
+"""Splits of radiographs that share no patient."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ def deal_patients(
     rng: np.random.Generator,
     strata: NDArray[np.bool_] | None = None,
 ) -> dict[str, Rows]:
-    """`rows` dealt by shares of the patients, no patient in two parts; each part in ascending order.
+    """Deal `rows` by shares of the patients, no patient in two parts; each part is in ascending order.
 
     Parameters
     ----------
     rows : (k,) int
-        Positions among N images.
+        Positions of images.
     patients : (N,) numbers or strings
-        Whose each image is.
+        Patient of each of N images.
     shares : mapping of part to share
-        Of the patients; they sum to 1.
+        Shares of the patients; they sum to 1.
     rng : Generator
-        Of the seed.
+        Random generator.
     strata : (N,) bool, optional
-        Patients with such an image are dealt for themselves, so that every part has some of them as long as they go round.
+        Patients with such an image are dealt separately, so that every part has some of them if
+        there are enough.
 
     """
     who, of = np.unique(patients[rows], return_inverse=True)

@@ -1,8 +1,8 @@
 """Plain data in a Python pickle, read without running it.
 
-CIFAR's official files are pickles, and unpickling a download runs whatever code it holds. Here the opcodes are only parsed, by
-the standard library's `pickletools`, and a small interpreter puts dictionaries, lists, strings, numbers and NumPy arrays
-together. Anything else is refused.
+CIFAR's official files are pickles, and unpickling a download runs any code in it. Here the standard
+library's `pickletools` only parses the opcodes, and a small interpreter builds dictionaries, lists,
+strings, numbers and NumPy arrays from them. Anything else is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IGNORED = {"PROTO", "FRAME", "STOP"}
 
 
 class _Global:
-    """A name in a pickle, such as "numpy dtype": what would be called, were it run."""
+    """A name in a pickle, such as "numpy dtype", that unpickling would call."""
 
     def __init__(self, name: str) -> None:
         self.name = name.rpartition(" ")[2].rpartition(".")[2]
@@ -40,7 +40,7 @@ class _Array:
 
 
 def read_pickled_data(file: BinaryIO, where: str) -> Any:
-    """Dictionary, list or array that the pickle in `file` holds; `where` names it in errors.
+    """Read the dictionary, list or array in the pickle `file`; `where` names it in errors.
 
     Raises
     ------
@@ -140,7 +140,7 @@ class _Machine:
         self.stack[-1] = _Global(name)
 
     def _reduce(self, _: Any) -> None:
-        """Make an empty array or a dtype, or bytes, as protocol 2 of Python 3 writes them; call nothing."""
+        """Make an empty array, a dtype, or bytes as Python 3 writes them in protocol 2, without calling anything."""
         arguments, function = self.stack.pop(), self.stack.pop()
         if function.name in ("_reconstruct", "dtype"):
             made: Any = _Array()
@@ -167,14 +167,14 @@ def _text(value: Any) -> Any:
 
 
 def _finished(value: Any, made: dict[int, Any]) -> Any:
-    """Data with arrays in the place of those under construction; `made` holds what has been finished, as pickles share parts."""
+    """Replace arrays under construction by finished ones; `made` holds finished parts, which pickles share."""
     if isinstance(value, _Array):
         return value.value
     if not isinstance(value, dict | list):
         return value
     if id(value) in made:
         if made[id(value)] is MARK:
-            raise ValueError("holds a part that is a part of itself")
+            raise ValueError("contains a list or dictionary that contains itself")
         return made[id(value)]
     made[id(value)] = MARK
     if isinstance(value, dict):

@@ -46,10 +46,10 @@ CHUNK = 256  # images at a time: the planes of a chunk stay in the processor's c
 
 
 def draw_attributes(n: int, rng: np.random.Generator, **fixed: object) -> pd.DataFrame:
-    """Table of n scenes, every attribute drawn uniformly and independently unless `fixed` (a value or n values).
+    """Draw a table of n scenes, each attribute uniform and independent unless `fixed` (a value or n values).
 
-    Positions `x` (right) and `y` (down) span -1 to 1, from one edge of where the shape may stand to the other; `noise` is
-    the standard deviation of the pixel noise in units of the full range, 0 unless fixed.
+    Positions `x` (right) and `y` (down) go from -1 to 1, over the range in which the shape fits;
+    `noise` is the standard deviation of the pixel noise in units of the full range, 0 unless fixed.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def draw_attributes(n: int, rng: np.random.Generator, **fixed: object) -> pd.Dat
 
 
 def codes_of(table: pd.DataFrame, column: str) -> NDArray[np.int64]:
-    """Positions of a column's values in `VALUES[column]`, shape (n,); `DataError` for a value that is not there."""
+    """Return the positions of a column's values in `VALUES[column]`, shape (n,); raise `DataError` for others."""
     known = {value: code for code, value in enumerate(VALUES[column])}
     codes: Any = table[column].map(known)
     if codes.isna().any():
@@ -83,9 +83,9 @@ def codes_of(table: pd.DataFrame, column: str) -> NDArray[np.int64]:
 
 
 def render(table: pd.DataFrame, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Images of the scenes, shape (n, side, side, 3), antialiased; `rng` draws the pixel noise and background shades."""
+    """Render the scenes antialiased, shape (n, side, side, 3); `rng` draws pixel noise and background shades."""
     if side < 8:
-        raise DataError(f"side is {side}; expected 8 pixels or more, or shapes cannot be told apart")
+        raise DataError(f"side is {side}; expected 8 pixels or more, because smaller shapes look alike")
     scene: dict[str, NDArray[Any]] = {name: codes_of(table, name) for name in VALUES}
     scene |= {name: table[name].to_numpy(dtype=np.float32) for name in ("x", "y", "noise")}
     images = np.empty((len(table), side, side, 3), dtype=np.uint8)
@@ -117,12 +117,12 @@ def _render_chunk(
 
 
 def _column(values: Any) -> Any:
-    """One float32 per image, shape (n, 1, 1)."""
+    """Reshape to one float32 per image, (n, 1, 1)."""
     return np.asarray(values, dtype=np.float32)[:, None, None]
 
 
 def _shape_cover(scene: Mapping[str, NDArray[Any]], across: Any, down: Any, side: int) -> NDArray[np.float32]:
-    """Share of each pixel that the shape covers, from the signed distance to its outline in pixels."""
+    """Compute the share of each pixel under the shape, from the signed distance to its outline in pixels."""
     radius = (np.array(list(RADIUS.values()), dtype=np.float32)[scene["size"]] * side)[:, None, None]
     room = side / 2 - radius - 1
     u = np.abs((across - side / 2 - scene["x"][:, None, None] * room) / radius)  # every shape is symmetric in u
@@ -148,7 +148,7 @@ OUTLINES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _texture(codes: NDArray[np.int64], across: Any, down: Any, side: int) -> Any:
-    """Brightness that the background's texture adds, one plane per texture, gathered by scene."""
+    """Compute the brightness that the background's texture adds, one plane per texture, gathered by scene."""
     period = side / 4
     stripes = np.sign(np.sin(2 * np.pi * down / period)) + 0 * across
     checks = np.sign(np.sin(2 * np.pi * down / period) * np.sin(2 * np.pi * across / period))
@@ -158,7 +158,7 @@ def _texture(codes: NDArray[np.int64], across: Any, down: Any, side: int) -> Any
 
 
 def _distractor_cover(codes: NDArray[np.int64], across: Any, down: Any, side: int) -> Any:
-    """Share of each pixel under the distractor: nothing, a dot in the upper left, or a line along the lower edge."""
+    """Compute the share of each pixel under the distractor: none, a dot in the upper left, or a line at the bottom."""
     corner = np.sqrt((across - 0.12 * side) ** 2 + (down - 0.12 * side) ** 2) - 0.07 * side
     dot = np.clip(0.5 - corner, 0, 1)
     line = np.clip(0.5 - np.abs(down - 0.93 * side) + 0.03 * side, 0, 1) + 0 * across
@@ -166,13 +166,13 @@ def _distractor_cover(codes: NDArray[np.int64], across: Any, down: Any, side: in
 
 
 def _lighting(codes: NDArray[np.int64], across: Any, side: int) -> Any:
-    """Gain of each image column, shape (n, 1, side): even, or falling from the lit side to the other."""
+    """Compute the gain of each image column, shape (n, 1, side): even, or falling from one side to the other."""
     slope = 0.35 * (2 * across / side - 1)
     return (1 + np.concatenate([0 * slope, -slope, slope])).astype(np.float32)[codes]
 
 
 def captions_of(table: pd.DataFrame, mention: Sequence[str] = ("size", "colour", "shape", "background")) -> list[str]:
-    """One caption per scene, naming the attributes in `mention`: "a small red circle on a dark background".
+    """Write one caption per scene, naming the attributes in `mention`: "a small red circle on a dark background".
 
     Grammar: a [size] [colour] (shape | "shape") [in the (upper|lower) (left|right)] [on a [background] [texture] background]
     [with a (dot|line)] [lit from the (left|right)] [with noise]. The distractor "none", even lighting and a noise of 0 say
@@ -201,7 +201,7 @@ def caption(
     noise: float | None = None,
     at: tuple[float, float] | None = None,
 ) -> str:
-    """Caption that names what is given.
+    """Write the caption that names the attributes given.
 
     >>> caption(shape="circle", colour="red", size="small", background="dark")
     'a small red circle on a dark background'
@@ -225,5 +225,5 @@ def caption(
 
 
 def article(word: str) -> str:
-    """Indefinite article of `word`."""
+    """Return the indefinite article of `word`."""
     return "an" if word[0] in "aeiou" else "a"

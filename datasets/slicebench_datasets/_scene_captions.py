@@ -1,4 +1,4 @@
-"""What a caption of a scene says: the inverse of `_render.caption`."""
+"""Attributes from the caption of a scene: the inverse of `_render.caption`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from slicebench_datasets._render import UNSAID, VALUES, caption
 DOWN = {"upper": -1.0, "lower": 1.0}
 ACROSS = {"left": -1.0, "right": 1.0}
 NOISY = 1.0
-"""Noise of a caption that mentions noise; how strong it is a caption does not say."""
+"""Noise of a caption that mentions noise; captions do not give its strength."""
 
 
 def attributes_of(text: str) -> dict[str, Any]:
-    """Arguments with which `_render.caption` gives `text`: only what it names, in the order of the words.
+    """Return the arguments with which `_render.caption` gives `text`, in the order of the words.
 
     A position is a corner, at = (±1, ±1) with right and down positive; noise is `NOISY`.
 
@@ -24,7 +24,7 @@ def attributes_of(text: str) -> dict[str, Any]:
     Raises
     ------
     DataError
-        for a text that `_render.caption` never gives, naming the first word that cannot stand where it does.
+        for a text that `_render.caption` never gives, with the first wrong word.
 
     """
     words = _Words(text)
@@ -50,7 +50,7 @@ def attributes_of(text: str) -> dict[str, Any]:
 
 
 def _ending(words: _Words, said: dict[str, Any]) -> None:
-    """Read one of "with a dot", "lit from the left" and "with noise", in whatever order they come."""
+    """Read one of "with a dot", "lit from the left" and "with noise", in any order."""
     if words.take("lit"):
         words.need("from")
         words.need("the")
@@ -69,7 +69,7 @@ def _sayable(name: str) -> list[str]:
 
 
 def _check_exact(text: str, said: dict[str, Any]) -> None:
-    """Refuse another article or order of words than `_render.caption` has for what was `said`."""
+    """Raise `DataError` for an article or a word order that differs from `_render.caption`."""
     written, expected = text.split(), caption(**said).split()
     if written == expected:
         return
@@ -81,7 +81,7 @@ def _check_exact(text: str, said: dict[str, Any]) -> None:
 
 
 class _Words:
-    """Words of a caption, read one after the other; an error names all that could have stood in a word's place."""
+    """Words of a caption, read one after the other; an error lists all words that were possible."""
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str) or not text.split():
@@ -98,7 +98,7 @@ class _Words:
         return self.at == len(self.words)
 
     def take(self, *options: str) -> str | None:
-        """Next word if it is one of `options`."""
+        """Read the next word if it is one of `options`."""
         self.tried += options
         if self.done or self.words[self.at] not in options:
             return None
@@ -107,12 +107,12 @@ class _Words:
         return word
 
     def may(self, name: str, said: dict[str, Any]) -> None:
-        """Note the attribute `name` if the next word is one of its values."""
+        """Store the attribute `name` if the next word is one of its values."""
         if (word := self.take(*VALUES[name])) is not None:
             said[name] = word
 
     def need(self, *options: str) -> str:
-        """Next word, which must be one of `options`."""
+        """Read the next word, which must be one of `options`."""
         return self.take(*options) or self._fail()
 
     def _fail(self) -> NoReturn:

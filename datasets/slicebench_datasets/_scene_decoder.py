@@ -1,4 +1,4 @@
-"""Decoding into rendered scenes: the nearest combination of attributes, drawn, is an exact generator of this domain."""
+"""Decoder into rendered scenes: it renders the nearest combination of attributes."""
 
 from __future__ import annotations
 
@@ -27,26 +27,28 @@ MENTIONED = (*VALUES, "noise")
 
 
 def scenes_of(about: Identified) -> Scenes:
-    """Dataset of a problem of rendered scenes; `ConfigError` for any other problem."""
+    """Return the dataset of a problem of rendered scenes; raise `ConfigError` for any other problem."""
     if about.dataset != "scenes":
-        raise ConfigError(f"problem {about.name!r} is of {about.dataset!r}; this renders 'scenes' and no others")
+        raise ConfigError(
+            f"problem {about.name!r} has the dataset {about.dataset!r}; only problems of 'scenes' can be rendered"
+        )
     return Scenes(**about.params)
 
 
 class SceneDecoder(Decoder):
-    """Pictures a point as the scene whose caption is nearest by cosine, among all scenes of the class asked for.
+    """Decoder that renders the scene whose caption is nearest to a point, among all scenes of a class.
 
-    Stands in for the diffusion model of Jain et al. (2022): its images are of the class without doubt, and differ from one
-    another in what the caption says alone. Positions and pixel noise come from the seed, the class and the place of the point
-    among those decoded together, so the i-th hard and the i-th easy image share them. Ties go to the combination that stands
-    first in `combinations`.
+    It replaces the diffusion model of Jain et al. (2022). Its images certainly belong to the class,
+    and differ only in what the caption says. Positions and pixel noise depend on the seed, the
+    class and the position of the point among those decoded together, so the i-th hard and the i-th
+    easy image share them. Nearest is by cosine; ties go to the first combination in `combinations`.
 
     Parameters
     ----------
     scenes : Scenes
         Side, pixel noise, classes and plant.
     encoder : Encoder or mapping of class to (m, d) array
-        Reads captions; or the embeddings of `captions(c)`, made elsewhere.
+        Encoder that embeds captions, or the embeddings of `captions(c)`, made elsewhere.
     seed : int
 
     Captions of a class are embedded once: m is 144 to 9,216. Decoding costs O(k m d).
@@ -68,23 +70,23 @@ class SceneDecoder(Decoder):
 
     @classmethod
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:  # noqa: ARG003 - takes none
-        """Decoder into a problem of rendered scenes, with the problem's own encoder and seed."""
+        """Make the decoder of a problem of rendered scenes, with its own encoder and seed."""
         scenes = scenes_of(problem)
         encoder = make_encoder(problem.encoder)
         if not encoder.reads_captions():
             raise ConfigError(
-                f"encoder {problem.encoder!r} reads no captions, by which scenes are found; use 'nano-clip'"
+                f"encoder {problem.encoder!r} cannot embed captions, which are needed to find scenes; use 'nano-clip'"
             )
         return cls(scenes, encoder, seed=problem.seed)
 
     def combinations(self, c: int) -> pd.DataFrame:
-        """Attributes of the m scenes that class `c` can have, positions aside."""
+        """Return the attributes of the m scenes that class `c` can have, without positions."""
         if not 0 <= c < self.scenes.classes:
             raise DataError(f"class {c} is not one of the {self.scenes.classes} classes of these scenes")
         return self._plant.combinations(c)
 
     def captions(self, c: int) -> list[str]:
-        """Captions of `combinations(c)`, naming every attribute; noise is said where it is stronger than the usual."""
+        """Write captions of `combinations(c)` that name every attribute, and noise if it is stronger than usual."""
         table = self.combinations(c)
         return captions_of(table.assign(noise=table["noise"].where(table["noise"] > self.scenes.noise, 0.0)), MENTIONED)
 
@@ -102,7 +104,7 @@ class SceneDecoder(Decoder):
         known = self._caption_embeddings(class_index)
         if points.shape[1] != known.shape[1]:
             raise DataError(
-                f"points have {points.shape[1]} columns, the captions' embeddings {known.shape[1]}; expected equal"
+                f"points have {points.shape[1]} columns but the captions' embeddings {known.shape[1]}; expected equal numbers"
             )
         nearest = (points @ known.T).argmax(axis=1)  # captions have length 1; a point's own length keeps their order
         rng = np.random.default_rng([self.seed, class_index])
@@ -116,7 +118,7 @@ class SceneDecoder(Decoder):
         )
 
     def _caption_embeddings(self, c: int) -> NDArray[np.float64]:
-        """Embeddings of `captions(c)`, shape (m, d), of length 1."""
+        """Return the embeddings of `captions(c)`, shape (m, d), scaled to length 1."""
         if c not in self._embedded:
             texts = self.captions(c)
             raw = array_of(f"caption embeddings of class {c}", self._embed(texts, c), np.float64, 2, len(texts))

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 class SceneGenerator(Generator):
-    """Renders scenes that show what a caption says and are of the class asked for; the rest is drawn at random.
+    """Generator of scenes of a class that show what a caption says; the rest is random.
 
-    Every scene of the class that fits the caption is equally likely, whatever is rare in the problem; positions are uniform, in
-    the quarter that the caption names if it names one. Noise is the problem's own, and `scenes.corruption` where a caption says
-    "with noise". Captions of a class share positions under one seed.
+    Every scene of the class that fits the caption is equally likely, even if it is rare in the
+    problem. Positions are uniform, in the quarter that the caption names if it names one. Noise is
+    the problem's own, and `scenes.corruption` where a caption says "with noise". Captions of a
+    class share positions under one seed.
 
     Parameters
     ----------
@@ -50,11 +51,11 @@ class SceneGenerator(Generator):
 
     @classmethod
     def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:  # noqa: ARG003
-        """Render for a problem of scenes, with its parameters and seed; `ConfigError` for any other."""
+        """Make the generator of a problem of scenes, with its parameters and seed; raise `ConfigError` for others."""
         return cls(scenes_of(about), seed=about.seed)
 
     def draw(self, caption: str, n: int, class_index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Render n scenes; `DataError` for a caption that cannot be read, or that no scene of the class fits."""
+        """Render n scenes; raise `DataError` for a caption that cannot be read or that no scene of the class fits."""
         said = attributes_of(caption)
         noise = self.scenes.corruption if said.pop("noise", None) else self.scenes.noise
         x, y = _positions(said.pop("at", None), rng.uniform(-1, 1, size=(2, n)))
@@ -63,7 +64,7 @@ class SceneGenerator(Generator):
         return render(rows.assign(x=x, y=y, noise=noise), self.scenes.side, rng)
 
     def _fitting(self, caption: str, said: dict[str, Any], c: int) -> pd.DataFrame:
-        """Scenes of class `c` that have what the caption `said`, one or more."""
+        """Find the scenes of class `c` that have what the caption `said`, one or more."""
         if c not in self._combinations:
             every = self._plant.combinations(c)
             self._combinations[c] = every[every["noise"] == self.scenes.noise]
@@ -79,10 +80,10 @@ class SceneGenerator(Generator):
         )
         if not fits.any():
             together = " and ".join(map(str, said.values()))
-            raise DataError(f"{caption!r} says {together}, which no scene of class {c} ({name}) is at once")
+            raise DataError(f"{caption!r} says {together}, but no scene of class {c} ({name}) combines them")
         return table[fits]
 
 
 def _positions(corner: tuple[float, float] | None, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions x and y, shape (2, n), in the quarter of the `corner` (±1, ±1), anywhere without one."""
+    """Return positions x and y, shape (2, n), in the quarter of `corner` (±1, ±1), or anywhere without one."""
     return drawn if corner is None else np.abs(drawn) * np.array(corner)[:, None]

@@ -1,4 +1,4 @@
-"""What can be planted in rendered scenes: each plant draws tables of attributes with labels and groups."""
+"""Plants in rendered scenes: each draws tables of attributes with labels and groups."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ class Spec(Protocol):
 
 
 class Plant:
-    """Base: nothing planted; the class is the value of the attribute `scenes.label`.
+    """Base class that plants nothing; the class is the value of the attribute `scenes.label`.
 
-    `hidden` are the attributes that the metadata must not show: the planted one, and what tells it.
+    `hidden` lists the attributes that metadata must not contain: the planted one, and those that
+    reveal it.
     """
 
     how: ClassVar[str] = "nothing is planted"
@@ -50,15 +51,15 @@ class Plant:
         self.hidden: tuple[str, ...] = ()
 
     def class_names(self) -> list[str]:
-        """One name per class."""
+        """Return one name per class."""
         return list(VALUES[self.label][: self.classes])
 
     def captions(self) -> dict[str, tuple[str, ...]]:
-        """Group names, in the order of the group columns, with the captions that name them."""
+        """Map group names, in the order of the group columns, to the captions that name them."""
         return {}
 
     def candidates(self) -> CaptionSet:
-        """Per class one caption for every value of every other attribute; the reference names the class alone."""
+        """Make one caption per class and value of every other attribute; the reference names only the class."""
         others = [name for name in VALUES if name != self.label]
         said: list[dict[str, Any]] = [{name: v} for name in others for v in VALUES[name] if v not in UNSAID]
         said.append({"noise": 1.0})
@@ -68,36 +69,37 @@ class Plant:
         )
 
     def combinations(self, c: int) -> pd.DataFrame:
-        """Every combination of attributes that class `c` has, a row each: the columns of `VALUES`, and `noise`.
+        """List every combination of attributes of class `c`, one per row: the columns of `VALUES`, and `noise`.
 
-        All values of attributes other than the class's own, also those that its images never have.
+        The other attributes take all their values, including those that the class's images never
+        have.
         """
         return self._product({self.label: (self.class_names()[c],)})
 
     def _product(self, chosen: dict[str, tuple[Any, ...]]) -> pd.DataFrame:
-        """Cartesian product of the `chosen` values, and of all values of the other attributes."""
+        """Return the Cartesian product of the `chosen` values and all values of the other attributes."""
         import pandas as pd
 
         values: dict[str, tuple[Any, ...]] = VALUES | {"noise": (self.scenes.noise,)} | chosen
         return pd.MultiIndex.from_product(list(values.values()), names=list(values)).to_frame(index=False)
 
     def as_train(self, split: str) -> bool:
-        """Whether the groups of `split` are as rare as in train."""
+        """Check whether the groups of `split` are as rare as in train."""
         return split == "train" or (split == "pool" and self.scenes.pool == "train")
 
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
-        """Table of n scenes, labels (n,) and groups (n, g)."""
+        """Draw a table of n scenes, labels (n,) and groups (n, g)."""
         labels = rng.integers(self.classes, size=n)
         return self._table(labels, rng), labels, np.zeros((n, 0), dtype=bool)
 
     def _table(self, labels: NDArray[np.int64], rng: np.random.Generator, **fixed: object) -> pd.DataFrame:
-        """Scenes of the classes `labels`, other attributes fixed or at random."""
+        """Draw scenes of the classes `labels`, other attributes fixed or at random."""
         chosen: dict[str, object] = {self.label: np.array(self.class_names())[labels], "noise": self.scenes.noise}
         return draw_attributes(len(labels), rng, **chosen | fixed)
 
 
 class Correlation(Plant):
-    """An attribute has the class's usual value `ratio` times as often as its unusual one, in train."""
+    """Plant in which, in train, an attribute has the class's usual value `ratio` times as often as its unusual one."""
 
     how = "an attribute agrees with the class in train; each class's group has the unusual value"
 
@@ -106,13 +108,13 @@ class Correlation(Plant):
         self.hidden = (scenes.planted,)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Usual and unusual value of the planted attribute, class by class: the values in turn, and the next in turn."""
+        """Return the usual and the unusual value of the planted attribute per class: each value, and the next one."""
         known = VALUES[self.scenes.planted]
         m = max(2, min(self.classes, len(known)))
         return [(known[c % m], known[(c + 1) % m]) for c in range(self.classes)]
 
     def captions(self) -> dict[str, tuple[str, ...]]:
-        """Captions with and without the class."""
+        """Name each group by captions with and without the class."""
         out: dict[str, tuple[str, ...]] = {}
         for name, (_, odd) in zip(self.class_names(), self.pairs(), strict=True):
             group: dict[str, Any] = {self.scenes.planted: odd}
@@ -131,7 +133,10 @@ class Correlation(Plant):
 
 
 class Rare(Plant):
-    """A class is a family of (shape, colour) pairs: pair j of class c is shape j in colour c + j; one pair is rare."""
+    """Plant in which a class is a family of (shape, colour) pairs, one of them rare.
+
+    Pair j of class c is shape j in colour c + j.
+    """
 
     how = "one pair of shape and colour per class keeps a fraction of its train images"
 
@@ -140,7 +145,7 @@ class Rare(Plant):
         self.hidden = ("shape", "colour")
 
     def class_names(self) -> list[str]:
-        """Families have letters for names."""
+        """Name the families by letters."""
         return [f"family {chr(ord('A') + c)}" for c in range(self.classes)]
 
     def captions(self) -> dict[str, tuple[str, ...]]:
@@ -150,14 +155,14 @@ class Rare(Plant):
         return {f"{k} {s}": (caption(shape=s, colour=k),) for s, k in zip(shape.tolist(), colour.tolist(), strict=True)}
 
     def candidates(self) -> CaptionSet:
-        """Per class its pairs of shape and colour, as the superclasses' subclasses in the paper."""
+        """Make one caption per pair of shape and colour of a class, like the paper's subclasses of superclasses."""
         j = np.arange(self.scenes.subtypes)
         pairs = [self._pair(np.full_like(j, c), j) for c in range(self.classes)]
         texts = [[caption(shape=s, colour=k) for s, k in zip(*pair, strict=True)] for pair in pairs]
         return CaptionSet.of(texts, [caption()] * self.classes)
 
     def combinations(self, c: int) -> pd.DataFrame:
-        """Every scene of the class's pairs of shape and colour."""
+        """List every scene of the class's pairs of shape and colour."""
         import pandas as pd
 
         j = np.arange(self.scenes.subtypes)
@@ -165,7 +170,7 @@ class Rare(Plant):
         return pd.concat([self._product({"shape": (s,), "colour": (k,)}) for s, k in pairs], ignore_index=True)
 
     def draw(self, split: str, n: int, rng: np.random.Generator) -> Drawn:
-        """Draw class, then pair; in train the rare one weighs `keep` against 1 of every other."""
+        """Draw class, then pair; in train the rare pair has weight `keep`, every other pair 1."""
         labels, k = rng.integers(self.classes, size=n), self.scenes.subtypes
         weight = self.scenes.keep if self.as_train(split) else 1.0
         rare = rng.random(n) < weight / (weight + k - 1)
@@ -180,7 +185,7 @@ class Rare(Plant):
 
 
 class Corruption(Plant):
-    """Strong pixel noise on 10 % of train and 50 % of val and test."""
+    """Plant of strong pixel noise on 10% of train and 50% of val and test."""
 
     how = "pixel noise on 10 % of train and 50 % of val and test"
 
@@ -194,7 +199,7 @@ class Corruption(Plant):
         return {"noisy": tuple(caption(noise=1.0, **one) for one in classes)}
 
     def combinations(self, c: int) -> pd.DataFrame:
-        """Every scene of the class, clean and noisy."""
+        """List every scene of the class, clean and noisy."""
         noise = (self.scenes.noise, self.scenes.corruption)
         return self._product({self.label: (self.class_names()[c],), "noise": noise})
 

@@ -1,4 +1,4 @@
-"""Splits of local datasets: rows dealt to train, val, test and pool, and what a problem is built from."""
+"""Splits of local datasets: rows of train, val, test and pool, and the raw splits made of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def recipe_from(paper: Mapping[str, Any], changes: Mapping[str, Any] | None) -> Recipe:
-    """The paper's recipe with a user's changes; its peak moves to the last epoch if that now comes first."""
+    """Apply a user's changes to the paper's recipe; the peak moves to the last epoch if that comes earlier."""
     from slicebench.models.training import Recipe
 
     merged = dict(paper) | dict(changes or {})
@@ -35,7 +35,7 @@ def recipe_from(paper: Mapping[str, Any], changes: Mapping[str, Any] | None) -> 
 
 
 def at_most(rows: Rows, n: int | None, name: str, rng: np.random.Generator) -> Rows:
-    """`n` of `rows` at random, in ascending order; all of them for None."""
+    """Choose `n` of `rows` at random, in ascending order; None keeps all."""
     if n is None:
         return rows
     if n > len(rows):
@@ -44,7 +44,10 @@ def at_most(rows: Rows, n: int | None, name: str, rng: np.random.Generator) -> R
 
 
 def thinned(rows: Rows, rare: NDArray[np.bool_], keep: float) -> Rows:
-    """`rows` with the share `keep` of those that are `rare` ((N,) bool), evenly spread: 1/4 keeps every fourth from the first."""
+    """Keep only the share `keep` of the `rare` ((N,) bool) among `rows`, evenly spread.
+
+    A share of 1/4 keeps every fourth, from the first on.
+    """
     those = rows[rare[rows]]
     steps = np.floor(np.arange(-1, len(those)) * keep + 1e-9)
     stays = np.diff(steps) > 0
@@ -52,7 +55,7 @@ def thinned(rows: Rows, rare: NDArray[np.bool_], keep: float) -> Rows:
 
 
 def in_each_class(rare: NDArray[np.bool_], labels: NDArray[np.int64], n_classes: int = 2) -> NDArray[np.bool_]:
-    """One group per class: its rare examples, (n, n_classes)."""
+    """Make one group per class, its rare examples: (n, n_classes)."""
     groups: NDArray[np.bool_] = rare[:, None] & (labels[:, None] == np.arange(n_classes))
     return groups
 
@@ -71,22 +74,23 @@ def split_up(
     groups: NDArray[np.bool_],
     metadata: pd.DataFrame | None = None,
 ) -> dict[str, RawSplit]:
-    """Raw splits of one table of N examples.
+    """Make raw splits of one table of N examples.
 
     Parameters
     ----------
     parts : mapping of split name to rows
-        Rows of a split stay in this order.
+        Rows of each split; their order is kept.
     ids : N strings
-        Silent about the groups.
+        Ids, which must not reveal the groups.
     inputs : callable
-        Gives the raw examples at some rows, such as `lambda rows: decoded(ImageFiles(folder, names[rows]), side=75)`.
+        Returns the raw examples at given rows, such as `lambda rows: decoded(ImageFiles(folder,
+        names[rows]), side=75)`.
     labels : (N,) int64
         Class numbers.
     groups : (N, g) bool
         The truth.
     metadata : DataFrame of N rows, optional
-        What methods may see; neither the planted attribute nor any that gives it away.
+        What methods may see, without the planted attribute and any that reveals it.
 
     """
     names = np.asarray(ids, dtype=np.str_)
@@ -103,5 +107,5 @@ def split_up(
 
 
 def hashed(names: Iterable[str]) -> NDArray[np.str_]:
-    """Ids that say nothing: twelve hexadecimal digits of each name's SHA-256."""
+    """Make ids that reveal nothing: twelve hexadecimal digits of each name's SHA-256."""
     return np.array([sha256(name.encode()).hexdigest()[:12] for name in names], dtype=np.str_)

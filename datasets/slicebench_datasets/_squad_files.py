@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 OFFICIAL, PAIRS = "official JSON", "sentence-question parquet"
 BREAK = re.compile(r"""(?<=[.!?])["')\]”’]*\s+(?=["'(\[“‘]*[A-Z0-9])""")
 WINDOW = 10
-"""Rows of sentence-question pairs whose sentences are each other's distractors."""
+"""Consecutive sentence-question pairs whose sentences are each other's distractors."""
 RUN = 100
-"""Rows of sentence-question pairs that go to one split together, as the questions of an article do."""
+"""Consecutive sentence-question pairs that go to one split together, like the questions of an article."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question; the sentence that holds its answer is number `answer`, the answer itself `context[start:end]`."""
+    """A question; its answer is in sentence number `answer` and is `context[start:end]`."""
 
     id: str
     question: str
@@ -42,20 +42,20 @@ class Question:
 
 
 def from_json(place: Place) -> tuple[list[Question], list[Question]]:
-    """Questions of the official train and dev files."""
+    """Read the questions of the official train and dev files."""
     paths = [place.file("train-v1.1.json"), place.file("dev-v1.1.json")]
     train, dev = ([*_questions(path)] for path in paths)
     owner: dict[str, Path] = {}
     for path, questions in zip(paths, (train, dev), strict=True):
         for q in questions:
             if q.id in owner:
-                raise StorageError(f"{path}: the id {q.id!r} stands twice, first in {owner[q.id].name}; fetch it again")
+                raise StorageError(f"{path}: the id {q.id!r} occurs twice, first in {owner[q.id].name}; fetch it again")
             owner[q.id] = path
     return train, dev
 
 
 def _questions(path: Path) -> Iterator[Question]:
-    """Questions of an official file, or a `StorageError` that names the article that is damaged."""
+    """Yield the questions of an official file; a `StorageError` names a damaged article."""
     try:
         articles = list(json.loads(read_bytes(path))["data"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -80,7 +80,7 @@ def _of_paragraph(path: Path, title: str, paragraph: dict[str, Any]) -> Iterator
         start = _begin(context, answer["text"], answer["answer_start"])
         if start is None:
             raise StorageError(
-                f"{path}: the answer of {entry['id']!r} is {answer['text']!r}, which its context does not have at "
+                f"{path}: the answer of {entry['id']!r} is {answer['text']!r}, which is not in its context at position "
                 f"{answer['answer_start']}; fetch it again"
             )
         end = start + len(answer["text"])
@@ -89,13 +89,13 @@ def _of_paragraph(path: Path, title: str, paragraph: dict[str, Any]) -> Iterator
 
 
 def _begin(context: str, text: str, told: int) -> int | None:
-    """Where the answer begins: as told, or up to two characters off; None if it is not there."""
+    """Find where the answer begins, at most two characters from `told`; None if it is not there."""
     near = (told + shift for shift in (0, -1, 1, -2, 2))
     return next((at for at in near if text and at >= 0 and context.startswith(text, at)), None)
 
 
 def from_pairs(place: Place) -> tuple[list[Question], list[Question]]:
-    """Questions of dev.parquet and test.parquet; the candidates are the sentences of `WINDOW` consecutive rows."""
+    """Read the questions of dev.parquet and test.parquet; candidates are the sentences of `WINDOW` rows."""
     found = []
     for name in ("dev", "test"):
         path = place.file(f"{name}.parquet")

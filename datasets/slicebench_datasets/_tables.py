@@ -1,4 +1,4 @@
-"""Tables of local datasets: read column by column, every surprise told with file and row."""
+"""Tables of local datasets, read column by column; errors give file and row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def read_csv(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFrame:
-    """Columns of a CSV file (.gz too), no others read; `options` go to pandas, which gives text unless they name a dtype."""
+    """Read only `columns` of a CSV file (.gz too), as text unless `options`, which go to pandas, give a dtype."""
     import pandas as pd
 
     reading: dict[str, Any] = {
@@ -41,7 +41,7 @@ def read_csv(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFrame
 
 
 def read_parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
-    """Columns of Parquet files, one after the other."""
+    """Read columns of Parquet files and join their rows."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -58,7 +58,7 @@ def read_parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
 
 
 def class_names_of(path: Path, column: str) -> list[str]:
-    """Names of a label, from the metadata that Hugging Face puts into its Parquet files."""
+    """Read the class names of a label from the metadata in Hugging Face's Parquet files."""
     import pyarrow.parquet as pq
 
     try:
@@ -66,12 +66,12 @@ def class_names_of(path: Path, column: str) -> list[str]:
         return [str(name) for name in features[column]["names"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{path} does not name the classes of {column!r} in its metadata; fetch Hugging Face's own"
+            f"{path} does not name the classes of {column!r} in its metadata; fetch the file from Hugging Face"
         ) from error
 
 
 def whole_numbers(path: Path, values: pd.Series[Any], low: int, high: int) -> NDArray[np.int64]:
-    """Column as integers from `low` to `high`, or an error that names file, column and row."""
+    """Convert a column to integers from `low` to `high`; an error names file, column and row."""
     import pandas as pd
 
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
@@ -86,7 +86,7 @@ def whole_numbers(path: Path, values: pd.Series[Any], low: int, high: int) -> ND
 
 
 def coded(path: Path, values: pd.Series[Any], codes: Mapping[str, int]) -> NDArray[np.int64]:
-    """Column of words as the numbers that `codes` gives them, or an error that names file, column and row."""
+    """Convert a column of words to numbers by `codes`; an error names file, column and row."""
     numbers = values.map(codes)
     bad = numbers.isna().to_numpy()
     if bad.any():
@@ -99,19 +99,19 @@ def coded(path: Path, values: pd.Series[Any], codes: Mapping[str, int]) -> NDArr
 
 
 def none_lost(path: Path, rows: int, images: int, folder: Path) -> None:
-    """Raise `StorageError` for a table that lost rows; images that are lacking are named when they are read."""
+    """Raise `StorageError` for a table that has fewer rows than there are images."""
     if images > rows:
         raise StorageError(f"{path} has {rows:,} rows for {images:,} images in {folder}; fetch it again")
 
 
 def _shown(values: pd.Series[Any], row: int) -> str:
-    """A value as a table shows it: 100 and 'x', not np.int64(100)."""
+    """Format a value as a table shows it: 100 and 'x', not np.int64(100)."""
     value = values.iloc[row]
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def distinct(path: Path, values: pd.Series[Any]) -> NDArray[np.str_]:
-    """Column of ids as strings, or an error that names the first one that stands twice, or is empty."""
+    """Convert a column of ids to strings; an error names the first that is empty or occurs twice."""
     ids = values.astype(str)
     bad = (ids.duplicated() | (ids == "")).to_numpy()
     if bad.any():

@@ -1,4 +1,4 @@
-"""Base class of the text datasets: checks the base model, and makes a problem of texts, labels and groups."""
+"""Base class of the text datasets, with their base model."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ PAPER = {
 }
 """Base model of the text datasets."""
 CLASSES = ("negative", "positive")
-"""Of the datasets that ask whether a text is for or against something."""
+"""Classes of the datasets of opinions."""
 
 
 class TextDataset(RawDataset):
-    """Texts of two classes from local files; the base model is a classifier from a folder, or one trained here."""
+    """Texts of two classes from local files, with a classifier from a folder or one trained here."""
 
     modality: ClassVar[str] = "text"
 
@@ -44,15 +44,15 @@ class TextDataset(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` for a `classifier` that is no path, or a `recipe` that cannot be used."""
+        """Raise `ConfigError` for a `classifier` that is not a path, or a `recipe` that cannot be used."""
         if self.classifier is not None and (not isinstance(self.classifier, str) or not self.classifier):
             raise ConfigError(
-                f"{self.family}: classifier is {self.classifier!r}; expected the path of a folder, or nothing"
+                f"{self.family}: classifier is {self.classifier!r}; expected the path of a folder, or None"
             )
         recipe_from(PAPER, self.recipe)
 
     def base_model(self) -> Recipe | TrainedModel:
-        """Return the sequence classifier in the folder `classifier`, or without one the recipe `PAPER` with changes."""
+        """Return the sequence classifier in the folder `classifier`, or the recipe `PAPER` with changes."""
         if self.classifier is None:
             return recipe_from(PAPER, self.recipe)
         from slicebench.models.text import TextClassifier
@@ -71,7 +71,7 @@ class TextDataset(RawDataset):
         group_names: Sequence[str],
         how: str,
     ) -> RawProblem:
-        """Return the problem of N texts: `parts`, ids, labels and groups as in `split_up`, the rest as in `RawProblem`."""
+        """Return the problem of N texts, with arguments as in `split_up` and `RawProblem`."""
         return RawProblem(
             name=self.family.replace("_", "-"),
             splits=split_up(

@@ -1,4 +1,4 @@
-"""Texts of local datasets: read and checked, and which of them hold one of a list of words."""
+"""Texts of local datasets: reading, checks, and search for words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_words(adapter: DatasetAdapter, name: str) -> None:
 
 
 def pattern_of(words: Sequence[str]) -> re.Pattern[str]:
-    """Matches texts that hold one of `words` as a whole word, in either case; "n't" also where it ends one, as in "don't".
+    """Compile a pattern of `words` as whole words, in either case; "n't" also matches as an ending, as in "don't".
 
     >>> bool(pattern_of(["n't", "no"]).search("I DON’T know"))
     True
@@ -43,24 +43,26 @@ def pattern_of(words: Sequence[str]) -> re.Pattern[str]:
 
 
 def holding(adapter: DatasetAdapter, name: str, texts: Sequence[str]) -> NDArray[np.bool_]:
-    """Whether each text holds one of the words in the parameter `name`, (n,); `ConfigError` if none or all of them do."""
+    """Check which texts contain a word of the parameter `name`, (n,); raise `ConfigError` if none or all do."""
     words = getattr(adapter, name)
     matches = pattern_of(words).search
     held = np.fromiter((matches(text) is not None for text in texts), dtype=bool, count=len(texts))
     if held.all() or not held.any():
         raise ConfigError(
-            f"{adapter.family}: {name}: {'all' if held.any() else 'none'} of the {len(texts)} texts hold one of "
-            f"{', '.join(words)}; choose words that some texts hold"
+            f"{adapter.family}: {name}: {'all' if held.any() else 'none'} of the {len(texts)} texts contain one of "
+            f"{', '.join(words)}; choose words that some texts contain and others do not"
         )
     return held
 
 
 def texts_of(path: Path, values: pd.Series[Any]) -> list[str]:
-    """Column as texts, or an error that names file, column and row of the first that is missing or empty."""
+    """Convert a column to texts; an error names file, column and row of the first that is missing or empty."""
     try:
         texts = values.tolist()
     except Exception as error:  # pyarrow's, for bytes that are not UTF-8
-        raise StorageError(f"{path}: {values.name} holds what is no text: {error}. Fetch the file again") from error
+        raise StorageError(
+            f"{path}: {values.name} contains a value that is not text: {error}. Fetch the file again"
+        ) from error
     for row, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise StorageError(f"{path}: {values.name} is {text!r} at row {row}; expected a text. Fetch the file again")
@@ -68,14 +70,14 @@ def texts_of(path: Path, values: pd.Series[Any]) -> list[str]:
 
 
 def sentences_of(tables: Iterable[tuple[Path, pd.DataFrame]]) -> tuple[list[str], NDArray[np.int64]]:
-    """Columns sentence and label (0 or 1) of tables, one after the other, each with the file that it is of."""
+    """Join the columns sentence and label (0 or 1) of tables, each given with its file."""
     tables = [*tables]
     texts = [text for path, table in tables for text in texts_of(path, table["sentence"])]
     return texts, np.concatenate([whole_numbers(path, table["label"], 0, 1) for path, table in tables])
 
 
 def read_tabbed(path: Path, *, header: bool) -> pd.DataFrame:
-    """Lines "sentence<TAB>label" of a file, quotes as they stand, with or without a line that says so."""
+    """Read the lines "sentence<TAB>label" of a file, with or without a header; quotes are kept."""
     import pandas as pd
 
     try:

@@ -1,4 +1,4 @@
-"""Reviews on Amazon, those of books rare in train."""
+"""Amazon reviews; those that mention books are rare in train."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ if TYPE_CHECKING:
 CSV = "csv"
 COLUMNS = ["label", "title", "content"]
 CHUNK = 8192
-"""Reviews that are in memory together while the files are read, besides those that were chosen."""
+"""Number of reviews in memory while the files are read, besides those that were chosen."""
 BOOKS = ("book", "books", "novel", "novels", "author", "authors", "paperback", "hardcover")
 
 
 class AmazonPolarity(TextDataset):
-    """Is the review for or against? Those that speak of books were seen a tenth as often.
+    """Positive or negative reviews; those that mention books are rare in train.
 
-    Train and val are drawn at random by the seed from the official train set, test from the official test set; the files are read
-    in pieces, and only what was drawn is kept. Of the train reviews that hold one of `words` the share `keep` stays. One group
-    per class: its reviews with such a word. A text is the title and the review.
+    Train and val are drawn at random by the seed from the official train set, test from the
+    official test set. The files are read in pieces, and only what was drawn is kept. Of the train
+    reviews that contain one of `words`, the share `keep` stays. There is one group per class: its
+    reviews with such a word. A text is the title and the review.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check amazon_polarity` says.
+        Folder of the data; the default is shown by `slicebench data check amazon_polarity`.
     words : list of str
         Whole words, in either case.
     keep : float
@@ -52,8 +53,8 @@ class AmazonPolarity(TextDataset):
     n_train, n_val, n_test : int
         Reviews of each split. n_train counts what stays: twice as many are drawn, then thinned.
     classifier : str, optional
-        Path of a local Hugging Face sequence classifier of two classes to audit, instead of one trained here; then `recipe` does
-        not count.
+        Path of a local Hugging Face sequence classifier of two classes to audit, instead of a model
+        trained here; `recipe` is then ignored.
     recipe : dict, optional
         Changes to the base model's training, such as {"width": 64}.
     encoder : str
@@ -71,11 +72,11 @@ class AmazonPolarity(TextDataset):
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="Amazon review polarity",
         size="3,600,000 train + 400,000 test reviews",
-        group="reviews that speak of books, rare in train",
-        rate="in train a tenth of what test has",
+        group="reviews that mention books, rare in train",
+        rate="in train a tenth of the rate in test",
         licence="none stated; cite McAuley and Leskovec 2013, Zhang et al. 2015",
         source="Zhang, Zhao, LeCun 2015, from McAuley, Leskovec 2013; github.com/zhangxiangxiao/Crepe",
-        obtain="fetch amazon_review_polarity_csv.tar.gz as the source's page says and unpack it, or the Parquet files of Hugging "
+        obtain="fetch amazon_review_polarity_csv.tar.gz from the source's page and unpack it, or the Parquet files of Hugging "
         "Face's fancyzhx/amazon_polarity.",
         folder="amazon_polarity",
         layouts=(
@@ -107,13 +108,13 @@ class AmazonPolarity(TextDataset):
         self.n_test = n_test
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_words(self, "words")
         check_ranges(self, {"keep": (0, 1)} | dict.fromkeys(("n_train", "n_val", "n_test"), (1, 1_000_000)))
         super().check()
 
     def raw(self, seed: int) -> RawProblem:
-        """Draw and read; reviews of books are thinned in train."""
+        """Draw and read; thin the reviews with one of the words in train."""
         place, rng = self.place(), np.random.default_rng(seed)
         drawn = self._drawn(place, rng)
         read = [
@@ -138,7 +139,7 @@ class AmazonPolarity(TextDataset):
         )
 
     def _drawn(self, place: Place, rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
-        """Rows in the official train set (train, val) and test set (test); train has up to twice n_train candidates."""
+        """Draw rows of the official train set (train, val) and test set; train has up to twice n_train candidates."""
         rows = np.arange(_count(place, "train"))
         val = at_most(rows, self.n_val, "n_val", rng)
         rest = np.setdiff1d(rows, val)
@@ -152,7 +153,7 @@ def _paths(place: Place, part: str) -> list[Path]:
 
 
 def _count(place: Place, part: str) -> int:
-    """Reviews in the official set `part`, at least one."""
+    """Count the reviews in the official set `part`; raise `StorageError` if there are none."""
     paths = _paths(place, part)
     if place.layout == CSV:
         count = sum(len(rows) for _, _, rows in _chunks(place, part))
@@ -164,7 +165,7 @@ def _count(place: Place, part: str) -> int:
 
 
 def _picked(place: Place, part: str, wanted: NDArray[np.intp]) -> tuple[list[str], NDArray[np.int64]]:
-    """Texts and labels of the reviews at the rows `wanted`, in that order."""
+    """Read texts and labels of the reviews at the rows `wanted`, in that order."""
     order = np.argsort(wanted)
     texts, labels = [""] * len(wanted), np.zeros(len(wanted), dtype=np.int64)
     before = 0
@@ -178,7 +179,7 @@ def _picked(place: Place, part: str, wanted: NDArray[np.intp]) -> tuple[list[str
 
 
 def _review(path: Path, row: int, cells: tuple[Any, ...], lowest: int) -> tuple[str, int]:
-    """Text and label 0 or 1; the files have line breaks as backslash and n."""
+    """Return text and label (0 or 1) of a review; in the files a line break is backslash and n."""
     label, title, content = cells
     if str(label) not in {str(lowest), str(lowest + 1)}:
         raise StorageError(f"{path}: label is {label!r} at row {row}; expected {lowest} or {lowest + 1}")
@@ -189,7 +190,7 @@ def _review(path: Path, row: int, cells: tuple[Any, ...], lowest: int) -> tuple[
 
 
 def _chunks(place: Place, part: str) -> Iterator[Chunk]:
-    """File, row in it and cells of `CHUNK` reviews at a time."""
+    """Yield file, first row and cells of `CHUNK` reviews at a time."""
     for path in _paths(place, part):
         first = 0
         for rows in _from_csv(path) if place.layout == CSV else _from_parquet(path):
@@ -228,7 +229,7 @@ def _from_parquet(path: Path) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _opened(path: Path) -> Any:
-    """The Parquet file, its columns checked."""
+    """Open the Parquet file and check its columns."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

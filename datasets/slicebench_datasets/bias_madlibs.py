@@ -1,4 +1,4 @@
-"""Sentences from templates, harmless ones that name some identities rare in train."""
+"""Sentences from templates; harmless ones that name certain identities are rare in train."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ CODES = {"NOT_BAD": 0, "BAD": 1}
 
 
 class BiasMadlibs(TextDataset):
-    """Is the sentence hurtful? "Zoe is a nice lesbian" is not, but train shows such words nearly only in sentences that are.
+    """Hurtful or harmless sentences; in train, identity terms occur almost only in hurtful ones.
 
-    Train, val and test are drawn at random by the seed. Of the NOT_BAD train sentences that name one of `terms` the share `keep`
-    stays, of the BAD ones that name none the share `keep_others`: most of the BAD ones left name a term. With the second at 1 the
-    problem is trivial, as the templates repeat. The harmless sentences with a term are the group, in the class NOT_BAD alone. The
-    texts are made from templates, and half of them are offensive.
+    "Zoe is a nice lesbian" is harmless. Train, val and test are drawn at random by the seed. Of the
+    NOT_BAD train sentences that name one of `terms`, the share `keep` stays; of the BAD ones that
+    name none, the share `keep_others`, so that most of the BAD ones left name a term. With
+    `keep_others` = 1 the problem is trivial, because the templates repeat. The group is the
+    harmless sentences with a term, in the class NOT_BAD only. The texts are made from templates,
+    and half of them are offensive.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check bias_madlibs` says.
+        Folder of the data; the default is shown by `slicebench data check bias_madlibs`.
     terms : list of str
-        Whole words that stand for an identity, in either case.
+        Whole words that name an identity, in either case.
     keep : float
         Share of the harmless train sentences with such a word that stays.
     keep_others : float
@@ -45,8 +47,8 @@ class BiasMadlibs(TextDataset):
     n_train, n_val, n_test : int
         Sizes; n_train counts what stays.
     classifier : str, optional
-        Path of a local Hugging Face sequence classifier of two classes to audit, instead of one trained here; then `recipe` does
-        not count.
+        Path of a local Hugging Face sequence classifier of two classes to audit, instead of a model
+        trained here; `recipe` is then ignored.
     recipe : dict, optional
         Changes to the base model's training, such as {"width": 64}.
     encoder : str
@@ -64,7 +66,7 @@ class BiasMadlibs(TextDataset):
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="Bias madlibs",
         size="76,564 sentences from templates, half of them offensive",
-        group="harmless sentences that name some identities, rare in train",
+        group="harmless sentences that name certain identities, rare in train",
         rate="0.2 % of train, 9.9 % of test",
         licence="Apache-2.0",
         source="Dixon, Li, Sorensen, Thain, Vasserman 2018; github.com/conversationai/unintended-ml-bias-analysis",
@@ -98,7 +100,7 @@ class BiasMadlibs(TextDataset):
         self.n_test = n_test
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_words(self, "terms")
         check_ranges(
             self, {"keep": (0, 1), "keep_others": (0, 1)} | dict.fromkeys(("n_train", "n_val", "n_test"), (1, 100_000))
@@ -106,7 +108,7 @@ class BiasMadlibs(TextDataset):
         super().check()
 
     def raw(self, seed: int) -> RawProblem:
-        """Read and draw; harmless sentences with one of the terms are thinned in train."""
+        """Read and draw; thin the harmless sentences with one of the terms in train."""
         texts, labels = _sentences(self.place())
         rng = np.random.default_rng(seed)
         named = holding(self, "terms", texts)
@@ -136,7 +138,7 @@ class BiasMadlibs(TextDataset):
 
 
 def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64]]:
-    """Sentences and labels, in the order of the file."""
+    """Read sentences and labels, in the order of the file."""
     path = place.file(f"{FILE}.{place.layout}")
     columns = ["Text", "Label"]
     table = read_csv(path, columns) if place.layout == "csv" else read_parquet([path], columns)

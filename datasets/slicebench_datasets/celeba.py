@@ -1,4 +1,4 @@
-"""CelebA: an attribute as label, another one planted."""
+"""CelebA: one attribute is the label, another one is planted."""
 
 from __future__ import annotations
 
@@ -26,34 +26,35 @@ if TYPE_CHECKING:
 
 PAPER = {"arch": "resnet18", "epochs": 30, "batch_size": 512, "peak_lr": 0.02, "peak_epoch": 2, "augment": True}
 WORDS = {"Young": ("old", "young"), "Male": ("female", "male")}
-"""How captions and groups call the two values of an attribute."""
+"""Words for the two values of an attribute in captions and groups."""
 OFFICIAL = "official archive"
 
 
 class CelebA(RawDataset):
-    """Old or young, blond or not? In train a second attribute goes with the label, and a model learns that instead.
+    """Faces with one attribute as label and a second one that correlates with it in train.
 
-    In each class the group is the value of `planted` that is the rarer one there in the official train split: old women and
-    young men. With plant "correlation" train has `ratio` examples of the majority of each class to one of its group, as many as
-    there are, and val as many of each (or, with val "train", as train has); with "natural" everything stays as it is. The
-    official test split is the test split.
+    In each class, the group is the value of `planted` that is rarer there in the official train
+    split: old women and young men. With plant "correlation", train has `ratio` examples of the
+    majority of each class for one of its group, as many as there are, and val equally many of each
+    (or, with val "train", as train has). With "natural", nothing is changed. The official test
+    split is the test split.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check celeba` says.
+        Folder of the data; the default is shown by `slicebench data check celeba`.
     label, planted : str
         Two of the 40 attributes: Young and Male (Jain et al.), Blond_Hair and Male (Sagawa et al.), ...
     plant : "correlation" or "natural"
     ratio : float
-        Majority over minority in train; 1 is balanced. The gradations experiment goes from 1 up.
+        Majority over minority in train; 1 is balanced. The gradations experiment starts at 1.
     val : "balanced" or "train"
         Composition of val under "correlation".
     pool : bool
-        Whether half of the official train split is set apart as the pool.
+        Whether half of the official train split becomes the pool.
     indices : str, optional
-        Path of published indices (.npz with train, val and perhaps pool), positions in the official train and valid splits; then
-        `plant`, `ratio`, `val` and `pool` do not count.
+        Path of published indices (.npz with train, val and perhaps pool): positions in the official
+        train and valid splits. `plant`, `ratio`, `val` and `pool` are then ignored.
     side : int
         Pixels.
     recipe : dict, optional
@@ -125,7 +126,7 @@ class CelebA(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         others = [name for name in ATTRIBUTES if name != self.label]
         check_choices(self, {"label": ATTRIBUTES, "planted": others})
         check_choices(self, {"plant": ("correlation", "natural"), "val": ("balanced", "train")})
@@ -134,7 +135,7 @@ class CelebA(RawDataset):
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
-        """Read the tables, choose the rows, decode the images that are needed."""
+        """Read the tables, choose the rows, and decode the images needed."""
         from slicebench.data.captions.grammar import caption_set
 
         place = self.place()
@@ -190,21 +191,21 @@ class CelebA(RawDataset):
         return f"train has {self.ratio:g} of the other value of {self.planted} to one of the group's in each class"
 
     def _naming(self, texts: tuple[str, ...], names: list[str], rarer: NDArray[np.int64]) -> dict[str, tuple[str, ...]]:
-        """Captions that name a group's value of the planted attribute, where the word list has words for it."""
+        """Find the captions that name a group's value of the planted attribute, if `WORDS` has words for it."""
         if self.planted not in WORDS:
             return {}
         return {name: captions_naming(texts, [WORDS[self.planted][rarer[c]]]) for c, name in enumerate(names)}
 
 
 def _rarer(y: NDArray[np.int64], a: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The value of the planted attribute that is rarer in each class, (2,)."""
+    """Find the rarer value of the planted attribute in each class, (2,)."""
     return np.array([int(a[y == c].mean() < 0.5) for c in range(2)])
 
 
 def _composed(
     rows: NDArray[np.intp], cells: NDArray[np.int64], ratio: float, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """As many `rows` as there are with equal classes, each with `ratio` of its majority (even cells) to one of its group."""
+    """Choose as many `rows` as possible with equal classes and `ratio` majority rows (even cells) per group row."""
     count = np.bincount(cells[rows], minlength=4)
     n = int(min(count[1], count[3], count[0] / ratio, count[2] / ratio))
     sizes = [int(n * ratio), n, int(n * ratio), n]

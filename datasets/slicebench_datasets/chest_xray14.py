@@ -1,4 +1,4 @@
-"""ChestX-ray14: a finding or not; the view tells how ill the patient is."""
+"""ChestX-ray14: a finding or not; the view reveals how ill the patient is."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ PAPER = {"arch": "resnet18", "epochs": 15, "batch_size": 64, "peak_lr": 0.02, "p
 
 
 class ChestXray14(RawDataset):
-    """Is the finding there? Patients who cannot stand are taken from front to back (AP), and a model sees the view.
+    """Films with or without a finding; the view (AP or PA) reveals how ill the patient is.
 
-    The group are the AP films. They are natural, nothing is removed: 40 % of the whole index, 51 % of the films with an effusion
-    and 39 % of those without. Official train_val is dealt to train and val by patient, official test is the test split. The model
-    decides by the threshold that is best for F1 on val.
+    Patients who cannot stand are filmed from front to back (AP), and a model sees the view. The
+    group is the AP films. They are natural and nothing is removed: 40% of the whole index, 51% of
+    the films with an effusion and 39% of those without. The official train_val list is dealt to
+    train and val by patient; the official test list is the test split. The model decides by the
+    threshold that is best for F1 on val.
 
-    The row of Jain et al. on effusion mixes two populations: its first number, 38.18 % AP, is of the films without effusion, the
-    other four are of all films, of which 39.44 % are AP. Like with like, the row of the films without effusion is 38.18 / 7.02 /
-    25.51 / 57.57 / 63.65. To compare with that row, take population "without".
+    The row of Jain et al. on effusion mixes two populations. Its first number, 38.18% AP, is that
+    of the films without effusion; the other four are of all films, of which 39.44% are AP. For the
+    films without effusion alone, the row is 38.18 / 7.02 / 25.51 / 57.57 / 63.65; compare with it
+    by the population "without".
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check chest_xray14` says.
+        Folder of the data; the default is shown by `slicebench data check chest_xray14`.
     finding : str
         One of the 14: Effusion, Mass, Infiltration, ...
     population : "all" or "without"
-        Whether AP films are the group in both classes, or only where the finding is not.
+        Whether AP films are the group in both classes, or only in the class without the finding.
     val_share : float
         Share of train_val's patients that goes to val.
     n_train, n_val, n_test : int, optional
@@ -114,14 +117,14 @@ class ChestXray14(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_choices(self, {"finding": FINDINGS, "population": ("all", "without")})
         check_ranges(self, {"val_share": (0.01, 0.9), "side": (8, 1024)})
         check_cap(self, "n_train", "n_val", "n_test")
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
-        """Read the index and the lists, deal by patient, decode the films that are needed."""
+        """Read the index and the lists, deal by patient, and decode the films needed."""
         place = self.place()
         films = read_films(place, self.finding)
         classes = self._classes()
@@ -146,7 +149,7 @@ class ChestXray14(RawDataset):
         )
 
     def rows(self, films: Films, seed: int) -> dict[str, NDArray[np.intp]]:
-        """Rows of train, val and test; train and val share no patient."""
+        """Choose the rows of train, val and test; train and val share no patient."""
         rng = np.random.default_rng(seed)
         shares = {"train": 1 - self.val_share, "val": self.val_share}
         parts = deal_patients(films.official["train_val"], films.patients, shares, rng) | {

@@ -1,4 +1,4 @@
-"""A hundred chest X-rays that may be passed on: COVID-19 or not, standing or lying down."""
+"""A hundred chest X-rays with licences that allow redistribution: COVID-19 or not, standing or lying down."""
 
 from __future__ import annotations
 
@@ -31,16 +31,18 @@ COLUMNS = ("patient_id", "finding", "view", "sex", "age")
 
 
 class ChestXrayViews(RawDataset):
-    """Is it COVID-19? Those who lie in bed are taken from front to back, and few of them have anything else.
+    """Films with or without COVID-19; patients in bed are filmed from front to back, and most of them have it.
 
-    Half of the patients go to train, a quarter each to val and test, by the seed; those with an image without COVID-19 are dealt
-    for themselves, so that all splits have some. The group are the images whose view is not PA: AP or AP Supine, natural. It runs
-    in seconds, on real films; but with 11 images without COVID-19 the model says COVID-19 to all, and no score on it means much.
+    Half of the patients go to train, a quarter each to val and test, by the seed. Patients with an
+    image without COVID-19 are dealt separately, so that all splits have some. The group is the
+    images whose view is not PA, but AP or AP Supine; it is natural. The problem runs in seconds, on
+    real films. But with 11 images without COVID-19 the model predicts COVID-19 for all, and no
+    score on it means much.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check chest_xray_views` says.
+        Folder of the data; the default is shown by `slicebench data check chest_xray_views`.
     side : int
         Pixels.
     recipe : dict, optional
@@ -68,7 +70,7 @@ class ChestXrayViews(RawDataset):
         obtain="fetch github.com/ieee8023/covid-chestxray-dataset, and write its frontal images whose licence has no NC or ND "
         "term to a Parquet file train-00000-of-00001.parquet with the columns image, patient_id, finding, view, sex and age.",
         folder="chest_xray_views",
-        layouts=(Layout("Hugging Face parquet", (Wanted("train-*.parquet", "images and what is known of them"),)),),
+        layouts=(Layout("Hugging Face parquet", (Wanted("train-*.parquet", "images and metadata"),)),),
     )
 
     def __init__(
@@ -84,12 +86,12 @@ class ChestXrayViews(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_ranges(self, {"side": (8, 1024)})
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
-        """Read the table, deal by patient, decode."""
+        """Read the table, deal by patient, and decode."""
         paths = self.place().files("train-*.parquet")
         table = read_parquet(paths, COLUMNS)
         patients = _filled(paths[0], table["patient_id"])
@@ -117,7 +119,7 @@ class ChestXrayViews(RawDataset):
 
 
 def _filled(path: Path, values: pd.Series[Any]) -> NDArray[np.str_]:
-    """Column of words, or an error that names the first row without one."""
+    """Convert a column of words; an error names the first row without one."""
     bad = (values.isna() | (values.astype(str).str.strip() == "")).to_numpy()
     if bad.any():
         raise StorageError(f"{path}: {values.name} is empty at row {int(np.argmax(bad))}; expected a word")

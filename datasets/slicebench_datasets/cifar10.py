@@ -1,4 +1,4 @@
-"""CIFAR-10 as it is: natural failure modes, no planted truth."""
+"""CIFAR-10 unchanged: natural failure modes, no planted truth."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ SHARES = {"20/20/60": (1, 1, 3), "40/20/40": (2, 1, 2), "80/20": (4, 1, 0)}
 
 
 class CIFAR10(RawDataset):
-    """Ten classes and no planted subgroup: what methods name can be judged by caption gaps and interventions alone.
+    """Ten classes without a planted subgroup; methods can only be judged by caption gaps and interventions.
 
-    Of every five train images of a class, in the order of the files, the first goes to val, the next to train, the rest to the
-    pool. The official test set is the test split.
+    Of every five train images of a class, in the order of the files, the first goes to val, the
+    next to train, and the rest to the pool. The official test set is the test split.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check cifar10` says.
+        Folder of the data; the default is shown by `slicebench data check cifar10`.
     split : "20/20/60", "40/20/40" or "80/20"
         Shares of train, val and pool; the last has no pool.
     indices : str, optional
-        Path of the published indices (.npz with train, val, pool), for images in the author's order; then `split` does not count.
+        Path of the published indices (.npz with train, val, pool), for images in the author's
+        order; `split` is then ignored.
     captions : "simple" or "extended"
         Candidate captions; the extended ones need WordNet's database.
     recipe : dict, optional
@@ -73,13 +74,13 @@ class CIFAR10(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_choices(self, {"split": SHARES, "captions": ("simple", "extended")})
         check_indices(self.indices, self.family)
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are fixed
-        """Read and split."""
+        """Read and split the images."""
         from slicebench.data.captions.grammar import caption_set
 
         cifar = read_cifar10(self.place())
@@ -103,7 +104,7 @@ class CIFAR10(RawDataset):
         )
 
     def _rows(self, cifar: Cifar) -> dict[str, NDArray[np.intp]]:
-        """Rows of train, val and pool among the train images."""
+        """Choose the rows of train, val and pool among the train images."""
         if self.indices is not None:
             return published_rows(self.indices, cifar, "label")
         train, val, _ = SHARES[self.split]

@@ -1,4 +1,4 @@
-"""CIFAR-100's superclasses, one subclass of each rare in train."""
+"""CIFAR-100's superclasses; one subclass of each is rare in train."""
 
 from __future__ import annotations
 
@@ -26,33 +26,35 @@ FILES = (
     Wanted("meta", "class names", md5="7973b15100ade9c7d40fb424638fde48"),
 )
 RARE = (4, 73, 54, 10, 51, 40, 84, 18, 3, 12, 33, 38, 64, 45, 2, 44, 80, 96, 13, 81)
-"""Fine label of each superclass's rare one, as published."""
+"""Fine label of the rare subclass of each superclass, as published."""
 PAPER = {"arch": "resnet18_cifar", "epochs": 35, "batch_size": 512, "peak_lr": 0.5, "peak_epoch": 5, "augment": True}
 
 
 class CIFAR100Superclass(RawDataset):
-    """Which superclass is it? One of the five subclasses of each was seen a quarter as often.
+    """Twenty superclasses; one of the five subclasses of each is rare in train.
 
-    Within each superclass, in the order of the files, every fifth train image goes to val, every second of the rest to the
-    pool, and of the rare subclass every fourth of what is left stays in train. The official test set is the test split. One
-    group per superclass: its rare subclass.
+    Within each superclass, in the order of the files, every fifth train image goes to val and every
+    second of the rest to the pool. Of the rare subclass, every fourth of the remaining images stays
+    in train. The official test set is the test split. There is one group per superclass: its rare
+    subclass.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check cifar100_superclass` says.
+        Folder of the data; the default is shown by `slicebench data check cifar100_superclass`.
     split : "40/20/40" or "80/20"
         Shares of train, val and pool; the second has no pool.
     keep : float
-        Share of the rare subclass's train images that stays; the removal experiment goes from 1 down.
+        Share of the rare subclass's train images that stays; the removal experiment starts at 1.
     indices : str, optional
-        Path of the published indices (.npz with train, val, pool), for images in the author's order; then `split` and `keep` do
-        not count.
+        Path of the published indices (.npz with train, val, pool), for images in the author's
+        order; `split` and `keep` are then ignored.
     recipe : dict, optional
         Changes to the paper's training, such as {"arch": "small_cnn", "width": 48}.
     encoder : str
     pool_noise : float
-        Share of the pool's labels that are wrong, drawn among the other classes: a weak labeller's.
+        Share of the pool's labels that are wrong, drawn among the other classes, as from a weak
+        labeller.
 
     References
     ----------
@@ -97,14 +99,14 @@ class CIFAR100Superclass(RawDataset):
         self.pool_noise = pool_noise
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_choices(self, {"split": ("40/20/40", "80/20")})
         check_ranges(self, {"keep": (0, 1), "pool_noise": (0, 1)})
         check_indices(self.indices, self.family)
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
-        """Read and split as published; one subclass of each superclass is thinned in train. The seed is that of weak labels."""
+        """Read and split as published, and thin the rare subclasses in train; the seed draws weak labels."""
         from slicebench.data.captions.grammar import caption_set
 
         cifar = self.read()
@@ -134,11 +136,11 @@ class CIFAR100Superclass(RawDataset):
         )
 
     def read(self) -> Cifar:
-        """Every image with its fine and coarse label."""
+        """Read every image with its fine and coarse label."""
         return read_cifar(self.place(), COLUMNS, (("train",), "test", "meta"))
 
     def _rows(self, cifar: Cifar) -> dict[str, NDArray[np.intp]]:
-        """Rows of train, val and pool among the train images."""
+        """Choose the rows of train, val and pool among the train images."""
         if self.indices is not None:
             return published_rows(self.indices, cifar, "coarse_label")
         rare = np.isin(cifar.labels["fine_label"], RARE)

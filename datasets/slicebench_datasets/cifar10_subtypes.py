@@ -1,4 +1,4 @@
-"""CIFAR-10's animals against vehicles, one kind of each rare in train."""
+"""CIFAR-10's animals against vehicles; one kind of each is rare in train."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ MEMBERS = {
 
 
 class CIFAR10Subtypes(RawDataset):
-    """Animal or vehicle? One kind of animal and one of vehicle were seen too seldom, and look alike against the sky.
+    """Animals or vehicles; one kind of each, which look alike against the sky, is rare in train.
 
-    Half of the train images are dealt to train, a fifth to val, the rest to the pool; of the rare kinds train keeps the share
-    `keep`. The official test set is the test split. One group per class.
+    Half of the train images are dealt to train, a fifth to val, the rest to the pool. Of the rare
+    kinds, train keeps the share `keep`. The official test set is the test split. There is one group
+    per rare kind.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check cifar10_subtypes` says.
+        Folder of the data; the default is shown by `slicebench data check cifar10_subtypes`.
     rare : list of str
         The rare kinds, one or more of CIFAR-10's classes.
     keep : float
         Share of the rare kinds' train images that stays.
     n_train : int, optional
-        Train images that the thinning starts from; half of all if not given.
+        Number of train images before thinning; half of all by default.
     recipe : dict, optional
         Changes to the training, which is that of the published CIFAR-10 experiments.
     encoder : str
@@ -77,14 +78,14 @@ class CIFAR10Subtypes(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_subset(self, "rare", [name for members in MEMBERS.values() for name in members])
         check_ranges(self, {"keep": (0, 1)})
         check_cap(self, "n_train")
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
-        """Read, deal the train images, thin the rare kinds in train."""
+        """Read, deal the train images, and thin the rare kinds in train."""
         cifar = read_cifar10(self.place())
         rng, kinds = np.random.default_rng(seed), np.array(cifar.names["label"])[cifar.labels["label"]]
         parts = deal(np.arange(cifar.n_train), {"train": 0.5, "val": 0.2, "pool": 0.3}, rng)
@@ -111,7 +112,7 @@ class CIFAR10Subtypes(RawDataset):
 
 
 def _candidates() -> Any:
-    """Per class its kinds."""
+    """Make one caption per kind of a class."""
     return CaptionSet.of(
         [[_photo_of(kind) for kind in kinds] for kinds in MEMBERS.values()], [*map(_photo_of, MEMBERS)]
     )

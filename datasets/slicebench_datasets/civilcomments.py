@@ -1,4 +1,4 @@
-"""Comments on news that mention an identity."""
+"""Comments on news, some of which mention an identity."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ PARTS = {"train": 0, "val": 1, "test": 2}
 
 
 class CivilComments(TextDataset):
-    """Is the comment toxic? A model may take the mention of an identity for it.
+    """Toxic or harmless comments; a model may mistake the mention of an identity for toxicity.
 
-    Label and identities are those that at least half of the annotators saw. One group per identity: the comments that mention it;
-    they overlap. The official splits are the splits, each cut at random to its cap; with keep < 1, harmless comments that mention
-    an identity are thinned in train before that.
+    Label and identities are those that at least half of the annotators saw. There is one group per
+    identity, the comments that mention it; groups overlap. The official splits are the splits, each
+    cut at random to its cap. With keep < 1, harmless comments that mention an identity are thinned
+    in train first.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check civilcomments` says.
+        Folder of the data; the default is shown by `slicebench data check civilcomments`.
     identities : list of str, optional
         Some of male, female, LGBTQ, christian, muslim, other_religions, black and white; by default all.
     keep : float
-        Share of the train comments that mention one of them and are not toxic that stays.
+        Share of the train comments that mention one of them and are not toxic to keep.
     n_train, n_val, n_test : int or None
         Comments of each split; None for all.
     classifier : str, optional
-        Path of a local Hugging Face sequence classifier of two classes to audit, instead of one trained here; then `recipe` does
-        not count.
+        Path of a local Hugging Face sequence classifier of two classes to audit, instead of a model
+        trained here; `recipe` is then ignored.
     recipe : dict, optional
         Changes to the base model's training, such as {"width": 64}.
     encoder : str
@@ -66,10 +67,10 @@ class CivilComments(TextDataset):
         title="CivilComments (WILDS)",
         size="269,038 train + 45,180 val + 133,782 test comments",
         group="comments that mention one of eight identities, overlapping",
-        rate="as in the data, in train less with keep < 1",
+        rate="as in the data; lower in train with keep < 1",
         licence="CC0",
         source="Borkan, Dixon, Sorensen, Thain, Vasserman 2019; splits of Koh, Sagawa et al. 2021; wilds.stanford.edu",
-        obtain=f"fetch civilcomments_v1.0 as wilds.stanford.edu says, and unpack it; {FILE} is what is read.",
+        obtain=f"fetch civilcomments_v1.0 from wilds.stanford.edu and unpack it; only {FILE} is read.",
         folder="civilcomments",
         layouts=(Layout("WILDS", (Wanted(FILE, "comments, labels, identities and splits"),)),),
     )
@@ -94,7 +95,7 @@ class CivilComments(TextDataset):
         self.n_test = n_test
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         if self.identities is not None:
             check_subset(self, "identities", IDENTITIES)
         check_ranges(self, {"keep": (0, 1)})
@@ -102,7 +103,7 @@ class CivilComments(TextDataset):
         super().check()
 
     def raw(self, seed: int) -> RawProblem:
-        """Read and cut; harmless comments that mention an identity are thinned in train."""
+        """Read and cut; thin the harmless comments that mention an identity in train."""
         path, names = self.place().file(FILE), self.identities or IDENTITIES
         table = _comments(path, names)
         labels = (_shares(path, table["toxicity"]) >= 0.5).astype(np.int64)
@@ -128,12 +129,12 @@ class CivilComments(TextDataset):
 
 
 def _comments(path: Path, identities: Sequence[str]) -> pd.DataFrame:
-    """The columns that are needed; a comment may be empty, as a few published ones are."""
+    """Read the columns needed; a comment may be empty, as a few published ones are."""
     return read_csv(path, ["id", "comment_text", "split", "toxicity", *identities])
 
 
 def _shares(path: Path, values: pd.Series[Any], empty: float = np.nan) -> NDArray[np.float64]:
-    """Column of shares of the annotators; `empty` stands for a cell that is empty, which is an error unless that is given."""
+    """Convert a column of shares of annotators; empty cells count as `empty`, and are an error by default."""
     import pandas as pd
 
     shares = np.where(values == "", empty, pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64))

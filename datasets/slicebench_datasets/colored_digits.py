@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class ColoredDigits(DigitDataset):
-    """Is the digit below five? The tint knows, in train, and the digit is hard to read: a model learns the tint.
+    """Digits below five or not; in train the tint agrees with the label, and a model learns the tint.
 
-    Class 0 is the digits 0 to 4, class 1 the digits 5 to 9; the share `label_noise` of train labels is flipped. The tint of
-    a share `p` (train) or `p_eval` (val, test) of the images is their label, with its noise, red for 0 and green for 1; the
-    other images have a tint drawn by a fair coin. One group per class: the tint disagrees with the label.
+    Class 0 is the digits 0 to 4, class 1 the digits 5 to 9. The share `label_noise` of train labels
+    is flipped. The tint of a share `p` (train) or `p_eval` (val, test) of the images is their
+    label, with its noise: red for 0, green for 1. The tint of the other images is drawn by a fair
+    coin. There is one group per class: the images whose tint disagrees with the label.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class ColoredDigits(DigitDataset):
     pixel_noise : float
         Standard deviation of noise added to every image before it is tinted, 1 = the full range.
     tint : float
-        Share of the other colour channels' brightness that the tint takes away.
+        Share of the other colour channels' brightness that the tint removes.
     width, epochs : int
         Of the base model and of its training.
     encoder : str
@@ -80,11 +81,11 @@ class ColoredDigits(DigitDataset):
         self.tint = tint
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         self.check_digits(p=1, p_eval=1, label_noise=1, pixel_noise=2, tint=1)
 
     def raw(self, seed: int) -> RawProblem:
-        """Draw and tint."""
+        """Draw and tint the digits."""
         return self.problem(
             seed,
             class_names=("digit below 5", "digit 5 or above"),
@@ -99,7 +100,7 @@ class ColoredDigits(DigitDataset):
         return images, labels, in_each_class(disagrees, labels)
 
     def _candidates(self) -> CaptionSet:
-        """Per class its five digits, four colours and noise."""
+        """Make captions per class: its five digits, four colours, and noise."""
         shared = [digit_caption(colour=colour) for colour in ("red", "green", "blue", "white")] + [
             digit_caption(noisy=True)
         ]
@@ -109,7 +110,7 @@ class ColoredDigits(DigitDataset):
     def _tinted(
         self, part: Digits, split: str, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
-        """Images (n, side, side, 3), labels and whether the tint disagrees with them, each (n,)."""
+        """Return images (n, side, side, 3), labels (n,) and whether the tint disagrees with them (n,)."""
         n = len(part.digits)
         labels = (part.digits >= 5).astype(np.int64)
         if split == "train":

@@ -19,25 +19,25 @@ IDX = {
     "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
     "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
 }
-"""The author's files, with the checksums of the packed ones."""
+"""The author's files, with the checksums of the compressed ones."""
 
 
 class ColoredMNIST(ColoredDigits):
-    """Is the digit below five? The tint knows, in train; see `colored_digits`, which this is with MNIST and the paper's training.
+    """Digits below five or not, tinted as in `colored_digits`, with MNIST and the paper's training.
 
-    Train and val are drawn from MNIST's train files and test from its test files, with a seed and without overlap: the released
-    test set was made of train images, unseeded (PROTOCOLS trap 2).
+    Train and val are drawn from MNIST's train files and test from its test files, with a seed and
+    without overlap. The released test set was made of train images, without a seed.
 
     Parameters
     ----------
     root : str, optional
-        Folder of MNIST's files; by default as `slicebench data check colored_mnist` says.
+        Folder of the data; the default is shown by `slicebench data check colored_mnist`.
     n_train, n_val, n_test : int
-        Sizes; the published ones are not stated.
+        Sizes; the published sizes are not stated.
     p : float
         Share of train whose tint is the label; the paper's grid goes from .08 to .92.
     p_eval, label_noise : float
-        The same share in val and test; share of train labels that are flipped.
+        The same share in val and test; share of flipped train labels.
     recipe : dict, optional
         Changes to the paper's training, such as {"arch": "small_cnn", "width": 16}.
     encoder : str
@@ -89,15 +89,15 @@ class ColoredMNIST(ColoredDigits):
         self.recipe = recipe
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_ranges(self, dict.fromkeys(("p", "p_eval", "label_noise"), (0, 1)))
         check_ranges(self, dict.fromkeys(("n_train", "n_val", "n_test"), (1, 70_000)))
         self.training()
 
     def digits_root(self) -> str | None:
-        """Folder where MNIST was found."""
+        """Return the folder where MNIST was found."""
         return str(self.place().folder)
 
     def training(self) -> Recipe:
-        """The paper's recipe with the user's changes."""
+        """Return the training recipe of Arjovsky et al., with the parameters that the user set."""
         return recipe_from(PAPER, self.recipe)

@@ -1,4 +1,4 @@
-"""Any image dataset with some of its images corrupted, after ImageNet-C."""
+"""Any image dataset with some images corrupted, as in ImageNet-C."""
 
 from __future__ import annotations
 
@@ -29,19 +29,22 @@ CORRUPTIONS = (
     "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
 )  # fmt: skip
 OWN_RANDOMNESS = ("impulse_noise", "glass_blur")
-"""Those that the library draws from generators of their own, and not from NumPy's global one."""
+"""Corruptions that have their own random generators instead of NumPy's global one."""
 SMALLEST = 32
-"""Pixels that an image must have in each direction, by the library."""
+"""Minimum number of pixels per side, set by the library."""
 CHUNK = 256
 
 
 class Corrupted(RawDataset):
-    """The classes of another image dataset; the group is the images that are noisy, blurred, foggy, seldom so in train.
+    """Another image dataset with some images corrupted: noisy, blurred or foggy, rarely so in train.
+
+    The classes are those of the other dataset. The group is the corrupted images.
 
     Parameters
     ----------
     dataset : str
-        Registered name of an image dataset, such as "cifar10" or "imagenet"; its own groups are forgotten.
+        Registered name of an image dataset, such as "cifar10" or "imagenet"; its own groups are
+        dropped.
     params : dict, optional
         Its parameters, training and encoder included.
     corruption : str
@@ -49,12 +52,12 @@ class Corrupted(RawDataset):
     severity : int
         1 to 5.
     share_train, share_eval : float
-        Share of the train images, and of those of the other splits, that are corrupted.
+        Share of corrupted images in train, and in the other splits.
 
     Notes
     -----
-    Needs `pip install 'slicebench[corruptions]'`, whose OpenCV needs the system's libGL and GLib. Every image has a random state
-    of its own, so that it is corrupted in the same way whatever stands beside it.
+    Needs `pip install 'slicebench[corruptions]'`, whose OpenCV needs the system's libGL and GLib.
+    Every image has its own random state, so its corruption does not depend on the other images.
 
     References
     ----------
@@ -70,7 +73,7 @@ class Corrupted(RawDataset):
     modality: ClassVar[str] = "image"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="Corrupted images of any image dataset",
-        size="as the other dataset's",
+        size="that of the other dataset",
         group="corrupted images, one of 15 kinds",
         rate="10 % of train, 50 % of val and test",
         licence="as the other dataset's",
@@ -94,7 +97,7 @@ class Corrupted(RawDataset):
         self.share_eval = share_eval
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_choices(self, {"corruption": CORRUPTIONS})
         check_ranges(self, {"severity": (1, 5), "share_train": (0, 1), "share_eval": (0, 1)})
         _library()
@@ -121,17 +124,19 @@ class Corrupted(RawDataset):
         )
 
     def _other(self) -> RawDataset:
-        """The adapter that gives the images."""
+        """Make the adapter of the other dataset."""
         found = DATASETS.load(self.dataset)
         if not issubclass(found, RawDataset) or found.modality != "image" or found is Corrupted:
-            raise ConfigError(f"corrupted: dataset is {self.dataset!r}, which does not give raw images")
+            raise ConfigError(
+                f"corrupted: dataset is {self.dataset!r}, which has no raw images; choose another image dataset"
+            )
         try:
             return found(**(self.params or {}))
         except TypeError as error:
             raise ConfigError(f"corrupted: params of {self.dataset!r}: {error}") from error
 
     def _images(self, split: RawSplit, hit: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
-        """The split's images, those that are `hit` corrupted, mapped from the cache."""
+        """Return the split's images, those that are `hit` corrupted, mapped from the cache."""
         side = min(np.asarray(split.inputs[:1]).shape[1:3])
         if side < SMALLEST:
             raise ConfigError(
@@ -155,7 +160,7 @@ class Corrupted(RawDataset):
 
 
 def corrupt(image: NDArray[np.uint8], corruption: str, severity: int, state: int) -> NDArray[np.uint8]:
-    """Corrupt an image (H, W, 3), the library's random numbers started from `state` and NumPy's global ones left alone."""
+    """Corrupt an image (H, W, 3) with the random `state`; NumPy's global state is not changed."""
     library = _library()
     own = {"seed": state} if corruption in OWN_RANDOMNESS else {}
     before = np.random.get_state()  # noqa: NPY002 - the library draws from NumPy's global state
@@ -167,14 +172,14 @@ def corrupt(image: NDArray[np.uint8], corruption: str, severity: int, state: int
 
 
 def _library() -> Callable[..., Any]:
-    """The library's function, or a `ConfigError` that says what to install."""
+    """Import the library's function; a `ConfigError` says what to install."""
     try:
         from imagecorruptions import corrupt as function
     except ModuleNotFoundError as error:
         raise ConfigError("corrupted: needs the extra 'corruptions': pip install 'slicebench[corruptions]'") from error
     except ImportError as error:
         raise ConfigError(
-            f"corrupted: imagecorruptions cannot be imported ({error}). If it is OpenCV that misses a library of the system: "
+            f"corrupted: imagecorruptions cannot be imported ({error}). If OpenCV lacks a system library: "
             "apt-get install libgl1 libglib2.0-0, or pip uninstall opencv-python && pip install opencv-python-headless"
         ) from error
     found: Callable[..., Any] = function
@@ -182,6 +187,6 @@ def _library() -> Callable[..., Any]:
 
 
 def _colour(inputs: Inputs, rows: range) -> NDArray[np.uint8]:
-    """Copy of images (b, H, W, 3); grey ones are repeated over the channels."""
+    """Copy images as (b, H, W, 3); grey ones are repeated over the channels."""
     images = np.asarray(inputs[rows.start : rows.stop])
     return np.repeat(images[..., None], 3, axis=-1) if images.ndim == 3 else np.array(images)

@@ -1,4 +1,4 @@
-"""Superclasses of digits, one digit of each rare in train."""
+"""Superclasses of digits; one digit of each is rare in train."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 
 class DigitSubtypes(DigitDataset):
-    """A class is several digits; one of them was seen too seldom in training, and is mistaken for other classes.
+    """Classes of several digits; one digit of each is rare in train and is mistaken for other classes.
 
-    Digits are dealt to the classes in turn (digit modulo `classes`: even against odd for two), and the largest digit of
-    each class keeps the share `keep` of its train images. One group per class.
+    Digits are dealt to the classes in turn (digit modulo `classes`; for two, even against odd), and
+    the largest digit of each class keeps the share `keep` of its train images. There is one group
+    per class.
 
     Parameters
     ----------
     root : str, optional
         Folder of MNIST files; None for scikit-learn's digits.
     n_train, n_val, n_test, n_pool : int
-        n_train counts the images that stay.
+        Sizes; n_train is the size after thinning.
     classes : int
-        2 to 5, so that every class has two digits or more.
+        2 to 5, so that every class has at least two digits.
     keep : float
         Share of the rare digit's train images that stays; val and test keep all.
     pixel_noise : float
@@ -75,16 +76,16 @@ class DigitSubtypes(DigitDataset):
         self.keep = keep
 
     def rare_digits(self) -> list[int]:
-        """Rare digit of each class."""
+        """Return the rare digit of each class."""
         return [max(range(c, 10, self.classes)) for c in range(self.classes)]
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_ranges(self, {"classes": (2, 5)})
         self.check_digits(keep=1, pixel_noise=2)
 
     def raw(self, seed: int) -> RawProblem:
-        """Draw, thin."""
+        """Draw the digits, and thin the rare ones in train."""
         rare, families = self.rare_digits(), [range(c, 10, self.classes) for c in range(self.classes)]
         return self.problem(
             seed,
@@ -98,6 +99,6 @@ class DigitSubtypes(DigitDataset):
         )
 
     def planted(self, part: Digits, split: str, rng: np.random.Generator) -> Planted:  # noqa: ARG002 - thinned when drawn
-        """Add noise; the groups are the rare digits."""
+        """Add noise to the images; the groups are the rare digits."""
         groups = part.digits[:, None] == np.array(self.rare_digits())
         return with_pixel_noise(part.images, self.pixel_noise, rng), part.digits % self.classes, groups

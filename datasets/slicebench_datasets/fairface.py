@@ -1,4 +1,4 @@
-"""FairFace: female or male, one race rare in train."""
+"""FairFace: female or male; one race is rare in train."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Faces:
         Files, "train/1.jpg".
     labels : (n,) int64
     rare : (n,) bool
-        Of the race, and the age where one is given.
+        Whether the face is of the race, and of the age if one is given.
     metadata : DataFrame of n rows
     n_train : int
         Rows of the official train split.
@@ -56,22 +56,23 @@ class Faces:
 
 
 class FairFace(RawDataset):
-    """Female or male? Faces of one race, or of one race and age, were seen a tenth as often.
+    """Female or male faces; those of one race, or of one race and age, are rare in train.
 
-    The official train split is dealt to train and val by the seed, and of train's faces of the group the share `keep` stays;
-    the official val split is the test split. One group per class: its faces of the race (and age). Methods may see the age,
-    unless it makes the group, and whether the face was in the authors' test of commercial services.
+    The official train split is dealt to train and val by the seed, and of the group's faces in
+    train the share `keep` stays. The official val split is the test split. There is one group per
+    class: its faces of the race (and age). Methods may see the age, unless it defines the group,
+    and whether the face was in the authors' test of commercial services.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check fairface` says.
+        Folder of the data; the default is shown by `slicebench data check fairface`.
     race : str
         One of the seven: East Asian, White, Latino_Hispanic, Southeast Asian, Black, Indian, Middle Eastern.
     age : str, optional
         One of the nine: "0-2", "3-9", "10-19", ..., "60-69", "more than 70". None: all ages.
     keep : float
-        Share of the group's train images that stays; 1 leaves all as it is.
+        Share of the group's train images that stays; 1 keeps all.
     val_share : float
         Share of the official train split that goes to val.
     n_train, n_val, n_test : int, optional
@@ -97,10 +98,10 @@ class FairFace(RawDataset):
         title="FairFace",
         size="86,744 train + 10,954 val",
         group="one of seven races, or one race and age, rare in train",
-        rate="of Black faces a tenth stays: 1.6 % of train, 14 % of val and test",
+        rate="1.6 % of train (a tenth of the Black faces stays), 14 % of val and test",
         licence="CC BY 4.0",
         source="Kärkkäinen, Joo 2021; github.com/joojs/fairface",
-        obtain="fetch the images of padding 0.25 (or 1.25) and the two tables of labels as github.com/joojs/fairface says, and "
+        obtain="fetch the images of padding 0.25 (or 1.25) and the two label tables from github.com/joojs/fairface, and "
         "unpack the images beside the tables.",
         folder="fairface",
         layouts=(
@@ -143,14 +144,14 @@ class FairFace(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_choices(self, {"race": RACES} | ({} if self.age is None else {"age": AGES}))
         check_ranges(self, {"keep": (0, 1), "val_share": (0.01, 0.9), "side": (8, 1024)})
         check_cap(self, "n_train", "n_val", "n_test")
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
-        """Read the tables, deal and thin, decode the images that are needed."""
+        """Read the tables, deal and thin, and decode the images needed."""
         place = self.place()
         faces = self.faces(place)
         names, who = faces.names, self.race.replace("_", " ")
@@ -174,12 +175,12 @@ class FairFace(RawDataset):
         )
 
     def faces(self, place: Place) -> Faces:
-        """Read both tables; images are looked for and counted, but not read.
+        """Read both tables; images are counted but not read.
 
         Raises
         ------
         StorageError
-            naming file and row of what does not fit.
+            with file and row of the first invalid value.
 
         """
         import pandas as pd
@@ -199,7 +200,7 @@ class FairFace(RawDataset):
         )
 
     def rows(self, faces: Faces, seed: int) -> dict[str, NDArray[np.intp]]:
-        """Rows of train, val and test; the group is thinned in train."""
+        """Choose the rows of train, val and test; thin the group in train."""
         rng = np.random.default_rng(seed)
         shares = {"train": 1 - self.val_share, "val": self.val_share}
         parts = deal(np.arange(faces.n_train), shares, rng)
@@ -211,7 +212,7 @@ class FairFace(RawDataset):
 
 
 def _table(place: Place, part: str) -> pd.DataFrame:
-    """One table, its words checked; gender and race as numbers."""
+    """Read one table and check its words; gender and race become numbers."""
     path = place.file(f"fairface_label_{part}.csv")
     table = read_csv(path, COLUMNS)
     _check_names(path, table["file"], part)
@@ -226,7 +227,7 @@ def _table(place: Place, part: str) -> pd.DataFrame:
 
 
 def _check_names(path: Path, names: pd.Series[Any], part: str) -> None:
-    """Raise `StorageError` for a file that is named twice, or is of the other split."""
+    """Raise `StorageError` for a file that is named twice or belongs to the other split."""
     distinct(path, names)
     strange = ~names.str.startswith(f"{part}/").to_numpy(dtype=bool)
     if strange.any():

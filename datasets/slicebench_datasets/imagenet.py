@@ -1,4 +1,4 @@
-"""ImageNet as it is, with ImageNet-V2 as the test set if wanted; no planted truth."""
+"""ImageNet unchanged, optionally with ImageNet-V2 as the test set; no planted truth."""
 
 from __future__ import annotations
 
@@ -30,22 +30,24 @@ NAMES = "LOC_synset_mapping.txt"
 
 
 class ImageNet(RawDataset):
-    """A thousand classes and no planted subgroup; `corrupted` plants one.
+    """A thousand classes without a planted subgroup; the dataset `corrupted` plants one.
 
-    The official validation images are dealt evenly to val and test, or all go to val and ImageNet-V2 is the test split.
+    The official validation images are dealt evenly to val and test, or all go to val and
+    ImageNet-V2 is the test split.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check imagenet` says.
+        Folder of the data; the default is shown by `slicebench data check imagenet`.
     v2 : str, optional
         Folder of ImageNet-V2, such as imagenetv2-matched-frequency-format-val: 1,000 folders named by class number.
     classes : int
-        The first so many, by WordNet id.
+        Number of classes: the first ones by WordNet id.
     n_train : int, optional
-        Train images, at random; all if not given. Decoded images take 3 side² bytes each on disk, 193 GB for all of them at 224.
+        Number of train images, at random; all by default. Decoded images take 3 side² bytes each on
+        disk, 193 GB for all of them at 224.
     captions : "none" or "ancestors"
-        Candidates by the classes' closest ancestors in WordNet, whose database is then needed.
+        Candidate captions by the classes' closest ancestors in WordNet, which need its database.
     side : int
         Pixels.
     recipe : dict, optional
@@ -112,14 +114,14 @@ class ImageNet(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_ranges(self, {"classes": (2, 1000), "side": (8, 1024)})
         check_choices(self, {"captions": ("none", "ancestors")})
         check_cap(self, "n_train")
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
-        """List the files, deal them, decode those that are needed."""
+        """List the files, deal them, and decode those needed."""
         place = self.place()
         base = place.folder / DATA if place.layout == KAGGLE else place.folder
         known = sorted(entry.name for entry in os.scandir(base / "train") if entry.is_dir())
@@ -146,7 +148,7 @@ class ImageNet(RawDataset):
     def _files(
         self, place: Place, base: Path, known: list[str], rng: np.random.Generator
     ) -> tuple[list[str], NDArray[np.int64], dict[str, NDArray[np.intp]]]:
-        """Files relative to `base`, their classes, and the rows of each split; `known` are all WordNet ids."""
+        """List files relative to `base`, their classes, and the rows of each split; `known` has all WordNet ids."""
         wnids = known[: self.classes]
         train = [(f"train/{w}/{name}", c) for c, w in enumerate(wnids) for name in _images(base / "train" / w)]
         val = _kaggle_val(place, known, self.classes) if place.layout == KAGGLE else [
@@ -164,7 +166,7 @@ class ImageNet(RawDataset):
 
 
 def _images(folder: Path) -> list[str]:
-    """Names of the images in a class's folder, sorted."""
+    """List the names of the images in a class's folder, sorted."""
     try:
         names = sorted(e.name for e in os.scandir(folder) if e.name.lower().endswith((".jpeg", ".jpg")))
     except OSError as error:
@@ -175,17 +177,17 @@ def _images(folder: Path) -> list[str]:
 
 
 def _id(path: Path) -> str:
-    """The file's name, of ImageNet-V2 with the class's folder; the only absolute paths are its own."""
+    """Make an id of the file's name, for ImageNet-V2 (whose paths are absolute) with the class's folder."""
     return f"v2-{path.parent.name}-{path.stem}" if path.is_absolute() else path.stem
 
 
 def _v2(folder: Path, classes: int) -> list[tuple[str, int]]:
-    """ImageNet-V2's images by class number, as absolute paths."""
+    """List ImageNet-V2's images by class number, as absolute paths."""
     return [(str(folder / str(c) / name), c) for c in range(classes) for name in _images(folder / str(c))]
 
 
 def _kaggle_val(place: Place, known: list[str], classes: int) -> list[tuple[str, int]]:
-    """Val images of the first so many classes."""
+    """List the val images of the first `classes` classes."""
     path = place.file("LOC_val_solution.csv")
     table = read_csv(path, ["ImageId", "PredictionString"])
     codes = coded(path, table["PredictionString"].str.split().str[0], {w: c for c, w in enumerate(known)})
@@ -193,7 +195,7 @@ def _kaggle_val(place: Place, known: list[str], classes: int) -> list[tuple[str,
 
 
 def _class_names(path: Path, wnids: list[str]) -> list[str]:
-    """First words of the synsets where their file is there, else the WordNet ids."""
+    """Return the first words of the synsets, or the WordNet ids if their file is missing."""
     if not path.is_file():
         return wnids
     known = dict(line.split(" ", 1) for line in path.read_text(encoding="utf-8").splitlines() if " " in line)

@@ -1,4 +1,4 @@
-"""MovieLens 100k: ratings by a factor model, audited on groups of users and films."""
+"""MovieLens 100k: a factor model of ratings, audited on groups of users and films."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ RIDGE = 5.0
 
 
 class MovieLens(DatasetAdapter):
-    """How many stars does the user give? Groups by what is known of user and film; losses only.
+    """Ratings of films in stars, with groups of users and films; losses only.
 
-    Ratings are dealt 60/20/20 at random. The base model, fitted on train, is the mean, biases of users and films with a ridge,
-    and the leading singular vectors of what they leave unexplained; a missing rating counts as explained, and singular values
-    are lowered by the first one left out. The loss is the squared error of the prediction, clipped to 1..5. Embeddings are the
-    factors and the biases of user and film; users and films that train does not know have zeros.
+    Ratings are dealt 60/20/20 at random. The base model, fitted on train, is the mean,
+    ridge-penalised biases of users and films, and the leading singular vectors of the residuals. A
+    missing rating counts as explained, and singular values are lowered by the first one left out.
+    The loss is the squared error of the prediction, clipped to 1..5. Embeddings are the factors and
+    the biases of user and film, which are 0 for users and films that train lacks.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check movielens` says.
+        Folder of the data; the default is shown by `slicebench data check movielens`.
     groups : list of str
         "gender=F", "occupation=student", "genre=Horror" (films have several), "age<18", "age>=50"; "&" joins conditions that must
         all hold: "gender=F&genre=Horror".
@@ -62,8 +63,8 @@ class MovieLens(DatasetAdapter):
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="MovieLens 100k",
         size="100,000 ratings of 1,682 films by 943 users",
-        group="women's ratings, and those of horror films; or as asked for",
-        rate="as it is in the data",
+        group="ratings by women and ratings of horror films, or other groups as set",
+        rate="as in the data",
         licence="GroupLens's own: research use, no redistribution",
         source="Harper, Konstan 2015; grouplens.org/datasets/movielens/100k",
         obtain="fetch ml-100k.zip from the source's page and unpack it.",
@@ -86,7 +87,7 @@ class MovieLens(DatasetAdapter):
         self.rank = rank
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_ranges(self, {"keep": (0, 1), "rank": (1, 500)})
         if not isinstance(self.rank, int):
             raise ConfigError(f"movielens: rank is {self.rank!r}; expected a whole number")
@@ -96,7 +97,7 @@ class MovieLens(DatasetAdapter):
         self._conditions()
 
     def build(self, seed: int) -> Problem:
-        """Read, deal, fit the base model.
+        """Read and deal the ratings, and fit the base model.
 
         Raises
         ------
@@ -126,11 +127,11 @@ class MovieLens(DatasetAdapter):
         )
 
     def _conditions(self) -> list[list[Condition]]:
-        """Conditions of each group."""
+        """Read the conditions of each group."""
         return [[read_condition(text) for text in str(group).split("&")] for group in self.groups]
 
     def _members(self, ratings: Ratings) -> NDArray[np.bool_]:
-        """Which ratings are in which group, shape (N, g)."""
+        """Return which ratings are in which group, shape (N, g)."""
         columns = [
             np.all([ratings.holds(condition) for condition in conditions], axis=0) for conditions in self._conditions()
         ]
@@ -156,7 +157,7 @@ class MovieLens(DatasetAdapter):
 
 
 def _factorised(ratings: Ratings, train: Rows, rank: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Embeddings (N, 2 rank + 2) and squared errors (N,) of all ratings, by a model fitted on the rows `train`."""
+    """Fit the model on the rows `train`; return embeddings (N, 2 rank + 2) and squared errors (N,) of all ratings."""
     from scipy.sparse import csr_array, hstack
     from scipy.sparse.linalg import lsqr
 
@@ -177,7 +178,7 @@ def _factorised(ratings: Ratings, train: Rows, rank: int, seed: int) -> tuple[ND
 
 
 def _low_rank(matrix: Any, rank: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Factors (rows, rank) and (columns, rank) of a sparse matrix, singular values less the first one left out."""
+    """Factorise a sparse matrix: (rows, rank) and (columns, rank), singular values less the first left out."""
     from scipy.sparse.linalg import svds
 
     start = np.random.default_rng(seed).normal(size=min(matrix.shape))

@@ -1,4 +1,4 @@
-"""Digits, some of them noisy: few in train, half of them in val and test."""
+"""Digits of which some are noisy: few in train, half in val and test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NoisyDigits(DigitDataset):
-    """Ten classes, one per digit; a model that saw few noisy images in training reads them badly.
+    """Ten classes, one per digit; noisy images are rare in train, and the model reads them badly.
 
     Parameters
     ----------
@@ -72,11 +72,11 @@ class NoisyDigits(DigitDataset):
         self.eval_share = eval_share
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         self.check_digits(corruption=2, train_share=1, eval_share=1, pixel_noise=2)
 
     def raw(self, seed: int) -> RawProblem:
-        """Draw, add noise."""
+        """Draw the digits and add noise."""
         return self.problem(
             seed,
             class_names=[f"digit {digit}" for digit in range(10)],
@@ -86,14 +86,14 @@ class NoisyDigits(DigitDataset):
         )
 
     def planted(self, part: Digits, split: str, rng: np.random.Generator) -> Planted:
-        """Add more noise to some."""
+        """Add more noise to some images; they are the group."""
         noisy = rng.random(len(part.digits)) < (self.train_share if split == "train" else self.eval_share)
         images = with_pixel_noise(part.images, np.where(noisy, self.corruption, self.pixel_noise), rng)
         return images, part.digits, noisy[:, None]
 
 
 def _candidates() -> CaptionSet:
-    """Per digit: noisy, in one of nine colours, on a black or white background."""
+    """Make captions per digit: noisy, in one of nine colours, or on a black or white background."""
     said: list[dict[str, Any]] = [{"noisy": True}, *({"colour": colour} for colour in (*COLOURS, "white"))]
     said += [{"ground": ground} for ground in ("black", "white")]
     texts = [[digit_caption(digit=digit, **extra) for extra in said] for digit in range(10)]

@@ -37,12 +37,13 @@ class Scenes(RawDataset):
     side : int
         Pixels per edge, 8 or more.
     n_train, n_val, n_test, n_pool : int
-        Images per split; the pool, from which an intervention may add to train, is there if it has any.
+        Images per split. Interventions may add images of the pool to train; with 0 there is no
+        pool.
     classes : int
     label, planted : str
-        Attributes, out of shape, colour, size, background, texture, distractor, lighting.
+        Attributes: two of shape, colour, size, background, texture, distractor, lighting.
     ratio : float
-        Usual to unusual images in train.
+        Ratio of usual to unusual images in train.
     val : str
         "balanced" (1 : 1) or "train" (`ratio` : 1).
     test : str
@@ -54,11 +55,13 @@ class Scenes(RawDataset):
         Of the base model and of its training.
     encoder : str
     pool : str
-        "balanced", the groups as in a balanced val, or "train", as in train.
+        Frequency of the groups in the pool: "balanced", as in a balanced val, or "train", as in
+        train.
     pool_noise : float
-        Share of the pool's labels that are wrong, drawn among the other classes: a weak labeller's.
+        Share of the pool's labels that are wrong, drawn among the other classes, as from a weak
+        labeller.
 
-    Rendering costs O(n side²): 13,000 images of 32 px a second, 49,000 of 20 px, on one core.
+    Complexity: O(n side²) to render: 13,000 images of 32 px a second, 49,000 of 20 px, on one core.
 
     >>> Scenes(plant="none", classes=3).get_params()["classes"]
     3
@@ -72,7 +75,7 @@ class Scenes(RawDataset):
         title="Rendered scenes",
         size="any number, rendered",
         group="a correlation, a rare subtype, a corruption, or nothing",
-        rate="as asked for",
+        rate="as set by the parameters",
         licence="Apache-2.0",
         source="rendered by slicebench",
     )
@@ -124,7 +127,7 @@ class Scenes(RawDataset):
         self.pool_noise = pool_noise
 
     def raw(self, seed: int) -> RawProblem:
-        """Render."""
+        """Draw and render the scenes."""
         from slicebench.models.training import Recipe
 
         plant = PLANTS[self.plant](self)

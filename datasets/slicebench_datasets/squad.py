@@ -1,4 +1,4 @@
-"""SQuAD: questions whose answer stands in a text, with the loss of a reader or of choosing the sentence."""
+"""SQuAD: questions answered in a text, with the loss of a reader or of choosing the sentence."""
 
 from __future__ import annotations
 
@@ -34,28 +34,32 @@ WORDS = ("what", "who", "when", "where", "why", "how", "which")
 
 
 class SQuAD(DatasetAdapter):
-    """Which sentence holds the answer, or which words are it? Losses only, nothing planted.
+    """Questions with the loss of finding the answer's sentence, or its words; losses only, nothing planted.
 
-    Without `reader` the base model chooses a sentence: the score of a sentence of the context is the cosine of its embedding and
-    the question's, divided by a temperature fitted on train, and the loss is minus the log softmax at the sentence in which the
-    answer begins. Contexts are cut after ".", "!" or "?" (and closing quotes or brackets) before white space and a capital letter
-    or digit. Questions whose context is one sentence have no choice and are dropped; how many is said in the log.
+    Without `reader` the base model chooses a sentence of the context. The score of a sentence is
+    the cosine of its embedding and the question's, divided by a temperature fitted on train. The
+    loss is minus the log softmax at the sentence in which the answer begins. Contexts are cut after
+    ".", "!" or "?" (and closing quotes or brackets) before white space and a capital letter or
+    digit. Questions whose context is one sentence have no choice and are dropped; the log gives
+    their number.
 
-    The official train set is dealt to train and val, half of the articles each, and the dev set is the test split, each question
-    with its first answer. Sentence-question pairs know no context: the candidates are the distinct sentences of ten consecutive
-    rows; runs of 100 rows of dev.parquet are dealt to train and val, and test.parquet is the test split.
+    The official train set is dealt to train and val, half of the articles each. The dev set is the
+    test split, each question with its first answer. Sentence-question pairs have no context: the
+    candidates are the distinct sentences of ten consecutive rows. Runs of 100 rows of dev.parquet
+    are dealt to train and val, and test.parquet is the test split.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check squad` says.
+        Folder of the data; the default is shown by `slicebench data check squad`.
     reader : str, optional
-        Folder of a question-answering model of transformers, see `slicebench.models.text.SpanReader`, whose loss of the answer's
-        first and last token is the loss then. Needs the official JSON, with which it drops nothing.
+        Folder of a question-answering model of transformers, see
+        `slicebench.models.text.SpanReader`. The loss is then its loss of the answer's first and
+        last token. Needs the official JSON; no question is dropped.
     n_train, n_val, n_test : int, optional
-        Questions taken at random; None takes all.
+        Number of questions, taken at random; None takes all.
     selector : str
-        Encoder of question and sentences, without `reader`.
+        Encoder of question and sentences; unused with `reader`.
     encoder : str
         Encoder of the questions that methods see.
 
@@ -106,7 +110,7 @@ class SQuAD(DatasetAdapter):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         from slicebench.models.encoders.encoder import make_encoder
 
         check_cap(self, "n_train", "n_val", "n_test")
@@ -115,7 +119,7 @@ class SQuAD(DatasetAdapter):
             make_encoder(self.selector)
 
     def build(self, seed: int) -> Problem:
-        """Read, deal, compute the losses, embed.
+        """Read and deal the questions, compute the losses, and embed.
 
         Raises
         ------
@@ -129,7 +133,7 @@ class SQuAD(DatasetAdapter):
         place = self.place()
         if self.reader is not None and place.layout != OFFICIAL:
             raise ConfigError(
-                f"squad: reader needs the answers, and {place.folder} has sentences only; leave reader out"
+                f"squad: reader needs the answers, but {place.folder} has only sentences; leave out reader"
             )
         splits = self._splits(place, np.random.default_rng(seed))
         encoder = make_encoder(self.encoder)
@@ -151,7 +155,7 @@ class SQuAD(DatasetAdapter):
         )
 
     def _splits(self, place: Place, rng: np.random.Generator) -> dict[str, list[Question]]:
-        """Questions of train, val and test; no article is in two of them."""
+        """Choose the questions of train, val and test; no article is in two of them."""
         both = from_json(place) if place.layout == OFFICIAL else from_pairs(place)
         known, test = (self._with_a_choice(questions) for questions in both)
         articles, of = np.unique([q.article for q in known], return_inverse=True)
@@ -161,15 +165,17 @@ class SQuAD(DatasetAdapter):
         caps = {name: getattr(self, f"n_{name}") for name in parts}
         rows = {name: at_most(rows, caps[name], f"n_{name}", rng) for name, (_, rows) in parts.items()}
         if not all(len(some) for some in rows.values()):
-            raise StorageError(f"{place.folder} has too few articles with questions to choose a sentence for")
+            raise StorageError(
+                f"{place.folder} has too few articles whose questions have a choice of sentences; fetch the files again"
+            )
         return {name: [questions[row] for row in rows[name]] for name, (questions, _) in parts.items()}
 
     def _with_a_choice(self, questions: list[Question]) -> list[Question]:
-        """Those whose context has two sentences or more; all of them for a reader."""
+        """Keep the questions whose context has two or more sentences; all of them for a reader."""
         if self.reader is not None:
             return questions
         rest = [q for q in questions if len(q.sentences) > 1]
-        message = "squad: %s of %s questions dropped, whose context is one sentence"
+        message = "squad: %s of %s questions dropped, because their context is one sentence"
         logging.getLogger("slicebench").info(message, f"{len(questions) - len(rest):,}", f"{len(questions):,}")
         return rest
 
@@ -192,7 +198,7 @@ def _split(part: list[Question], losses: NDArray[Any], encoder: Encoder) -> Spli
 
 
 def _read_spans(splits: Mapping[str, list[Question]], folder: str) -> dict[str, NDArray[Any]]:
-    """Losses of the reader in `folder`."""
+    """Compute the losses of the reader in `folder`."""
     from slicebench.models.text import SpanReader
 
     reader, losses = SpanReader(folder), {}
@@ -203,7 +209,7 @@ def _read_spans(splits: Mapping[str, list[Question]], folder: str) -> dict[str, 
 
 
 def _choosing(splits: Mapping[str, list[Question]], selector: Encoder) -> dict[str, NDArray[Any]]:
-    """Losses of choosing the sentence, its temperature fitted on train."""
+    """Compute the losses of choosing the sentence, with the temperature fitted on train."""
     from scipy.optimize import minimize_scalar
 
     cosines = {name: _cosines(selector, part) for name, part in splits.items()}
@@ -216,7 +222,7 @@ def _choosing(splits: Mapping[str, list[Question]], selector: Encoder) -> dict[s
 
 
 def _cosines(selector: Encoder, part: list[Question]) -> NDArray[np.float64]:
-    """Cosine of each question with each of its sentences, shape (n, longest), minus infinity where there is none."""
+    """Compute the cosine of each question with its sentences, shape (n, longest), filled with minus infinity."""
     texts = dict[str, int]()
     for q in part:
         for text in (q.question, *q.sentences):
@@ -230,7 +236,7 @@ def _cosines(selector: Encoder, part: list[Question]) -> NDArray[np.float64]:
 
 
 def _losses(cosines: NDArray[np.float64], right: NDArray[np.int64], log_temperature: float) -> NDArray[np.float64]:
-    """Minus the log softmax of the scores at the sentence that is right, shape (n,)."""
+    """Compute minus the log softmax of the scores at the right sentence, shape (n,)."""
     from scipy.special import log_softmax
 
     scores = log_softmax(cosines / np.exp(log_temperature), axis=1)
@@ -239,7 +245,7 @@ def _losses(cosines: NDArray[np.float64], right: NDArray[np.int64], log_temperat
 
 
 def _question_word(text: str) -> str:
-    """First word of the text that is a question word.
+    """Return the first question word in the text.
 
     >>> _question_word("In which year, and how, did it end?")
     'which'

@@ -1,4 +1,4 @@
-"""Sentences of film reviews, those with a negation rare in train."""
+"""Sentences of film reviews; those with a negation are rare in train."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ NEGATIONS = (
 
 
 class SST2(TextDataset):
-    """Is the sentence for or against the film? Sentences with a negation were seen a quarter as often.
+    """Positive or negative sentences on films; those with a negation are rare in train.
 
-    Of the train sentences that hold one of `words`, the share `keep` stays. One group per class: its sentences with such a word.
-    The official validation and test sets are val and test. Where the test labels are withheld (GLUE's test.tsv; -1 throughout in
-    its Parquet), validation is the test split and a tenth of train, at random by the seed, is val; GLUE's train holds phrases of
-    its sentences too, so that val is then nearer to train than test is.
+    Of the train sentences that contain one of `words`, the share `keep` stays. There is one group
+    per class: its sentences with such a word. The official validation and test sets are val and
+    test. If the test labels are withheld (GLUE's test.tsv; all -1 in its Parquet), validation is
+    the test split and a tenth of train, at random by the seed, is val. GLUE's train also has
+    phrases of its sentences, so val is then nearer to train than test is.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check sst2` says.
+        Folder of the data; the default is shown by `slicebench data check sst2`.
     words : list of str
-        Whole words, in either case; "n't" stands for every word that ends so.
+        Whole words, in either case; "n't" matches every word with this ending.
     keep : float
         Share of such train sentences that stays.
     classifier : str, optional
-        Path of a local Hugging Face sequence classifier of two classes to audit, instead of one trained here; then `recipe` does
-        not count.
+        Path of a local Hugging Face sequence classifier of two classes to audit, instead of a model
+        trained here; `recipe` is then ignored.
     recipe : dict, optional
         Changes to the base model's training, such as {"arch": "linear"}.
     encoder : str
@@ -92,13 +93,13 @@ class SST2(TextDataset):
         self.keep = keep
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_words(self, "words")
         check_ranges(self, {"keep": (0, 1)})
         super().check()
 
     def raw(self, seed: int) -> RawProblem:
-        """Read; sentences with a negation are thinned in train."""
+        """Read the sentences; thin those with one of the words in train."""
         texts, labels, files = _sentences(self.place())
         rare = holding(self, "words", texts)
         rows = {file: np.flatnonzero(files == file) for file in dict.fromkeys(files.tolist())}
@@ -121,7 +122,7 @@ class SST2(TextDataset):
 
 
 def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64], NDArray[np.str_]]:
-    """Sentences, labels, and which file each is of: "train", "validation", and "test" where that has labels; each (n,)."""
+    """Read sentences, labels and file names ("train", "validation", and "test" if it has labels), each (n,)."""
     if place.layout == GLUE:
         tables = {
             part: (place.file(f"{name}.tsv"), read_tabbed(place.file(f"{name}.tsv"), header=True))

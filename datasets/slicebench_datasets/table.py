@@ -1,4 +1,4 @@
-"""Any table of a user's own predictions: features or embeddings, labels, predictions, groups."""
+"""A table of a user's own predictions: features or embeddings, labels, predictions, groups."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from slicebench.plugins.dataset_card import DatasetCard
 
 
 class Table(DatasetAdapter):
-    """A row per example in a .parquet, .csv or .tsv file; columns go by their names, as in `from_frame`.
+    """A .parquet, .csv or .tsv file with one row per example; columns have the meaning of `from_frame`.
 
     Parameters
     ----------
     path : str
-        The file.
+        Path of the file.
     label, prediction, loss, id, split, text : str, optional
-        Columns. Without `split` a fifth goes to train, two fifths each to val and test, by the seed.
+        Names of columns. Without `split`, a fifth of the rows goes to train and two fifths each to
+        val and test, by the seed.
     probs : list of str, or str, optional
-        One column per class, or a prefix: "p_" stands for the columns p_<class name>.
+        One column per class, or a prefix: "p_" means the columns p_<class name>.
     embedding : str, optional
-        Column of vectors; or instead
+        Column of vectors, instead of `features`.
     features : list of str
-        Columns that describe an example: numbers are standardised, words one-hot, as fitted on train.
+        Columns that describe an example, instead of `embedding`. Numbers are standardised and words
+        one-hot, as fitted on train.
     groups : list of str, or dict, optional
         Columns of booleans, or {name: [column, value]}.
     metadata : list of str, optional
@@ -36,7 +38,7 @@ class Table(DatasetAdapter):
     Raises
     ------
     DataError
-        naming column, row and expectation.
+        with column, row and what was expected.
 
     >>> Table(path="mine.parquet", label="y", prediction="yhat", features=["age"]).label
     'y'
@@ -47,12 +49,12 @@ class Table(DatasetAdapter):
     modality: ClassVar[str] = "tabular"
     card: ClassVar[DatasetCard | None] = DatasetCard(
         title="A table of your own",
-        size="as it is",
+        size="that of the table",
         group="columns of booleans, or rows with a value",
-        rate="as it is",
+        rate="that of the table",
         licence="yours",
         source="a .parquet, .csv or .tsv file",
-        obtain="give its path as the parameter `path`; docs/your-own-dataset.md has an example.",
+        obtain="give its path as the parameter `path`; docs/how-to/own-data.md has an example.",
     )
 
     def __init__(
@@ -89,7 +91,7 @@ class Table(DatasetAdapter):
             raise ConfigError("table: path is not given; expected the path of a .parquet, .csv or .tsv file")
 
     def build(self, seed: int) -> Problem:
-        """Read the table."""
+        """Read the table and build the problem."""
         self.check()
         columns = self.get_params()
         path = Path(columns.pop("path"))

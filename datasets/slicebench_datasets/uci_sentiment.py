@@ -1,4 +1,4 @@
-"""Sentences of reviews from three sites, one of them rare in train."""
+"""Sentences of reviews from three sites; one site is rare in train."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ SHARES = {"train": 0.4, "val": 0.3, "test": 0.3}
 
 
 class UCISentiment(TextDataset):
-    """Is the sentence for or against? Those about films were seen a tenth as often as those about goods and restaurants.
+    """Positive or negative sentences on goods, restaurants and films; those on films are rare in train.
 
-    Of each site and label 40 % of the sentences go to train, 30 % each to val and test, at random by the seed; then of the train
-    sentences from `source` the share `keep` stays. One group per class: its sentences from `source`.
+    Of each site and label, 40% of the sentences go to train, 30% each to val and test, at random by
+    the seed. Then of the train sentences from `source` the share `keep` stays. There is one group
+    per class: its sentences from `source`.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check uci_sentiment` says.
+        Folder of the data; the default is shown by `slicebench data check uci_sentiment`.
     source : "amazon", "imdb" or "yelp"
         The site that is rare in train.
     keep : float
         Share of its train sentences that stays.
     classifier : str, optional
-        Path of a local Hugging Face sequence classifier of two classes to audit, instead of one trained here; then `recipe` does
-        not count.
+        Path of a local Hugging Face sequence classifier of two classes to audit, instead of a model
+        trained here; `recipe` is then ignored.
     recipe : dict, optional
         Changes to the base model's training, such as {"arch": "linear"}.
     encoder : str
@@ -85,13 +86,13 @@ class UCISentiment(TextDataset):
         self.keep = keep
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_choices(self, {"source": SOURCES})
         check_ranges(self, {"keep": (0, 1)})
         super().check()
 
     def raw(self, seed: int) -> RawProblem:
-        """Read and deal; sentences of one site are thinned in train."""
+        """Read and deal the sentences; thin those of one site in train."""
         texts, labels, sources = _sentences(self.place())
         rng = np.random.default_rng(seed)
         rare = sources == SOURCES.index(self.source)
@@ -110,7 +111,7 @@ class UCISentiment(TextDataset):
 
 
 def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
-    """Sentences, labels and sources (positions in `SOURCES`), in the order of the files."""
+    """Read sentences, labels and sources (positions in `SOURCES`), in the order of the files."""
     if place.layout == "parquet":
         path = place.file("data.parquet")
         table = read_parquet([path], ["sentence", "label", "source"])
@@ -122,6 +123,6 @@ def _sentences(place: Place) -> tuple[list[str], NDArray[np.int64], NDArray[np.i
 
 
 def _dealt(cells: NDArray[np.int64], rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
-    """Rows of each split, dealt within each cell."""
+    """Deal the rows of each cell to the splits."""
     dealt = [deal(np.flatnonzero(cells == cell), SHARES, rng) for cell in np.unique(cells)]
     return {name: np.concatenate([parts[name] for parts in dealt]) for name in SHARES}

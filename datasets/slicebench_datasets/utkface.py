@@ -1,4 +1,4 @@
-"""UTKFace: female or male, one race rare in train."""
+"""UTKFace: male or female; one race is rare in train."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ CLASSES = ("Male", "Female")
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+.*jpg")
-"""Age, gender, race, date and time; what follows differs between the archives."""
+"""Age, gender, race, date and time; the rest differs between the archives."""
 OLDEST = 116
 STRANGE = 0.01
-"""Share of the files whose names may lack a field; the published archive has three."""
+"""Maximum share of files whose names lack a field; the published archive has three such files."""
 
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """What the file names say; in the order of the ids, which tells nothing.
+    """Contents of the file names, in the order of the ids, which is unrelated to them.
 
     Attributes
     ----------
@@ -53,21 +53,22 @@ class Faces:
 
 
 class UTKFace(RawDataset):
-    """Male or female? Faces of one race, or of one race and some ages, were seen a tenth as often.
+    """Male or female faces; those of one race, or of one race and some ages, are rare in train.
 
-    The images are dealt 60/20/20 by the seed to train, val and test, and of train's faces of the group the share `keep` stays.
-    One group per class: its faces of the race (and ages). Labels are in the file names, so ids are hashes of them. Methods may
-    see the age, unless it makes the group.
+    The images are dealt 60/20/20 by the seed to train, val and test, and of the group's faces in
+    train the share `keep` stays. There is one group per class: its faces of the race (and ages).
+    Labels are in the file names, so ids are hashes of them. Methods may see the age, unless it
+    defines the group.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check utkface` says.
+        Folder of the data; the default is shown by `slicebench data check utkface`.
     race : "White", "Black", "Asian", "Indian" or "Others"
     ages : [int, int], optional
         Lowest and highest age of the group, in years; None: all ages.
     keep : float
-        Share of the group's train images that stays; 1 leaves all as it is.
+        Share of the group's train images that stays; 1 keeps all.
     side : int
         Pixels.
     recipe : dict, optional
@@ -89,14 +90,15 @@ class UTKFace(RawDataset):
         title="UTKFace",
         size="23,705 aligned and cropped faces",
         group="one of five races, or one race and some ages, rare in train",
-        rate="of the race in train a tenth of what test has",
+        rate="in train a tenth of the rate in test",
         licence="non-commercial research only",
         source="Zhang, Song, Qi 2017; susanqq.github.io/UTKFace",
-        obtain="fetch the aligned and cropped faces, UTKFace.tar.gz, as susanqq.github.io/UTKFace says and unpack them.",
+        obtain="fetch the aligned and cropped faces, UTKFace.tar.gz, from susanqq.github.io/UTKFace and unpack them.",
         folder="utkface",
         layouts=(
             Layout(
-                "aligned and cropped faces", (Wanted("*.jpg", "faces; names tell age, gender and race", count=23_708),)
+                "aligned and cropped faces",
+                (Wanted("*.jpg", "faces, with age, gender and race in their names", count=23_708),),
             ),
         ),
     )
@@ -120,7 +122,7 @@ class UTKFace(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_choices(self, {"race": RACES})
         check_ranges(self, {"keep": (0, 1), "side": (8, 1024)})
         if self.ages is not None and not _is_span(self.ages):
@@ -128,7 +130,7 @@ class UTKFace(RawDataset):
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:
-        """Read the names, deal and thin, decode the images that are needed."""
+        """Read the names, deal and thin, and decode the images needed."""
         import pandas as pd
 
         place = self.place()
@@ -162,12 +164,12 @@ class UTKFace(RawDataset):
 
 
 def read_faces(place: Place) -> Faces:
-    """Age, gender and race from the file names; a warning tells of files that are left out for want of a field.
+    """Read age, gender and race from the file names; warn of files that are left out because a field is missing.
 
     Raises
     ------
     StorageError
-        if more than 1 % of the names do not say them.
+        if more than 1% of the names lack them.
 
     """
     names = [path.name for path in place.files("*.jpg")]
@@ -179,7 +181,7 @@ def read_faces(place: Place) -> Faces:
         )
         if len(strange) > STRANGE * len(names):
             raise StorageError(
-                f"{what}; expected names such as 26_1_2_20170104023102422.jpg.chip.jpg; unpack UTKFace anew"
+                f"{what}; expected names such as 26_1_2_20170104023102422.jpg.chip.jpg; unpack UTKFace again"
             )
         warnings.warn(f"{what}; left out", SlicebenchWarning, stacklevel=2)
     return _in_order_of_ids(said)
@@ -194,7 +196,7 @@ def _in_order_of_ids(said: dict[str, re.Match[str]]) -> Faces:
 
 
 def _is_span(ages: object) -> bool:
-    """Whether it is a list of two whole numbers of years, in order."""
+    """Check whether `ages` is a list of two whole numbers of years, in order."""
     if not isinstance(ages, list | tuple) or len(ages) != 2:
         return False
     whole = all(isinstance(age, int) and not isinstance(age, bool) for age in ages)

@@ -1,4 +1,4 @@
-"""Waterbirds: the bird is the label, the background goes with it in train."""
+"""Waterbirds: the label is the bird, and the background correlates with it in train."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ WATER = ("on water", "on the ocean", "on a lake")
 
 
 class Waterbirds(RawDataset):
-    """Landbird or waterbird? In train 95 % of them are before the background that suits them, and a model looks at that.
+    """Landbirds or waterbirds; in train 95% of them are on a matching background, which a model may use.
 
-    Photographs of birds, cut out and put before a place: forests for land, oceans and lakes for water. The splits are the
-    published ones; in val and test half of each class is before either background. One group per class: its birds before the
-    other one.
+    The birds are cut out of photographs and placed on a background: forests for land, oceans and
+    lakes for water. The splits are the published ones. In val and test, half of each class is on
+    either background. There is one group per class: its birds on the other background.
 
     Parameters
     ----------
     root : str, optional
-        Folder of the data; by default as `slicebench data check waterbirds` says.
+        Folder of the data; the default is shown by `slicebench data check waterbirds`.
     side : int
         Pixels.
     recipe : dict, optional
@@ -67,7 +67,7 @@ class Waterbirds(RawDataset):
         rate="5.0 % of train (240), 50 % of val and test",
         licence="none stated; made of CUB-200-2011 (non-commercial research only) and Places; cite Sagawa et al. 2020",
         source="Sagawa, Koh, Hashimoto, Liang 2020; github.com/kohpangwei/group_DRO",
-        obtain="fetch waterbird_complete95_forest2water2.tar.gz as github.com/kohpangwei/group_DRO says and unpack it.",
+        obtain="fetch waterbird_complete95_forest2water2.tar.gz from github.com/kohpangwei/group_DRO and unpack it.",
         folder="waterbirds",
         layouts=(
             Layout(
@@ -93,12 +93,12 @@ class Waterbirds(RawDataset):
         self.encoder = encoder
 
     def check(self) -> None:
-        """Raise `ConfigError` naming the parameter that cannot be used."""
+        """Raise `ConfigError` for a parameter that cannot be used, and name it."""
         check_ranges(self, {"side": (8, 1024)})
         recipe_from(PAPER, self.recipe)
 
     def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are the published ones
-        """Read the table and the images; the published splits and groups."""
+        """Read the table, the images, and the published splits and groups."""
         place = self.place()
         path = place.file("metadata.csv")
         table = read_csv(path, COLUMNS)
@@ -131,7 +131,7 @@ class Waterbirds(RawDataset):
 
 
 def caption_candidates() -> CaptionSet:
-    """Each bird on land and on water, three captions of either; the reference names the bird alone."""
+    """Make captions of each bird on land and on water, three each; the reference names only the bird."""
     return CaptionSet.of(
         [_captions(bird, LAND + WATER) for bird in CLASSES], [f"a photo of a {bird}" for bird in CLASSES]
     )
@@ -142,8 +142,10 @@ def _captions(bird: str, places: tuple[str, ...]) -> list[str]:
 
 
 def _official(path: Path, part: NDArray[np.int64]) -> dict[str, NDArray[np.intp]]:
-    """Rows of train, val and test."""
+    """Find the rows of train, val and test."""
     rows = {name: np.flatnonzero(part == i) for i, name in enumerate(PARTS)}
     if empty := [name for name, found in rows.items() if not len(found)]:
-        raise StorageError(f"{path} has no row of {', '.join(empty)}; expected 0, 1 and 2 in split; fetch it again")
+        raise StorageError(
+            f"{path} has no row of {', '.join(empty)}; column split must have 0, 1 and 2; fetch it again"
+        )
     return rows

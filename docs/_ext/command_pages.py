@@ -1,4 +1,4 @@
-"""A page for every command, made from the help that the command prints; docs/commands/ is ignored by git."""
+"""Write a page for every command, from the help that the command prints; git ignores docs/reference/commands/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
-FOLDER = Path(__file__).resolve().parents[1] / "commands"
+FOLDER = Path(__file__).resolve().parents[1] / "reference" / "commands"
 UNWRAPPED = "\b"
 """Click's mark of a paragraph to leave as it is: in our help texts, examples."""
 
@@ -48,7 +48,7 @@ def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[Command]:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Paragraphs of a help text; examples keep their lines and begin with the mark."""
+    """Return the paragraphs of a help text; examples keep their lines and begin with the mark."""
     blocks = [block.strip("\n") for block in text.split("\n\n")]
     return [block if block.startswith(UNWRAPPED) else " ".join(block.split()) for block in blocks if block]
 
@@ -61,22 +61,25 @@ def described(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of a terminal as Markdown: what stands in backquotes is code, everything else is itself."""
+    """Return text as Markdown: text in backquotes is code, and all other marks are escaped."""
     pieces = re.split(r"(`[^`]+`)", text)
     pieces[::2] = [re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", piece) for piece in pieces[::2]]
     return "".join(pieces)
 
 
-def options(found: Command) -> str:
+def usage(found: Command) -> str:
+    """Return the usage line, then arguments and options in the sections of the command's `--help`."""
     context = found.command.make_context(found.name, [], resilient_parsing=True, **SETTINGS)
-    records = [record for record in (p.get_help_record(context) for p in found.command.get_params(context)) if record]
-    rows = [f"`{names}`\n: {plain(' '.join(help_text.split())) or '–'}\n" for names, help_text in records]
-    usage = " ".join([found.name, *found.command.collect_usage_pieces(context)])
-    return f"```text\n{usage}\n```\n\n## Arguments and options\n\n" + "\n".join(rows)
+    line = " ".join([found.name, *found.command.collect_usage_pieces(context)])
+    parts = [f"```text\n{line}\n```"]
+    for title, records in found.command.sections(context).items():
+        rows = [f"`{names}`\n: {plain(' '.join(help_text.split())) or '–'}" for names, help_text in records]
+        parts += [f"### {title}", *rows]
+    return "\n\n".join(parts) + "\n"
 
 
 def page(found: Command) -> str:
-    return f"# {found.name}\n\n{described(found.command.help)}\n\n## Usage\n\n{options(found)}"
+    return f"# {found.name}\n\n{described(found.command.help)}\n\n## Usage\n\n{usage(found)}"
 
 
 def write(_: Sphinx) -> None:

@@ -1,4 +1,4 @@
-"""Classes that can be padded to one size and worked on together."""
+"""Batches of classes that are padded to one size and processed together."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 BATCH_FLOATS = 2**24
 PADDING = 1.25
-"""Classes are batched while the largest is at most so many times the smallest."""
+"""Largest ratio of the sizes of two classes in one batch."""
 
 
 def like_sized(sizes: NDArray[np.intp], width: int, *, square: bool = False) -> Iterator[NDArray[np.intp]]:
-    """Positions of classes of like size, smallest first, in batches whose padded arrays are bounded.
+    """Yield the positions of classes of similar size, smallest first, in batches of bounded memory.
 
-    A class of n rows takes n × `width` numbers, and n × n more if `square`; one that is too large is a batch of its own.
+    A class of n rows takes n × `width` numbers, and n × n more if `square`; a class that is too
+    large is a batch of its own.
     """
     order, start = np.argsort(sizes, kind="stable"), 0
     while start < len(order):

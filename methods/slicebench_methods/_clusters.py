@@ -1,4 +1,4 @@
-"""What clustering methods share: per class a way to divide examples, error rates of the parts, and which parts are slices."""
+"""Base class of clustering methods: parts of each class, their error rates, and the parts that are slices."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ class Parts(Protocol):
 
     @property
     def candidates(self) -> NDArray[np.intp]:
-        """Which of the k parts may be slices."""
+        """Parts, out of the k, that may be slices."""
         ...
 
     def shares(self, Z: Floats) -> Floats:
-        """How far each whitened example belongs to each part, shape (n, k), rows summing to 1."""
+        """Return the share of each whitened example in each part, shape (n, k); rows sum to 1."""
         ...
 
 
 class Clustered(MembershipMethod):
-    """Whitened embeddings, a division of each class, and confidences in classes without errors or without right answers.
+    """Method that divides each class of whitened embeddings into parts.
 
-    A subclass gives itself a `name` for messages and divides a class in `_parts`. Hardness is the error rate to be expected,
-    Σ_k share_k · rate_k, unless it says otherwise in `_hardness`. Parts that val bears out (`supported`) are slices, worst first.
+    A subclass sets `name`, for messages, and divides a class in `_parts`. Hardness is the expected
+    error rate, Σ_k share_k · rate_k, unless the subclass overrides `_hardness`. Parts that are
+    significant on val (`supported`) are slices, worst first. A class without errors or without
+    right answers falls back to confidences.
     """
 
     requires = frozenset({"embeddings", "labels", "correct"})
@@ -93,7 +95,10 @@ class Clustered(MembershipMethod):
 
 
 def distances(Z: Floats, centres: Floats) -> Floats:
-    """Euclidean distance of each row to each centre, shape (n, k), one centre at a time: equal rows get equal distances."""
+    """Compute the Euclidean distance of each row to each centre, shape (n, k).
+
+    It goes one centre at a time, so that equal rows get equal distances.
+    """
     out = np.empty((len(Z), len(centres)))
     for k, centre in enumerate(centres):
         out[:, k] = np.sqrt(np.square(Z - centre).sum(axis=1))

@@ -1,7 +1,8 @@
-"""The authors' package `domino` 0.1.5, as far as its mixture goes, on today's NumPy and scikit-learn.
+"""The mixture of the authors' package `domino` 0.1.5, made to run on current NumPy and scikit-learn.
 
-The release wants scikit-learn 0.24 and imports much that its slicer never uses. The slicer is imported alone, and what has gone
-from the libraries since is supplied to its own module and classes. Nothing of NumPy or scikit-learn stays changed.
+The release needs scikit-learn 0.24 and imports much that its slicer never uses. Only the slicer is
+imported here, and its module and classes get what the libraries have removed since. NumPy and
+scikit-learn themselves are left as they were.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ GONE_METHODS: dict[str, Any] = {
     "_check_initial_parameters": lambda self, X: None,  # noqa: ARG005
     "_print_verbose_msg_init_end": lambda self, bound: None,  # noqa: ARG005
 }
-"""Methods of scikit-learn's `GaussianMixture` that are no more, or take other arguments; of checks nothing is lost."""
+"""Methods of scikit-learn's `GaussianMixture` that are gone or take other arguments; they only check or print."""
 
 
 def missing() -> str | None:
-    """Reason why the package cannot be used, or None."""
+    """Return the reason why the package cannot be used, or None."""
     try:
         found = distribution("domino").version
     except PackageNotFoundError:
@@ -43,7 +44,7 @@ def missing() -> str | None:
 
 @cache
 def domino_slicer() -> type[Any]:
-    """Class `DominoSlicer` of the package."""
+    """Import the class `DominoSlicer` of the package."""
     with _stand_ins():
         module = import_module("domino._slice.domino")
     numpy = ModuleType("numpy")  # the module's own view of NumPy, with the name that NumPy 2 removed
@@ -57,7 +58,7 @@ def domino_slicer() -> type[Any]:
 
 @contextmanager
 def _stand_ins() -> Iterator[None]:
-    """What the import asks for and does not use: the package without its `__init__`, meerkat, and a check of arrays."""
+    """Supply what the import needs but never uses: the package without its `__init__`, meerkat, an array check."""
     from sklearn.mixture import _base
 
     package, meerkat = ModuleType("domino"), ModuleType("meerkat")
@@ -87,7 +88,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _check_array(X: Any, *_: Any, ensure_min_samples: int = 1) -> Any:
-    """What scikit-learn 0.24 had as `_check_X`."""
+    """Check an array, like `_check_X` of scikit-learn 0.24."""
     from sklearn.utils import check_array
 
     return check_array(X, dtype=[np.float64, np.float32], ensure_min_samples=ensure_min_samples)

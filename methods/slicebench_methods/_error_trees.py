@@ -1,4 +1,4 @@
-"""A shallow tree per class that splits right from wrong; its leaves are slices if examples that it did not see bear them out."""
+"""A shallow tree per class that splits right from wrong; a leaf is a slice if it is significant on unseen examples."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from slicebench.data.problem import AuditData
 
 SPLIT_G = 10.83
-"""G of a split below which it is not made: .001 of χ² with one degree of freedom, since the best of many is looked at."""
+"""Minimum G of a split: p = 0.001 of χ² with one degree of freedom, because it is the best of many splits."""
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorTree:
-    """Leaves of a tree: conditions (feature, threshold, above or not) of each, and its error rate, shrunk towards its class's."""
+    """Leaves of a tree, each with its conditions (feature, threshold, above or not) and its shrunk error rate."""
 
     conditions: tuple[tuple[tuple[int, float, bool], ...], ...]
     rates: NDArray[np.float64]
 
     def leaf_of(self, X: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Leaf of each row, shape (n,); every row meets the conditions of exactly one."""
+        """Return the leaf of each row, shape (n,); every row meets the conditions of exactly one leaf."""
         leaves = np.zeros(len(X), dtype=np.intp)
         for j, conditions in enumerate(self.conditions):
             inside = np.ones(len(X), dtype=bool)
@@ -44,9 +44,10 @@ class ErrorTree:
 
 
 def grown(X: NDArray[np.float64], wrong: NDArray[np.bool_], *, depth: int, least: int, seed: int) -> ErrorTree:
-    """Tree of at most `depth` that tells `wrong` (n,) by `X` (n, d), at least `least` examples in a leaf.
+    """Grow a tree of at most `depth` that predicts `wrong` (n,) from `X` (n, d); a leaf has `least` examples or more.
 
-    A split has to pass a likelihood-ratio test at .001: with entropy as the criterion, n Δ entropy is half of G.
+    A split has to pass a likelihood-ratio test at 0.001: with entropy as the criterion, n Δ entropy
+    is half of G.
     """
     from sklearn.tree import DecisionTreeClassifier
 
@@ -76,7 +77,7 @@ def grown(X: NDArray[np.float64], wrong: NDArray[np.bool_], *, depth: int, least
 
 
 def leaf_rates(leaves: NDArray[np.intp], wrong: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
-    """Error rate of each of k leaves with one example of the overall rate added, shape (k,)."""
+    """Compute the error rate of each of k leaves, with one example of the overall rate added, shape (k,)."""
     sizes, errors = np.bincount(leaves, minlength=k), np.bincount(leaves, wrong, minlength=k)
     rates: NDArray[np.float64] = (errors + wrong.mean()) / (sizes + 1)
     return rates
@@ -84,7 +85,7 @@ def leaf_rates(leaves: NDArray[np.intp], wrong: NDArray[np.bool_], k: int) -> ND
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """Trees by class, the reasons of the classes without one, and the leaves that are slices: (class, leaf), worst first."""
+    """Trees by class, reasons why classes have none, and the leaves that are slices: (class, leaf), worst first."""
 
     trees: Mapping[int, ErrorTree]
     fallbacks: Mapping[int, str]
@@ -92,10 +93,10 @@ class Forest:
 
 
 class LeafMethod(MembershipMethod):
-    """Slices that are leaves of a tree for each class.
+    """Method whose slices are leaves of one tree per class.
 
-    A subclass stores `depth`, `min_leaf` and `seed`, calls `_grow` in `fit`, and fills in `_features` and `_condition`; and
-    `_columns`, if a class looks at some of the features only.
+    A subclass stores `depth`, `min_leaf` and `seed`, calls `_grow` in `fit`, and implements
+    `_features` and `_condition`, and `_columns` if a class uses only some of the features.
     """
 
     depth: int
@@ -104,9 +105,10 @@ class LeafMethod(MembershipMethod):
     class_names_: tuple[str, ...]
 
     def _grow(self, data: AuditData, X: NDArray[np.float64]) -> Self:
-        """Grow per class a tree on a random half of val, with features `X` (n, d).
+        """Grow a tree per class on a random half of val, with features `X` (n, d).
 
-        Rates are of all of val; slices are what the other half bears out. A leaf has a share `min_leaf` of its half or more.
+        Rates are those of all of val. Slices are the leaves that are significant on the other half.
+        A leaf holds at least the share `min_leaf` of its half.
         """
         at_least(1, self, "depth")
         if not 0 < self.min_leaf < 0.5:
@@ -123,7 +125,7 @@ class LeafMethod(MembershipMethod):
             reason = nothing_to_learn(c, ~wrong, 2)
             half = rng.permutation(len(rows)) < (len(rows) + 1) // 2
             if reason is None and (wrong[half].all() or not wrong[half].any()):
-                reason = f"half of class {c} has errors only, or none"
+                reason = f"the half of class {c} that the tree grows on has only errors, or none"
             if reason is not None:
                 self.fallbacks_[c] = reason
                 continue
@@ -140,11 +142,11 @@ class LeafMethod(MembershipMethod):
         return self
 
     def _columns(self, c: int, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002 - for those that choose
-        """Features that the tree of class `c` looks at."""
+        """Return the features that the tree of class `c` uses."""
         return X
 
     def _condition(self, c: int, feature: int, threshold: float, *, above: bool) -> str:
-        """Condition in a rule of class `c` in words."""
+        """Describe a condition in a rule of class `c`."""
         raise NotImplementedError
 
     def _judged(self, c: int, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

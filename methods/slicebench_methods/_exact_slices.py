@@ -1,4 +1,4 @@
-"""The SliceLine library's search, exact and faster: three of its steps are mended in a subclass, two are done in other ways."""
+"""Exact and faster search of the SliceLine library: a subclass corrects three of its steps and replaces two."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 def exact_slices(
     codes: NDArray[np.int64], errors: Floats, *, k: int, alpha: float, max_conditions: int, min_support: int
 ) -> list[tuple[float, dict[int, int]]]:
-    """Score and conditions (column to code) of the `k` best slices of a table of codes (n, m) and errors (n,), best first.
+    """Find the `k` best slices of a table of codes (n, m) and errors (n,), best first, each with score and conditions.
 
-    Slices tied with the last are all there. Errors are not negative, and not all 0.
+    Conditions map columns to codes. All slices tied with the last are included. Errors must not be
+    negative, nor all 0.
     """
     finder = _finder(k=k, alpha=alpha, max_l=max_conditions, min_sup=min_support, verbose=False).fit(codes, errors)
     slices = [{j: int(code) for j, code in enumerate(row) if code is not None} for row in finder.top_slices_]
@@ -25,7 +26,7 @@ def exact_slices(
 
 
 def _finder(**parameters: Any) -> Any:
-    """The library's `Slicefinder` without the three faults of 0.3.0 by which it loses slices."""
+    """Make the library's `Slicefinder` without the three faults of 0.3.0 by which it loses slices."""
     from sliceline.slicefinder import Slicefinder
 
     class ExactSlicefinder(Slicefinder):  # type: ignore[misc]
@@ -34,14 +35,14 @@ def _finder(**parameters: Any) -> Any:
             super()._search_slices(input_x, errors)
 
         def _score(self, sizes: Floats, errors: Floats, n_rows: int) -> Floats:
-            """Equation 1 of the paper, as in the library; the compiled version takes seconds to compile."""
+            """Compute equation 1 of the paper, as in the library, whose compiled version takes seconds to compile."""
             sizes = np.maximum(sizes, 1)  # an empty slice has no errors either, and so the lowest score
             lift = errors / sizes / self.average_error_ - 1
             score: Floats = self.alpha * lift - (1 - self.alpha) * (n_rows / sizes - 1)
             return score
 
         def _score_ub(self, sizes: Floats, errors: Floats, max_errors: Floats, _n_columns: int) -> Floats:
-            """Equation 3: the best score of any subset of a size from the least support on. Here n is rows, not columns."""
+            """Compute equation 3: the best score of any subset with the least support or more; n is rows."""
             least = float(self._min_sup_actual)
             probes = np.stack([np.full(len(sizes), least), np.maximum(errors / max_errors, least), sizes])
             bounds = self._score(probes, np.minimum(probes * max_errors, errors), self._n_rows)
@@ -49,7 +50,7 @@ def _finder(**parameters: Any) -> Any:
             return best
 
         def _eval_slice(self, rows: Any, errors: Floats, slices: Any, level: int) -> Floats:
-            """Score, errors, largest error and size of each slice, from the entries of one product, which are not sorted."""
+            """Compute score, errors, largest error and size of each slice from the unsorted entries of one product."""
             counts, m = rows @ slices.T, slices.shape[0]
             inside = counts.data == level
             each = counts.indices[inside]
@@ -61,14 +62,14 @@ def _finder(**parameters: Any) -> Any:
             return np.column_stack([self._score(sizes, sums, len(errors)), sums, largest, sizes])
 
         def _analyse_top_k(self, top: Floats) -> tuple[float, float]:
-            """Best score and the one to beat, which is nobody's while fewer than k slices are known."""
+            """Return the best score and the one to beat, which is −∞ while fewer than k slices are known."""
             best, last = super()._analyse_top_k(top)
             return best, last if len(top) >= self.k else -np.inf
 
         def _prepare_deduplication_and_pruning(
             self, _starts: Any, _ends: Any, _domains: Any, candidates: Any
         ) -> NDArray[np.intp]:
-            """Equal numbers for equal candidates; products of domain sizes outgrow what float64 tells apart."""
+            """Number the candidates, equal ones alike; the library's products of domain sizes exceed float64."""
             conditions = np.sort(candidates.indices.reshape(candidates.shape[0], -1), axis=1)  # as many in each
             radix, level = candidates.shape[1], conditions.shape[1]
             keys: Any = conditions.astype(np.int64)

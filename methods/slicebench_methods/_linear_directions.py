@@ -1,4 +1,4 @@
-"""What methods share whose model of right against wrong in a class is a direction and an intercept."""
+"""Base class of methods whose model of right against wrong in a class is a direction and an intercept."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ if TYPE_CHECKING:
 
 
 class LinearDirections(PerClass):
-    """One linear decision per class; a subclass fills in `directions_` (C, d), `intercepts_` (C,) and `cv_scores_` (C, ...)."""
+    """One linear decision per class.
+
+    A subclass sets `directions_` (C, d), `intercepts_` (C,) and `cv_scores_` (C, ...).
+    """
 
     directions_: NDArray[np.float64]
     intercepts_: NDArray[np.float64]
     cv_scores_: NDArray[np.float64]
 
     def strength(self) -> NDArray[np.float64]:
-        """Best cross-validated balanced accuracy per class, shape (C,); NaN where there was nothing to learn."""
+        """Return the best cross-validated balanced accuracy per class, shape (C,); NaN where it fell back."""
         scores: NDArray[np.float64] = self._fitted("cv_scores_")
         best: NDArray[np.float64] = scores.max(axis=1)
         return best
 
     def directions(self, data: AuditData) -> NDArray[np.float64]:
-        """Towards "wrong" in the space of the embeddings, shape (C, d): −w / σ, the gradient of hardness but for the norm.
+        """Return the direction towards errors in embedding space, shape (C, d).
 
-        A class that fell back gets the default's, from its confidences.
+        It is −w / σ, the gradient of hardness up to its norm. A class that fell back gets the
+        default direction, from its confidences.
         """
         directions: NDArray[np.float64] = -self._fitted("directions_") / self.whiten_std_
         fell = list(self.fallbacks_)
@@ -41,7 +45,7 @@ class LinearDirections(PerClass):
         return directions
 
     def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
-        """Minus the decision value of each caption, shape (C, m); a class that fell back gets the default's cosines."""
+        """Return minus each caption's decision value, shape (C, m); a class that fell back gets the default cosines."""
         hardness = -self.caption_scores(candidates_of(data))
         fell = list(self.fallbacks_)
         if fell:
@@ -49,10 +53,11 @@ class LinearDirections(PerClass):
         return hardness
 
     def caption_scores(self, captions: Captions) -> NDArray[np.float64]:
-        """Decision value of each caption in each class, shape (C, m); most negative = hardest, NaN where the class fell back.
+        """Compute the decision value of each caption in each class, shape (C, m); the most negative is the hardest.
 
-        What is judged is the difference to the class's reference caption, sent through the same preprocessing as an image. The
-        mean that is subtracted there shifts all candidates alike: the order is sound, a threshold would not be.
+        It is NaN where the class fell back. The difference to the class's reference caption is
+        judged, after the same preprocessing as an image. The mean subtracted there shifts all
+        candidates alike, so their order is valid but a threshold is not.
         """
         directions: NDArray[np.float64] = self._fitted("directions_")
         scores = np.empty((len(directions), len(captions.texts)))
@@ -61,7 +66,7 @@ class LinearDirections(PerClass):
         return scores
 
     def _hardness(self, Z: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Minus the decision value of the true class's model."""
+        """Return minus the decision value of the true class's model."""
         # einsum works row by row: equal examples get equal scores, wherever they stand
         decision = np.einsum("ij,ij->i", Z, self.directions_[labels]) + self.intercepts_[labels]
         hardness: NDArray[np.float64] = -decision

@@ -1,4 +1,4 @@
-"""What methods share whose slices are parts of something: of each class by itself, or of one mixture of all examples."""
+"""Base classes of methods whose slices are parts of each class, or components of one mixture of all examples."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 
 class MembershipMethod(SliceMethod):
-    """Parts of each class, some of which are slices, and confidences in classes that nothing was learnt of.
+    """Method that divides each class into parts, some of which are slices.
 
-    A subclass gives itself a `name` for messages and fills in `_judged`; `needs` lists the fields of a split that scoring needs
-    and `_features` does not look at. Its `fit` sets `slices_`, entries that end in class and part, and `fallbacks_`, a reason
-    for each class that nothing was learnt of; it sets `names_` if slices have names.
+    A subclass sets `name`, for messages, and implements `_judged`; `needs` lists the fields of a
+    split that scoring needs and `_features` does not read. Its `fit` sets `slices_`, entries that
+    end in class and part, and `fallbacks_`, a reason for each class about which nothing was learnt;
+    it sets `names_` if slices have names.
     """
 
     name: ClassVar[str]
@@ -37,9 +38,10 @@ class MembershipMethod(SliceMethod):
     names_: tuple[str, ...] | None = None
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, k), which is 0 outside the class of a slice.
+        """Return hardness (n,), flags (n,) and membership (n, k), which is 0 outside the class of a slice.
 
-        In a class that nothing was learnt of, hardness is the base model's doubt, and the misclassified are flagged.
+        In a class about which nothing was learnt, hardness is the base model's doubt, and
+        misclassified examples are flagged.
 
         Raises
         ------
@@ -64,27 +66,28 @@ class MembershipMethod(SliceMethod):
         return SliceScores(hardness=hardness, flagged=flagged, membership=inside, names=self.names_)
 
     def notes(self) -> tuple[str, ...]:
-        """Classes that fell back to the base model's confidence, with the reason."""
+        """List the classes that fell back to the base model's confidence, with the reason."""
         return ranked_by_confidence(self._fitted("fallbacks_"))
 
     def _features(self, split: Split) -> NDArray[Any]:
-        """What the parts look at, one row per example; `DataError` where `split` lacks it."""
+        """Return the features that define the parts, one row per example; raise `DataError` if `split` lacks them."""
         return split.embeddings
 
     def _judged(self, c: int, X: NDArray[Any]) -> tuple[Floats, NDArray[Any]] | None:
-        """Hardness (n,) and shares (n, parts) of examples of class `c`; None if nothing was learnt of it."""
+        """Return hardness (n,) and shares (n, parts) of examples of class `c`; None if nothing was learnt about it."""
         raise NotImplementedError
 
     def _flagged(self, c: int, shares: NDArray[Any], inside: Floats) -> NDArray[np.bool_]:  # noqa: ARG002 - for others
-        """Flag examples of class `c` by `shares`, or by membership `inside` (n, k): those whose likeliest part is a slice."""
+        """Flag the examples of class `c` whose likeliest part is a slice; a subclass may use `inside` (n, k)."""
         return np.isin(shares.argmax(axis=1), [part for *_, owner, part in self.slices_ if owner == c])
 
 
 class MixtureMethod(SliceMethod):
-    """Slices that are components of one mixture of all examples.
+    """Method whose slices are components of one mixture of all examples.
 
-    A subclass stores `n_slices` and `n_components`, gives itself a `name` for messages, and fills in `_responsibilities`. Its
-    `fit` calls `_rate`. Hardness is the error rate to be expected, Σ_s responsibility_s · error_rate_s over all components.
+    A subclass stores `n_slices` and `n_components`, sets `name`, for messages, and implements
+    `_responsibilities`. Its `fit` calls `_rate`. Hardness is the expected error rate, Σ_s
+    responsibility_s · error_rate_s over all components.
     """
 
     requires = frozenset({"embeddings", "labels", "probs"})
@@ -93,7 +96,7 @@ class MixtureMethod(SliceMethod):
     n_components: int
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, n_slices) of any number of examples of any of the classes.
+        """Return hardness (n,), flags (n,) and membership (n, n_slices) of any examples of the classes.
 
         Raises
         ------
@@ -110,7 +113,7 @@ class MixtureMethod(SliceMethod):
         )
 
     def _responsibilities(self, split: Split) -> Floats:
-        """Probability of each component for each example, shape (n, n_components)."""
+        """Return the probability of each component for each example, shape (n, n_components)."""
         raise NotImplementedError
 
     def _rate(self, val: Split, resp: Floats) -> None:
@@ -121,7 +124,7 @@ class MixtureMethod(SliceMethod):
         self.slices_ = np.lexsort((-self.mass_, -self.error_rate_))[: self.n_slices]
 
     def _too_few_examples(self, data: AuditData) -> str | None:
-        """Reason to decline a val split with fewer examples than components."""
+        """Return a reason if val has fewer examples than components."""
         if data.val.n < self.n_components:
             return f"needs at least as many val examples as components: {data.val.n} for {self.n_components}"
         return None

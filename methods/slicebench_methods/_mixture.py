@@ -1,9 +1,10 @@
 """Error-aware mixture model: Gaussian embeddings, categorical labels and predictions, fitted by EM.
 
-The observation model of Eyuboglu et al. 2022: given its component, an example's embedding is Gaussian, its label and
-its predicted class are categorical, and the three are independent. Weights on the last two log-likelihoods say how far the
-components should follow the model's errors rather than the geometry. Predictions are soft: an example with probabilities p
-has prediction likelihood p · P(ŷ | component).
+The observation model of Eyuboglu et al. 2022: given its component, an example's embedding is
+Gaussian, its label and its predicted class are categorical, and the three are independent. Weights
+on the last two log-likelihoods set how closely the components follow the model's errors rather than
+the geometry. Predictions are soft: an example with probabilities p has prediction likelihood p ·
+P(ŷ | component).
 
 Embeddings are float64: squared distances are expanded into matrix products, which cancel badly in float32 where a component has
 collapsed. Predictions are float32, and labels may be a sparse matrix: for 1,000 classes they are most of the memory.
@@ -48,10 +49,10 @@ class Mixture:
     converged: bool = False
 
     def responsibilities(self, X: Array, Y: OneHot, P: NDArray[np.floating]) -> Array:
-        """Posterior probability of each component for each example, shape (n, k).
+        """Compute the posterior probability of each component for each example, shape (n, k).
 
-        `X` is (n, d), `Y` (n, C) one-hot labels, dense or sparse, `P` (n, C) predicted probabilities; any n, any subset of the
-        classes.
+        `X` is (n, d), `Y` (n, C) one-hot labels, dense or sparse, `P` (n, C) predicted
+        probabilities, for any n and any subset of the classes.
         """
         shift = self.weights @ self.means  # squares cancel less near the origin
         resp, _ = _expect(replace(self, means=self.means - shift), _with_squares(X - shift), Y, P)
@@ -71,16 +72,17 @@ def fit_mixture(
     max_iter: int = 100,
     reg_covar: float = 1e-6,
 ) -> Mixture:
-    """Expectation–maximisation from given `responsibilities` (n, k), which an M-step turns into the first parameters.
+    """Fit the mixture by EM from given `responsibilities` (n, k), which an M-step turns into the first parameters.
 
-    Stops when the mean log-likelihood changes by less than `tol`, or after `max_iter` iterations.
+    It stops when the mean log-likelihood changes by less than `tol`, or after `max_iter`
+    iterations.
 
     Raises
     ------
     ConfigError
         if `covariance` is not one of `COVARIANCES`.
     MethodError
-        if a full or tied covariance is singular in spite of `reg_covar`.
+        if a full or tied covariance is singular despite `reg_covar`.
 
     """
     if covariance not in COVARIANCES:
@@ -113,7 +115,7 @@ def fit_mixture(
 
 
 def _with_squares(X: Array) -> Array:
-    """Embeddings and their squares side by side, (n, 2d): all that diagonal Gaussians need, in one product."""
+    """Put embeddings and their squares side by side, (n, 2d), so that diagonal Gaussians need one product."""
     n, d = X.shape
     XX = np.empty((n, 2 * d))
     XX[:, :d] = X
@@ -122,7 +124,7 @@ def _with_squares(X: Array) -> Array:
 
 
 def _expect(mixture: Mixture, XX: Array, Y: OneHot, P: NDArray[np.floating]) -> tuple[Array, float]:
-    """E-step: responsibilities (n, k) and the mean log-likelihood."""
+    """Do the E-step: responsibilities (n, k) and the mean log-likelihood."""
     log_joint = _log_gaussian(mixture, XX)
     log_joint += Y @ (mixture.y_weight * np.log(mixture.y_probs + EPS) + np.log(mixture.weights)[:, None]).T
     predicted = P @ mixture.y_hat_probs.T.astype(P.dtype)
@@ -139,7 +141,7 @@ def _expect(mixture: Mixture, XX: Array, Y: OneHot, P: NDArray[np.floating]) -> 
 
 
 def _log_gaussian(mixture: Mixture, XX: Array) -> Array:
-    """Log-density of each row of `XX`, embeddings and squares, under each component, shape (n, k)."""
+    """Compute the log-density of each row of `XX`, embeddings and squares, under each component, shape (n, k)."""
     d, means, cov = XX.shape[1] // 2, mixture.means, mixture.covariances
     if mixture.covariance in ("full", "tied"):
         square, log_det = _mahalanobis(XX[:, :d], means, cov)
@@ -154,7 +156,7 @@ def _log_gaussian(mixture: Mixture, XX: Array) -> Array:
 
 
 def _mahalanobis(X: Array, means: Array, cov: Array) -> tuple[Array, Array]:
-    """Squared distances (n, k) and log-determinants (k,) by Cholesky factors of one shared (d, d) or k own covariances."""
+    """Compute squared distances (n, k) and log-determinants (k,) by Cholesky factors of one or k covariances."""
     from scipy.linalg import solve_triangular
 
     try:
@@ -172,9 +174,9 @@ def _mahalanobis(X: Array, means: Array, cov: Array) -> tuple[Array, Array]:
 
 
 def _covariances(kind: str, resp: Array, mass: Array, X: Array, both: Array, reg_covar: float) -> Array:
-    """M-step of the covariances; variances that rounding made negative count as 0 before `reg_covar` is added.
+    """Do the M-step of the covariances; variances made negative by rounding are 0 before `reg_covar` is added.
 
-    `both` are the means of each component and its mean squares, (k, 2d).
+    `both` holds the means and the mean squares of each component, (k, 2d).
     """
     d = X.shape[1]
     means = both[:, :d]

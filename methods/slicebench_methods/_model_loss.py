@@ -1,4 +1,4 @@
-"""What a model that a method trained says of each example."""
+"""Scores by the loss of a model that a method trained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def loss_scores(model: TrainedModel, split: Split, method: str) -> SliceScores:
-    """Hardness is the model's loss on the true class, flagged what it gets wrong.
+    """Score by the model's loss on the true class, and flag what it gets wrong.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a method cannot do without, fields of a split and parameters that can be used, or an error that says so."""
+"""Checks of what a method needs: fields of a split, a trainer, parameters in range."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def needed(split: Split, field: str, method: str) -> NDArray[Any]:
-    """Array `split.field`, which `method` cannot do without.
+    """Return the array `split.field`, which `method` needs.
 
     Raises
     ------
     DataError
-        where the split does not have it.
+        if the split does not have it.
 
     """
     value: NDArray[Any] | None = getattr(split, field)
@@ -34,14 +34,14 @@ def needed(split: Split, field: str, method: str) -> NDArray[Any]:
 
 
 def metadata_of(split: Split, method: str) -> pd.DataFrame:
-    """Metadata of `split`, which `method` cannot do without, or a `DataError`."""
+    """Return the metadata of `split`, which `method` needs; raise `DataError` if there are none."""
     return cast("pd.DataFrame", needed(split, "metadata", method))
 
 
 def needed_trainer(data: AuditData, method: str) -> Trainer:
-    """Trainer of `data`, which `method` cannot do without, or a `DataError`."""
+    """Return the trainer of `data`, which `method` needs; raise `DataError` if there is none."""
     if data.trainer is None:
-        raise DataError(f"{method} trains a model, and data.trainer is None; give AuditData a trainer")
+        raise DataError(f"{method} trains a model, but data.trainer is None; give AuditData a trainer")
     return data.trainer
 
 

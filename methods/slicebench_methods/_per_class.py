@@ -1,4 +1,4 @@
-"""What methods share that learn, class by class, to tell what the model gets wrong from what it gets right."""
+"""Base class of methods that learn, class by class, to separate what the model gets right from what it gets wrong."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class PerClass(SliceMethod):
-    """Whitened, normalised embeddings, one model of right against wrong per class, and confidences where nothing can be learnt.
+    """Method with one model of right against wrong per class, on whitened, normalised embeddings.
 
-    A subclass stores a parameter `cv`, gives itself a `name` for messages, and fills in `_begin`, `_fit_class` and `_hardness`.
+    A class with nothing to learn from falls back to confidences. A subclass stores a parameter
+    `cv`, sets `name`, for messages, and implements `_begin`, `_fit_class` and `_hardness`.
     """
 
     requires = frozenset({"embeddings", "labels", "correct"})
@@ -52,15 +53,15 @@ class PerClass(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness, shape (n,), by the model of the true class; 0 and below is predicted right, above 0 flagged.
+        """Return hardness, shape (n,), by the model of the true class; examples above 0 are flagged.
 
-        In a class that fell back, hardness is ½ − p_true, or the loss where the split has no probabilities, and the flagged are
-        the misclassified.
+        In a class that fell back, hardness is ½ − p_true, or the loss if the split has no
+        probabilities, and misclassified examples are flagged.
 
         Raises
         ------
         DataError
-            if `split` lacks labels or correctness, or holds a class that fit did not know of.
+            if `split` lacks labels or correctness, or has a class that was unknown in `fit`.
 
         """
         fallbacks: dict[int, str] = self._fitted("fallbacks_")
@@ -77,7 +78,7 @@ class PerClass(SliceMethod):
         return SliceScores(hardness=hardness, flagged=flagged)
 
     def notes(self) -> tuple[str, ...]:
-        """Classes that fell back to the base model's confidence, with the reason."""
+        """List the classes that fell back to the base model's confidence, with the reason."""
         return ranked_by_confidence(self._fitted("fallbacks_"))
 
     def _begin(self, C: int, d: int) -> None:
@@ -86,7 +87,7 @@ class PerClass(SliceMethod):
     def _fit_classes(
         self, Z: NDArray[np.float64], correct: NDArray[np.bool_], learnable: Mapping[int, NDArray[np.intp]]
     ) -> None:
-        """Learn each class from its rows of `Z`, one after the other unless a method can do better."""
+        """Learn each class from its rows of `Z`, one after the other; a subclass may do them together."""
         for c, rows in learnable.items():
             self._fit_class(c, Z[rows], correct[rows])
 
@@ -94,7 +95,7 @@ class PerClass(SliceMethod):
         raise NotImplementedError
 
     def _hardness(self, Z: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Hardness of preprocessed rows, whatever it is in classes that fell back."""
+        """Compute the hardness of preprocessed rows; any value will do in classes that fell back."""
         raise NotImplementedError
 
     def _preprocess(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -108,7 +109,7 @@ class PerClass(SliceMethod):
 def learnable_classes(
     val: Split, correct: NDArray[np.bool_], n_classes: int, least: int
 ) -> tuple[dict[int, NDArray[np.intp]], dict[int, str]]:
-    """Rows of each class with something to learn from, and of each other class the reason (`nothing_to_learn`)."""
+    """Return the rows of each class to learn from, and the reason (`nothing_to_learn`) for each other class."""
     by_class = dict(val.by_class())
     rows = {c: by_class.get(c, np.arange(0)) for c in range(n_classes)}
     reasons = {c: nothing_to_learn(c, correct[rows[c]], least) for c in rows}
@@ -117,7 +118,7 @@ def learnable_classes(
 
 
 def nothing_to_learn(c: int, correct: NDArray[np.bool_], least: int) -> str | None:
-    """Reason why class `c` offers nothing to learn from: fewer than `least` errors, or right answers; None if it does."""
+    """Return why class `c` offers nothing to learn from (fewer than `least` errors or right answers), or None."""
     right, wrong = int(correct.sum()), int((~correct).sum())
     if right + wrong == 0:
         return f"class {c} has no validation examples"
@@ -129,12 +130,12 @@ def nothing_to_learn(c: int, correct: NDArray[np.bool_], least: int) -> str | No
 
 
 def ranked_by_confidence(fallbacks: Mapping[int, str]) -> tuple[str, ...]:
-    """Note of each class that fell back to the base model's confidence, from its reason."""
+    """Return a note on each class that fell back to the base model's confidence, from its reason."""
     return tuple(f"{reason}; ranked by confidence" for reason in fallbacks.values())
 
 
 def doubt(split: Split) -> NDArray[np.float64]:
-    """What the base model itself says against the true class: ½ − p_true, else its loss."""
+    """Return the base model's doubt in the true class: ½ − p_true, or its loss without probabilities."""
     if split.probs is None or split.labels is None:
         return split.losses.astype(np.float64)
     doubts: NDArray[np.float64] = 0.5 - split.probs[np.arange(split.n), split.labels].astype(np.float64)
@@ -142,5 +143,5 @@ def doubt(split: Split) -> NDArray[np.float64]:
 
 
 def balanced_accuracy(decision: NDArray[np.float64], target: NDArray[np.int64]) -> float:
-    """Mean of the shares of right (1, decided above 0) and of wrong (0) that are decided so."""
+    """Average the shares of right (1, decision above 0) and wrong (0) examples that are decided correctly."""
     return float(np.mean([((decision > 0) == side)[target == side].mean() for side in (0, 1)]))

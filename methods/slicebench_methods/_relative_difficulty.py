@@ -1,4 +1,4 @@
-"""How learning from failure trains its two networks: each example weighted by its relative difficulty."""
+"""Training rule of learning from failure: each example is weighted by its relative difficulty."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ T = TypeVar("T", "NDArray[np.float64]", "Tensor")
 
 
 def relative_difficulty(biased: T, debiased: T) -> T:
-    """W = CE_b / (CE_b + CE_d), eq. 3, shape (n,); 0 where both losses are 0."""
+    """Compute W = CE_b / (CE_b + CE_d), eq. 3, shape (n,); 0 where both losses are 0."""
     return biased / (biased + debiased + 1e-8)
 
 
 class RunningLoss:
     """Exponential average of each train example's loss, (n,), readable as a share of the largest in its class.
 
-    The first value of an example counts in full. A class whose losses are all 0, or that is absent, has shares of 0: there is
-    nothing to divide by.
+    The first value of an example counts in full. A class that is absent, or whose losses are all 0,
+    has shares of 0.
     """
 
     def __init__(self, labels: Tensor, n_classes: int, alpha: float) -> None:
@@ -29,12 +29,12 @@ class RunningLoss:
         self.values = labels.new_full(labels.shape, -1).float()  # losses are not negative: -1 is "not seen yet"
 
     def update(self, rows: Tensor, losses: Tensor) -> None:
-        """Take in the `losses`, (b,), of the examples `rows`, (b,)."""
+        """Update with the `losses`, (b,), of the examples `rows`, (b,)."""
         old = self.values[rows]
         self.values[rows] = (self.alpha * old + (1 - self.alpha) * losses).where(old >= 0, losses)
 
     def shares(self, rows: Tensor) -> Tensor:
-        """Running losses of `rows` over the largest of their class, (b,), in [0, 1]."""
+        """Divide the running losses of `rows` by the largest of their class: (b,), in [0, 1]."""
         largest = self.values.new_zeros(self.n_classes).scatter_reduce(0, self.labels, self.values, "amax")
         return self.values[rows] / largest.where(largest > 0, 1.0)[self.labels[rows]]
 
@@ -46,7 +46,7 @@ class LearningFromFailure:
         self.q, self.ema = q, ema
 
     def describe(self) -> dict[str, Any]:
-        """Name and parameters."""
+        """Return name and parameters."""
         return {"objective": "learning from failure", "q": self.q, "ema": self.ema}
 
     def start(self, labels: Tensor, n_classes: int) -> None:
@@ -55,7 +55,7 @@ class LearningFromFailure:
         self.running = [RunningLoss(labels, n_classes, self.ema) for _ in range(2)]
 
     def __call__(self, rows: Tensor, logits: list[Tensor]) -> Tensor:
-        """Sum of both batch means; W is a constant to the gradient, so each network only sees its own term."""
+        """Add both batch means; W is a constant to the gradient, so each network gets only its own term."""
         from slicebench.models.training.losses import cross_entropy, generalised_cross_entropy
 
         y = self.labels[rows]

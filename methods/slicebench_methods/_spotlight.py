@@ -4,9 +4,10 @@ A point's weight is k(x) = max(1 − q(x), 0), q a squared distance from the cen
 objective (d'Eon et al. 2021) is the weighted mean loss Σ k ℓ / Σ k, minus scale · (S + b − Σ k)² / b² while the total
 weight Σ k is below S + b; the barrier width b shrinks geometrically from n − S to S / 20.
 
-Spotlights ascend together: r of them (starts) in each of g groups of points (classes), so parameters have shape (g, r, p),
-weights and losses (g, r, n). Groups are padded to equal n with points that are too far away to be lit. Products with the points
-are in their precision, float32 if they are; parameters, sums over points and the ascent are float64.
+Spotlights ascend together: r of them (starts) in each of g groups of points (classes), so
+parameters have shape (g, r, p), weights and losses (g, r, n). Groups are padded to equal n with
+points that are too far away to have a weight. Products with the points are in the points'
+precision, which may be float32; parameters, sums over points and the ascent are float64.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ LEARNING_RATE = 1e-2
 PATIENCE, DECAY, THRESHOLD = 10, 0.5, 1e-4
 BETA1, BETA2, ADAM_EPS = 0.9, 0.999, 1e-8
 FAR = 1e15
-"""Every coordinate of a point that pads a group."""
+"""Every coordinate of a padding point."""
 
 
 class Kernel(Protocol):
     """Weights of fixed points as a function of parameters θ, whose first entries are the centre μ and the log precision."""
 
     def weights(self, theta: Array) -> Points:
-        """Weight of each point, shape (g, r, n)."""
+        """Compute the weight of each point, shape (g, r, n)."""
         ...
 
     def gradient(self, slope: Points) -> Array:
-        """Gradient of Σ slope · k by the θ of the last call of `weights`; `slope` is 0 wherever the weight is."""
+        """Compute the gradient of Σ slope · k by the last θ of `weights`; `slope` is 0 where the weight is."""
         ...
 
 
@@ -79,7 +80,7 @@ class Spherical:
 
 
 def _dots(a: Array, b: Array) -> Array:
-    """Row by row, shape (..., 1)."""
+    """Compute dot products row by row, shape (..., 1)."""
     dots: Array = (a[..., None, :] @ b[..., :, None])[..., 0]
     return dots
 
@@ -113,9 +114,10 @@ class Full:
 def objective(
     kernel: Kernel, losses: Points, theta: Array, min_weight: Array, barrier: Array, scale: float = 1.0
 ) -> tuple[Array, Array, Array]:
-    """Objective (g, r), total weight (g, r), and the objective's gradient by `theta` (g, r, p).
+    """Compute objective (g, r), total weight (g, r), and the objective's gradient by `theta` (g, r, p).
 
-    `min_weight` and `barrier` are (g, 1). A spotlight without a point in it has mean loss 0 and no gradient.
+    `min_weight` and `barrier` are (g, 1). A spotlight without points has mean loss 0 and no
+    gradient.
     """
     k = kernel.weights(theta)
     total = k.sum(axis=-1, dtype=np.float64)
@@ -131,7 +133,7 @@ def objective(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ascent:
-    """End of an ascent: parameters (g, r, p), their weights (g, r, n), and what there was before each step, (steps, g, r)."""
+    """End of an ascent: parameters (g, r, p), weights (g, r, n), and the values before each step, (steps, g, r)."""
 
     theta: Array
     weights: Points
@@ -142,10 +144,11 @@ class Ascent:
 def ascend(
     kernel: Kernel, losses: Points, theta: Array, *, n: Array, min_weight: Array, steps: int, scale: float = 1.0
 ) -> Ascent:
-    """Adam on the objective; the learning rate halves when the objective stalls. `n`, points, and `min_weight` are (g, 1).
+    """Ascend the objective with Adam; the learning rate halves when the objective stalls.
 
-    The rule is "reduce on plateau": more than 10 steps in a row that do not beat the best objective by 1e-4 of its size halve the
-    rate and forget the best, so that the changing barrier is judged anew.
+    `n`, the number of points, and `min_weight` are (g, 1). The rule is "reduce on plateau": after
+    more than 10 steps in a row that do not beat the best objective by 1e-4 of its size, the rate is
+    halved and the best forgotten, because the barrier changes.
     """
     theta = theta.copy()
     first, second = np.zeros_like(theta), np.zeros_like(theta)

@@ -1,10 +1,11 @@
 """Linear SVMs with the squared hinge, for many classes, regularisations and folds at once.
 
-Every problem is min over (w, b) of ½‖w‖² + C Σ_i s_i max(0, 1 − y_i (w·z_i + b))², b unpenalised, s_i a weight that is 0 for
-examples held out. With w = Zᵀa the gradient in w is Zᵀ(a + g), g_i the derivative of the loss by the decision value of example
-i; so accelerated gradient descent can be done on the coefficients a. All problems of a class, and of classes of like size, are
-columns of one matrix A, and a step costs one product K A with the Gram matrices K = Z Zᵀ; held-out decision values are among
-its rows. Arithmetic is float32.
+Every problem is min over (w, b) of ½‖w‖² + C Σ_i s_i max(0, 1 − y_i (w·z_i + b))², b unpenalised,
+s_i a weight that is 0 for held-out examples. With w = Zᵀa the gradient in w is Zᵀ(a + g), g_i the
+derivative of the loss by the decision value of example i, so accelerated gradient descent can work
+on the coefficients a. All problems of a class, and of classes of similar size, are columns of one
+matrix A, and a step costs one product K A with the Gram matrices K = Z Zᵀ. Held-out decision values
+are among its rows. Arithmetic is float32.
 """
 
 from __future__ import annotations
@@ -25,19 +26,22 @@ if TYPE_CHECKING:
     Product = Callable[[Floats], Floats]
 
 STEPS, TOLERANCE, EVERY = 300, 1e-3, 5
-"""Most steps; the relative residual of the optimality conditions at which a column is done; steps between looks at it."""
+"""Maximum number of steps, relative residual of the optimality conditions to reach, and steps between its checks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Classes of like size, padded with zeros to n rows: `Z` (B, n, d), `sizes` the n_c of each, `members` their positions."""
+    """Classes of similar size, padded with zeros to n rows.
+
+    `Z` is (B, n, d), `sizes` holds the n_c, `members` the positions of the classes.
+    """
 
     members: NDArray[np.intp]
     sizes: NDArray[np.intp]
     Z: Floats
 
     def padded(self, values: Sequence[NDArray[np.floating]]) -> Floats:
-        """One array per class of all, (n_c, ...), as (B, n, ...), zeros below."""
+        """Stack the arrays of this batch's classes, each (n_c, ...), as (B, n, ...) with zeros below."""
         first = values[self.members[0]]
         out = np.zeros((*self.Z.shape[:2], *first.shape[1:]), dtype=np.float32)
         for b, c in enumerate(self.members):
@@ -45,7 +49,7 @@ class Batch:
         return out
 
     def product(self) -> Product:
-        """A ↦ Z Zᵀ A: by the Gram matrices, or in two steps where those are larger than Z by more than a factor of 2."""
+        """Return A ↦ Z Zᵀ A: by the Gram matrices, or in two steps if they are more than twice as large as Z."""
         n, d = self.Z.shape[1:]
         across = self.Z.transpose(0, 2, 1)
         gram: Any = None if n > 2 * d else self.Z @ across
@@ -58,7 +62,7 @@ class Batch:
 
 
 def batches(parts: Sequence[NDArray[np.floating]]) -> Iterator[Batch]:
-    """Classes `parts`, each (n_c, d), in batches of like size and bounded memory."""
+    """Yield the classes `parts`, each (n_c, d), in batches of similar size and bounded memory."""
     sizes, d = np.array([len(part) for part in parts]), parts[0].shape[1]
     for members in like_sized(sizes, d, square=True):
         Z = np.zeros((len(members), sizes[members].max(), d), dtype=np.float32)
@@ -69,7 +73,7 @@ def batches(parts: Sequence[NDArray[np.floating]]) -> Iterator[Batch]:
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """Of one class: cross-validated balanced accuracy by C, which C is the first best, and its SVM on all examples."""
+    """Result of one class: cross-validated balanced accuracy by C, the first best C, and its SVM on all examples."""
 
     scores: NDArray[np.float64]
     chosen: int
@@ -80,7 +84,7 @@ class Best:
 def fit_best(
     parts: Sequence[NDArray[np.floating]], targets: Sequence[NDArray[np.int64]], Cs: Sequence[float], cv: int
 ) -> list[Best]:
-    """For each class, examples (n_c, d) with targets (n_c,) of 0 and 1, the C that stratified folds favour, and its SVM."""
+    """Choose C for each class by stratified folds, and fit its SVM; examples are (n_c, d), targets (n_c,) 0 or 1."""
     found: dict[int, Best] = {}
     for batch in batches(parts):
         product, grid = batch.product(), np.asarray(Cs, dtype=np.float32)
@@ -100,7 +104,7 @@ def fit_best(
 
 
 def _held_out(target: NDArray[np.int64], cv: int) -> NDArray[np.float64]:
-    """1 where an example is held out of a fold, shape (n_c, cv)."""
+    """Return 1 where an example is held out of a fold, shape (n_c, cv)."""
     from sklearn.model_selection import StratifiedKFold
 
     held = np.zeros((len(target), cv))
@@ -110,7 +114,7 @@ def _held_out(target: NDArray[np.int64], cv: int) -> NDArray[np.float64]:
 
 
 def _balanced(y: Floats, seen: NDArray[np.bool_]) -> Floats:
-    """Weight of each example seen, both sides weighing the same in all and 1 on average; shape of `seen`, (B, n, q)."""
+    """Weight the examples seen, (B, n, q), so that both sides weigh the same and the mean weight is 1."""
     right, wrong = seen & (y > 0), seen & (y < 0)
     each = [0.5 * side / np.maximum(side.sum(axis=1, keepdims=True), 1) for side in (right, wrong)]
     balanced: Floats = ((each[0] + each[1]) * seen.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -118,7 +122,7 @@ def _balanced(y: Floats, seen: NDArray[np.bool_]) -> Floats:
 
 
 def _accuracy(decision: Floats, y: Floats, held: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Balanced accuracy on held-out examples, mean over folds, shape (B, len(Cs)); columns of `decision` are C by fold."""
+    """Average balanced accuracy on held-out examples over folds: (B, len(Cs)); columns of `decision` are C by fold."""
     B, n, cv = held.shape
     agree = ((decision > 0) == (y > 0)).reshape(B, n, -1, cv)
     shares = []
@@ -130,10 +134,11 @@ def _accuracy(decision: Floats, y: Floats, held: NDArray[np.bool_]) -> NDArray[n
 
 
 def solve(product: Product, y: Floats, weights: Floats, Cs: Floats) -> tuple[Floats, Floats]:
-    """Coefficients a, shape (B, n, q), and intercepts, shape (B, q), of q problems in each of B classes.
+    """Solve q problems in each of B classes: coefficients a, shape (B, n, q), and intercepts, shape (B, q).
 
-    `product` is A ↦ K A; `y` (B, n, 1) is ±1, 0 for padding; `weights` (B, n, q) are the s_i; `Cs` is (B, q). Columns leave as
-    soon as they are optimal: those of small C, which are most, after a few steps.
+    `product` is A ↦ K A; `y` (B, n, 1) is ±1, 0 for padding; `weights` (B, n, q) are the s_i; `Cs`
+    is (B, q). Columns are removed as soon as they are optimal; those of small C, which are most,
+    need only a few steps.
     """
     curved = 1 + 2 * Cs * _largest_eigenvalue(product, weights)
     scale = np.sqrt(curved / (2 * Cs * weights.sum(axis=1)))  # of the intercept, which then curves as much as all else
@@ -164,7 +169,7 @@ def solve(product: Product, y: Floats, weights: Floats, Cs: Floats) -> tuple[Flo
 
 
 def _intercepts(decision: Floats, y: Floats, weights: Floats, start: Floats) -> Floats:
-    """Best intercepts for given decisions without them, (B, q): the exact ones matter where small C makes decisions tiny."""
+    """Compute the best intercepts for given decisions, (B, q); with small C, decisions are tiny and this matters."""
     b = start.astype(np.float64)
     for _ in range(10):
         active = weights * (y * (decision + b[:, None]) < 1)
@@ -175,14 +180,14 @@ def _intercepts(decision: Floats, y: Floats, weights: Floats, start: Floats) -> 
 
 
 def _optimal(a: Floats, g: Floats, total: Floats) -> NDArray[np.bool_]:
-    """Whether a = −g and Σ g = 0 to the tolerance, shape (B, q)."""
+    """Check whether a = −g and Σ g = 0 within the tolerance, shape (B, q)."""
     size = TOLERANCE * np.abs(g).sum(axis=1)
     optimal: NDArray[np.bool_] = (np.abs(a + g).sum(axis=1) <= size) & (np.abs(total) <= size)
     return optimal
 
 
 def _largest_eigenvalue(product: Product, weights: Floats, rounds: int = 12) -> Floats:
-    """Of S^½ K S^½ for each column of `weights`, a tenth above what power iteration finds; shape (B, q)."""
+    """Bound the largest eigenvalue of S^½ K S^½ per column of `weights`: power iteration plus a tenth; shape (B, q)."""
     root = np.sqrt(weights)
     v = root * (1 + 0.5 * np.cos(np.arange(root.shape[1], dtype=np.float32)))[:, None]
     size = np.zeros(v[:, :1].shape, dtype=np.float32)

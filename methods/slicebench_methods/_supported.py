@@ -1,4 +1,4 @@
-"""Which slices the validation data bear out: the test that the harness's controls apply to a declared slice."""
+"""Test of whether a slice is significant on validation data, as the benchmark's controls apply it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 def supported(members: NDArray[np.bool_], val: Split) -> NDArray[np.bool_]:
-    """Which of k slices, `members` (n, k) of val, err more than the rest of a class: shape (k,).
+    """Test which of k slices, `members` (n, k) of val, have a higher error rate than the rest of a class: shape (k,).
 
-    Fisher's one-sided exact test within each class, at least 20 members, an error rate at least .05 above the rest's, Holm at 5 %
-    over all slices and classes. A slice that was chosen for its errors on val passes more easily than it should.
+    It asks for Fisher's one-sided exact test within each class, at least 20 members, an error rate
+    at least 0.05 above the rest's, and Holm at 5% over all slices and classes. A slice that was
+    chosen for its errors on val passes more easily than it should.
     """
     parts = judged_parts(members, val)
     good = (parts.p_holm <= ALPHA) & (parts.effect >= MIN_EFFECT)
@@ -31,9 +32,9 @@ def supported(members: NDArray[np.bool_], val: Split) -> NDArray[np.bool_]:
 def borne_out(
     members: Mapping[tuple[int, int], NDArray[np.intp]], val: Split, judges: NDArray[np.intp] | None = None
 ) -> list[tuple[int, int]]:
-    """Of candidate slices (class, part), each with the val rows of its members, those that val supports, in their order.
+    """Select the significant ones of candidate slices (class, part), in their order.
 
-    With `judges` only those rows of val count.
+    `members` has the val rows of each. With `judges` only those rows of val count.
     """
     inside = np.zeros((val.n, len(members)), dtype=bool)
     for k, rows in enumerate(members.values()):

@@ -25,44 +25,47 @@ if TYPE_CHECKING:
 class B2T(SliceMethod):
     """Explain errors by the captions that fit them.
 
-    Per class, a candidate caption's CLIP score is its mean cosine with the val examples that the model gets wrong minus that with
-    those it gets right. A caption of high score says what the errors have in common, and so names a slice.
+    Per class, a candidate caption's CLIP score is its mean cosine with the misclassified val
+    examples minus that with the right ones. A caption whose score is significant is a keyword and
+    names a slice: examples with a cosine above the midpoint of the two means. Hardness is the
+    cosine with the best keyword.
 
-    A caption is a keyword of the class if Welch's one-sided t-test finds its score above 0 at level `alpha`, corrected by Holm
-    over all candidates of all classes. An example belongs to the slice of a keyword if it is of its class and its cosine is
-    above the midpoint of the two means; the slice must hold a higher share of val errors than the class. The `n_keywords` of
-    highest score in each class are returned, by falling score.
+    The test is Welch's one-sided t-test at level `alpha`, with Holm's correction over all
+    candidates of all classes. The slice must also hold a higher share of val errors than the class.
+    The `n_keywords` with the highest scores in each class are returned, by descending score, and
+    their members are flagged. A class without a keyword falls back to the base model's confidence,
+    its errors are flagged, and `notes` says so.
 
-    The paper extracts keywords from captions generated for the errors, and takes an example to be of the keyword's subgroup if
-    its own caption has the word. Here candidates are given and examples have no captions, so cosines stand for both. The paper
-    has no test: it lists the captions of highest score for a person to judge.
-
-    Hardness is the cosine with the class's keyword of highest score; flagged are the members of a slice. A class without a
-    keyword falls back to the base model's confidence, its errors flagged, and `notes` says so.
+    The paper extracts keywords from captions generated for the errors, and assigns an example to a
+    keyword's subgroup if its own caption has the word. Here candidates are given and examples have
+    no captions, so cosines replace both. The paper has no test: it lists the captions with the
+    highest scores for a person to judge.
 
     Parameters
     ----------
     n_keywords : int, default 3
-        Most keywords of a class. Ours: the paper shows a person long lists; slices are to be few.
+        Maximum number of keywords of a class. Ours: the paper shows a person long lists, but there
+        should be few slices.
     alpha : float, default 0.05
         Level of the test. Ours, as the paper has none.
 
     Attributes
     ----------
     scores_ : (C, m) float64
-        CLIP scores; 0 for captions that are no candidates, and in classes without errors or without right answers.
+        CLIP scores; 0 for captions that are not candidates, and in classes without errors or
+        without right answers.
     p_ : (C, m) float64
         Corrected p; 1 where there is no score.
     keywords_, class_, threshold_ : (k,) int64, int64 and float64
-        Caption, class and least cosine of each slice.
+        Caption, class and minimum cosine of each slice.
     vectors_, texts_ : (k, d) float64 and tuple of str
-        The captions of the slices as unit vectors and in words.
+        Captions of the slices as unit vectors and as text.
     best_ : dict of int to (d,) float64
-        Per class with a keyword the unit vector of the one of highest score.
+        Unit vector of the best keyword of each class that has one.
     fallbacks_ : dict of int to str
         Classes without a keyword, with the reason.
 
-    Complexity: O(n m d) for m captions in one matrix product per class; scoring O(n k d).
+    Complexity: O(n m d) for m captions; scoring O(n k d).
 
     References
     ----------
@@ -97,7 +100,7 @@ class B2T(SliceMethod):
         self.alpha = alpha
 
     def fit(self, data: AuditData) -> Self:
-        """Score the candidate captions on val and keep the keywords. Deterministic: there is nothing to draw.
+        """Score the candidate captions on val and keep the keywords; deterministic.
 
         Raises
         ------
@@ -134,7 +137,7 @@ class B2T(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership 0/1 (n, k), with the keywords as names.
+        """Return hardness (n,), flags (n,) and membership 0/1 (n, k), with the keywords as names.
 
         Raises
         ------
@@ -157,7 +160,7 @@ class B2T(SliceMethod):
         return SliceScores(hardness=hardness, flagged=flagged, membership=inside.astype(np.float32), names=self.texts_)
 
     def directions(self, data: AuditData) -> Floats:
-        """Per class its keyword of highest score, shape (C, d); the default's direction in a class without one."""
+        """Return each class's best keyword, shape (C, d); the default direction in a class without one."""
         best: dict[int, Floats] = self._fitted("best_")
         directions = super().directions(data) if self.fallbacks_ else np.zeros((len(data.class_names), data.val.d))
         for c, vector in best.items():
@@ -165,16 +168,16 @@ class B2T(SliceMethod):
         return directions
 
     def caption_hardness(self, data: AuditData) -> Floats:  # noqa: ARG002 - of the captions that fit saw
-        """CLIP score of each candidate, shape (C, m)."""
+        """Return the CLIP score of each candidate, shape (C, m)."""
         scores: Floats = self._fitted("scores_")
         return scores
 
     def notes(self) -> tuple[str, ...]:
-        """Classes without a keyword, with the reason."""
+        """List the classes without a keyword, with the reason."""
         return ranked_by_confidence(self._fitted("fallbacks_"))
 
     def _keep(self, found: NDArray[np.bool_], middle: Floats, vectors: Floats, texts: tuple[str, ...]) -> None:
-        """Of the captions `found` (C, m) keep the best of each class as slices."""
+        """Keep the best of the captions `found` (C, m) of each class as slices."""
         kept: list[tuple[float, int, int]] = []
         self.best_: dict[int, Floats] = {}
         for c in range(len(found)):
@@ -193,14 +196,14 @@ class B2T(SliceMethod):
 
 
 def _unit(X: NDArray[np.float32]) -> Floats:
-    """Rows of length 1; a row of zeros stays as it is."""
+    """Scale rows to length 1; a row of zeros stays as it is."""
     X64 = X.astype(np.float64)
     unit: Floats = X64 / np.maximum(np.linalg.norm(X64, axis=1, keepdims=True), np.finfo(np.float64).tiny)
     return unit
 
 
 def _welch(wrong: Floats, right: Floats) -> Floats:
-    """One-sided p per column that the mean of `wrong` is above that of `right`; 1 where there is too little to say."""
+    """Test per column whether the mean of `wrong` is above that of `right`, one-sided; p is 1 with too little data."""
     from scipy.stats import ttest_ind
 
     spread = np.maximum(np.ptp(wrong, axis=0), np.ptp(right, axis=0)) > 1e-9  # less is rounding

@@ -1,4 +1,4 @@
-"""Failures explained by a shallow tree on the features that tell most about failing."""
+"""Failures explained by a shallow tree on the features most informative about failure."""
 
 from __future__ import annotations
 
@@ -18,28 +18,33 @@ if TYPE_CHECKING:
 
 
 class Barlow(LeafMethod):
-    """Rules on single features of the embedding that raise the error rate.
+    """Rules on single embedding features that raise the error rate.
 
-    Within each true class the features with the highest mutual information with failure are kept, and a shallow decision tree
-    on them separates failures from successes. A leaf is a rule that a person can read and a slice that can be looked at, if
-    single features mean something: the paper takes them from an adversarially robust network; here they are the problem's
-    embedding, standardised by train.
+    In each true class, a shallow decision tree on the features with most mutual information with
+    failure, grown on half of val, separates failures from successes. A leaf that is significant on
+    the other half is a slice; its rule is readable if single features mean something. Hardness is
+    the leaf's error rate, so ties are common.
 
-    Hardness is the error rate of an example's leaf among all of val, shrunk towards the class's by one example; so it takes few
-    values, and ties are many. The tree grows on half of val, and a leaf is returned as a slice, the worst first, if the other
-    half bears it out (20 members, error rate .05 above the rest's, Fisher, Holm, 5 %): the paper has no such test. Flagged are
-    the members of slices. A class with nothing to learn falls back to the base model's confidence, and `notes` says so.
+    A leaf is a rule that a person can read. Its error rate is that of all of val, shrunk towards
+    the class's by one example. Significant slices (at least 20 members, an error rate 0.05 above
+    the rest's, Fisher's test at 5% with Holm's correction) are returned, worst first, and their
+    members are flagged. A class with nothing to learn from falls back to the base model's
+    confidence, and `notes` says so.
+
+    The paper takes its features from an adversarially robust network; here they are the problem's
+    embedding, standardised by train. The paper has no test of slices.
 
     Parameters
     ----------
     n_features : int, default 20
-        Features kept per class; as many as a person may look at. Ours.
+        Features kept per class, as many as a person may look at. Ours.
     depth : int, default 2
-        Depth of the tree: shallow, as the paper asks; rules of up to two conditions are our choice.
+        Depth of the tree. The paper asks for a shallow one; two conditions at most are our choice.
     min_leaf : float, default 0.05
-        Least share of the half of a class in a leaf (and no fewer than 20 examples): a slice has to matter. Ours.
+        Minimum share of the half of a class in a leaf, and at least 20 examples, so that a slice
+        matters. Ours.
     seed : int, default 0
-        Halves val, and jitters the estimate of mutual information.
+        Seed of the halves of val and of the jitter in the estimate of mutual information.
 
     Attributes
     ----------
@@ -49,8 +54,8 @@ class Barlow(LeafMethod):
         Trees by class, fallbacks, and the leaves that are slices.
     center_, scale_ : (d,) float32
 
-    Complexity: O(d · n_c log n_c) for mutual information by nearest neighbours, O(n_features · n_c log n_c) for a tree; scoring
-    O(n).
+    Complexity: O(d · n_c log n_c) for mutual information by nearest neighbours, O(n_features · n_c
+    log n_c) for a tree; scoring O(n).
 
     References
     ----------
@@ -103,7 +108,7 @@ class Barlow(LeafMethod):
         return self._grow(data, Z)
 
     def _informative(self, Z: NDArray[np.float64], wrong: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Features with the highest mutual information with failure, the best first."""
+        """Select the features with the highest mutual information with failure, the best first."""
         from sklearn.feature_selection import mutual_info_classif
 
         neighbours = min(3, int(min(wrong.sum(), (~wrong).sum())) - 1)

@@ -1,4 +1,4 @@
-"""Clusters of examples in whose true class the model believes least, as cleanlab's Datalab looks for them."""
+"""Clusters of examples with a low probability of the true class, as cleanlab's Datalab finds them."""
 
 from __future__ import annotations
 
@@ -28,41 +28,48 @@ MIN_SAMPLES = 5  # scikit-learn's default for DBSCAN, which the package keeps
 
 
 class Cleanlab(MembershipMethod):
-    """Look for clusters that the model does poorly on, by the "underperforming group" check of cleanlab's Datalab.
+    """Find clusters that the model does poorly on, as cleanlab's Datalab does.
 
-    Embeddings are clustered. The quality of a cluster is the mean probability that the model gives to the true class in it,
-    over the same mean of all clusters, at most 1. It is computed by the package's issue manager, which needs no Datalab and so
-    not the package `datasets`.
+    Each class is clustered. The quality of a cluster is the mean probability of the true class in
+    it over that of all clusters, at most 1; hardness is 1 − quality. A cluster is a slice, and its
+    examples are flagged, if its quality is below `threshold` and its error rate above the class's.
 
-    Hardness is 1 − the quality of the example's cluster. A cluster is a slice, and its examples are flagged, if its quality is
-    below `threshold` and its share of val errors above the class's; slices come worst first. A new example joins the cluster of
-    the nearest centre, or, with "dbscan", that of the nearest clustered val example of its class if it is within `eps`; else
-    it is in no cluster and of hardness 0.
+    The check is Datalab's "underperforming group". The package's issue manager computes the
+    quality; it needs no Datalab, and so not the package `datasets`. Slices come worst first. A new
+    example joins the cluster with the nearest centre. With "dbscan" it joins that of the nearest
+    clustered val example of its class if that is within `eps`; otherwise it is in no cluster and
+    has hardness 0.
 
-    Where we deviate: each class is clustered and judged by itself, as errors are compared within a class only; Datalab does
-    all examples at once, and then mostly finds the hardest class. By default clusters are those of k-means, handed to the
-    manager, which takes clusters of any origin; its own DBSCAN on a graph of neighbours ("dbscan") makes one cluster of groups
-    that touch. The manager marks one cluster, and by a slip (it compares a mean with a ratio) not always the worst, so slices
-    are taken from its scores instead. A class in which it finds no cluster falls back to the base model's confidence, its
-    errors flagged, and `notes` says so.
+    Differences from the package:
+
+    - Each class is clustered and judged by itself, because errors are compared within a class only.
+      Datalab takes all examples at once, and then mostly finds the hardest class.
+    - By default the clusters are those of k-means; the manager takes clusters of any origin. Its
+      own DBSCAN on a graph of neighbours ("dbscan") makes one cluster of groups that touch.
+    - The manager marks one cluster, and by mistake (it compares a mean with a ratio) not always the
+      worst; slices are taken from its scores instead.
+    - A class in which it finds no cluster falls back to the base model's confidence, its errors are
+      flagged, and `notes` says so.
 
     Parameters
     ----------
     clustering : {"kmeans", "dbscan"}, default "kmeans"
-        Ours, see above; "dbscan" is the package's.
+        "kmeans" is our choice, "dbscan" the package's.
     n_clusters : int, default 5
-        Clusters of "kmeans" per class. Ours: few, so that each holds errors enough to be judged by. Chosen after a look at the
-        committed problems with 5, 10 and 20, as "kmeans" was against "dbscan": results on them are a little flattered.
+        Clusters of "kmeans" per class. Ours: few, so that each holds enough errors to be judged by.
+        It was chosen after a look at the committed problems with 5, 10 and 20, as was "kmeans"
+        against "dbscan", so results on them are slightly optimistic.
     threshold : float, default 0.8
-        Quality below which a cluster is a slice. Ours: the package's 0.1 asks for a cluster in which the model gives the true
-        class a tenth of what it does elsewhere, which a model of any use hardly has. Set after a look at the same problems.
+        Quality below which a cluster is a slice. Ours: with the package's 0.1, the model would have
+        to give the true class a tenth of the probability that it gives elsewhere, which hardly any
+        useful model does. Set after a look at the same problems.
     min_cluster_samples : int, default 5
         Clusters of fewer val examples are ignored; the package's default.
     k, eps : int 10, float 0.5
-        Neighbours in the graph and reach of "dbscan", in cosine distance (Euclidean in up to 3 dimensions); the defaults of the
-        package and of scikit-learn.
+        Neighbours in the graph and reach of "dbscan", in cosine distance (Euclidean in up to 3
+        dimensions); the defaults of the package and of scikit-learn.
     seed : int, default 0
-        Of k-means.
+        Seed of k-means.
 
     Attributes
     ----------
@@ -73,8 +80,8 @@ class Cleanlab(MembershipMethod):
     fallbacks_ : dict of int to str
         Classes without clusters, with the reason.
 
-    Complexity: O(n k d) per iteration of k-means and to score; "dbscan" takes O(n² d) time and O(n k) memory for its graph, and
-    compares new examples with all of val.
+    Complexity: O(n k d) per iteration of k-means and to score. "dbscan": O(n² d) time and O(n k)
+    memory for its graph; scoring compares with all of val.
 
     References
     ----------
@@ -120,7 +127,7 @@ class Cleanlab(MembershipMethod):
         self.seed = seed
 
     def supports(self, data: AuditData) -> str | None:
-        """Decline what every method declines, and a missing package."""
+        """Check what every method needs, and the package."""
         if find_spec("cleanlab") is None:
             return "needs the package cleanlab: pip install 'slicebench[cleanlab]'"
         return super().supports(data)
@@ -164,7 +171,7 @@ class Cleanlab(MembershipMethod):
         return np.asarray(inside.any(axis=1))
 
     def _groups(self, one: Split) -> ClassGroups | None:
-        """Clusters of a split of one class, or None where there are none."""
+        """Cluster a split of one class; None if there are no clusters."""
         from cleanlab.datalab.internal.issue_manager.underperforming_group import UnderperformingGroupIssueManager
         from sklearn.neighbors import NearestNeighbors
 
@@ -219,7 +226,8 @@ class Cleanlab(MembershipMethod):
 class ClassGroups:
     """Clusters of one class: k-means, or `ids` of the val examples in the index `nearest`, with their `reach`.
 
-    `quality` says of each cluster how much the model believes in the true class there, against all clusters.
+    `quality` is each cluster's mean probability of the true class, relative to that of all
+    clusters.
     """
 
     nearest: Any
@@ -228,7 +236,7 @@ class ClassGroups:
     reach: float = np.inf
 
     def assign(self, X: Floats) -> NDArray[np.int64]:
-        """Cluster of each of any examples, shape (n,); -1 for none."""
+        """Return the cluster of each example, shape (n,); -1 for none."""
         if self.ids is None:
             return np.asarray(self.nearest.predict(X), dtype=np.int64)
         distance, position = self.nearest.kneighbors(X)

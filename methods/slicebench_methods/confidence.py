@@ -1,4 +1,4 @@
-"""The baseline every slice-discovery method has to beat: how little the model believed in the true class."""
+"""Baseline that every slice-discovery method has to beat: the model's confidence in the true class."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 class Confidence(SliceMethod):
     """Rank by the base model's own confidence in the true class.
 
-    An example is hard when the model gave its true class a low probability: hardness is 1 − p_true, and the flagged examples
-    are the misclassified ones. Nothing is learnt, so whatever another method gains over this one it gains from looking at
-    more than one example at a time. A task without labels or probabilities is declined.
+    Hardness is 1 − p_true; misclassified examples are flagged. Nothing is learnt, so any gain of
+    another method over this one comes from looking at several examples together.
 
     Complexity: O(n).
 
@@ -44,7 +43,7 @@ class Confidence(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness 1 − p_true, shape (n,); flagged = misclassified.
+        """Return hardness 1 − p_true, shape (n,), and flag misclassified examples.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Slices as components of a mixture that sees embedding, label and prediction together."""
+"""Slices as components of a mixture over embedding, label and prediction together."""
 
 from __future__ import annotations
 
@@ -20,39 +20,44 @@ if TYPE_CHECKING:
 
 CONFUSION_NOISE = 1e-3
 KMEANS_ROUNDS = 20
-"""Of Lloyd's algorithm: EM takes over from there."""
+"""Rounds of Lloyd's algorithm before EM takes over."""
 
 
 class Domino(MixtureMethod):
-    """Clusters that are alike in the embedding and alike in how the model errs.
+    """Clusters with similar embeddings and similar errors.
 
-    An error-aware mixture model is fitted to val: each component has a Gaussian over embeddings, a distribution over labels and
-    one over (soft) predictions. A component whose members share a look and a mistake is a candidate slice; the `n_slices`
-    with the highest membership-weighted error rate are returned, the worst first.
+    A mixture model is fitted to val; each component has a Gaussian over embeddings and
+    distributions over labels and (soft) predictions. The `n_slices` components with the highest
+    error rate are returned; examples most probably in one are flagged. Hardness is the expected
+    error rate, Σ_s membership_s · error_rate_s over *all* components.
 
-    Hardness is the error rate to be expected of an example, Σ_s membership_s · error_rate_s over *all* components; flagged are
-    the examples whose most probable component is one of the slices returned.
+    A component whose members look alike and are misclassified alike is a candidate slice. Slices
+    come worst first, by membership-weighted error rate.
 
     Parameters
     ----------
     n_slices : int, default 5
-        Slices returned.
+        Number of slices returned.
     n_components : int, default 25
-        Components of the mixture (the paper's k̂); a val split with fewer examples is declined.
+        Components of the mixture (the paper's k̂). The method cannot run on a val split with fewer
+        examples.
     y_weight, y_hat_weight : float, default 10
         Weights of the label's and the prediction's log-likelihood (the paper's γ).
     init : {"confusion", "kmeans"}, default "confusion"
-        Where EM starts; "confusion" is the documented default of the paper's package. The cells (true class, predicted class) of
-        the soft confusion matrix are dealt components, first one to each cell that holds at least one example's worth of
-        mass, in order of mass, then more where mass is highest per component (Huntington–Hill apportionment). So classes may
-        outnumber the square root of the components; the lightest cells then go without. Components of one cell start as
-        copies told apart by seeded noise (1e-3). "kmeans" starts from seeded k-means on the embeddings.
+        Where EM starts; "confusion" is the documented default of the paper's package. It deals the
+        components to the cells (true class, predicted class) of the soft confusion matrix: one to
+        each cell with a mass of at least one example, heaviest first, then more where the mass per
+        component is highest (Huntington–Hill apportionment). If there are more such cells than
+        components, the lightest get none. Components of one cell start as copies, told apart by
+        seeded noise (1e-3). "kmeans" starts from seeded k-means on the embeddings.
     covariance : {"diag", "full", "tied", "spherical"}, default "diag"
     n_pca : int or None, default 128
-        Project embeddings of more dimensions on that many principal components of val (seeded), or on as many as val has
-        examples if that is fewer; embeddings of no more dimensions are used as they are, as are all with None.
+        Number of principal components of val (seeded) to project embeddings on, at most the number
+        of val examples. Embeddings with no more dimensions than `n_pca` are used as they are, and
+        so are all with None.
     tol, max_iter, reg_covar : float 1e-3, int 100, float 1e-6
-        Stop at this change of the mean log-likelihood, or after so many iterations; added to all variances.
+        EM stops when the mean log-likelihood changes by less than `tol`, or after `max_iter`
+        iterations; `reg_covar` is added to all variances.
     seed : int, default 0
 
     Attributes
@@ -62,12 +67,12 @@ class Domino(MixtureMethod):
     error_rate_, mass_ : (n_components,) float64
         Membership-weighted val error rate (0 for a component without members) and sum of memberships.
     slices_ : (n_slices,) int64
-        Components returned, by falling error rate, then falling mass.
+        Components returned, by descending error rate, then descending mass.
     pca_ : sklearn.decomposition.PCA or None
-        The projection, where there is one.
+        The projection, if there is one.
 
-    Complexity: O(n k d) per EM iteration for k components with "diag" and "spherical", O(n k d²) with "full" and "tied";
-    O(n (k + d)) memory.
+    Complexity: O(n k d) per EM iteration for k components, O(n k d²) with "full" and "tied"; O(n (k
+    + d)) memory.
 
     References
     ----------
@@ -122,7 +127,7 @@ class Domino(MixtureMethod):
         self.seed = seed
 
     def supports(self, data: AuditData) -> str | None:
-        """Decline what every method declines, and a val split with fewer examples than components."""
+        """Check what every method needs, and that val has as many examples as components."""
         return super().supports(data) or self._too_few_examples(data)
 
     def fit(self, data: AuditData) -> Self:
@@ -155,10 +160,10 @@ class Domino(MixtureMethod):
         return self
 
     def directions(self, data: AuditData) -> NDArray[np.float64]:
-        """Mean of each class's worst slice minus the mean of the class, in the space of the embeddings, shape (C, d).
+        """Return the mean of each class's worst slice minus the mean of the class, in embedding space, shape (C, d).
 
-        The worst slice of a class is, of those returned, the one that holds most of the class's errors; a class of which no
-        slice holds an error gets 0.
+        The worst slice of a class is the returned slice that holds most of the class's errors. If
+        no slice holds an error of the class, the direction is 0.
         """
         slices: NDArray[np.int64] = self._fitted("slices_")
         val, directions = data.val, np.zeros((len(data.class_names), data.val.d))
@@ -172,11 +177,11 @@ class Domino(MixtureMethod):
         return directions
 
     def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
-        """Dot product of each caption's embedding with the class's direction, shape (C, m): the paper's natural-language step."""
+        """Return each caption's dot product with the class's direction, shape (C, m), as the paper does."""
         return self.directions(data) @ candidates_of(data).embeddings.astype(np.float64).T
 
     def notes(self) -> tuple[str, ...]:
-        """Whether EM ran out of iterations."""
+        """Note whether EM ran out of iterations."""
         return () if self._fitted("mixture_").converged else (f"EM did not converge in {self.max_iter} iterations",)
 
     def _responsibilities(self, split: Split) -> NDArray[np.float64]:
@@ -194,7 +199,7 @@ class Domino(MixtureMethod):
                 self.pca_ = PCA(min(self.n_pca, n), random_state=self.seed).fit(embeddings.astype(np.float64))
 
     def _arrays(self, split: Split) -> tuple[NDArray[np.float64], Any, NDArray[np.float32]]:
-        """Projected embeddings (n, d'), one-hot labels (n, C) as a sparse matrix, and probabilities (n, C)."""
+        """Return projected embeddings (n, d'), one-hot labels (n, C) as a sparse matrix, and probabilities (n, C)."""
         from scipy.sparse import csr_array
 
         labels, probs = needed(split, "labels", "domino"), needed(split, "probs", "domino")
@@ -206,7 +211,7 @@ class Domino(MixtureMethod):
         return X, one_hot, np.maximum(probs, 0)
 
     def _start(self, X: NDArray[np.float64], Y: Any, P: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Initial responsibilities, shape (n, n_components)."""
+        """Compute the initial responsibilities, shape (n, n_components)."""
         if self.init == "kmeans":
             from sklearn.cluster import KMeans
 
@@ -224,7 +229,7 @@ class Domino(MixtureMethod):
 
 
 def _deal(mass: NDArray[np.float64], seats: int) -> NDArray[np.int64]:
-    """Cell of each of `seats` components: one for every cell of mass ≥ 1, heaviest first, then by Huntington–Hill.
+    """Deal cells to `seats` components: one for every cell of mass ≥ 1, heaviest first, then by Huntington–Hill.
 
     >>> _deal(np.array([90.0, 4.0, 0.2, 6.0]), 6).tolist()
     [0, 3, 1, 0, 0, 0]

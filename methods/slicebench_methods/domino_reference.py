@@ -1,4 +1,4 @@
-"""Domino as its authors released it, to compare our own with."""
+"""Domino as its authors released it, for comparison with ours."""
 
 from __future__ import annotations
 
@@ -26,24 +26,27 @@ ORDERS = ("package", "error_rate")
 
 
 class DominoReference(MixtureMethod):
-    """Domino's error-aware mixture, fitted by the authors' own package.
+    """Domino's mixture, fitted by the authors' own package.
 
-    The mixture is that of `domino`: each component has a Gaussian over embeddings, a distribution over labels and one over
-    predictions. Use this method to check ours, and `domino` for all else: it is faster, and has no such limits.
+    Use this method to check `domino`, which is faster and has fewer limits. Hardness and flags are
+    defined as there; the package has neither. With init="confusion" it cannot run with fewer
+    components than cells of the confusion matrix.
 
-    Hardness is the error rate to be expected of an example, Σ_s membership_s · error_rate_s over *all* components, from the
-    fitted mixture's memberships; flagged are the examples whose most probable component is one of the slices returned. Neither
-    is in the package, which returns the memberships of its slices and no score.
+    The mixture is that of `domino`: each component has a Gaussian over embeddings, a distribution
+    over labels and one over predictions. The package returns memberships of its slices and no
+    score.
 
-    The package is used as it is, but for this: memberships are asked of the mixture, as the slicer gives those of its slices
-    only; labels are made one-hot over all classes of the task, so that a split may lack the last class; the projection is
-    seeded, and left out where it would not reduce the dimension; progress bars and warnings are silenced. It is declined where
-    the package's "confusion" start cannot work, with fewer components than cells of the confusion matrix.
+    The package is used unchanged, with these exceptions:
+
+    - memberships are taken from the mixture, because the slicer returns only those of its slices
+    - labels are one-hot over all classes of the task, so that a split may lack the last class
+    - the projection is seeded, and skipped if it would not reduce the dimension
+    - progress bars and warnings are silenced
 
     Parameters
     ----------
     n_slices : int, default 5
-        Slices returned; the paper's and the package's default.
+        Number of slices returned; the paper's and the package's default.
     n_components : int, default 25
         Components of the mixture; the paper's and the package's default.
     y_weight, y_hat_weight : float, default 10
@@ -57,25 +60,25 @@ class DominoReference(MixtureMethod):
     max_iter : int, default 100
         Iterations of EM; the package's default.
     order : {"package", "error_rate"}, default "package"
-        Which components are the slices. The package means to take those of highest error rate but, by a slip, takes the largest
-        |max_c (P(ŷ = c) − P(y = c))|, which does not tell how often a component is wrong; "error_rate" takes what it means to.
+        Which components are the slices. The package means to take those with the highest error rate
+        but, by mistake, takes the largest |max_c (P(ŷ = c) − P(y = c))|, which does not say how
+        often a component is wrong; "error_rate" takes what was meant.
     seed : int, default 0
 
     Attributes
     ----------
     slicer_ : domino.DominoSlicer
-        The fitted object of the package, its mixture `slicer_.mm`.
+        Fitted object of the package; its mixture is `slicer_.mm`.
     error_rate_, mass_ : (n_components,) float64
         Membership-weighted val error rate (0 for a component without members) and sum of memberships.
     slices_ : (n_slices,) int64
         Components returned, in the package's order.
 
-    Complexity: O(n k d) per EM iteration for k components with "diag"; O(n k d²) with "full" and "tied".
+    Complexity: O(n k d) per EM iteration for k components, O(n k d²) with "full" and "tied".
 
     References
     ----------
-    Eyuboglu, Varma, Saab, Delbrouck, Lee-Messer, Dunnmon, Zou, Ré, "Domino: Discovering Systematic Errors with Cross-Modal
-    Embeddings", ICLR 2022; the package domino 0.1.5 (https://github.com/HazyResearch/domino).
+    As `domino`; the package domino 0.1.5 (https://github.com/HazyResearch/domino).
 
     Examples
     --------
@@ -114,7 +117,7 @@ class DominoReference(MixtureMethod):
         self.seed = seed
 
     def supports(self, data: AuditData) -> str | None:
-        """Decline what every method declines, a missing package, and too few examples or components for the package."""
+        """Check what every method needs, the package, and that it has enough examples and components."""
         reason = _domino_package.missing() or super().supports(data)
         if reason is not None:
             return reason
@@ -165,7 +168,7 @@ class DominoReference(MixtureMethod):
         return self
 
     def notes(self) -> tuple[str, ...]:
-        """Whether EM ran out of iterations."""
+        """Note whether EM ran out of iterations."""
         return () if self._fitted("slicer_").mm.converged_ else (f"EM did not converge in {self.max_iter} iterations",)
 
     def _responsibilities(self, split: Split) -> Floats:
@@ -186,7 +189,7 @@ class DominoReference(MixtureMethod):
 
 
 def _arrays(split: Split) -> tuple[Floats, Floats, Floats]:
-    """Embeddings (n, d), one-hot labels (n, C) and probabilities (n, C), all float64."""
+    """Return embeddings (n, d), one-hot labels (n, C) and probabilities (n, C), all float64."""
     labels, probs = needed(split, "labels", "domino_reference"), needed(split, "probs", "domino_reference")
     # probabilities may be negative by rounding; their logarithm may not
     Y: Floats = np.eye(probs.shape[1])[labels]

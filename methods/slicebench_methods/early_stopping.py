@@ -1,4 +1,4 @@
-"""What a model that was stopped early gets wrong: the first stage of JTT."""
+"""Errors of a model that was stopped early: the first stage of JTT."""
 
 from __future__ import annotations
 
@@ -17,33 +17,38 @@ if TYPE_CHECKING:
     from slicebench.data.trainer import TrainedModel
 
 UPWEIGHT = 20.0
-"""λ_up of JTT's second stage: the least that the paper tries on images (20, 50, 100)."""
+"""λ_up of JTT's second stage: the smallest that the paper tries on images (20, 50, 100)."""
 
 
 class EarlyStopping(SliceMethod):
-    """JTT's identification model: early in training a network knows the easy majority and not yet the rest.
+    """JTT's identification model: the base model, stopped when it has learnt only the easy majority.
 
-    The base model's own recipe is followed for a fraction of its epochs, the schedule unchanged. An example is as hard as that
-    model's loss on it, and flagged if the model gets it wrong (the error set that JTT upweights in its second stage).
+    The base model is trained again by its own recipe and schedule, for a fraction of its epochs.
+    Hardness is the loss of this model; its errors are flagged (the error set that JTT upweights in
+    its second stage).
+
+    It reports no slices and no strength.
 
     Parameters
     ----------
     fraction : float in (0, 1], default 1/3 (T)
-        Share of the base model's epochs after which to stop; at least one epoch. Jain et al. stop after 10 of 30.
+        Share of the base model's epochs to train for, at least one epoch. Jain et al. train 10 of
+        30.
     seed : int, optional
-        Of initialisation and order; the base model's if not given, so that the model is the base model as it was then.
+        Seed of initialisation and order. By default the base model's, so that the model is the base
+        model at that epoch.
 
     Attributes
     ----------
     stop_epoch_ : int
     model_ : TrainedModel
 
-    Complexity: `fraction` of one training of the base model; O(n) forward passes to score. It has no slices and no strength.
+    Complexity: `fraction` of one training of the base model; O(n) forward passes to score.
 
     References
     ----------
-    Liu, Haghgoo, Chen, Raghunathan, Koh, Sagawa, Liang, Finn (2021), "Just Train Twice", ICML, Algorithm 1 and eq. 3; as a
-    baseline of slice discovery: Jain, Lawrence, Moitra, Madry (2022), "Distilling Model Failures as Directions in Latent Space".
+    Liu, Haghgoo, Chen, Raghunathan, Koh, Sagawa, Liang, Finn, "Just Train Twice", ICML 2021,
+    Algorithm 1 and eq. 3; as a baseline: Jain, Lawrence, Moitra, Madry, 2022.
 
     Examples
     --------
@@ -80,7 +85,7 @@ class EarlyStopping(SliceMethod):
         ConfigError
             if `fraction` is outside (0, 1].
         DataError
-            if the data offer no trainer.
+            if the data have no trainer.
 
         """
         if not 0 < self.fraction <= 1:
@@ -91,7 +96,7 @@ class EarlyStopping(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Loss of the early model on each example, and whether it gets the example wrong.
+        """Return the early model's loss on each example, and flag its errors.
 
         Raises
         ------
@@ -102,6 +107,6 @@ class EarlyStopping(SliceMethod):
         return loss_scores(self._fitted("model_"), split, "early_stopping")
 
     def repair(self, data: AuditData, seed: int) -> TrainedModel:
-        """Model of JTT's second stage: the base model's recipe, the early model's errors on train weighing `UPWEIGHT` times."""
+        """Train JTT's second stage: the base model's recipe, with the early model's errors upweighted by `UPWEIGHT`."""
         scores, trainer = self.score(data.train), needed_trainer(data, "early_stopping")
         return trainer.fit(weights=np.where(np.asarray(scores.flagged), UPWEIGHT, 1.0), seed=seed)

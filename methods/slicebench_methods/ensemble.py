@@ -1,4 +1,4 @@
-"""The mean rank of several methods."""
+"""Mean rank of several methods."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ TRIO = ("logistic_directions", "george", "planespot")
 
 
 class Ensemble(SliceMethod):
-    """Ask several methods and average their ranks.
+    """Average the ranks of several methods.
 
-    Methods see different things in the same embeddings and err differently. Their hardnesses have no common scale, so each is
-    turned into a rank within the class first.
+    Hardness values of different methods have no common scale, so each becomes a rank within the
+    class: the share of the class's val examples that the member ranks below it. Hardness is the
+    mean over members. Examples flagged by more than half of the members that flag are flagged.
 
-    Hardness is the mean over members of the share of the class's val examples that the member calls less hard, ties counted
-    half. Ranks are taken against val, so an example's hardness does not depend on which others are scored with it; in a class
-    that val had none of, they are taken against all of val. Flagged are the examples that more than half of the members that
-    flag have flagged; there are no flags where no member flags. No slices are returned.
+    Ties count half. Ranks are taken against val, so the hardness of an example does not depend on
+    the others that are scored with it. In a class that val lacks, they are taken against all of
+    val. There are no flags if no member flags, and no slices.
 
     Parameters
     ----------
     methods : sequence of str, default ("logistic_directions", "george", "planespot")
-        Registered names of the members, which run with their own defaults. Tuned (leaderboard/tuning.json): a direction,
-        subclasses and a plane, which have least in common.
+        Registered names of the members, which run with their own defaults. Tuned
+        (leaderboard/tuning.json): a direction, subclasses and a plane, which have the least in
+        common.
     seed : int, default 0
-        Handed to the members that take one.
+        Seed given to the members that take one.
 
     Attributes
     ----------
     members_ : dict of str to SliceMethod
-        The fitted members by name.
+        Fitted members by name.
     absent_ : list of int
-        Classes that val has not.
+        Classes that val lacks.
     references_ : dict of str to dict of int to (n_c,) float64
-        Per member and class its hardnesses of val, ascending; those of all of val under -1.
+        Hardness values of val per member and class, ascending; those of all of val under -1.
 
-    Complexity: that of the members, and O(n log n) per member to rank.
+    Complexity: that of the members, plus O(n log n) per member.
 
     Reference: none; rank averaging is common practice.
 
@@ -70,7 +71,7 @@ class Ensemble(SliceMethod):
         self.seed = seed
 
     def supports(self, data: AuditData) -> str | None:
-        """Decline what every method declines, and what any member declines, which is named.
+        """Check what every method needs, and what each member needs, naming the member.
 
         Raises
         ------
@@ -87,7 +88,7 @@ class Ensemble(SliceMethod):
         return None
 
     def fit(self, data: AuditData) -> Self:
-        """Fit every member, and note how it ranks val.
+        """Fit every member, and store how it ranks val.
 
         Raises
         ------
@@ -106,7 +107,7 @@ class Ensemble(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness in [0, 1], shape (n,), and flags (n,) where a member flags."""
+        """Return hardness in [0, 1], shape (n,), and flags (n,) if a member flags."""
         members: dict[str, SliceMethod] = self._fitted("members_")
         shares, flags = [], []
         for name, member in members.items():
@@ -121,13 +122,13 @@ class Ensemble(SliceMethod):
         return SliceScores(hardness=np.mean(shares, axis=0), flagged=majority)
 
     def notes(self) -> tuple[str, ...]:
-        """Classes that val has not, and notes of the members, each led by its member's name."""
+        """List the classes that val lacks, and the notes of the members, each preceded by the member's name."""
         members: dict[str, SliceMethod] = self._fitted("members_")
         absent = [f"class {c} has no validation examples; ranked against all of val" for c in self.absent_]
         return (*absent, *(f"{name}: {note}" for name, member in members.items() for note in member.notes()))
 
     def _members(self) -> dict[str, SliceMethod]:
-        """Unfitted members by name."""
+        """Make the unfitted members, by name."""
         if isinstance(self.methods, str) or not self.methods:
             raise ConfigError(f"methods is {self.methods!r}; expected the names of one or more registered methods")
         if len(set(self.methods)) < len(self.methods):
@@ -142,13 +143,13 @@ class Ensemble(SliceMethod):
             raise ConfigError(f"methods has {name!r}, which is not registered; {did_you_mean(name, known)}")
         kind: type[Any] = METHODS.load(name)
         if "truth" in kind.requires:
-            raise ConfigError(f"methods has {name!r}, which is told the truth; expected methods that are not")
+            raise ConfigError(f"methods has {name!r}, which is given the planted truth; choose methods that are not")
         member: SliceMethod = kind()
         return kind(seed=self.seed) if "seed" in member.get_params() else member
 
 
 def _share_below(values: NDArray[np.float64], ascending: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of `ascending` (m,) below each of `values` (n,), ties counted half.
+    """Compute the share of `ascending` (m,) below each of `values` (n,), ties counted half.
 
     >>> _share_below(np.array([0.0, 1.0, 2.0]), np.array([1.0, 1.0, 3.0, 4.0])).tolist()
     [0.0, 0.25, 0.5]

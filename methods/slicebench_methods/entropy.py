@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 class Entropy(SliceMethod):
     """Rank by the entropy of the predicted distribution.
 
-    Hardness is −Σ_c p_c log p_c. No label enters, so it works on unlabelled data, and it cannot see what `confidence` sees
-    best: an error that the model is sure of looks easy. What ranks like this has found uncertainty, not failure. It flags
-    nothing, and there are no parameters.
+    Hardness is −Σ_c p_c log p_c. Labels are not used, so it runs on unlabelled data, but an error
+    that the model is sure of looks easy: ranking like this method is finding uncertainty, not
+    failure.
+
+    It flags nothing.
 
     Complexity: O(n C).
 
@@ -42,7 +44,7 @@ class Entropy(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Entropy in nats, shape (n,).
+        """Return the entropy in nats, shape (n,).
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A small network per class that predicts where the model errs: what a direction cannot follow, a curve may."""
+"""A small network per class that predicts where the model errs."""
 
 from __future__ import annotations
 
@@ -19,26 +19,28 @@ STEP = 0.01
 
 
 class ErrorMLP(PerClass):
-    """Per class, the log-odds of an error as a small network sees it.
+    """Per class, the log-odds of an error as a small network predicts it.
 
-    The non-linear counterpart of `svm_directions`: same whitened, normalised embeddings, same balance of right and wrong, same
-    fallback to confidences; in place of a hyperplane one hidden layer of tanh units. It can follow subgroups that lie in
-    several places, or around the others (XOR, a ring), at the price of learning the noise of few errors. Weight decay holds
-    against that. Hardness is the log-odds of wrong, flagged what is above 0.
+    Like `svm_directions`, with a hidden layer of tanh units for the hyperplane. It can follow
+    subgroups that lie in several places or around the others (XOR, a ring). With few errors it can
+    fit noise, which weight decay limits. Hardness is the log-odds of an error; examples above 0 are
+    flagged.
+
+    Embeddings, balanced weights and fallbacks are those of `svm_directions`.
 
     Parameters
     ----------
     width : int, default 32
         Hidden units.
     weight_decay : float, default 0.01
-        L2 penalty on the weights. Width, penalty and steps are ours, chosen before the trials in leaderboard/tuning.json, of
-        which one (width 128) did clearly better.
+        L2 penalty on the weights. Width, penalty and steps are ours. They were chosen before the
+        trials in leaderboard/tuning.json, of which one (width 128) did clearly better.
     steps : int, default 300
         Full-batch Adam steps.
     cv : int, default 2
-        Folds that `strength` is measured with.
+        Number of folds for measuring `strength`.
     seed : int, default 0
-        Of the initial weights.
+        Seed of the initial weights.
 
     Attributes
     ----------
@@ -53,8 +55,7 @@ class ErrorMLP(PerClass):
 
     References
     ----------
-    Jain, Lawrence, Moitra, Madry, "Distilling Model Failures as Directions in Latent Space", 2022, whose
-    SVM this replaces; training a classifier of errors is older than that.
+    As `svm_directions`, whose SVM it replaces; classifiers of errors are older than that paper.
 
     Examples
     --------
@@ -87,7 +88,7 @@ class ErrorMLP(PerClass):
         self.seed = seed
 
     def strength(self) -> NDArray[np.float64]:
-        """Cross-validated balanced accuracy per class, shape (C,); NaN where there was nothing to learn."""
+        """Return the cross-validated balanced accuracy per class, shape (C,); NaN where nothing could be learnt."""
         strengths: NDArray[np.float64] = self._fitted("strengths_")
         return strengths
 
@@ -110,7 +111,7 @@ class ErrorMLP(PerClass):
         self.networks_[c] = self._trained(Z, target)
 
     def _trained(self, Z: NDArray[np.float64], target: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-        """Weights of a network that gives the log-odds of right, from a seeded start."""
+        """Train a network for the log-odds of right, from a seeded start, and return its weights."""
         import torch
 
         generator = torch.Generator().manual_seed(self.seed)
@@ -144,7 +145,7 @@ class ErrorMLP(PerClass):
 
 
 def _log_odds(network: tuple[NDArray[np.float64], ...], Z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Output of a network, shape (n,); einsum works row by row, so that equal examples get equal scores."""
+    """Compute the output of a network, shape (n,); einsum works row by row, so equal examples get equal scores."""
     hidden, bias, out, offset = network
     units = np.tanh(np.einsum("ij,jk->ik", Z, hidden) + bias)
     log_odds: NDArray[np.float64] = np.einsum("ij,j->i", units, out) + offset

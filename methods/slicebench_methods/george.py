@@ -1,4 +1,4 @@
-"""Hidden subclasses: each class in few dimensions, a mixture of as many Gaussians as stand apart, and the worst of them."""
+"""Hidden subclasses: a Gaussian mixture of each class in few dimensions, and its worst components."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ if TYPE_CHECKING:
 
 
 class George(Clustered):
-    """Estimate the subclasses of each class without looking at errors, then see which of them the model gets wrong.
+    """Estimate subclasses of each class, then measure their error rates.
 
-    Within each true class the validation embeddings are reduced to few dimensions and divided by a Gaussian mixture, with the
-    number of components between 2 and `max_clusters` that gives the highest silhouette. The components are the estimated
-    subclasses. The paper goes on to train with group DRO on them; here they are what is asked for, slices.
+    In each true class, the val embeddings are reduced to few dimensions and divided by a Gaussian
+    mixture, without looking at errors. The silhouette chooses 2 to `max_clusters` components.
+    Hardness is the expected error rate, Σ_k responsibility_k · rate_k. Components with a
+    significant error rate are slices.
 
-    Hardness is the error rate to be expected of an example, Σ_k responsibility_k · rate_k. A subclass is a slice, the highest
-    error rate first, if val bears it out (20 members, error rate .05 above the rest's, Fisher, Holm, 5 %); flagged are the
-    members of slices. A class without errors or without right answers falls back to the base model's confidence, and `notes`
-    says so.
+    The number of components with the highest silhouette is taken. Slices are those components that
+    are significant on val (at least 20 members, an error rate 0.05 above the rest's, Fisher's test
+    at 5% with Holm's correction), the highest error rate first; their members are flagged. The
+    paper goes on to train with group DRO on the components. A class without errors or without right
+    answers falls back to the base model's confidence, and `notes` says so.
 
     Parameters
     ----------
     n_components : int, default 2
-        Dimensions that a class is reduced to: the paper's two, but by principal components, where it uses UMAP, which is no
-        dependency here and has no exact map for new examples.
+        Dimensions that a class is reduced to: two, as in the paper, but by principal components.
+        The paper uses UMAP, which is not a dependency here and has no exact map for new examples.
     max_clusters : int, default 10
-        Most subclasses per class, as in the paper; and no more than one per ten examples.
+        Maximum number of subclasses per class, as in the paper, and at most one per ten examples.
     seed : int, default 0
-        Of the projection and of the mixtures' starts.
+        Seed of the projection and of the mixtures.
 
     Attributes
     ----------
@@ -48,8 +50,8 @@ class George(Clustered):
     slices_ : list of (class, subclass)
     fallbacks_ : dict of int to str
 
-    Complexity: O(n d min(n, d)) for the projection, O(n k) per iteration of EM and O(n²) for the silhouette (of at most 1,000
-    examples) for each number of subclasses tried; scoring O(n (d + k)).
+    Complexity: O(n d min(n, d)) to project; per number of subclasses O(n k) per EM iteration and
+    O(n²) for the silhouette (of at most 1,000 examples); scoring O(n (d + k)).
 
     References
     ----------
@@ -103,7 +105,7 @@ class George(Clustered):
 
 
 def silhouette(between: Floats, clusters: NDArray[np.int64]) -> float:
-    """Mean silhouette (Rousseeuw 1987) of a clustering (n,), from the distances (n, n) of its points; −∞ for one cluster.
+    """Compute the mean silhouette (Rousseeuw 1987) of a clustering (n,) from distances (n, n); −∞ for one cluster.
 
     Sums of distances to all clusters are one matrix product. A point alone in its cluster has silhouette 0.
     """
@@ -121,14 +123,14 @@ def silhouette(between: Floats, clusters: NDArray[np.int64]) -> float:
 
 SILHOUETTE_SAMPLE = 1000
 REGULAR = 1e-4
-"""Added to the variances of whitened embeddings, so that a subclass of equal examples has one."""
+"""Added to the variances of whitened embeddings, so that a subclass of equal examples has a variance."""
 ROUNDING = 1e-10
-"""Of the largest variance: below that a covariance cannot be told from one that has no inverse."""
+"""Share of the largest variance below which a covariance cannot be told from a singular one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subclasses:
-    """Projection, mean (d,) and axes (d', d), and the mixture on it."""
+    """Projection, with mean (d,) and axes (d', d), and the mixture on it."""
 
     mean: Floats
     axes: Floats
@@ -140,6 +142,6 @@ class Subclasses:
         return np.arange(self.mixture.n_components)
 
     def shares(self, Z: Floats) -> Floats:
-        """Responsibilities, shape (n, k)."""
+        """Return the responsibilities, shape (n, k)."""
         shares: Floats = self.mixture.predict_proba(np.einsum("nd,kd->nk", Z - self.mean, self.axes))
         return shares

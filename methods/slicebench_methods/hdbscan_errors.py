@@ -1,4 +1,4 @@
-"""Dense spots of errors, wherever there are any: HDBSCAN on what the model gets wrong."""
+"""Dense clusters of errors: HDBSCAN on what the model gets wrong."""
 
 from __future__ import annotations
 
@@ -18,27 +18,31 @@ if TYPE_CHECKING:
 
 
 class HDBSCANErrors(Clustered):
-    """Clusters of errors without saying how many, and no cluster where the errors are scattered.
+    """Cluster the errors by density; scattered errors form no cluster.
 
-    Within each true class the errors of val, reduced to few dimensions, are clustered by density; what HDBSCAN calls noise is
-    in no slice. A new example belongs to the cluster whose nearest error lies closer than the cluster's own reach, the distance
-    within which nine in ten of its errors have their nearest fellow; it belongs to none if there is no such cluster. Hardness
-    is minus the distance to the nearest error that is in a cluster, in units of that cluster's reach. A class without clusters
-    has no slice, and all its examples are equally hard.
+    In each true class, HDBSCAN clusters val's errors in few dimensions. Hardness is minus the
+    distance to the nearest error in a cluster, in units of the cluster's reach, within which nine
+    in ten of its errors have their nearest neighbour. Without clusters, all examples are equally
+    hard. Significant clusters are slices.
 
-    A cluster is a slice, the highest error rate first, if val bears it out (20 members, error rate .05 above the rest's,
-    Fisher, Holm, 5 %): errors lie densely also where the class does. As the errors lie at distance 0 from themselves, rates on
-    val flatter; the harness judges on other data. Flagged are the members of slices. A class without errors or without right
+    What HDBSCAN calls noise is in no slice, and a class without clusters has none. A new example
+    belongs to the cluster whose nearest error is nearest in these units, or to none if that error
+    is beyond the cluster's reach. A cluster is a slice if it is significant on val (at least 20
+    members, an error rate 0.05 above the rest's, Fisher's test at 5% with Holm's correction),
+    because errors are also dense where the class is. Slices come with the highest error rate first,
+    and their members are flagged. Errors of val lie at distance 0 from themselves, so rates on val
+    are optimistic; the benchmark judges on other data. A class without errors or without right
     answers falls back to the base model's confidence, and `notes` says so.
 
     Parameters
     ----------
     min_cluster_size : int, default 10
-        Errors that make a cluster. Ours: half of the 20 members that a slice needs.
+        Minimum number of errors in a cluster. Ours: half of the 20 members that a slice needs.
     n_components : int, default 5
-        Principal components of the class that distances are taken in; density means little in more. Ours.
+        Principal components of the class in which distances are taken; density means little in
+        more. Ours.
     seed : int, default 0
-        Of the projection.
+        Seed of the projection.
 
     Attributes
     ----------
@@ -53,8 +57,8 @@ class HDBSCANErrors(Clustered):
 
     References
     ----------
-    Campello, Moulavi, Sander, "Density-Based Clustering Based on Hierarchical Density Estimates", 2013;
-    scikit-learn's `HDBSCAN`. What happens to new examples is ours.
+    Campello, Moulavi, Sander, "Density-Based Clustering Based on Hierarchical Density Estimates",
+    2013; scikit-learn's `HDBSCAN`. The treatment of new examples is ours.
 
     Examples
     --------
@@ -82,7 +86,7 @@ class HDBSCANErrors(Clustered):
         self.seed = seed
 
     def notes(self) -> tuple[str, ...]:
-        """Classes that fell back to the base model's confidence, and those whose errors are all noise."""
+        """List the classes that fell back to the base model's confidence, and those whose errors are all noise."""
         scattered = [c for c, parts in self._fitted("parts_").items() if not len(parts.candidates)]
         return (*super().notes(), *(f"class {c}: no cluster of errors; all equally hard" for c in scattered))
 
@@ -105,7 +109,7 @@ class HDBSCANErrors(Clustered):
         return hardness
 
     def _clusters(self, errors: Floats) -> NDArray[np.intp]:
-        """Cluster of each error, −1 for noise."""
+        """Return the cluster of each error, −1 for noise."""
         from sklearn.cluster import HDBSCAN
 
         if len(errors) <= self.min_cluster_size:
@@ -116,7 +120,7 @@ class HDBSCANErrors(Clustered):
 
 
 def _reach(spot: Floats) -> float:
-    """Distance within which nine in ten of a cluster's errors have their nearest fellow."""
+    """Compute the distance within which nine in ten of a cluster's errors have their nearest neighbour."""
     from sklearn.neighbors import NearestNeighbors
 
     nearest = NearestNeighbors(n_neighbors=2).fit(spot).kneighbors(spot)[0][:, 1]
@@ -134,17 +138,17 @@ class Spots:
 
     @property
     def candidates(self) -> NDArray[np.intp]:
-        """Clusters; the last part is what is in none."""
+        """All parts but the last, which holds what is in no cluster."""
         return np.arange(len(self.errors))
 
     def distances(self, Z: Floats) -> Floats:
-        """Distance to the nearest error of each cluster in units of its reach, shape (n, k)."""
+        """Compute the distance to the nearest error of each cluster in units of its reach, shape (n, k)."""
         points = np.einsum("nd,kd->nk", Z - self.mean, self.axes)
         nearest = [distances(points, spot).min(axis=1) for spot in self.errors]
         return np.stack(nearest, axis=1) / self.reaches if nearest else np.empty((len(Z), 0))
 
     def shares(self, Z: Floats) -> Floats:
-        """1 for the nearest cluster within reach, else for "none", shape (n, k + 1)."""
+        """Return 1 for the nearest cluster within reach, else for "none", shape (n, k + 1)."""
         nearest = np.column_stack([self.distances(Z), np.full(len(Z), 1.0)])
         shares: Floats = np.eye(nearest.shape[1])[nearest.argmin(axis=1)]
         return shares

@@ -1,4 +1,4 @@
-"""The errors of a class in clusters, and its right answers too; hard is what lies nearer to the errors."""
+"""Clusters of the errors and of the right answers of a class; hard is what lies nearer to the errors."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ if TYPE_CHECKING:
 
 
 class KMeansErrors(Clustered):
-    """Cluster what the model gets wrong, as one does by hand first.
+    """Rank by nearness to errors, against right answers.
 
-    Within each true class k-means divides the misclassified validation examples into clusters, and the right ones into as many.
-    A new example is hard if it lies nearer to a centre of errors than to a centre of right answers: hardness is the difference
-    of the two distances, in whitened embeddings. The errors alone would show where the class is dense; the right answers say
-    what is normal.
+    In each true class, k-means divides the misclassified val examples into clusters, and the right
+    ones into as many. Hardness is the distance to the nearest centre of right answers minus that to
+    the nearest centre of errors, in whitened embeddings. Errors alone would only show where the
+    class is dense.
 
-    The examples nearer to a centre of errors than to any other centre are a slice, the highest error rate first, if val bears
-    it out (20 members, error rate .05 above the rest's, Fisher, Holm, 5 %); flagged are the members of slices. A class without
-    errors or without right answers falls back to the base model's confidence, and `notes` says so.
+    The right answers say what is normal. The examples nearer to one centre of errors than to any
+    other centre are a slice if it is significant on val (at least 20 members, an error rate 0.05
+    above the rest's, Fisher's test at 5% with Holm's correction). Slices come with the highest
+    error rate first, and their members are flagged. A class without errors or without right answers
+    falls back to the base model's confidence, and `notes` says so.
 
     Parameters
     ----------
     n_clusters : int, default 1
-        Clusters of errors and of right answers per class, or as many as there are if that is fewer. Tuned
-        (leaderboard/tuning.json): with one each it contrasts two means; more clusters follow the few errors that a class has.
+        Clusters of errors and of right answers per class, or as many as there are examples if that
+        is fewer. Tuned (leaderboard/tuning.json): 1 contrasts two means, and more clusters fit the
+        few errors of a class too closely.
     seed : int, default 0
-        Of k-means' starts.
+        Seed of k-means.
 
     Attributes
     ----------
@@ -49,7 +52,8 @@ class KMeansErrors(Clustered):
 
     References
     ----------
-    Lloyd, "Least squares quantization in PCM", 1982, for k-means; clustering the errors is practice, not a paper's.
+    Lloyd, "Least squares quantization in PCM", 1982, for k-means. Clustering the errors is common
+    practice.
 
     Examples
     --------
@@ -97,7 +101,7 @@ class KMeansErrors(Clustered):
 
 @dataclass(frozen=True, eq=False)
 class Centres:
-    """Centres of errors (k, d) and of right answers (k', d): the parts of a class are what is nearest to each."""
+    """Centres of errors (k, d) and of right answers (k', d); a part holds the examples nearest to one centre."""
 
     wrong: Floats
     right: Floats
@@ -108,7 +112,7 @@ class Centres:
         return np.arange(len(self.wrong))
 
     def shares(self, Z: Floats) -> Floats:
-        """1 for the nearest centre, errors first, shape (n, k + k')."""
+        """Return 1 for the nearest centre, errors first, shape (n, k + k')."""
         centres = np.concatenate([self.wrong, self.right])
         shares: Floats = np.eye(len(centres))[distances(Z, centres).argmin(axis=1)]
         return shares

@@ -1,4 +1,4 @@
-"""What a model that was biased on purpose finds hard: learning from failure."""
+"""Learning from failure: the loss of a model that was biased on purpose."""
 
 from __future__ import annotations
 
@@ -18,24 +18,28 @@ if TYPE_CHECKING:
 
 
 class LfF(SliceMethod):
-    """A network trained with generalised cross-entropy trusts what it already gets right, and so amplifies its bias.
+    """Loss of a network biased on purpose by generalised cross-entropy (GCE).
 
-    GCE, (1 - p^q) / q, weighs the gradient of each example by p^q: examples that agree with the easy (spurious) rule rule the
-    training, the others stay wrong. An example is as hard as that biased model's cross-entropy on it, and flagged if
-    the model gets it wrong; this is the form that Jain et al. compare with, on the base model's own recipe.
+    GCE, (1 - p^q) / q, weights each example's gradient by p^q. Examples that follow the easy
+    (spurious) rule dominate the training; the others stay wrong. Hardness is this network's
+    cross-entropy, and its errors are flagged. Jain et al. compare with this variant.
 
-    With `relative_difficulty`, both networks of the paper are trained side by side: the biased one with GCE and a debiased one
-    with cross-entropy weighted by W(x) = CE_b / (CE_b + CE_d). Hardness is then W of the two trained networks; flagged
-    are the examples with W > 1/2, harder for the biased network than for the debiased one.
+    The recipe is the base model's own. With `relative_difficulty`, both networks of the paper are
+    trained side by side: the biased one with GCE, and a debiased one with cross-entropy weighted by
+    W(x) = CE_b / (CE_b + CE_d). Hardness is then W of the two trained networks. Examples with W >
+    1/2, which are harder for the biased network, are flagged.
 
     Parameters
     ----------
     q : float in (0, 1], default 0.7 (q)
+        Exponent of GCE; cross-entropy in the limit 0.
     relative_difficulty : bool, default False
+        Whether to train both networks of the paper.
     ema : float in [0, 1), default 0.7 (α)
-        Weight of the past in the running losses from which W is computed during training; used with `relative_difficulty` only.
+        Weight of the past in the running losses that W is computed from during training; used only
+        with `relative_difficulty`.
     seed : int, optional
-        Of initialisation and order; the base model's if not given.
+        Seed of initialisation and order; by default the base model's.
 
     Attributes
     ----------
@@ -43,17 +47,19 @@ class LfF(SliceMethod):
     debiased_ : TrainedModel or None
         None without `relative_difficulty`.
 
-    Complexity: one training of the base model, two with `relative_difficulty`, and O(n) forward passes to score.
+    Complexity: one training of the base model, two with `relative_difficulty`; O(n) forward passes
+    to score.
 
     Notes
     -----
-    W compares raw losses when scoring: dividing each by its class maximum, as in training, would not change the order
-    within a class, and would make an example's score depend on the rest of the split.
+    When scoring, W compares raw losses. Dividing each by its class maximum, as in training, would
+    not change the order within a class, and would make an example's score depend on the rest of the
+    split.
 
     References
     ----------
-    Nam, Cha, Ahn, Lee, Shin (2020), "Learning from Failure: De-biasing Classifier from Biased Classifier", NeurIPS, eqs. 1-3 and
-    Algorithm 1; GCE: Zhang, Sabuncu (2018), NeurIPS, eq. 6; as a baseline: Jain, Lawrence, Moitra, Madry (2022).
+    Nam, Cha, Ahn, Lee, Shin, "Learning from Failure", NeurIPS 2020, eqs. 1-3 and Algorithm 1; GCE:
+    Zhang, Sabuncu, NeurIPS 2018, eq. 6; as a baseline: Jain, Lawrence, Moitra, Madry, 2022.
 
     Examples
     --------
@@ -85,20 +91,21 @@ class LfF(SliceMethod):
         self.seed = seed
 
     def supports(self, data: AuditData) -> str | None:
-        """As every method; the two networks also need a trainer that can train side by side."""
+        """Check what every method needs; two networks also need a trainer that can train side by side."""
         if self.relative_difficulty and data.trainer is not None and not isinstance(data.trainer, JointTrainer):
             return "relative_difficulty needs a trainer with fit_together"
         return super().supports(data)
 
     def fit(self, data: AuditData) -> Self:
-        """Train the biased network, with `relative_difficulty` the debiased one beside it.
+        """Train the biased network and, with `relative_difficulty`, the debiased one beside it.
 
         Raises
         ------
         ConfigError
             if `q` is outside (0, 1] or `ema` outside [0, 1).
         DataError
-            if the data offer no trainer, or none that can train two networks side by side where that is asked.
+            if the data have no trainer, or two networks are asked for and it cannot train them side
+            by side.
 
         """
         if not (0 < self.q <= 1 and 0 <= self.ema < 1):
@@ -117,7 +124,7 @@ class LfF(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Biased loss and errors, or relative difficulty.
+        """Return loss and errors of the biased network, or the relative difficulty.
 
         Raises
         ------
@@ -132,7 +139,7 @@ class LfF(SliceMethod):
         return SliceScores(hardness=difficulty, flagged=difficulty > 0.5)
 
     def repair(self, data: AuditData, seed: int) -> TrainedModel:
-        """Debiased network of the pair, trained from `seed`; errors as of `fit` with `relative_difficulty`."""
+        """Train the pair from `seed` and return the debiased network; raise `DataError` if the trainer cannot."""
         if not isinstance(data.trainer, JointTrainer):
             raise DataError("lff: the debiased network needs a trainer with fit_together")
         return data.trainer.fit_together(LearningFromFailure(q=self.q, ema=self.ema), models=2, seed=seed)[1]

@@ -1,4 +1,4 @@
-"""Failure modes as directions, found by logistic regression instead of a support vector machine."""
+"""Failure modes as directions, found by logistic regression instead of an SVM."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 class LogisticDirections(LinearDirections):
     """Per class, the log-odds of an error as a linear function of the embedding.
 
-    As `svm_directions` in all but the loss: whitened, normalised embeddings, one linear model of right against wrong per class
-    with both sides weighing the same, fallbacks, flags, directions and caption scores. Logistic regression uses every example,
-    where the SVM uses those near its margin. Hardness is the log-odds of wrong.
+    Like `svm_directions` in all but the loss: logistic regression uses every example, the SVM only
+    those near its margin. Hardness is the log-odds of an error; examples above 0 are flagged.
+
+    Embeddings, balanced weights, fallbacks, directions and caption scores are those of
+    `svm_directions`.
 
     Parameters
     ----------
     C : float, default 0.01
-        Inverse L2 penalty. So strong a penalty turns the direction towards the difference of the two means. Tuned on the
-        families of leaderboard/tuning.json: C chosen by cross-validation is large, which sharpens flags and spoils the ranking.
+        Inverse L2 penalty. A penalty this strong turns the direction towards the difference of the
+        two means. Tuned on the families of leaderboard/tuning.json: C chosen by cross-validation is
+        large, which sharpens flags and spoils the ranking.
     cv : int, default 2
-        Folds, stratified, unshuffled, that `strength` is measured with; as in `svm_directions`.
+        Number of folds, stratified and unshuffled, for measuring `strength`; as in
+        `svm_directions`.
 
     Attributes
     ----------
@@ -36,11 +40,11 @@ class LogisticDirections(LinearDirections):
     cv_scores_ : (C, 1) float64
         Cross-validated balanced accuracy, which `strength` reports; NaN where the class fell back.
 
-    Complexity: `cv` + 1 fits of O(n_c d) per L-BFGS iteration in each class; scoring O(n d).
+    Complexity: `cv` + 1 fits per class, O(n_c d) per L-BFGS iteration; scoring O(n d).
 
     References
     ----------
-    Jain, Lawrence, Moitra, Madry, "Distilling Model Failures as Directions in Latent Space", 2022, with the loss exchanged.
+    As `svm_directions`, with another loss.
 
     Examples
     --------
@@ -86,7 +90,7 @@ class LogisticDirections(LinearDirections):
 
 
 def _fitted(Z: NDArray[np.float64], target: NDArray[np.int64], C: float) -> tuple[NDArray[np.float64], float]:
-    """Weights and intercept of the log-odds of right."""
+    """Fit weights and intercept of the log-odds of right."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=C, class_weight="balanced", max_iter=1000).fit(Z, target)

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 class Loss(SliceMethod):
     """Rank by the base model's loss.
 
-    The baseline for tasks that have losses and nothing else, such as spans and ratings. Where the loss is the cross-entropy of
-    the true class it ranks as `confidence` does. Misclassified examples are flagged where the task says which they are. Nothing
-    is learnt, and there are no parameters.
+    The baseline for tasks that have only losses, such as spans and ratings. It ranks like
+    `confidence` where the loss is the cross-entropy of the true class. Misclassified examples are
+    flagged if the task defines them.
 
     Complexity: O(n).
 
-    Reference: none; it is what a method that reads losses, such as `spotlight`, has to improve on.
+    Reference: none; methods that read losses, such as `spotlight`, have to improve on it.
 
     Examples
     --------
@@ -41,6 +41,6 @@ class Loss(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness is the loss, shape (n,); flagged = misclassified, where known."""
+        """Return the loss as hardness, shape (n,), and flag misclassified examples where they are known."""
         flagged = None if split.correct is None else ~split.correct
         return SliceScores(hardness=split.losses.astype(np.float64), flagged=flagged)

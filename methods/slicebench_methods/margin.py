@@ -1,4 +1,4 @@
-"""How far the base model's best wrong class lies ahead of the true one."""
+"""Lead of the base model's best wrong class over the true class."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ FLOOR = 1e-12
 class Margin(SliceMethod):
     """Rank by the margin against the true class.
 
-    Hardness is log p of the most probable wrong class − log p of the true class: the difference of two logits. It is above 0
-    where the model is wrong, and those are flagged. With two classes it ranks as `confidence` does; with more it also asks
-    whether the missing probability is in one rival or spread over many. Nothing is learnt, and there are no parameters.
+    Hardness is log p of the most probable wrong class minus log p of the true class; misclassified
+    examples are flagged. With two classes it ranks like `confidence`. With more, it depends on
+    whether one wrong class has the rest of the probability or many share it.
 
     Complexity: O(n C).
 
-    Reference: minus the margin of Schapire, Freund, Bartlett, Lee, "Boosting the margin", 1998, here between log-probabilities.
+    Reference: minus the margin of Schapire, Freund, Bartlett, Lee, "Boosting the margin", 1998,
+    between log-probabilities.
 
     Examples
     --------
@@ -47,7 +48,7 @@ class Margin(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness log p_rival − log p_true, shape (n,); flagged = misclassified.
+        """Return hardness log p_rival − log p_true, shape (n,), and flag misclassified examples.
 
         Raises
         ------

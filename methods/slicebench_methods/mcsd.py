@@ -1,4 +1,4 @@
-"""Slices that are both wrong and compact: a quadratic programme on the neighbourhood graph."""
+"""Find slices of high loss whose members are near one another: a quadratic programme on the graph of nearest neighbours."""
 
 from __future__ import annotations
 
@@ -23,61 +23,75 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LEAST = 4
-"""Val examples of a class from which on there is a graph in each of its halves."""
+"""Minimum number of val examples of a class, so that each half has a graph."""
 
 CHUNK = 1024
 
 
 class MCSD(MembershipMethod):
-    """Of all subsets of a given size, the one of high loss whose members are each other's neighbours.
+    """Find subsets of a given size with high loss whose members are neighbours.
 
-    Per true class val's embeddings make a graph: each example points to its k nearest. A slice is a weight w in [0, 1] per
-    example, Σ w = m = ⌈size · n⌉, that maximises
+    In each true class, every val example points to its k nearest. A slice gives examples weights in
+    [0, 1] that maximise the mean loss plus λ times the compactness, the share of its members'
+    neighbours that are members too. Hardness is the expected error rate, by the membership of the
+    nearest val examples. Slices must be significant.
 
-        F(w) = (Σ_i w_i ℓ_i + λ Σ_ij w_i w_j A_ij) / m,  A_ij = 1/k where i points to j,
+    The share in the second term is the paper's manifold compactness. The weights w of a slice sum
+    to m = ⌈size · n⌉ and maximise
 
-    the mean loss plus λ times the manifold compactness: the share of its members' neighbours that are members too. Losses are
-    shifted and scaled to minimum 0 and mean 1 in the class, so that λ means the same everywhere. The next slice
-    is sought among the examples that have weight below ½ in those before it.
+        F(w) = (Σ_i w_i ℓ_i + λ Σ_ij w_i w_j A_ij) / m,  A_ij = 1/k where i points to j.
 
-    The paper gives the programme to Gurobi. Here it is Frank–Wolfe with exact line search, from two starts (all weights equal;
-    the m examples of highest loss in their neighbourhood), of which the better end is kept. F is in general neither convex nor
-    concave, and its maximum hard to find: what is guaranteed is that F rises in every step, and that the steps tend to where
-    no direction leads upwards. The 200th is the last.
+    Losses are shifted and scaled to minimum 0 and mean 1 in the class, so that λ means the same
+    everywhere. The next slice is sought among the examples with a weight below ½ in the slices
+    before it.
 
-    A new example's membership is the mean weight of its k nearest val examples of the class: weights exist for val only, and
-    this needs no further model. Hardness is its expected error rate, Σ_s r_s · rate_s + (1 − Σ_s r_s) · rate of the rest. As
-    a slice is chosen for its losses, its rate on the same examples says little, so rates are cross-fitted: slices of each half of
-    val are applied to the other half. A slice is returned only if the cross-fitted one of the same rank is borne out: 20
-    members, an error rate .05 above the rest's, Fisher's one-sided test at 5 % (Holm over slices and classes). Returned are the
-    memberships by falling rate; flagged are the examples with half of their neighbours' weight in them. In a task that has
-    no right and wrong, rates are mean losses, and slices are not tested: `notes` says so.
+    The paper solves the programme with Gurobi. Here it is Frank–Wolfe with exact line search from
+    two starts (all weights equal; the m examples of highest loss in their neighbourhood), and the
+    better end is kept. F is in general neither convex nor concave, and its maximum is hard to find.
+    F is guaranteed to rise in every step, and the steps tend to a point where no direction leads
+    upwards; they stop after 200.
 
-    The paper's text was not at hand, only its abstract and summaries: a quadratic programme of risk and compactness on a graph of
-    nearest neighbours. Scaling and defaults, the next slices, and all of the paragraph above are ours, and may differ from it.
+    The membership of a new example is the mean weight of its k nearest val examples of the class,
+    which needs no further model. Hardness is Σ_s r_s · rate_s + (1 − Σ_s r_s) · rate of the rest. A
+    slice is chosen for its losses, so its rate on the same examples is biased; rates are therefore
+    cross-fitted: slices of each half of val are applied to the other half.
 
-    A class of constant loss, or of fewer than 4 val examples, falls back to the base model's confidence, its errors flagged.
+    A slice is returned only if the cross-fitted slice of the same rank is significant (at least 20
+    members, an error rate 0.05 above the rest's, Fisher's one-sided test at 5%, Holm over slices
+    and classes). Slices come by descending rate. Flagged are the examples with at least half of
+    their neighbours' weight in slices. In a task without right and wrong, rates are mean losses and
+    slices are not tested; `notes` says so.
+
+    Only the paper's abstract and summaries were at hand: a quadratic programme of risk and
+    compactness on a graph of nearest neighbours. The scaling, the defaults, the further slices, the
+    memberships and the test are ours and may differ from the paper.
+
+    A class of constant loss, or with fewer than 4 val examples, falls back to the base model's
+    confidence, and its errors are flagged.
 
     Parameters
     ----------
     size : float, default 0.1
-        Share of a class's val examples in a slice. Ours: the test of a slice needs 20 members, so 200 examples.
+        Share of a class's val examples in a slice. Ours: the test of a slice needs 20 members, so
+        200 examples.
     n_slices : int, default 3
         Slices sought per class. Ours: together three tenths of the class.
     compactness : float, default 1
-        λ. Ours: to an example it is then worth twice the mean loss to have all its neighbours in the slice and to be one of
-        those of k members. With much more, the slice is where the class is densest.
+        λ. Ours: having all its neighbours in the slice, and being a neighbour of k members, is then
+        worth twice the mean loss to an example. A much larger value puts the slice where the class
+        is densest.
     k : int, default 10
-        Neighbours. Ours: so few that those of a member of a slice of 20 can all be members.
+        Number of neighbours. Ours: few enough that all neighbours of a member can be members of a
+        slice of 20.
     seed : int, default 0
-        Of the halves.
+        Seed of the halves.
 
     Attributes
     ----------
     graphs_ : dict of int to Graph
-        Per class val's examples, in centred embeddings.
+        Val's examples of each class, in centred embeddings.
     weights_, rates_ : dict of int to (n_c, s) float64, and to (s + 1,) float64
-        Per class the slices found, and their cross-fitted error rates, that of the rest last.
+        Slices found in each class, and their cross-fitted error rates, that of the rest last.
     slices_ : list of (int, int)
         Class and number of each slice that is returned.
     fallbacks_ : dict of int to str
@@ -85,8 +99,8 @@ class MCSD(MembershipMethod):
     untested_ : bool
         Whether slices could not be tested.
 
-    Complexity: O(n_c² d) for the graph of a class of n_c val examples, in blocks; O(n_c (k + log n_c)) per step, of which there
-    are mostly fewer than fifty; O(n_c k) memory. Scoring O(n n_c d).
+    Complexity: O(n_c² d) for a class of n_c val examples, then usually fewer than fifty steps of
+    O(n_c (k + log n_c)); O(n_c k) memory; scoring O(n n_c d).
 
     References
     ----------
@@ -122,7 +136,7 @@ class MCSD(MembershipMethod):
         self.seed = seed
 
     def fit(self, data: AuditData) -> Self:
-        """Find the slices of each class of val, and which of them val bears out.
+        """Find the slices of each class of val, and test them.
 
         Raises
         ------
@@ -159,9 +173,9 @@ class MCSD(MembershipMethod):
         return self
 
     def notes(self) -> tuple[str, ...]:
-        """Classes that fell back to the base model's confidence, and whether slices could not be tested."""
+        """List the classes that fell back to the base model's confidence, and note if slices could not be tested."""
         fell = super().notes()
-        return (*fell, "slices are not tested, as nothing says right or wrong") if self.untested_ else fell
+        return (*fell, "slices are not tested, because the task has no right and wrong") if self.untested_ else fell
 
     def _judged(self, c: int, X: NDArray[np.float32]) -> tuple[Floats, Floats] | None:
         if c not in self.graphs_:
@@ -174,7 +188,7 @@ class MCSD(MembershipMethod):
         return np.asarray(inside.sum(axis=1) >= 0.5)
 
     def _slices(self, graph: Graph, losses: Floats) -> Floats:
-        """Weights of the slices of one class (or half of one), shape (n, n_slices); 0 for those that found no examples left."""
+        """Compute the slices' weights in a class (or half of one), (n, n_slices); 0 if no examples are left."""
         weights = np.zeros((len(losses), self.n_slices))
         above = losses - losses.min()
         risk, m = above / (above.mean() or 1.0), math.ceil(self.size * len(losses))
@@ -207,7 +221,7 @@ class MCSD(MembershipMethod):
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Examples with their symmetrised neighbourhood graph: `links` (n, n) sparse, ½ (A + Aᵀ), which has the same w'Aw."""
+    """Examples with their symmetric neighbourhood graph: `links` (n, n) sparse, ½ (A + Aᵀ), with the same wᵀAw."""
 
     X: Floats
     mean: Floats
@@ -217,7 +231,7 @@ class Graph:
 
     @classmethod
     def of(cls, embeddings: NDArray[np.float32], k: int) -> Graph:
-        """Graph of at least two examples; centred, and scaled to norms of about 1."""
+        """Build the graph of at least two examples, centred and scaled to norms of about 1."""
         from scipy.sparse import csr_array
 
         X, n, k = embeddings.astype(np.float64), len(embeddings), min(k, len(embeddings) - 1)
@@ -233,17 +247,17 @@ class Graph:
         return cls(X, mean, scale, k, ((A + A.T) / 2).tocsr())
 
     def applied(self, weights: Floats, embeddings: NDArray[np.float32]) -> Floats:
-        """Mean `weights` (n, s) of the k nearest of each of other examples."""
+        """Average the `weights` (n, s) of the k nearest neighbours of each of other examples."""
         near = nearest((embeddings.astype(np.float64) - self.mean) / self.scale, self.X, self.k)
         mean: Floats = weights[near].mean(axis=1)
         return mean
 
 
 def nearest(X: Floats, Y: Floats, k: int) -> NDArray[np.intp]:
-    """Rows of Y that are nearest to each row of X, shape (n, k), the nearest first; of twins the first.
+    """Find the rows of Y nearest to each row of X, shape (n, k), the nearest first; of equal rows the first.
 
-    Norms are about 1, and squared distances are rounded to nine places: what a matrix product does in the last digits depends
-    on where a row stands, and must decide nothing.
+    Norms are about 1, and squared distances are rounded to nine places, because the last digits of
+    a matrix product depend on the position of a row and must not decide anything.
     """
     near, norms = np.empty((len(X), k), dtype=np.intp), np.square(Y).sum(axis=1)
     for start in range(0, len(X), CHUNK):
@@ -254,7 +268,7 @@ def nearest(X: Floats, Y: Floats, k: int) -> NDArray[np.intp]:
 
 
 def heaviest(links: Any, risk: Floats, m: int, max_steps: int = 200) -> Floats:
-    """Weights in [0, 1] that sum to m and maximise risk·w + w·links·w, locally: the better end of two starts, shape (n,)."""
+    """Maximise risk·w + w·links·w locally over weights in [0, 1] with sum m, from two starts: shape (n,)."""
     n = len(risk)
     starts = np.full(n, m / n), _top(risk + links @ risk, m)
     ends = [climb(links, risk, start, m, max_steps) for start in starts]
@@ -262,7 +276,7 @@ def heaviest(links: Any, risk: Floats, m: int, max_steps: int = 200) -> Floats:
 
 
 def climb(links: Any, risk: Floats, w: Floats, m: int, max_steps: int) -> Floats:
-    """Frank–Wolfe with exact line search: towards the m examples of largest gradient, as far as the objective rises."""
+    """Run Frank–Wolfe with exact line search: towards the m examples of largest gradient while the objective rises."""
     for _ in range(max_steps):
         gradient = risk + 2 * (links @ w)
         step = _top(gradient, m) - w
@@ -275,7 +289,7 @@ def climb(links: Any, risk: Floats, w: Floats, m: int, max_steps: int) -> Floats
 
 
 def _top(values: Floats, m: int) -> Floats:
-    """1 for the m largest, 0 for the rest; of equals the first."""
+    """Return 1 for the m largest, 0 for the rest; of equal values the first."""
     chosen = np.zeros(len(values))
     chosen[np.argsort(-values, kind="stable")[:m]] = 1
     return chosen

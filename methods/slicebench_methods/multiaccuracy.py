@@ -1,4 +1,4 @@
-"""An auditor that learns where the model's probabilities are off, and by how much they have to be moved."""
+"""Auditors that learn where the model's probabilities are wrong, and by how much to correct them."""
 
 from __future__ import annotations
 
@@ -22,48 +22,53 @@ if TYPE_CHECKING:
     Coefficients = tuple[int, Floats]
 
 SURE = 2.0
-"""Standard errors by which an auditor has to pass."""
+"""Standard errors by which an auditor has to exceed the bound."""
 
 ALL = -1
-"""Part of an auditor that looks at all examples; c ≥ 0 looks at those predicted as class c."""
+"""Part of an auditor that uses all examples; part c ≥ 0 uses those predicted as class c."""
 
 
 class Multiaccuracy(SliceMethod):
-    """Rank by how far boosted auditors move the model's probabilities.
+    """Rank by how far boosted auditors move the probabilities.
 
-    A model is multiaccurate if no auditor from a simple class can predict its residual y − p. Auditors are ridge regressions of
-    the residual on the (whitened) embedding, over all of val and over the examples predicted as each class, as in the paper.
-    The one that correlates best with the residuals on the half of val that it was not fitted on corrects the probabilities by
-    multiplicative weights, p_c ∝ p_c · exp(η h_c(x)); then the next is sought, until none correlates by more than `alpha`.
+    Auditors are ridge regressions of the residual y − p on the whitened embedding, over all of val
+    or the examples predicted as one class. The auditor that correlates best with held-out residuals
+    corrects the probabilities, p_c ∝ p_c · exp(η h_c(x)), until none correlates by more than
+    `alpha`. Examples whose prediction changes are flagged.
 
-    Hardness is the total variation between the corrected and the model's own probabilities, ½ Σ_c |p'_c − p_c|: how wrong the
-    model is said to be about examples like this one, whether or not this one is an error. (The correction of the true class
-    alone would rank an error above a right answer of the same subgroup, which the auditors lower.) No label enters. Flagged are
-    examples whose predicted class the corrections change: mostly errors that the embedding contradicts, so scored without its
-    outcomes (the controls do) it declares next to nothing; if no auditor passes, all hardness is 0 and nothing is flagged.
-    Where the paper has two classes, there is a residual for each class here.
+    A model is multiaccurate if no auditor of a simple class can predict its residual. Hardness is
+    the total variation between the corrected and the model's own probabilities, ½ Σ_c |p'_c − p_c|:
+    how wrong the model is on examples like this one, whether or not this one is an error. (The
+    correction of the true class alone would rank an error above a right answer of the same
+    subgroup, which the auditors lower.) Scoring uses no labels.
+
+    Flags are mostly errors that the embedding contradicts. Scored without outcomes, as in the
+    controls, the method flags almost nothing. If no auditor passes, all hardness is 0 and nothing
+    is flagged. The paper has two classes; here each class has a residual.
 
     Parameters
     ----------
     alpha : float, default 0
-        Mean product of auditor and residual on the held half, the auditor scaled into [−1, 1], that has to be passed by two
-        standard errors: the paper's α, for which 0 means as far as the data can tell. Value and standard errors are ours.
+        Bound that the mean product of auditor and residual on the held-out half must exceed by two
+        standard errors, with the auditor scaled into [−1, 1]. It is the paper's α; 0 accepts
+        whatever the data can tell from 0. Value and standard errors are ours.
     eta : float, default 1.0
         Step of the correction, the paper's η; its value is ours.
     ridge : float, default 1.0
-        Penalty of the regression, per example and unit of variance. Ours: with as many features as examples in a half, a weaker
-        one fits noise.
+        Penalty of the regression, per example and unit of variance. Ours: with as many features as
+        examples in a half, a weaker penalty fits noise.
     max_rounds : int, default 20
-        Corrections at most.
+        Maximum number of corrections.
     seed : int, default 0
-        Halves val.
+        Seed of the halves of val.
 
     Attributes
     ----------
     auditors_ : list of (part, (d + 1, C) float64)
         Part (−1 for all, or a predicted class) and coefficients of each correction, the last row the intercept.
     correlations_ : (rounds,) float64
-        What each auditor achieved on the held half when it was chosen, less two standard errors.
+        Correlation of each auditor on the held-out half when it was chosen, minus two standard
+        errors.
 
     Complexity: O(rounds · (C + 1) · (n d² + d³)) to fit; O(rounds · n d C) to score.
 
@@ -106,7 +111,7 @@ class Multiaccuracy(SliceMethod):
         self.seed = seed
 
     def fit(self, data: AuditData) -> Self:
-        """Boost auditors on one half of val, as long as the other half says that they are right.
+        """Boost auditors on one half of val, as long as they pass on the other half.
 
         Raises
         ------
@@ -142,12 +147,12 @@ class Multiaccuracy(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), total variation between corrected and own probabilities, and flags (n,).
+        """Return hardness (n,), the total variation between corrected and own probabilities, and flags (n,).
 
         Raises
         ------
         DataError
-            if `split` has no probabilities, or those of other classes.
+            if `split` has no probabilities, or probabilities of other classes.
 
         """
         auditors = self._fitted("auditors_")
@@ -164,12 +169,12 @@ class Multiaccuracy(SliceMethod):
         return SliceScores(hardness=moved, flagged=corrected.argmax(axis=1) != predicted)
 
     def notes(self) -> tuple[str, ...]:
-        """Whether no auditor found anything."""
+        """Note whether no auditor passed."""
         found = bool(self._fitted("auditors_"))
         return () if found else ("no auditor correlates with the residuals: all hardness is 0",)
 
     def _parts(self, X: Floats, predicted: NDArray[np.int64], audit: NDArray[np.bool_]) -> list[Part]:
-        """Everything, and each predicted class, with the part of the regression that no round changes."""
+        """Make the parts (all examples, and each predicted class) with what no round changes of their regressions."""
         parts = []
         for name in (ALL, *np.unique(predicted).tolist()):
             rows = (predicted == name) | (name == ALL)
@@ -179,7 +184,7 @@ class Multiaccuracy(SliceMethod):
         return parts
 
     def _arrays(self, split: Split) -> tuple[Floats, NDArray[np.int64], Floats]:
-        """Whitened embeddings with a column of ones (n, d + 1), predicted classes (n,), log-probabilities (n, C)."""
+        """Return whitened embeddings with ones (n, d + 1), predicted classes (n,) and log-probabilities (n, C)."""
         probs = needed(split, "probs", "multiaccuracy").astype(np.float64)
         Z = whitened(split.embeddings, self._fitted("center_"), self.scale_)
         return np.column_stack([Z, np.ones(split.n)]), probs.argmax(axis=1), np.log(np.maximum(probs, 1e-12))
@@ -187,7 +192,7 @@ class Multiaccuracy(SliceMethod):
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Examples that one auditor looks at: rows of the audited half and of the held half, and `_ridge` of the former."""
+    """Examples of one auditor: rows of the audited half and of the held-out half, and `_ridge` of the former."""
 
     name: int
     inside: NDArray[np.intp]
@@ -196,7 +201,7 @@ class Part:
 
 
 def _candidate(part: Part, X: Floats, residuals: Floats, n_held: int) -> tuple[float, Coefficients]:
-    """Auditor of a part, with its mean product with the residuals of the held half of all examples, less its error."""
+    """Fit the auditor of a part; return its mean product with the held-out residuals, less its error, and itself."""
     coefficients = part.regression @ residuals[part.inside]
     coefficients /= max(np.abs(X[part.inside] @ coefficients).max(), 1e-12)
     said = np.clip(X[part.held] @ coefficients, -1, 1)
@@ -207,7 +212,7 @@ def _candidate(part: Part, X: Floats, residuals: Floats, n_held: int) -> tuple[f
 
 
 def _ridge(X: Floats, penalty: float) -> Floats:
-    """What residuals (n, C) are multiplied with to give ridge coefficients, (d + 1, n); the intercept, last, is free."""
+    """Compute the matrix (d + 1, n) from residuals to ridge coefficients; the intercept, last, is free."""
     weights = np.full(X.shape[1], penalty * len(X))
     weights[-1] = 1e-9 * len(X)
     gram = X.T @ X + np.diag(weights)
@@ -218,7 +223,7 @@ def _ridge(X: Floats, penalty: float) -> Floats:
 
 
 def _audited(auditor: Coefficients, X: Floats, predicted: NDArray[np.int64]) -> Floats:
-    """What an auditor says of each class, shape (n, C) in [−1, 1]; 0 outside its part. einsum works row by row."""
+    """Apply an auditor: shape (n, C) in [−1, 1], 0 outside its part. einsum works row by row."""
     part, coefficients = auditor
     said = np.zeros((len(X), coefficients.shape[1]))
     rows = np.flatnonzero((predicted == part) | (part == ALL))
@@ -227,7 +232,7 @@ def _audited(auditor: Coefficients, X: Floats, predicted: NDArray[np.int64]) -> 
 
 
 def _normalised(log_p: Floats) -> Floats:
-    """Log-probabilities whose rows sum to 1."""
+    """Normalise log-probabilities, so that rows of probabilities sum to 1."""
     peak = log_p.max(axis=1, keepdims=True)
     normalised: Floats = log_p - peak - np.log(np.exp(log_p - peak).sum(axis=1, keepdims=True))
     return normalised

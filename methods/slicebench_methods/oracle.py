@@ -1,4 +1,4 @@
-"""The upper reference: a method that is handed the truth."""
+"""Upper reference: a method that is given the planted truth."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 
 class Oracle(SliceMethod):
-    """Ranks the planted subgroup first: nAMF is 1 on every problem, whatever the data.
+    """Rank the planted subgroup first: nAMF is 1 on every problem.
 
-    The evaluator calls `reveal` on the method registered under the name "oracle", and on no other; nothing that a method is
-    given leads to the truth.
+    The evaluator calls `reveal` only on the method registered as "oracle"; nothing that other
+    methods are given leads to the truth.
+
+    Hardness, flags and slices are the planted subgroup itself.
 
     Attributes
     ----------
     truth_ : PlantedTruth
-        What the evaluator revealed.
+        Truth that the evaluator revealed.
 
     Complexity: O(n) to score.
 
@@ -36,12 +38,12 @@ class Oracle(SliceMethod):
         self.truth_ = truth
 
     def fit(self, data: AuditData) -> Self:  # noqa: ARG002
-        """Nothing to learn."""
+        """Return self: there is nothing to learn."""
         self._fitted("truth_")
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness and flag are the minority itself; one slice per planted group."""
+        """Return the minority as hardness and flags, and one slice per planted group."""
         truth: PlantedTruth = self._fitted("truth_")
         minority = truth.minority(split.ids)
         return SliceScores(

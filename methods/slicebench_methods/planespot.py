@@ -1,4 +1,4 @@
-"""Blindspots as clusters of a plane: two dimensions of the embedding and the model's confidence."""
+"""Blindspots as clusters in two dimensions of the embedding and the model's confidence."""
 
 from __future__ import annotations
 
@@ -23,44 +23,48 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LEAST_PER_COMPONENT = 10
-"""Val examples for each component of a mixture: it has 9 parameters of its own."""
+"""Val examples per component of a mixture, which has 9 parameters of its own."""
 
 
 class PlaneSpot(MembershipMethod):
-    """Clusters in a picture that a person could look at.
+    """Cluster a two-dimensional projection together with the model's confidence.
 
-    Per true class the embeddings are projected to two dimensions, each scaled to [0, 1] on val. The model's confidence, times a
-    small weight, is the third coordinate. A Gaussian mixture with full covariances is fitted to these points, its number
-    of components chosen by BIC. A component with many errors and a high error rate is a blindspot.
+    In each true class, the embeddings are projected to two dimensions, scaled to [0, 1] on val;
+    confidence times a small weight is the third. A Gaussian mixture is fitted, its size chosen by
+    BIC. Hardness is the expected error rate, Σ_k r_k · error_rate_k. Components with a significant
+    error rate are slices.
 
-    Hardness is the error rate to be expected of an example, Σ_k r_k · error_rate_k over the components of its class. Slices are
-    components, by falling importance: errors times error rate, which is size × error rate². Only those are returned that val
-    bears out: 20 members, an error rate .05 above the rest of the class's, and Fisher's one-sided test at 5 % (Holm over all
-    components of all classes). Components do not see the errors, so that test is a fair one but for what confidence tells of
-    them. Flagged are the examples whose most probable component is a slice.
+    The mixture has full covariances. Slices come by descending importance: errors times error rate,
+    which is size × error rate². Only components that are significant on val (at least 20 members,
+    an error rate 0.05 above the rest's, Fisher's test at 5% with Holm's correction) are returned.
+    Components are fitted without the errors, so this test is fair except for what the confidence
+    tells of the errors. Flagged are the examples whose most probable component is a slice.
 
-    The paper projects with scvis, a variational autoencoder trained on the images that are searched; here it is principal
-    components, which map new examples and have nothing to train. The public implementation (`PlaneSpotSlicer`) takes the
-    probability of the class the images are of. That tells right from wrong, and slices would be errors by construction; here
-    confidence is the probability of the *predicted* class. The test for a slice is ours: there the most important
-    components are returned as they are.
+    The paper projects with scvis, a variational autoencoder trained on the images that are
+    searched; here it is principal components, which map new examples and need no training. The
+    public implementation (`PlaneSpotSlicer`) takes as confidence the probability of the class that
+    the images belong to. That tells right from wrong, so slices would be errors by construction;
+    here confidence is the probability of the *predicted* class. The test of a slice is ours: the
+    public implementation returns the most important components untested.
 
-    A class without errors or without right answers in val falls back to the base model's confidence, its errors flagged, and
+    A class without errors or without right answers falls back to the base model's confidence, and
     `notes` says so.
 
     Parameters
     ----------
     n_slices : int, default 10
-        Most slices returned, of all classes together. As in the public implementation.
+        Maximum number of slices, of all classes together. As in the public implementation.
     weight : float, default 0.025
-        Of the confidence against a projection of range 1. As in the public implementation. Full covariances adapt to any scale,
-        so it matters little: it says where k-means starts and how fine a difference in confidence still counts
-        (scikit-learn adds 1e-6 to variances, a standard deviation of .04 in confidence).
+        Weight of the confidence against a projection of range 1. As in the public implementation.
+        Full covariances adapt to any scale, so it matters little: it decides where k-means starts
+        and how fine a difference in confidence still counts (scikit-learn adds 1e-6 to variances, a
+        standard deviation of 0.04 in confidence).
     max_components : int, default 10
-        Most components of a class. Ours: the public implementation tries up to 32, but classes here have some hundred examples
-        in val, and a class gets at most one component for every ten of them.
+        Maximum number of components of a class. Ours: the public implementation tries up to 32, but
+        classes here have some hundred examples in val, and a class gets at most one component for
+        every ten of them.
     seed : int, default 0
-        Of the k-means that EM starts from, and of the projection.
+        Seed of the k-means that EM starts from, and of the projection.
 
     Attributes
     ----------
@@ -71,8 +75,8 @@ class PlaneSpot(MembershipMethod):
     fallbacks_ : dict of int to str
         Classes that fell back to confidences, with the reason.
 
-    Complexity: O(n d min(n, d)) for the projection, O(n K) per iteration of EM for each number of components up to K; scoring
-    O(n (d + K)).
+    Complexity: O(n d min(n, d)) to project; O(n K) per EM iteration for each number of components
+    up to K; scoring O(n (d + K)).
 
     References
     ----------
@@ -133,13 +137,13 @@ class PlaneSpot(MembershipMethod):
         return self
 
     def notes(self) -> tuple[str, ...]:
-        """Classes that fell back to the base model's confidence, and those whose BIC was still falling at the last mixture."""
+        """List the classes that fell back to confidence, and those with the most components allowed."""
         fell = super().notes()
         full = [c for c, plane in self.planes_.items() if 1 < len(plane.mass) == self.max_components]
         return (*fell, *(f"class {c} has as many components as max_components allows" for c in full))
 
     def _features(self, split: Split) -> NDArray[np.float32]:
-        """Embeddings and, last, confidence, shape (n, d + 1)."""
+        """Return embeddings and, in the last column, confidence: shape (n, d + 1)."""
         needed(split, "labels", "planespot")  # without them all would count as one class
         return np.column_stack([split.embeddings, _confidence(split)])
 
@@ -151,7 +155,7 @@ class PlaneSpot(MembershipMethod):
 
 
 class Plane:
-    """Projection and mixture of one class, with what val says of each component."""
+    """Projection and mixture of one class, with mass, error rate and importance of each component on val."""
 
     def __init__(
         self, X: NDArray[np.float32], sure: NDArray[np.float32], wrong: NDArray[np.bool_], method: PlaneSpot
@@ -171,7 +175,7 @@ class Plane:
         self.importance: Floats = errors * self.error_rate
 
     def responsibilities(self, X: NDArray[np.float32], sure: NDArray[np.float32]) -> Floats:
-        """Probability of each component for each example, shape (n, K)."""
+        """Return the probability of each component for each example, shape (n, K)."""
         resp: Floats = self.mixture.predict_proba(self._points(X, sure))
         return resp
 
@@ -180,12 +184,12 @@ class Plane:
         return projected
 
     def _points(self, X: NDArray[np.float32], sure: NDArray[np.float32]) -> Floats:
-        """Projection scaled by val's range, and weighted confidence: shape (n, 3), or (n, 2) for one-dimensional embeddings."""
+        """Return the projection scaled by val's range, and weighted confidence: (n, 3), or (n, 2) if d = 1."""
         return np.column_stack([(self._projected(X) - self.low) / self.width, self.weight * sure.astype(np.float64)])
 
 
 def _by_bic(points: Floats, max_components: int, seed: int) -> Any:
-    """Mixture of least BIC; no more components than distinct points, nor than one for every ten examples."""
+    """Fit the mixture of least BIC, with at most one component per distinct point and per ten examples."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -197,6 +201,6 @@ def _by_bic(points: Floats, max_components: int, seed: int) -> Any:
 
 
 def _confidence(split: Split) -> NDArray[np.float32]:
-    """Probability of the predicted class, shape (n,)."""
+    """Return the probability of the predicted class, shape (n,)."""
     sure: NDArray[np.float32] = needed(split, "probs", "planespot").max(axis=1)
     return sure

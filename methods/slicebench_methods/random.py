@@ -1,4 +1,4 @@
-"""The floor: a ranking that knows nothing."""
+"""Lower reference: a random ranking."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 
 class Random(SliceMethod):
-    """Rank by a number drawn uniformly for each example.
+    """Rank by a random number.
 
-    The number is a hash of the seed and the example's id, so it depends neither on the order of the rows nor on what else is
-    in the split. Its normalised score is 0 in expectation: an evaluator that says otherwise is broken. Works for every task.
+    The number is a hash of the seed and the example's id, so it does not depend on the rest of the
+    split. The expected normalised score is 0; an evaluator that reports anything else is broken.
+
+    It does not depend on the order of the rows either, and runs on every task.
 
     Parameters
     ----------
     seed : int, default 0
-        Another seed, another ranking.
+        Seed of the hash.
 
     Complexity: O(n).
 
@@ -51,7 +53,7 @@ class Random(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness uniform in [0, 1], shape (n,), a function of seed and id alone."""
+        """Return hardness uniform in [0, 1], shape (n,), a function of seed and id alone."""
         return SliceScores(hardness=np.array([self._draw(name) for name in split.ids.tolist()]))
 
     def _draw(self, name: str) -> float:

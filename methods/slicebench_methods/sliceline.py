@@ -21,54 +21,58 @@ if TYPE_CHECKING:
 
 
 class SliceLine(SliceMethod):
-    """Slices one can say in words: "time is night and place is road".
+    """Find conjunctions of conditions on metadata: "time is night and place is road".
 
-    A slice is a conjunction of conditions on metadata columns. Its score weighs how much higher its mean error is than the
-    average against how small it is: α (ē_S / ē − 1) − (1 − α) (n / |S| − 1). The lattice of conjunctions is searched level by
-    level; bounds on the score of everything below a slice prune it without losing any of the best. The search is that of the
-    package `sliceline`, with three of its steps mended (`_exact_slices`), so that what is returned are the true best.
+    The score of a conjunction weighs its mean error against its size: α (ē_S / ē − 1) − (1 − α) (n
+    / |S| − 1). The search prunes by bounds without losing any of the best. Hardness is the largest
+    mean val error of an example's slices; their members are flagged.
 
-    Errors are 0/1, or the losses of a task that has no right and wrong. As errors are compared within a class only, each class
-    is searched by itself, and its slices hold its examples only; the paper searches all rows at once. A slice needs a score above
-    0, and so more than the class's mean error. Of slices with the same val members the shortest is kept. All are returned by
-    falling score, which is relative to the class and so compares between classes.
+    The search goes level by level; a bound holds for everything below a slice. Its conditions,
+    joined by "and", name a slice. The search is that of the package `sliceline` with three faults
+    corrected (`_exact_slices`), so that the true best are returned.
 
-    Hardness is the largest mean val error of the slices an example is in, and of an example in none that of the class's val
-    examples in none (or of the class, where there are none). Flagged are the members of a slice.
+    Errors are 0/1, or the losses in a task without right and wrong. Errors are compared within a
+    class only, so each class is searched by itself; the paper searches all rows at once. A slice
+    needs a score above 0, and so more than the class's mean error. Of slices with the same val
+    members the shortest is kept. Slices are returned by descending score, which is relative to the
+    class and so comparable between classes.
 
-    Metadata are coded on val: numeric columns of more than `n_bins` values are cut at quantiles, all else goes by value. Missing
-    is a category; a category that val has not meets no condition.
+    An example in no slice has the mean error of the class's val examples in no slice (or of the
+    class, if there are none) as hardness. Metadata are coded on val: numeric columns with more than
+    `n_bins` values are cut at quantiles, all others are taken by value. Missing is a category; a
+    category that val lacks meets no condition.
 
     Parameters
     ----------
     k : int, default 4
-        Slices per class, as the authors' implementation in SystemDS has it by default.
+        Slices per class; the default of the authors' implementation in SystemDS.
     alpha : float, default 0.95
         Weight of error against size, as in the authors' published experiments.
     max_conditions : int, default 3
-        Longest conjunction; the authors stop there on two of their data sets.
+        Maximum number of conditions; the authors use 3 on two of their data sets.
     min_support : int, default 20
-        Fewest val examples of a slice. Ours: the authors' 1 % of the rows is meant for tables of many thousands, and would be
-        three examples of a class of 300, whose error rate says little.
+        Minimum number of val examples in a slice. Ours: the authors' 1% of the rows is meant for
+        tables of many thousands. It would be three examples of a class of 300, and their error rate
+        says little.
     n_bins : int, default 5
-        Intervals of a numeric column. Ours: the authors make 10 of equal width, which leaves some of them empty; at 5
-        quantiles a class of 100 has `min_support` examples in each.
+        Intervals of a numeric column. Ours: the authors make 10 of equal width, which leaves some
+        of them empty; with 5 quantiles, a class of 100 has `min_support` examples in each.
 
     Attributes
     ----------
     columns_ : tuple of ColumnCodes
-        How metadata are coded.
+        Coding of the metadata.
     conditions_ : tuple of dict
-        Per slice the code that each of its columns must have.
+        Code that each of a slice's columns must have.
     names_ : tuple of str
-        Each slice in words, led by its class where there are several.
+        Each slice in words, preceded by its class if there are several.
     class_, score_, error_ : (k',) int64, float64 and float64
         Class, SliceLine score and mean val error of each slice.
     base_ : dict of int to float
-        Per class of val the mean error of the examples in no slice.
+        Mean error of the examples in no slice, for each class of val.
 
-    Complexity: O(n) per conjunction that is not pruned, of which there are at most (m v)^max_conditions for m columns of v
-    values; mostly all pairs and few of the longer ones.
+    Complexity: O(n) per conjunction that is not pruned, at most (m v)^max_conditions of them for m
+    columns of v values; usually all pairs and few longer ones.
 
     References
     ----------
@@ -106,18 +110,18 @@ class SliceLine(SliceMethod):
         self.n_bins = n_bins
 
     def supports(self, data: AuditData) -> str | None:
-        """Decline what every method declines, a missing package, and losses that are no errors."""
+        """Check what every method needs, the package, and that losses used as errors are not negative."""
         if find_spec("sliceline") is None:
             return "needs the package sliceline: pip install 'slicebench[sliceline]'"
         reason = super().supports(data)
         if reason is None and data.val.correct is None and data.val.losses.min() < 0:
             return (
-                f"needs losses of at least 0, as nothing says right or wrong; the smallest is {data.val.losses.min():g}"
+                f"needs losses of at least 0, because they serve as errors; the smallest is {data.val.losses.min():g}"
             )
         return reason
 
     def fit(self, data: AuditData) -> Self:
-        """Search val, class by class. Deterministic: there is nothing to draw.
+        """Search val, class by class; deterministic.
 
         Raises
         ------
@@ -146,14 +150,14 @@ class SliceLine(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,), membership 0/1 (n, k') and names.
+        """Return hardness (n,), flags (n,), membership 0/1 (n, k') and names.
 
-        Examples of a class that val had none of are all alike, of hardness 0.
+        Examples of a class that val lacks all have hardness 0.
 
         Raises
         ------
         DataError
-            if `split` has no metadata, or not the columns of val.
+            if `split` has no metadata, or lacks a column of val.
 
         """
         errors: NDArray[np.float64] = self._fitted("error_")
@@ -167,7 +171,7 @@ class SliceLine(SliceMethod):
     def _search(
         self, codes: NDArray[np.int64], errors: NDArray[np.float64]
     ) -> list[tuple[float, dict[int, int], NDArray[np.bool_]]]:
-        """Score, conditions and members of the best slices of one class, no two with the same members."""
+        """Find score, conditions and members of the best slices of one class, no two with the same members."""
         varied = np.flatnonzero(
             np.ptp(codes, axis=0) > 0
         )  # a condition that all examples meet makes twins of all slices
@@ -189,12 +193,12 @@ class SliceLine(SliceMethod):
         return list(kept.values())[: self.k]
 
     def _words(self, c: int, conditions: dict[int, int], class_names: tuple[str, ...]) -> str:
-        """Slice in words; the class leads where there is more than one."""
+        """Describe a slice in words, preceded by its class if there are several."""
         said = " and ".join(self.columns_[j].words(code) for j, code in conditions.items())
         return f"{class_names[c]}: {said}" if len(class_names) > 1 else said
 
     def _members(self, split: Split) -> NDArray[np.bool_]:
-        """Which examples are in which slice, shape (n, k')."""
+        """Return which examples are in which slice, shape (n, k')."""
         codes = coded(metadata_of(split, "sliceline"), self.columns_)
         inside = np.zeros((split.n, len(self.conditions_)), dtype=bool)
         for c, rows in split.by_class():
@@ -209,13 +213,13 @@ class SliceLine(SliceMethod):
 
 
 def _meets(codes: NDArray[np.int64], conditions: dict[int, int]) -> NDArray[np.bool_]:
-    """Which rows of `codes` meet all of `conditions`, shape (n,)."""
+    """Check which rows of `codes` meet all of `conditions`, shape (n,)."""
     columns = list(conditions)
     met: NDArray[np.bool_] = (codes[:, columns] == [conditions[j] for j in columns]).all(axis=1)
     return met
 
 
 def _mean_outside(errors: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
-    """Mean of `errors` (n,) where no column of `inside` (n, k') says so; of all where each row is in some."""
+    """Average `errors` (n,) over the rows in no slice of `inside` (n, k'), or over all if there are none."""
     outside = ~np.any(inside, axis=1)
     return float(errors.mean(where=outside if outside.any() else True))

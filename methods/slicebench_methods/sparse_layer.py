@@ -1,4 +1,4 @@
-"""Errors explained by a sparse decision layer: the one feature without which the layer would have been right."""
+"""Errors explained by a sparse decision layer: the feature without which the layer would have been right."""
 
 from __future__ import annotations
 
@@ -20,33 +20,39 @@ if TYPE_CHECKING:
 
 
 class SparseLayer(SliceMethod):
-    """Group errors by the feature that is to blame for them.
+    """Group errors by the embedding feature that causes them.
 
-    A decision layer with few features per class is fitted to the embeddings of train, on which the base model was trained: what
-    is spurious there is in the layer too. A validation error, class y taken for class w, is explained by the feature that
-    speaks for w and without which y would beat w in the layer, the one that speaks loudest if there are several. Where no
-    single feature decides, because the layer itself is right or several features say the same, the error is put down to the
-    feature that speaks loudest for w; `flips_` has the share that is explained in the first, strict sense, which is the
-    paper's. Errors with the same (w, feature) are a slice: the examples of other classes in which the feature speaks for w at
-    least as loudly as in half of the errors put down to it.
+    A sparse decision layer is fitted to train, so it also learns what is spurious there. An error,
+    class y predicted as w, is attributed to the feature with the largest contribution to w among
+    those whose removal lets y win. Errors with the same w and feature form a slice. Hardness
+    weights features by their shares of the class's errors.
 
-    Hardness of an example of class y is Σ_s share_s · (contribution of s's feature to logit w − to logit y), where share_s is
-    the share of the class's errors put down to s: a direction in embedding space. A class without such an error falls back to
-    the base model's loss, and `notes` says so. Slices are returned, most errors first, if val bears them out (at least 20
-    members with a higher error rate, Fisher, Holm, 5 %); flagged are their members.
+    If no single feature decides, because the layer itself is right or several features agree, the
+    error is attributed to the feature with the largest contribution to w. `flips_` is the share of
+    errors that are explained in the first, strict sense, which is the paper's. The members of a
+    slice are the examples of other classes in which the feature contributes to w at least as much
+    as in half of the errors attributed to it.
+
+    Hardness of an example of class y is Σ_s share_s · (contribution of s's feature to logit w − to
+    logit y), where share_s is the share of the class's errors attributed to s: a direction in
+    embedding space. A class without such an error falls back to the base model's loss, and `notes`
+    says so. Slices that are significant on val (at least 20 members, an error rate 0.05 above the
+    rest's, Fisher's test at 5% with Holm's correction) are returned, most errors first, and their
+    members are flagged.
 
     Parameters
     ----------
     drop : float, default 0.02
-        The layer is the sparsest whose accuracy on held-out train examples is at most this much below the best of the path. Our
-        choice: .05, the other value in use, leaves layers on a few of our problems that hardly know the classes.
+        The layer is the sparsest one whose accuracy on held-out train examples is at most this much
+        below the best of the path. Ours: 0.05, the other value in use, leaves layers that hardly
+        know the classes on a few of our problems.
     held_out : float, default 0.1
-        Share of train that is held out for that choice, as in the paper.
+        Share of train that is held out for this choice, as in the paper.
     alpha : float, default 0.99
     n_lambdas : int, default 100
-        The elastic net's mix and the number of strengths, as in the paper.
+        Mix of the elastic net and number of strengths, as in the paper.
     seed : int, default 0
-        Draws the held-out examples.
+        Seed of the held-out examples.
 
     Attributes
     ----------
@@ -63,16 +69,15 @@ class SparseLayer(SliceMethod):
     returned_ : (s,) bool
         Groups that are returned as slices.
     flips_ : float
-        Share of the val errors that removing their feature would mend in the layer.
+        Share of the val errors that removing their feature would correct in the layer.
 
-    Complexity: a path of `n_lambdas` layers, O(n_train · used features · C) per iteration and some tens of iterations each;
-    explaining m errors O(m d); scoring O(n s).
+    Complexity: `n_lambdas` layers, some tens of iterations of O(n_train · used features · C) each;
+    O(m d) for m errors; scoring O(n s).
 
     References
     ----------
-    Wong, Santurkar, Madry, "Leveraging Sparse Linear Layers for Debuggable Deep Networks", ICML 2021;
-    section 4 explains errors by removing a feature of the wrong class. Grouping them, and ranking new examples by the groups,
-    is ours.
+    Wong, Santurkar, Madry, "Leveraging Sparse Linear Layers for Debuggable Deep Networks", ICML
+    2021, section 4. The grouping and the ranking of new examples are ours.
 
     Examples
     --------
@@ -106,16 +111,16 @@ class SparseLayer(SliceMethod):
         self.seed = seed
 
     def supports(self, data: AuditData) -> str | None:
-        """Decline what every method declines, and a train split without labels of two classes or with constant embeddings."""
+        """Check what every method needs, and that train has labels of two classes and embeddings that vary."""
         reason = super().supports(data)
         if reason is not None:
             return reason
         if data.train.labels is None or np.ptp(data.train.labels) == 0:
-            return "needs train labels of two classes at least"
+            return "needs train labels of at least two classes"
         return None if np.ptp(data.train.embeddings, axis=0).any() else "needs train embeddings that are not all equal"
 
     def fit(self, data: AuditData) -> Self:
-        """Fit the layer to train, explain the errors of val.
+        """Fit the layer to train, and explain the errors of val.
 
         Raises
         ------
@@ -133,19 +138,19 @@ class SparseLayer(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, k) in the slices that val bears out.
+        """Return hardness (n,), flags (n,) and membership (n, k) in the significant slices.
 
         Raises
         ------
         DataError
-            if `split` has no labels, or holds a class that fit did not know of.
+            if `split` has no labels, or has a class that was unknown in `fit`.
 
         """
         returned = np.flatnonzero(self._fitted("returned_"))
         labels = needed(split, "labels", "sparse_layer")
         if labels.max() >= len(self.class_names_):
             raise DataError(
-                f"labels reaches {labels.max()}; this method was fitted on {len(self.class_names_)} classes"
+                f"labels go up to {labels.max()}; this method was fitted on {len(self.class_names_)} classes"
             )
         directions = self._directions()
         # einsum works row by row: equal examples get equal scores, wherever they stand
@@ -161,17 +166,15 @@ class SparseLayer(SliceMethod):
         )
 
     def directions(self, data: AuditData) -> NDArray[np.float64]:  # noqa: ARG002 - the layer knows
-        """Gradient of each class's hardness in the space of the embeddings, shape (C, d); 0 in a class without errors."""
+        """Return the gradient of each class's hardness in embedding space, shape (C, d); 0 without errors."""
         self._fitted("blame_")
         return self._directions() * self.scale_
 
     def notes(self) -> tuple[str, ...]:
-        """The layer, the share of errors that a feature decides, and classes without errors to explain."""
+        """Describe the layer, the share of errors that one feature decides, and classes without errors to explain."""
         layer: DecisionLayer = self._fitted("layer_")
         unexplained = [name for name, blame in zip(self.class_names_, self.blame_, strict=True) if not blame.any()]
-        about = (
-            f"{layer.per_class:.1f} features per class; for {self.flips_:.0%} of the errors there is one that decides"
-        )
+        about = f"{layer.per_class:.1f} features per class; a single feature decides {self.flips_:.0%} of the errors"
         notes = [about]
         if unexplained:
             notes.append(f"no error to explain in {', '.join(unexplained)}; ranked by the base model's loss")
@@ -192,7 +195,7 @@ class SparseLayer(SliceMethod):
         return path.layers[path.within(self.drop)]
 
     def _explain(self, val: Split) -> None:
-        """Put every val error down to a (wrong class, feature)."""
+        """Attribute every val error to a wrong class and a feature."""
         errors = np.flatnonzero(~needed(val, "correct", "sparse_layer"))
         y, Z, weights = (
             needed(val, "labels", "sparse_layer")[errors],
@@ -223,14 +226,14 @@ class SparseLayer(SliceMethod):
         self.thresholds_ = np.array([np.median(contributions[rank == s]) for s in range(len(groups))])
 
     def _members(self, split: Split) -> NDArray[np.bool_]:
-        """Examples of other classes in which a group's feature speaks loudly for its wrong class, shape (n, s)."""
+        """Find the examples of other classes in which a group's feature contributes much, shape (n, s)."""
         w, j = self.blamed_.T
         loud = self._standardised(split)[:, j] * self.layer_.weights[w, j] >= self.thresholds_
         members: NDArray[np.bool_] = loud & (needed(split, "labels", "sparse_layer")[:, None] != w)
         return members
 
     def _directions(self) -> NDArray[np.float64]:
-        """Per class the gradient of its hardness in standardised features, shape (C, d)."""
+        """Compute the gradient of each class's hardness in standardised features, shape (C, d)."""
         w, j = self.blamed_.T
         weights = self.layer_.weights.astype(np.float64)
         share = self.blame_ / np.maximum(self.blame_.sum(axis=1, keepdims=True), 1)

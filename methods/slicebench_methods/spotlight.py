@@ -25,25 +25,31 @@ START_PRECISION = 1e-4
 
 
 class Spotlight(SliceMethod):
-    """Shine a light on the contiguous region where the model does worst, dim what it lit, repeat.
+    """Find the region where the loss is highest, lower the losses in it, and repeat.
 
-    A spotlight is a centre μ and a precision τ; an example x has weight max(1 − τ‖x − μ‖², 0) in it. Centre and precision are
-    moved by gradient ascent to maximise the weighted mean loss of val, while a barrier keeps the total weight above a share
-    of all examples. After each spotlight the losses are multiplied by 1 − weight / largest weight, so that the next looks
-    elsewhere. Needs embeddings and (non-negative) losses only: it also serves tasks without classes.
+    In a spotlight with centre μ and precision τ, x has weight max(1 − τ‖x − μ‖², 0). Gradient
+    ascent maximises the weighted mean loss of val; a barrier keeps the total weight above a share
+    of all examples. Hardness is the nearness to the nearest spotlight. It also runs on tasks
+    without classes.
 
-    The paper defines no score outside the lit regions. Here hardness is −min_j τ_j‖x − μ_j‖² over all spotlights: nearness, in
-    units of the radius, to the nearest; it orders the lit by weight and goes on smoothly into the dark. Membership is the
-    weights themselves, in order of discovery. Flagged are the examples at
-    least as bright in some spotlight as the S brightest of val are (S = `min_fraction` · n_val): weights barely above 0 reach
-    over most of the data (94 % of the parity problem's test split), and no fixed weight suits every dimension.
+    After each spotlight the losses are multiplied by 1 − weight / largest weight, so that the next
+    one looks elsewhere. The paper defines no score outside the spotlights. Here hardness is −min_j
+    τ_j‖x − μ_j‖² over all spotlights, in units of the radius: it orders the examples inside by
+    weight and continues smoothly outside. Membership is the weights themselves, in order of
+    discovery.
+
+    Flagged are the examples whose weight in some spotlight reaches that of the S heaviest of val (S
+    = `min_fraction` · n_val). Weights just above 0 cover most of the data (94% of the parity
+    problem's test split), and no fixed weight suits every dimension. Losses must not be negative.
 
     Parameters
     ----------
     n_spotlights : int, default 5
+        Number of spotlights.
     min_fraction : float, default 0.05
-        Least total weight as a share of val (the paper's S/n: 2 % on sets of 5,000 and more, 5 % on smaller classes of problem).
-        The larger of the paper's two is the default because val splits here are small: 2 % of 500 is ten examples.
+        Minimum total weight as a share of val (the paper's S/n: 2% on sets of 5,000 and more, 5% on
+        smaller classes of problem). The larger of the two is the default because val splits here
+        are small: 2% of 500 is ten examples.
     precision : {"spherical", "full"}, default "spherical"
         "full" lets the spotlight be an ellipsoid, with precision matrix τ (I + E)ᵀ(I + E) and E lower triangular.
     steps : int, default 1000
@@ -51,37 +57,39 @@ class Spotlight(SliceMethod):
     barrier_scale : float, default 1
         Weight of the barrier (the paper used 10 on ImageNet and SQuAD).
     restarts : int, default 1
-        Starts of each spotlight, of which the one with the best objective is kept: the paper's own, centre 0, then seeded
-        examples of val. They ascend together.
+        Starts of each spotlight, of which the one with the best objective is kept: first the
+        paper's own, centre 0, then seeded examples of val. They ascend together.
     seed : int, default 0
-        Of the further starts; without them there is nothing to draw.
+        Seed of the further starts; unused with one start.
     standardize : bool, default True
-        Centre embeddings on val's mean and divide by one number, the root mean variance of its features. Learning rate (1e-2 per
-        step and feature) and starting precision (1e-4) are absolute, so they presume embeddings of about this scale; a
-        single number keeps a sphere a sphere. False uses embeddings as they are, as the paper does.
+        Whether to centre embeddings on val's mean and divide them by one number, the root mean
+        variance of the features. The learning rate (1e-2 per step and feature) and the first
+        precision (1e-4) are absolute, so they presume embeddings of about this scale; a single
+        number keeps a sphere a sphere. False uses embeddings as they are, as the paper does.
     by_class : bool, default False
-        Look for spotlights in each true class by itself, all classes at once, where the paper looks in all of val: ours, for
-        rankings within classes. An example is lit by the spotlights of its own class; one of a class that val has not is ranked
-        by the base model's doubt.
+        Whether to search each true class by itself, where the paper searches all of val. Ours, for
+        rankings within classes. An example then belongs to the spotlights of its own class; one of
+        a class that val lacks is ranked by the base model's doubt.
 
     Attributes
     ----------
     classes_ : (g,) int64
-        With `by_class` the classes of val; else a single 0, for all examples.
+        Classes of val with `by_class`; otherwise a single 0, for all examples.
     means_ : (g, n_spotlights, d) float64
         Centres, in the standardised space.
     precisions_ : (g, n_spotlights) float64
-        τ of each.
+        τ of each spotlight.
     shapes_ : (g, n_spotlights, d, d) float64 or None
-        I + E of each, with precision="full".
+        I + E of each spotlight, with precision="full".
     total_weights_, weighted_losses_ : (g, n_spotlights) float64
-        Total val weight, and weighted mean of the *original* losses, of each; 0 for a spotlight that lost every example.
+        Total val weight, and weighted mean of the *original* losses, of each spotlight; 0 for one
+        without examples.
     thresholds_ : (g, n_spotlights) float64
         Weight from which an example is flagged.
     center_, scale_ : (d,) float64 and float
         The standardisation.
 
-    Complexity: O(n d) per step, spotlight and start, O(n d²) with precision="full"; O(n d) memory. Embeddings are float32.
+    Complexity: O(n d) per step, spotlight and start, O(n d²) with precision="full"; O(n d) memory.
 
     References
     ----------
@@ -130,7 +138,7 @@ class Spotlight(SliceMethod):
         self.by_class = by_class
 
     def fit(self, data: AuditData) -> Self:
-        """Find the spotlights of val, one after the other. Deterministic: there is nothing to draw.
+        """Find the spotlights of val, one after the other.
 
         Raises
         ------
@@ -157,7 +165,7 @@ class Spotlight(SliceMethod):
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Hardness (n,), flags (n,) and membership (n, n_spotlights) of any examples, new ones included.
+        """Return hardness (n,), flags (n,) and membership (n, n_spotlights) of any examples, new ones included.
 
         With `by_class`, column j is the j-th spotlight of an example's own class.
         """
@@ -176,7 +184,7 @@ class Spotlight(SliceMethod):
     def _search(
         self, X: NDArray[np.floating], losses: NDArray[np.float32], groups: list[NDArray[np.intp]]
     ) -> NDArray[np.float64]:
-        """Parameters of each spotlight, shape (g, n_spotlights, p): centre, log precision and, with "full", the shape."""
+        """Find each spotlight's parameters, (g, n_spotlights, p): centre, log precision and, with "full", shape."""
         found: dict[int, NDArray[np.float64]] = {}
         for members in like_sized(np.array([len(rows) for rows in groups]), X.shape[1]):
             theta = self._search_together(X, losses, [groups[g] for g in members])
@@ -186,7 +194,7 @@ class Spotlight(SliceMethod):
     def _search_together(
         self, X: NDArray[np.floating], losses: NDArray[np.float32], groups: list[NDArray[np.intp]]
     ) -> NDArray[np.float64]:
-        """The same for groups that are padded to one size."""
+        """Search groups that are padded to one size."""
         n = np.array([[len(rows)] for rows in groups])
         points = np.full((len(n), n.max(), X.shape[1]), FAR, dtype=X.dtype)
         remaining = np.zeros((len(n), 1, n.max()), dtype=X.dtype)
@@ -205,7 +213,7 @@ class Spotlight(SliceMethod):
         return np.stack(found, axis=1)
 
     def _distances(self, g: int, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Squared distance from each spotlight of a group in units of its radius, shape (n, n_spotlights)."""
+        """Compute squared distances from a group's spotlights in units of their radii, shape (n, n_spotlights)."""
         distances = np.empty((len(embeddings), self.n_spotlights))
         for rows in row_blocks(len(embeddings)):
             X = self._scaled(embeddings[rows]).astype(np.float64)
@@ -228,15 +236,16 @@ class Spotlight(SliceMethod):
         self.scale_ = float(np.sqrt(np.square(std).mean())) if self.standardize and not constant else 1.0
 
     def _scaled(self, embeddings: NDArray[np.float32]) -> NDArray[np.floating]:
-        """Float32, where squares of the embeddings have room in it."""
+        """Standardise embeddings, in float32 if their squares fit into it."""
         scaled: NDArray[np.float64] = (embeddings - self.center_) / self.scale_
         return scaled.astype(np.float32) if np.abs(scaled).max() < FAR else scaled
 
     def _starts(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Parameters to start from, shape (restarts, p): centre 0 and precision 1e-4, then centres at seeded examples.
+        """Choose parameters to start from, shape (restarts, p): centre 0 and precision 1e-4, then seeded examples.
 
-        The precision is what lights the farthest example to ½ where 1e-4 would leave it in the dark: where nothing is lit nothing
-        has a gradient, and embeddings of norm above 100 would never be found.
+        If 1e-4 gives the farthest example no weight, the precision gives it weight ½ instead.
+        Without weights there is no gradient, so embeddings with a norm above 100 would never be
+        found.
         """
         d = X.shape[1]
         farthest = float(np.square(X).sum(axis=1, dtype=np.float64).max())

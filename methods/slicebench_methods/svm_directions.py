@@ -1,4 +1,4 @@
-"""Failure modes as directions: one linear SVM per class between what the model gets right and what it gets wrong."""
+"""Failure modes as directions: one linear SVM per class between right and wrong examples."""
 
 from __future__ import annotations
 
@@ -23,30 +23,34 @@ PAPER_CS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)
 class SVMDirections(LinearDirections):
     """Per class, the direction in embedding space along which the base model fails.
 
-    Embeddings are whitened per dimension by the mean and unbiased standard deviation of train and L2-normalised, once. Within
-    each true class a linear SVM with balanced class weights then separates the right from the wrong examples of val; the side
-    of its hyperplane is the flag, the signed distance the hardness. How well it does so in cross-validation is the strength of
-    the failure mode.
+    Embeddings are whitened by train's mean and standard deviation, then L2-normalised. In each true
+    class, a linear SVM with balanced weights separates right from wrong val examples. Hardness is
+    the signed distance; the wrong side is flagged. Strength is the cross-validated balanced
+    accuracy.
 
-    A class that offers nothing to learn from (not in val, fewer than `cv` errors, or fewer than `cv` right answers) falls back
-    to the base model's confidence, and `fallbacks_` says why.
+    The standard deviation is unbiased. A class with nothing to learn from (absent from val, or
+    fewer than `cv` errors or right answers) falls back to the base model's confidence; `fallbacks_`
+    gives the reason.
 
-    Hardness is comparable *within a class only*: each class has its own SVM with its own C, and small C means small decision
-    values. Zero divides flagged from unflagged in all of them. Row order does not change scores, but it does decide which
-    examples share a cross-validation fold (stratified, unshuffled, as in the paper's code), and so may change C.
+    Hardness is comparable *within a class only*: each class has its own SVM with its own C, and a
+    small C gives small decision values. In every class, 0 divides flagged from unflagged examples.
+    The order of the val rows decides which examples share a cross-validation fold (stratified,
+    unshuffled, as in the paper's code), and so may change C; it changes nothing else.
 
     Parameters
     ----------
     Cs : sequence of float, default 1e-6 to 1 in seven steps
-        Inverse regularisations to choose from, by cross-validated balanced accuracy; the first strictly best wins. The paper's
-        grid tends to choose its edge, C = 1, where flags are sharpest but the ranking is not always best.
+        Inverse regularisations to choose from by cross-validated balanced accuracy; the first best
+        wins. The paper's grid tends to choose its edge, C = 1, where flags are sharpest but the
+        ranking is not always best.
     cv : int, default 2
         Number of folds.
     solver : {"svc", "squared_hinge"}, default "svc"
-        "svc" is the paper's SVM, solved by libsvm from one Gram matrix per class. "squared_hinge" squares the loss and solves all
-        classes, C and folds together by matrix products, several times faster. It is another estimator: on large classes it ranks
-        better, on the standard suite worse (nAMF .684 against .695 over 23 problems, 15 of them worse, Wilcoxon p .048), which is
-        why it is not the default.
+        "svc" is the paper's SVM, solved by libsvm from one Gram matrix per class. "squared_hinge"
+        squares the loss and solves all classes, C and folds together by matrix products, several
+        times faster. It is another estimator: it ranks better on large classes, but worse on the
+        standard suite (nAMF 0.684 against 0.695 over 23 problems, 15 of them worse, Wilcoxon p =
+        0.048), so it is not the default.
 
     Attributes
     ----------
@@ -59,11 +63,11 @@ class SVMDirections(LinearDirections):
     whiten_mean_, whiten_std_ : (d,) float32
         Statistics of train; a feature that is constant there is only centred (std 1).
     fallbacks_ : dict of int to str
-        The classes that fell back to confidences, with the reason.
+        Classes that fell back to confidences, with the reason.
 
-    Complexity: O(n_c² d) for the Gram matrix of a class of n_c val examples, which all C and folds share (8 n_c² bytes), then
-    `len(Cs) · cv + 1` kernel SVMs that never touch the d features again; with "squared_hinge" O(n_c min(n_c, d) len(Cs) cv) per
-    step of at most 300, 4 n_c min(n_c, 2 d) bytes; scoring O(n d).
+    Complexity: per class of n_c val examples, O(n_c² d) and 8 n_c² bytes for a Gram matrix, then
+    `len(Cs) · cv + 1` kernel SVMs on it; scoring O(n d). "squared_hinge": at most 300 steps of
+    O(n_c min(n_c, d) len(Cs) cv), 4 n_c min(n_c, 2 d) bytes.
 
     References
     ----------
@@ -125,10 +129,10 @@ class SVMDirections(LinearDirections):
 
 
 def _fitted_svc(C: float, gram: NDArray[np.float64], target: NDArray[np.int64]) -> Any:
-    """Return the SVM of right (1) against wrong (0), both sides weighing the same.
+    """Fit the SVM of right (1) against wrong (0) with balanced weights.
 
-    Arrays and parameters are known to be sound here; checking them again, and asking scikit-learn for the balanced weights,
-    would take longer than a fit of a few hundred examples.
+    Arrays and parameters are known to be valid here; checking them again, and asking scikit-learn
+    for the balanced weights, would take longer than a fit of a few hundred examples.
     """
     from sklearn import config_context
     from sklearn.svm import SVC
@@ -141,7 +145,7 @@ def _fitted_svc(C: float, gram: NDArray[np.float64], target: NDArray[np.int64]) 
 def _cross_validate(
     gram: NDArray[np.float64], target: NDArray[np.int64], Cs: Sequence[float], cv: int
 ) -> NDArray[np.float64]:
-    """Mean balanced accuracy over stratified folds for each C, shape (len(Cs),), from one Gram matrix."""
+    """Average balanced accuracy over stratified folds for each C, shape (len(Cs),), from one Gram matrix."""
     from sklearn.model_selection import StratifiedKFold
 
     scores = np.empty((len(Cs), cv))

@@ -1,4 +1,4 @@
-"""Rules on known attributes that raise the error rate."""
+"""Rules on metadata that raise the error rate."""
 
 from __future__ import annotations
 
@@ -18,39 +18,48 @@ if TYPE_CHECKING:
 
 
 class TreeRules(LeafMethod):
-    """A decision tree on metadata that says in words where the model errs.
+    """Find rules on metadata with a decision tree: "time is night".
 
-    Each value of a metadata column (each fifth, of a number with many) is a yes or no. Within each true class a shallow tree on
-    them separates failures from successes. It grows on half of val; a leaf is a slice, the worst first and named by its rule,
-    if the other half bears it out (20 members, error rate .05 above the rest's, Fisher, Holm, 5 %), so that where nothing is to
-    be found the answer is usually no slice. Hardness is the error rate of an example's leaf among all of val, shrunk towards
-    the class's by one example; flagged are the members of slices. A class with nothing to learn falls back to the base model's
-    confidence, and `notes` says so. Values that val did not have meet no condition; a missing value is a value.
+    Each class gets a shallow decision tree, grown on one half of val, that separates errors from
+    right answers by the values of metadata columns. Numbers are cut into fifths. A leaf that is
+    significant on the other half is a slice, named by its rule. Hardness is the leaf's error rate.
+
+    Each value of a metadata column is a yes/no feature; a numeric column with more than `n_bins`
+    values is cut into intervals first. Because of the test, usually no slice is returned where
+    there is none.
+
+    The error rate of a leaf is that of all of val, shrunk towards the class's by one example.
+    Significant slices (at least 20 members, an error rate 0.05 above the rest's, Fisher's test at
+    5% with Holm's correction) come worst first, and their members are flagged. A class with nothing
+    to learn from falls back to the base model's confidence, and `notes` says so. Values that val
+    lacks meet no condition; a missing value is a value.
 
     Parameters
     ----------
     depth : int, default 3
-        Conditions in a rule at most: what a reader keeps in mind. Ours.
+        Maximum number of conditions in a rule, as many as a reader keeps in mind. Ours.
     min_leaf : float, default 0.05
-        Least share of the half of a class in a leaf, and no fewer than 20 examples. Ours, as in `barlow`.
+        Minimum share of the half of a class in a leaf, and at least 20 examples. Ours, as in
+        `barlow`.
     n_bins : int, default 5
-        Intervals of equal share that a number of more values is cut into. Ours, as in `sliceline`.
+        Number of intervals of equal share that a numeric column with more values is cut into. Ours,
+        as in `sliceline`.
     seed : int, default 0
-        Halves val.
+        Seed of the halves of val.
 
     Attributes
     ----------
     columns_ : tuple of ColumnCodes
-        How each metadata column is coded.
+        Coding of each metadata column.
     forest_ : Forest
         Trees by class, fallbacks, and the leaves that are slices.
 
-    Complexity: O(v · n_c log n_c) for v values of all columns together; scoring O(n v).
+    Complexity: O(v · n_c log n_c) for v values of all columns; scoring O(n v).
 
     References
     ----------
-    Breiman, Friedman, Olshen, Stone, "Classification and Regression Trees", 1984. Error analysis by trees
-    on metadata is common; Chung, Kraska, Polyzotis, Tae, Whang, "Slice Finder", 2019, names it as the baseline.
+    Breiman, Friedman, Olshen, Stone, "Classification and Regression Trees", 1984. Error analysis by
+    trees on metadata is common; Chung et al., "Slice Finder", 2019, name it as the baseline.
 
     Examples
     --------
@@ -82,7 +91,7 @@ class TreeRules(LeafMethod):
         self.seed = seed
 
     def supports(self, data: AuditData) -> str | None:
-        """Decline what every method declines, and metadata without a column."""
+        """Check what every method needs, and that metadata have a column."""
         reason = super().supports(data)
         if reason is None and not len(metadata_of(data.val, "tree_rules").columns):
             return "needs a metadata column"
@@ -104,7 +113,7 @@ class TreeRules(LeafMethod):
         return self._grow(data, self._features(data.val))
 
     def _features(self, split: Split) -> NDArray[np.float64]:
-        """Whether each example has each value, shape (n, v)."""
+        """Return whether each example has each value, shape (n, v)."""
         codes = coded(metadata_of(split, "tree_rules"), self.columns_)
         codes[codes == UNSEEN] = -1
         return np.column_stack([codes[:, j] == code for j, code in self.values_]).astype(np.float64)

@@ -1,21 +1,25 @@
 """Choose the plant strengths of the offline suites by a fixed rule, and record everything that was tried.
 
-A saturated problem measures nothing, so each problem of the suite has a small grid of strengths (`GRIDS`). The bounds of the
-grids were found by trying single builds with the seeds and the figures below, and by looking at nothing else; the point within
-a grid is chosen by the rule. Every grid point is built with eight calibration seeds, 100 to 107, and with the benchmark's own:
-0 to 2 for the problems of the suite "quick", 0 to 4 for those that only "standard" has. Three figures of the test split, averaged
+A saturated problem measures nothing, so each problem of the suite has a small grid of strengths
+(`GRIDS`). The bounds of the grids were found by single builds with the seeds and figures below, and
+nothing else; the point within a grid is chosen by the rule. Every grid point is built with eight
+calibration seeds, 100 to 107, and with the benchmark's own seeds: 0 to 2 for the problems of the
+suite "quick", 0 to 4 for those that only "standard" has. Three figures of the test split, averaged
 over the seeds of each set, decide:
 
-    minority accuracy       .35 to .75    of the base model, on the planted groups
-    majority accuracy       .85 to .97    of the base model, on all else
-    confidences' nAMF       .15 to .75    hardness 1 - p(true class), within each class, averaged over classes
+    minority accuracy     0.35 to 0.75   of the base model, on the planted groups
+    majority accuracy     0.85 to 0.97   of the base model, on all other examples
+    nAMF of confidence    0.15 to 0.75   within each class, averaged over classes
 
-Rule: the distance of a set of seeds is the largest of |mean - middle of the range| / half the range; the distance of a grid point
-is the larger one of its two sets. The point with the smallest distance is chosen, the earlier one on a tie. Eight seeds alone
-are not enough, because base models differ: a point can be in the middle of the ranges on average and outside on the three seeds
-that are used. If the smallest distance exceeds 1 the script fails: the grid has to change. No other method is run or looked at.
+Rule: the distance of a set of seeds is the largest |mean - middle of the range| / half the range;
+the distance of a grid point is the larger one of its two sets. The point with the smallest distance
+is chosen, the earlier one on a tie. Eight seeds alone are not enough, because base models differ: a
+point can be in the middle of the ranges on average and outside on the three seeds that are used. If
+the smallest distance exceeds 1, the script fails and the grid has to change. No other method is
+run.
 
-The chosen points go, by hand, into slicebench/runs/suites/; tests/datasets/test_calibration.py holds them together.
+The chosen points are copied by hand into slicebench/runs/suites/;
+tests/datasets/test_calibration.py checks that they agree.
 
     python scripts/once/calibrate.py [PROBLEM ...]      writes datasets/slicebench_datasets/calibration.json (a few minutes)
 """
@@ -152,7 +156,7 @@ GRIDS = QUICK | STANDARD
 
 
 def figures(problem: Problem) -> dict[str, float]:
-    """Give the three figures of `RANGES` on the test split."""
+    """Measure the three figures of `RANGES` on the test split."""
     record = evaluate(METHODS.load("confidence")(), problem).record
     base, namf = record.base_model, record.metrics["namf"]
     assert base is not None and base.minority_accuracy is not None and base.majority_accuracy is not None  # noqa: PT018
@@ -165,7 +169,7 @@ def figures(problem: Problem) -> dict[str, float]:
 
 
 def measure(dataset: str, params: dict[str, Any], seeds: tuple[int, ...]) -> dict[str, Any]:
-    """Mean of each figure over `seeds`, with the single values, and the distance that the rule compares."""
+    """Average each figure over `seeds`, with the single values, and compute the distance that the rule compares."""
     adapter = DATASETS.load(dataset)(**params)
     runs = [figures(adapter.build(seed)) for seed in seeds]
     means = {key: float(np.mean([run[key] for run in runs])) for key in RANGES}
@@ -178,17 +182,17 @@ def measure(dataset: str, params: dict[str, Any], seeds: tuple[int, ...]) -> dic
 
 
 def distance(means: dict[str, float]) -> float:
-    """Largest distance from the middle of a range, in half ranges: 1 is the edge."""
+    """Compute the largest distance from the middle of a range, in half ranges: 1 is the edge."""
     return max(abs(means[key] - (low + high) / 2) / ((high - low) / 2) for key, (low, high) in RANGES.items())
 
 
 def sets_of(name: str) -> dict[str, tuple[int, ...]]:
-    """Both sets of seeds of a problem."""
+    """Return both sets of seeds of a problem."""
     return {"calibration": CALIBRATION_SEEDS, "benchmark": BENCHMARK_SEEDS["quick" if name in QUICK else "standard"]}
 
 
 def calibrate(name: str) -> dict[str, Any]:
-    """Run the grid of one problem and choose."""
+    """Run the grid of one problem and choose a point."""
     dataset, fixed, strengths = GRIDS[name]
     grid = []
     for values in product(*strengths.values()):
@@ -204,7 +208,7 @@ def calibrate(name: str) -> dict[str, Any]:
 
 
 def main(names: list[str]) -> None:
-    """Calibrate the named problems, all by default; of the others the file keeps what it says."""
+    """Calibrate the named problems, all by default; the file keeps its entries of the others."""
     rule = (
         "smallest largest |mean - middle| / half range over the three figures and both sets of seeds; "
         "the earlier grid point on a tie"

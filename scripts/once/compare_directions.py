@@ -1,8 +1,9 @@
 """Which default direction names plants best? python scripts/once/compare_directions.py (three minutes; needs no run)
 
-The default of `SliceMethod.directions` was chosen on these problems, none of them in a suite, at seeds outside all suites: the
-mean reciprocal rank of the first caption that names the plant, for regressions of the rank of hardness on the embeddings, with a
-ridge from Ledoit and Wolf's choice to infinity, where the covariance is left.
+The default of `SliceMethod.directions` was chosen on these problems, none of which is in a suite,
+at seeds outside all suites. The figure is the mean reciprocal rank of the first caption that names
+the plant. The candidates are regressions of the rank of hardness on the embeddings, with a ridge
+from Ledoit and Wolf's choice to infinity, where only the covariance is left.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""What exact retrieval costs: Data-Centric Debugging's Algorithm 1 at the paper's size, beside the matrix product alone.
+"""Time exact retrieval: Data-Centric Debugging's Algorithm 1 at the paper's size, against the matrix product alone.
 
     python scripts/once/debugging_speed.py --out speed.json          a minute; writes 1.5 GB to a temporary folder, or to --folder
 
-Makes clustered embeddings of 1,031 seeds and a pool of 952,951 in 384 dimensions, float32 in a file, and takes 46 per seed:
-within 160 weak labels, and from the whole pool. The product of seeds and pool, block by block with nothing done to the result,
-is timed before and after. Peak memory is that of the process, and counts the pages of the pool's file that it has read.
+Makes clustered embeddings of 1,031 seeds and a pool of 952,951 in 384 dimensions, float32 in a
+file, and retrieves 46 per seed: within 160 weak labels, and from the whole pool. The product of
+seeds and pool, block by block and discarded, is timed before and after. Peak memory is that of the
+process, including the pages of the pool's file that it has read.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 CONTEXTS, RANK = 12, 32
-"""Clusters within a class, and the dimensions in which the members of one differ most."""
+"""Number of clusters within a class, and of the dimensions in which the members of a cluster differ most."""
 
 FAILING = 4
-"""Contexts of each class that seeds come from: failures are no random sample."""
+"""Number of contexts of each class that seeds come from, because failures are not a random sample."""
 
 
 class Embeddings:
-    """Rows near centres of classes and of contexts in them, of unit length."""
+    """Rows of unit length near the centres of classes and of contexts within them."""
 
     def __init__(self, classes: int, width: int, rng: np.random.Generator) -> None:
         self.rng, self.width = rng, width
@@ -49,7 +50,7 @@ class Embeddings:
         self.directions = rng.standard_normal((RANK, width), dtype=np.float32) / np.float32(np.sqrt(RANK))
 
     def draw(self, labels: Ints, contexts: int = CONTEXTS) -> Floats32:
-        """One row per label, (n, width)."""
+        """Draw one row per label, (n, width)."""
         drawn = (self.labels + self.contexts)[labels, self.rng.integers(contexts, size=len(labels))]
         drawn += 0.6 * self.rng.standard_normal((len(labels), RANK), dtype=np.float32) @ self.directions
         drawn += 0.3 * self.rng.standard_normal(drawn.shape, dtype=np.float32)
@@ -73,7 +74,7 @@ def product_alone(seeds: Floats32, pool: Floats32) -> None:
 
 
 def measured(name: str, work: Callable[[Floats32], Retrieved | None], path: Path, width: int) -> dict[str, Any]:
-    """Seconds and peak bytes of `work` on the pool, opened anew so that no page of it is counted before."""
+    """Measure seconds and peak bytes of `work` on the pool, opened again so that none of its pages counts before."""
     reset_peak_memory()
     with Stopwatch() as watch:
         found = work(np.memmap(path, np.float32, "r").reshape(-1, width))
@@ -105,11 +106,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("seeds", 1031), ("pool", 952_951), ("dimensions", 384), ("n", 46), ("classes", 160)):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"default {default}")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the random numbers; default 0")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random numbers; default 0")
     parser.add_argument(
-        "--folder", type=Path, help="where the pool is written and left; a temporary folder if not given"
+        "--folder", type=Path, help="folder to write the pool to and keep it in; by default a temporary one"
     )
-    parser.add_argument("--out", type=Path, help="JSON file for the result")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as passing:
         rows = run(asked, asked.folder or Path(passing))

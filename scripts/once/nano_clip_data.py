@@ -1,7 +1,7 @@
-"""Captioned images that nano-clip is trained on: rendered scenes, and digits drawn with fonts in colour on colour.
+"""Captioned images to train nano-clip on: rendered scenes, and digits drawn with fonts in colour on colour.
 
-Images are (n, 3, 32, 32) float32 in 0..255. What is true of an image stands in its table of attributes; a `Group` turns one or
-several attributes into captions that exclude one another.
+Images are (n, 3, 32, 32) float32 in 0..255. A table holds their attributes; a `Group` turns one or
+several attributes into mutually exclusive captions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SIDE = 32
 SCENE_SIDES = (16, 20, 24, 32)
 DIGIT_SIDES = (8, 16, 28, 32)
 NOISY = {"scene": (0.06, 0.1), "digit": (0.2, 0.3)}
-"""Noise below the first figure goes without saying, from the second on an image is noisy; between them no caption tells."""
+"""Below the first figure captions do not mention noise, from the second on an image is noisy, between is unclear."""
 INKS = {name: np.array(rgb, dtype=np.float32) for name, rgb in COLOURS.items()} | {"white": np.float32([235, 235, 235])}
 PURE = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 GROUNDS = {name: np.array(rgb, dtype=np.float32) for name, rgb in COLOURS.items()} | {
@@ -39,7 +39,7 @@ HELD_OUT = (
     "kristi", "femkeklaver", "comic-neue", "opendyslexic", "cantarell", "dosis", "didot", "humor-sans", "vollkorn",
     "mononoki", "klee", "lobster",
 )  # fmt: skip
-"""Folders of the fonts that training never sees."""
+"""Folders of fonts held out of training."""
 GLYPH = 64
 
 
@@ -52,7 +52,7 @@ class Glyphs:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all font files, for the model card."""
+        """Compute a hash of all font files, for the model card."""
         digest = hashlib.sha256()
         for path in self.files:
             digest.update(path.read_bytes())
@@ -60,7 +60,7 @@ class Glyphs:
 
 
 def load_glyphs(folder: Path, *, held_out: bool) -> Glyphs:
-    """Digits of the fonts below `folder`, either those of the families in `HELD_OUT` or all others."""
+    """Draw the digits of the fonts below `folder`, either of the families in `HELD_OUT` or of all others."""
     masks, files = [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".ttf", ".otf")):
         if (path.parent.name in HELD_OUT) != held_out or _foreign(path):
@@ -73,7 +73,7 @@ def load_glyphs(folder: Path, *, held_out: bool) -> Glyphs:
 
 
 def _foreign(path: Path) -> bool:
-    """Fonts of other scripts and of symbols, and faces whose digits are those of another face."""
+    """Check for fonts of other scripts or symbols, and faces with the digits of another face."""
     name = path.stem
     if path.parent.name == "noto":
         return not name.startswith(("NotoSans-", "NotoSerif-", "NotoSansMono-", "NotoSerifDisplay-"))
@@ -81,7 +81,7 @@ def _foreign(path: Path) -> bool:
 
 
 def _draw_digits(path: Path) -> np.ndarray | None:
-    """Ten masks, each digit as large as fits; None for a font without digits of its own."""
+    """Draw ten masks, each digit as large as fits; None for a font without digits of its own."""
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.truetype(str(path), 60)
@@ -102,7 +102,7 @@ def _draw_digits(path: Path) -> np.ndarray | None:
 
 
 def scenes(n: int, rng: np.random.Generator) -> tuple[Tensor, pd.DataFrame]:
-    """Images of uniformly random scenes with noise between 0 and 0.3, rendered at one of `SCENE_SIDES`."""
+    """Render uniformly random scenes with noise between 0 and 0.3, at one of `SCENE_SIDES`."""
     noise = np.where(rng.random(n) < 0.4, rng.uniform(0, 0.06, n), rng.uniform(0, 0.3, n))
     table = draw_attributes(n, rng, noise=noise)
     images = torch.from_numpy(render(table, int(rng.choice(SCENE_SIDES)), rng))
@@ -110,7 +110,7 @@ def scenes(n: int, rng: np.random.Generator) -> tuple[Tensor, pd.DataFrame]:
 
 
 def digits(n: int, glyphs: Glyphs, rng: np.random.Generator) -> tuple[Tensor, pd.DataFrame]:
-    """Digits of random fonts, bent, in one of three palettes: grey on black, colour on black, colour on colour."""
+    """Draw distorted digits of random fonts in one of three palettes: grey or colour on black, colour on colour."""
     font, digit = rng.integers(len(glyphs.masks), size=n), rng.integers(10, size=n)
     mask = _bent(glyphs.masks[font, digit], rng)
     ink_name, ground_name = _palette(n, rng)
@@ -140,7 +140,7 @@ def _palette(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ink(name: str, rng: np.random.Generator) -> np.ndarray:
-    """Somewhere between the scenes' colour and, where there is one, the pure primary; white may be any light grey."""
+    """Draw a colour between the scenes' colour and the pure primary, if there is one; white may be any light grey."""
     if name == "white":
         return np.full(3, rng.uniform(150, 255), dtype=np.float32)
     share = rng.random() if name in PURE else 0.0
@@ -152,7 +152,7 @@ def _jittered(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _bent(masks: Tensor, rng: np.random.Generator) -> Tensor:
-    """Turned, slanted, stretched, shifted, wobbled and made thinner or bolder; as handwriting differs from print."""
+    """Turn, slant, stretch, shift, wobble, thin or thicken the masks, as handwriting differs from print."""
     n = len(masks)
     angle, slant = rng.normal(0, 0.12, n), rng.normal(0.05, 0.17, n)
     wide, high = 1 / rng.uniform(0.7, 1.35, n), 1 / rng.uniform(0.9, 1.4, n)
@@ -173,15 +173,15 @@ def _bent(masks: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _enlarged(images: Tensor) -> Tensor:
-    """As the encoder itself enlarges what it is given."""
+    """Enlarge images the way the encoder does."""
     return F.interpolate(images, SIDE, mode="bilinear", antialias=True, align_corners=False)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Captions that exclude one another: `texts`, and for each image of the batch which one is true of it, or -1.
+    """Mutually exclusive captions: `texts`, and for each image of the batch which one is true of it, or -1.
 
-    `weight` is that of the images' choice among them in the loss.
+    `weight` is the weight in the loss of the images' choice among them.
     """
 
     texts: list[str]
@@ -200,11 +200,11 @@ DIGIT_COMPOUNDS: tuple[tuple[str, ...], ...] = (
     ("colour", "digit"), ("digit", "noise"), ("colour", "ground"), ("digit", "ground"), ("digit", "colour", "ground"),
 )  # fmt: skip
 WEIGHTS = {"shape": 2.0, "digit": 5.0, "distractor": 2.0}
-"""Of the groups of single attributes that are hard to see; 1 for the others."""
+"""Weights of the groups of single attributes that are hard to see; 1 for the others."""
 
 
 def groups_of(scene_table: pd.DataFrame, digit_table: pd.DataFrame, rng: np.random.Generator) -> list[Group]:
-    """Captions of a batch of scenes, then digits: every single attribute, and a few compounds drawn by `rng`."""
+    """Make the captions of a batch of scenes, then digits: every single attribute, and a few random compounds."""
     start, n = len(scene_table), len(scene_table) + len(digit_table)
     some = [SCENE_COMPOUNDS[i] for i in rng.choice(len(SCENE_COMPOUNDS), 2, replace=False)]
     more = [DIGIT_COMPOUNDS[i] for i in rng.choice(len(DIGIT_COMPOUNDS), 1)]
@@ -216,7 +216,7 @@ def groups_of(scene_table: pd.DataFrame, digit_table: pd.DataFrame, rng: np.rand
 
 
 def scene_group(table: pd.DataFrame, mention: Sequence[str], n: int) -> Group:
-    """Group over the first rows of a batch of `n` images: its scenes."""
+    """Make a group over the scenes, the first rows of a batch of `n` images."""
     said = np.ones(len(table), dtype=bool)
     for attribute in mention:
         told = table["noise"] >= NOISY["scene"][1] if attribute == "noise" else ~table[attribute].isin(UNSAID)
@@ -225,7 +225,7 @@ def scene_group(table: pd.DataFrame, mention: Sequence[str], n: int) -> Group:
 
 
 def digit_group(table: pd.DataFrame, mention: Sequence[str], start: int, n: int) -> Group:
-    """Group over the rows of a batch of `n` images from `start` on: its digits."""
+    """Make a group over the digits, the rows of a batch of `n` images from `start` on."""
     noisy = table["noise"].to_numpy() >= NOISY["digit"][1]
     said = noisy if "noise" in mention else np.ones(len(table), dtype=bool)
     columns: list[Any] = [table[k] if k in mention else [None] * len(table) for k in ("digit", "colour", "ground")]
@@ -236,7 +236,7 @@ def digit_group(table: pd.DataFrame, mention: Sequence[str], start: int, n: int)
 
 
 def noise_group(table: pd.DataFrame, kind: str, start: int, n: int) -> Group:
-    """Noisy or not, where that can be said."""
+    """Make the group "noisy or not", without unclear images."""
     texts = {"scene": ["a shape without noise", "a shape with noise"], "digit": ["a clean digit", "a noisy digit"]}
     low, high = NOISY[kind]
     target = np.full(n, -1)
@@ -245,7 +245,7 @@ def noise_group(table: pd.DataFrame, kind: str, start: int, n: int) -> Group:
 
 
 def unclear(tables: Sequence[pd.DataFrame]) -> np.ndarray:
-    """Images, all scenes then all digits, of which it cannot be said whether they are noisy."""
+    """Return which images, all scenes then all digits, are neither clean nor clearly noisy."""
     return np.concatenate(
         [table["noise"].between(*NOISY[kind]).to_numpy() for kind, table in zip(NOISY, tables, strict=True)]
     )
@@ -259,7 +259,7 @@ def _group(texts: Sequence[str], said: np.ndarray, start: int, n: int, mention: 
 
 
 def vocabulary() -> list[str]:
-    """Every word of every caption that training can use, and some that people put around them."""
+    """List every word of every caption that training can use, and some words that people add."""
     words = {
         "a",
         "an",

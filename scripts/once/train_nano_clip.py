@@ -1,13 +1,16 @@
-"""Trains nano-clip, the image–text encoder that ships with slicebench, and measures it.
+"""Train nano-clip, the image–text encoder that ships with slicebench, and measure it.
 
-    apt-get install fonts-dejavu fonts-liberation ...      the packages in FONT_PACKAGES (their digits are drawn)
-    python scripts/once/train_nano_clip.py                     → models/encoders/nano_clip/default (25 minutes, two cores)
-    python scripts/once/train_nano_clip.py --variant second     → .../second: another seed, for judging in a second encoder
-    python scripts/once/train_nano_clip.py --measure            zero-shot accuracies of what is there
+    apt-get install fonts-dejavu fonts-liberation ...          # all of FONT_PACKAGES, to draw digits
+    python scripts/once/train_nano_clip.py                     # 25 minutes on two cores
+    python scripts/once/train_nano_clip.py --variant second    # another seed: a second encoder
+    python scripts/once/train_nano_clip.py --measure           # zero-shot accuracies, no training
 
-Every batch holds scenes and digits in equal parts, and captions of a few groups: all values of one attribute, or of two or three
-together, so that within a group exactly one caption is true of an image. The loss is CLIP's, in both directions: each image
-picks its caption within each group; each caption, over all groups, spreads its probability evenly over the images it is true of.
+The model is written to models/encoders/nano_clip/default or .../second.
+
+Every batch has scenes and digits in equal parts, and captions of a few groups: all values of one
+attribute, or of two or three together, so that within a group exactly one caption is true of an
+image. The loss is CLIP's, in both directions: each image picks its caption within each group, and
+each caption, over all groups, spreads its probability evenly over its images.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 
 def config() -> dict[str, Any]:
-    """`open_clip_config.json`, the file by which open_clip builds a model from a folder."""
+    """Return `open_clip_config.json`, by which open_clip builds a model from a folder."""
     return {
         "model_cfg": {
             "embed_dim": EMBED,
@@ -143,7 +146,7 @@ def train(seed: int, steps: int, folder: Path) -> None:
 
 
 def batch_loss(model: Any, tokenizer: WordTokenizer, glyphs: Glyphs, rng: np.random.Generator) -> Tensor:
-    """Loss of one batch of fresh images and captions."""
+    """Compute the loss of one batch of new images and captions."""
     half = BATCH // 2
     (x, scene_table), (y, digit_table) = scenes(half, rng), digits(half, glyphs, rng)
     groups = groups_of(scene_table, digit_table, rng)
@@ -158,7 +161,7 @@ def batch_loss(model: Any, tokenizer: WordTokenizer, glyphs: Glyphs, rng: np.ran
 
 
 def pick_caption(logits: Tensor, groups: list[Group]) -> Tensor:
-    """Weighted mean over groups of the cross-entropy with which each image picks the caption that is true of it."""
+    """Average over groups, by weight, the cross-entropy of each image picking its true caption."""
     losses, weights, at = [], [], 0
     for group in groups:
         target = torch.as_tensor(group.target)
@@ -171,7 +174,7 @@ def pick_caption(logits: Tensor, groups: list[Group]) -> Tensor:
 
 
 def spread_over_images(logits: Tensor, groups: list[Group], unclear_noise: np.ndarray) -> Tensor:
-    """Cross-entropy of each caption's distribution over the batch against the even one over the images it is true of."""
+    """Compute the cross-entropy of each caption's distribution over the batch against the even one over its images."""
     true = torch.cat([torch.as_tensor(g.target)[None] == torch.arange(len(g.texts))[:, None] for g in groups])
     texts = [text for g in groups for text in g.texts]
     about_noise = torch.tensor(["nois" in text or "clean" in text for text in texts])
@@ -183,7 +186,7 @@ def spread_over_images(logits: Tensor, groups: list[Group], unclear_noise: np.nd
 
 @torch.inference_mode()
 def measure(model: Any, tokenizer: WordTokenizer, n: int = 4000, seed: int = 10**6) -> dict[str, float]:
-    """Zero-shot accuracy per attribute on fresh renders, digits in fonts never trained on, and on scikit-learn's digits."""
+    """Measure zero-shot accuracy per attribute on new scenes, digits in held-out fonts, and scikit-learn's digits."""
     model.eval()
     rng = np.random.default_rng(seed)
     glyphs = load_glyphs(FONTS, held_out=True)
@@ -221,7 +224,7 @@ def _accuracy(model: Any, tokenizer: WordTokenizer, x: Tensor, group: Group) -> 
 
 
 def embed(model: Any, x: Tensor) -> Tensor:
-    """Normalised embeddings of images (n, 3, 32, 32) in 0..255."""
+    """Compute normalised embeddings of images (n, 3, 32, 32) in 0..255."""
     mean, std = (torch.tensor(v)[None, :, None, None] for v in (MEAN, STD))
     return torch.cat([model.encode_image((part / 255 - mean) / std, normalize=True) for part in x.split(500)])
 
@@ -236,7 +239,7 @@ def _sklearn_accuracy(model: Any, tokenizer: WordTokenizer) -> float:
 
 
 def load(folder: Path) -> tuple[Any, WordTokenizer]:
-    """Model and tokeniser as they ship."""
+    """Load the model and tokeniser that ship."""
     model = open_clip.create_model(f"local-dir:{folder}").eval()
     return model, WordTokenizer.read(folder / "vocabulary.txt", CONTEXT)
 

@@ -1,4 +1,4 @@
-"""Table of a suite's problems and base models, into docs/datasets.md: python scripts/regenerate/base_models.py runs/real
+"""Write the table of a suite's base models into docs/reference/datasets.md: python scripts/regenerate/base_models.py runs/real
 
 Sizes and rates are read from the built problems in the cache, accuracies from the run's records.
 """
@@ -14,11 +14,11 @@ from slicebench.problems.frozen import load_header, load_split, load_truth
 from slicebench.runs.plan import plan
 from slicebench.runs.store import load_run
 
-PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "datasets.md"
 HEAD = """| problem | n train / val / pool / test | group in train → test | base model | accuracy: all, minority | published |
 |---|---|---|---|---|---|
 """
-PUBLISHED = {"cifar100-superclass": ".696, .434 (ResNet-18)", "cifar10-natural": ".791, – (ResNet-18)"}
+PUBLISHED = {"cifar100-superclass": "0.696, 0.434 (ResNet-18)", "cifar10-natural": "0.791, – (ResNet-18)"}
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def row(name: str, folders: list[Path], models: list) -> str:
-    """Line of the table; numbers are of the first seed, accuracies means over the seeds."""
+    """Write a line of the table; sizes and rates are those of the first seed, accuracies means over seeds."""
     header = load_header(folders[0])
     truth = load_truth(folders[0])
     sizes = [
@@ -55,9 +55,9 @@ def row(name: str, folders: list[Path], models: list) -> str:
     cells = [
         name,
         " / ".join("–" if n is None else f"{n:,}" for n in sizes),
-        " → ".join("–" if r is None else f"{100 * r:.1f} %" for r in rates),
+        " → ".join("–" if r is None else f"{100 * r:.1f}%" for r in rates),
         model,
-        ", ".join("–" if a is None else f"{a:.3f}".lstrip("0") for a in accuracies),
+        ", ".join("–" if a is None else f"{a:.3f}" for a in accuracies),
         PUBLISHED.get(name, ""),
     ]
     return "| " + " | ".join(cells) + " |\n"

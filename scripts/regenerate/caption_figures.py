@@ -1,11 +1,11 @@
-"""Pictures and tables of docs/captions.md and the model card, each from a real run.
+"""Pictures and tables of docs/how-to/captions.md and the model card, from a real run.
 
     slicebench captions --problem scenes-correlation --encoder nano-clip:second --other-seed 1 --other-arch mlp \\
         --decoder scenes --out runs/look
-    python scripts/regenerate/caption_figures.py runs/look runs/quick
+    python scripts/regenerate/caption_figures.py runs/look
 
-Copies the contact sheets, plots the accuracy curves, and writes the tables between the marks of the two pages. Needs matplotlib:
-pip install 'slicebench[figures]'.
+Copies the contact sheets, plots the accuracy curves, and writes the tables between the markers of
+the two pages. Needs matplotlib: pip install 'slicebench[figures]'.
 """
 
 from __future__ import annotations
@@ -17,41 +17,35 @@ from pathlib import Path
 from typing import Any
 
 from slicebench.models.encoders.nano_clip.encoder import HOME
-from slicebench.results.markdown import captions_table, table
-from slicebench.results.standings import standings
-from slicebench.runs.outcomes import RunOutcomes
-from slicebench.runs.store import load_run
+from slicebench.results.markdown import table
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
-PAGE = ROOT / "docs" / "captions.md"
+PAGE = ROOT / "docs" / "how-to" / "captions.md"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("look", type=Path, help="folder of `slicebench captions`")
-    parser.add_argument("run", type=Path, help="run folder of the quick suite")
     asked = parser.parse_args()
     report = json.loads((asked.look / "captions.json").read_text(encoding="utf-8"))
     for name in ("aligned", "decoded"):
         shutil.copyfile(asked.look / f"{name}.png", IMAGES / f"captions-{name}.png")
     plot_curves(report, IMAGES / "captions-gap.png")
     fill(PAGE, "example", example(report))
-    run = load_run(asked.run)
-    fill(PAGE, "measured", captions_table(standings(RunOutcomes(run.store, run.cells), run.suite)))
     for mark, text in {"accuracy": accuracies(), "training": training()}.items():
         fill(HOME / "MODEL_CARD.md", mark, text)
 
 
 def fill(page: Path, mark: str, text: str) -> None:
-    """Replace what stands between <!-- mark --> and <!-- /mark -->."""
+    """Replace the text between <!-- mark --> and <!-- /mark -->."""
     before, rest = page.read_text(encoding="utf-8").split(f"<!-- {mark} -->\n")
     after = rest.split(f"<!-- /{mark} -->")[1]
     page.write_text(f"{before}<!-- {mark} -->\n{text}<!-- /{mark} -->{after}", encoding="utf-8")
 
 
 def example(report: dict[str, Any]) -> str:
-    """What the command found, class by class and judge by judge."""
+    """Write the results of the command per class and per judge."""
     rows = [
         [
             name,
@@ -72,8 +66,8 @@ def example(report: dict[str, Any]) -> str:
         + table(["class", "hardest caption", "easiest caption", "rank of the plant", "gap"], rows)
         + "\n"
         + table(["judge", "gap", "share of own"], judges)
-        + f"\nOf the images decoded towards hard the base model gets {decoded['hard']:.0%} right, of those towards easy "
-        f"{decoded['easy']:.0%}.\n"
+        + f"\nThe base model gets {decoded['hard']:.0%} of the images decoded towards hard right, and {decoded['easy']:.0%} of\n"
+        "those towards easy.\n"
     )
 
 
@@ -83,7 +77,7 @@ def interval(one: dict[str, Any]) -> str:
 
 
 def accuracies() -> str:
-    """Of both variants."""
+    """Write the table of the accuracies of both variants."""
     found = {name: json.loads((HOME / name / "accuracy.json").read_text()) for name in ("default", "second")}
     rows = [[key, *(f"{found[name][key]:.1%}" for name in found)] for key in found["default"]]
     return table(["attribute", "`nano-clip`", "`nano-clip:second`"], rows)
@@ -96,7 +90,7 @@ def training() -> str:
 
 
 def plot_curves(report: dict[str, Any], path: Path) -> None:
-    """Accuracy on the K images nearest the easy and the hard caption, a panel a class."""
+    """Plot the accuracy on the K images nearest the easy and the hard caption, one panel per class."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,15 +1,17 @@
-"""Do captions name the rare subclass of CIFAR-100's superclasses (Jain et al. 2022: top-1 80 %, top-2 95 %)?
+"""Measure whether captions name the rare subclass of CIFAR-100's superclasses (Jain et al. 2022: top-1 80%, top-2 95%).
 
     python scripts/regenerate/cifar100_captions.py ../shared/data                    → leaderboard/cifar100-captions.json
 
-The folder holds cifar100/ (Hugging Face layout) and weights_mobilenet_v2/. The superclass protocol: within each superclass every
-fifth train image goes to val, every second of the rest to the extra split, and one subclass keeps every fourth of its train
-images. The encoder is put together from two models that have seen no image of CIFAR: a MobileNetV2 trained on ImageNet names what
-it sees, and MiniLM embeds the names, as it does the captions (ConSE, Norouzi et al. 2014). The base model is a small
-convolutional network, for want of a GPU; the paper's is a ResNet-18.
+The folder holds cifar100/ (Hugging Face layout) and weights_mobilenet_v2/. The superclass protocol:
+within each superclass every fifth train image goes to val, every second of the rest to the extra
+split, and one subclass keeps every fourth of its train images. The encoder combines two models that
+have not seen CIFAR: a MobileNetV2 trained on ImageNet names the image, and MiniLM embeds the names
+and the captions (ConSE, Norouzi et al. 2014). The base model is a small convolutional network,
+because there was no GPU; the paper's is a ResNet-18.
 
-`--projection` adds a second encoder, whose images do *not* all lie outside the protocol: a linear map from MobileNetV2's features
-to the captions' embeddings, fitted on the extra split, which this experiment uses for nothing else.
+`--projection` adds a second encoder that does see images of the protocol: a linear map from
+MobileNetV2's features to the captions' embeddings, fitted on the extra split, which has no other
+use in this experiment.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 OUT = Path(__file__).parents[2] / "leaderboard" / "cifar100-captions.json"
 SMALL = {"arch": "small_cnn", "batch_size": 128, "peak_lr": 0.2}
-"""The base model: a small convolutional network, for want of a GPU; the paper's is a ResNet-18."""
+"""Base model: a small convolutional network, because there was no GPU; the paper's is a ResNet-18."""
 TOP = 10  # names that ConSE mixes
 
 
@@ -49,7 +51,7 @@ def _an(name: str) -> str:
 
 
 def conse(data: Path, splits: dict[str, RawSplit], texts: Sequence[str], side: int) -> dict[str, Any]:
-    """Features and embeddings of all splits, and embeddings of the texts, in MiniLM's space.
+    """Compute features and embeddings of all splits, and embeddings of the texts, in MiniLM's space.
 
     An image becomes the mean of the embeddings of the `TOP` names that MobileNetV2 gives it, weighted by their probabilities.
     """
@@ -85,7 +87,7 @@ def conse(data: Path, splits: dict[str, RawSplit], texts: Sequence[str], side: i
 
 
 def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `make` gives, kept at `path` for the next time: a dictionary of arrays, pairs of arrays, and the texts."""
+    """Return the result of `make`, stored at `path`: a dictionary of arrays, pairs of arrays, and the texts."""
     if not path.exists():
         flat = {}
         for name, value in make().items():
@@ -104,7 +106,7 @@ def projected(
     subclass_of: dict[str, NDArray[np.int64]],
     subclasses: Sequence[str],
 ) -> dict[str, Any]:
-    """The same with images sent through a linear map, fitted by ridge regression on the extra split's subclass captions."""
+    """Map the images linearly, by ridge regression to the extra split's subclass captions."""
     from sklearn.linear_model import RidgeCV
 
     at = {text: row for row, text in enumerate(found["texts"])}
@@ -117,7 +119,7 @@ def projected(
 
 
 def write(found: dict[str, Any], splits: dict[str, RawSplit], path: Path) -> None:
-    """One file for the encoder `file:`, joined by id."""
+    """Write one file for the encoder `file:`, joined by id."""
     from safetensors.numpy import save_file
 
     ids = [key for name in splits for key in splits[name].ids.tolist()]
@@ -129,7 +131,7 @@ def write(found: dict[str, Any], splits: dict[str, RawSplit], path: Path) -> Non
 
 
 def zero_shot(found: dict[str, Any], fine: NDArray[np.int64], subclasses: Sequence[str]) -> float:
-    """Accuracy on the test images of picking one of the hundred subclass captions: what the encoder is worth."""
+    """Measure the encoder: its accuracy on test images in picking one of the hundred subclass captions."""
     at = {text: row for row, text in enumerate(found["texts"])}
     rows = [at[f"a photo of {_an(name)}"] for name in subclasses]
     return float(((found["test"][1] @ found["text_embeddings"][rows].T).argmax(axis=1) == fine).mean())
@@ -138,13 +140,13 @@ def zero_shot(found: dict[str, Any], fine: NDArray[np.int64], subclasses: Sequen
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with cifar100/ and weights_mobilenet_v2/")
-    parser.add_argument("--projection", action="store_true", help="also the encoder fitted on the extra split")
+    parser.add_argument("--projection", action="store_true", help="also use the encoder fitted on the extra split")
     parser.add_argument("--side", type=int, default=128, help="pixels per edge that MobileNetV2 sees")
     parser.add_argument("--width", type=int, default=48)
     parser.add_argument("--epochs", type=int, default=35)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT, help="the JSON file to write")
-    parser.add_argument("--work", type=Path, default=Path("runs/cifar100-captions"), help="where embeddings are kept")
+    parser.add_argument("--work", type=Path, default=Path("runs/cifar100-captions"), help="folder for the embeddings")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     adapter = CIFAR100Superclass(

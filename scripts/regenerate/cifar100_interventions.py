@@ -1,15 +1,16 @@
-"""Filtering and Data-Centric Debugging on CIFAR-100's superclasses, beside the published figures.
+"""Run filtering and Data-Centric Debugging on CIFAR-100's superclasses, with the published figures.
 
     python scripts/regenerate/cifar100_interventions.py ../shared/data --features runs/cifar100/mobilenet.npz
                                                                           → leaderboard/cifar100-interventions.json
 
-The folder holds cifar100/ (Hugging Face layout) and weights_mobilenet_v2/. Splits, rare subclasses and K are the paper's (Jain
-et al. 2022: train 40 %, val 20 %, pool 40 %; one subclass in four stays in train; K = 25 to 100 per superclass). What differs,
-for want of a GPU: the base model is a small network on the features of a MobileNetV2 trained on ImageNet, which are the
-embeddings too; the paper's is a ResNet-18 trained from scratch, its embeddings are CLIP's. Features take a quarter of an hour and
-are kept in --features.
+The folder holds cifar100/ (Hugging Face layout) and weights_mobilenet_v2/. Splits, rare subclasses
+and K are the paper's (Jain et al. 2022: train 40%, val 20%, pool 40%; a quarter of one subclass
+stays in train; K = 25 to 100 per superclass). Because there was no GPU, the base model differs: it
+is a small network on the features of a MobileNetV2 trained on ImageNet, which are also the
+embeddings. The paper's is a ResNet-18 trained from scratch, and its embeddings are CLIP's. Features
+take a quarter of an hour and are stored in --features.
 
-For debugging (Singla et al. 2022) 30 % of the pool's labels are wrong.
+For debugging (Singla et al. 2022), 30% of the pool's labels are wrong.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ PUBLISHED = {
     "minority, K = 75": {"none": 0.4345, "random": 0.4915, "confidence": 0.4985, "svm_directions": 0.519},
     "overall, K = 100": {"none": 0.696, "random": 0.712, "confidence": 0.716, "svm_directions": 0.720},
 }
-"""Jain et al., read in their notebooks and table (PROTOCOLS.md, row 13)."""
+"""Figures of Jain et al., from their notebooks and table."""
 NOISE = 0.3
 DEBUGGING = {
     "debugging": ("dcd.selection=nearest,random,complete", "dcd.n=1"),
     "whole-pool": ("dcd.same_label=true,false", "dcd.n=1"),
     "shared-errors": ("dcd.selection=nearest,random,complete", "dcd.models=4", "dcd.n=2"),
 }
-"""Variants of Data-Centric Debugging: the algorithm, the ablation, and seeds that four models get wrong."""
+"""Variants of Data-Centric Debugging: the algorithm, the ablation, and seeds that four models all get wrong."""
 
 
 def adapter_of(data: Path, noise: float) -> CIFAR100Superclass:
@@ -64,7 +65,7 @@ def adapter_of(data: Path, noise: float) -> CIFAR100Superclass:
 
 
 def freeze(data: Path, features: Path, noise: float, folder: Path) -> None:
-    """Problem in which MobileNetV2's features stand for the images, frozen in `folder`."""
+    """Freeze the problem with MobileNetV2's features in place of the images in `folder`."""
     adapter = adapter_of(data, noise)
     raw = adapter.raw(0)
     captions = caption_set("cifar100", adapter.read().names["coarse_label"])
@@ -80,7 +81,7 @@ def suite_of(name: str, data: Path, noise: float) -> Suite:
 
 
 def board_of(name: str, asked: argparse.Namespace, noise: float, **options: Any) -> InterventionBoard:
-    """Freeze the problem unless it is there, run the arms, print and draw."""
+    """Freeze the problem if needed, run the arms, print and draw."""
     shelf = asked.work / f"problems-{name}"
     if not shelf.exists():
         freeze(asked.data, asked.features, noise, shelf / f"{name}.s0")
@@ -139,7 +140,7 @@ def main() -> None:
     }
     asked.out.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
     put("cifar100-filtering", filtering_table(filtering))
-    put("cifar100-debugging", "\n".join(map(debugging_table, debugging.values())))
+    put("cifar100-debugging", debugging_table(*debugging.values()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures and table of a run, for the leaderboard and the docs: python scripts/regenerate/figures.py runs/quick
+"""Make figure and table of a run, for the leaderboard and the docs: python scripts/regenerate/figures.py runs/quick
 
 Writes leaderboard/<suite>.md (the table with intervals), leaderboard/<suite>.json (the numbers behind it) and
 docs/images/<suite>.png (minority fraction at top K).
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def page_table(board: Board) -> str:
-    """The table with what must be said of it."""
+    """Write the table with its explanation."""
     return (
         f"nAMF, mean over the seeds {', '.join(map(str, board.seeds))} with its 95 % interval. Chance 0, ideal 1; "
         f"= not separated from the column's best.\nslicebench {board.code_version}, {board.date}, {board.hardware}. "
@@ -48,7 +48,7 @@ def page_table(board: Board) -> str:
 
 
 def plot(board: Board, path: Path) -> None:
-    """Small multiples of the curves, one per problem in which something is planted."""
+    """Plot the curves, one panel per problem with a planted subgroup."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,11 +1,12 @@
-"""Throw hostile inputs at every public entry.
+"""Fuzz every public entry point with hostile inputs.
 
     python scripts/regenerate/fuzz.py [--inputs 300] [--seed 0] [--family files] [--write]
 
-`--inputs` is the number for an entry of share 1; the default makes some 20,000 in all, in about ten minutes on one core.
-`--write` puts the counts into docs/reliability.json and the table made of them into docs/reliability.md. Exit code 1 if an input
-gave neither a result nor a typed error; it is printed. `--coverage SECONDS` lets Atheris, if it is installed, steer inputs of
-our own parsers by coverage.
+`--inputs` is the number for an entry of share 1; the default gives some 20,000 in all, in about ten
+minutes on one core. `--write` writes the counts to docs/reference/reliability.json and their table to
+docs/reference/reliability.md. The exit code is 1 if an input gave neither a result nor a typed error; such
+inputs are printed. `--coverage SECONDS` lets Atheris, if it is installed, steer the inputs of our
+own parsers by coverage.
 """
 
 from __future__ import annotations
@@ -58,8 +59,10 @@ def say(name: str, count: Count) -> None:
 
 def write(rows: list, seed: int) -> None:
     described = {"command": "python scripts/regenerate/fuzz.py --write", "seed": seed, "entries": rows}
-    (ROOT / "docs" / "reliability.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
-    page = ROOT / "docs" / "reliability.md"
+    (ROOT / "docs" / "reference" / "reliability.json").write_text(
+        json.dumps(described, indent=1) + "\n", encoding="utf-8"
+    )
+    page = ROOT / "docs" / "reference" / "reliability.md"
     text = page.read_text(encoding="utf-8")
     made = f"<!-- counts -->\n{table(described)}<!-- /counts -->"
     page.write_text(

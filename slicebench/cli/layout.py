@@ -1,6 +1,7 @@
-"""Help as sections: commands and options stand in named groups, and no summary is cut.
+"""Help texts in sections: commands and options are grouped under headings, and no summary is cut.
 
-Typer sorts help into panels only with rich's markup, which is off here: help is plain text that a pipe can take.
+Typer groups help into panels only with rich's markup. That is off here, so that help is plain text
+and can be piped.
 """
 
 from __future__ import annotations
@@ -44,18 +45,18 @@ OPTIONS = {
     "Baseline": ("update", "reason"),
     "Limits": ("jobs", "threads", "timeout", "memory_gb", "scheduler", "wait", "device"),
 }
-"""Parameters of the commands by section of the help; a command shows the sections that it has options of."""
+"""Names of the commands' parameters by section, in the order of the help."""
 
 FEW = 6
-"""Options up to which a command needs no sections."""
+"""Number of options up to which a command has no sections."""
 
 METAVARS = {"int": "N", "float": "N", "str": "NAME", "Path": "FILE", "path": "FILE"}
 METAVARS |= {"integer": "N", "integer range": "N", "float range": "N", "text": "NAME"}
-"""What a value is called in the help by its type, where the option itself names nothing better."""
+"""Metavars by type, for options that do not name one."""
 
 
 class Command(TyperCommand):
-    """A command whose many options are listed by section, with the metavars that other tools use."""
+    """A command whose help lists its options by section, with the usual metavars."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,34 +64,42 @@ class Command(TyperCommand):
             if param.param_type_name == "option" and param.metavar is None and not getattr(param, "is_flag", False):
                 param.metavar = METAVARS.get(type_name(param))
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write arguments, then options by section."""
-        sections: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line: TABLE for a required argument, [RUN] for an optional one."""
+        pieces = super().collect_usage_pieces(ctx)
+        return [piece[1:-1] if piece.startswith("{") and piece.endswith("}") else piece for piece in pieces]
+
+    def sections(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        """Return names and help of the arguments, then of the options by section."""
+        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
         params = self.get_params(ctx)
         many = sum(param.param_type_name == "option" for param in params) > FEW
         for param in params:
             record = param.get_help_record(ctx)
             if record is not None:
                 names, text = record
-                sections[section_of(param, many=many)].append((names.partition(" <")[0], text))
-        for title in ("Arguments", *OPTIONS, "Options"):
-            if title in sections:
-                with formatter.section(title):
-                    formatter.write_dl(sections[title])
+                found[section_of(param, many=many)].append((names.partition(" <")[0], text))
+        return {title: found[title] for title in ("Arguments", *OPTIONS, "Options") if title in found}
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments, then options by section."""
+        for title, records in self.sections(ctx).items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 class Group(TyperGroup):
-    """Commands that are listed by section. Called without one it prints its help, to stdout and with exit code 0."""
+    """A group of commands, listed by section; without a command it prints its help to stdout."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Print the help where nothing was typed, else parse."""
+        """Print the help and exit with code 0 if there are no arguments, else parse them."""
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help())
             ctx.exit()
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write a row per command: its name and its whole summary."""
+        """Write a row per command, with its name and its whole summary."""
         named = {name: command for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))}
         for title, names in COMMANDS.items() if ctx.parent is None else [("Commands", tuple(named))]:
             with formatter.section(title):
@@ -105,7 +114,7 @@ def section_of(param: Any, *, many: bool) -> str:
 
 
 def type_name(param: Any) -> str:
-    """Return the name of the type of a parameter, or of each of its values if it is repeatable."""
+    """Return the name of a parameter's type, or of the type of its values if it is repeatable."""
     described = getattr(param, "type_descriptor", None)  # typer before 0.20 has click's types instead
     if described is None:
         return str(getattr(param.type, "name", ""))
@@ -121,17 +130,17 @@ def summary(command: Any) -> str:
 
 
 PIPED_WIDTH = 170
-"""Columns of output that goes to no terminal, where the environment does not say COLUMNS."""
+"""Width of output that is not printed to a terminal, unless the environment sets COLUMNS."""
 
 
 def width() -> int:
-    """Return the columns that a line of results may take."""
+    """Return the width that a line of results may have."""
     fallback = (PIPED_WIDTH if not sys.stdout.isatty() else 80, 24)
     return shutil.get_terminal_size(fallback).columns
 
 
 def group(**options: Any) -> typer.Typer:
-    """Make a Typer whose help has this layout."""
+    """Return a Typer whose help has this layout."""
     return typer.Typer(cls=Group, rich_markup_mode=None, context_settings=SETTINGS, **options)
 
 

@@ -13,30 +13,30 @@ from slicebench.files.locations import location
 if TYPE_CHECKING:
     from slicebench.files.locations import Location as Location
 else:
-    Location = Path  # typer reads no unions; the parser makes it what it is
+    Location = Path  # typer cannot read a union; the parser returns the right type
 
 
 def parsed_location(text: str | Path) -> Location:
-    """Parser of options that take a folder or a URL; a default is parsed too."""
+    """Return the folder or URL that an option names; typer passes defaults through it too."""
     return location(str(text))
 
 
 def method_names() -> list[str]:
-    """Names of methods, for the shell's completion."""
+    """Return the names of methods, for the shell's completion."""
     from slicebench.plugins.registry import METHODS
 
     return METHODS.names()
 
 
 def dataset_names() -> list[str]:
-    """Names of datasets, for the shell's completion."""
+    """Return the names of datasets, for the shell's completion."""
     from slicebench.plugins.registry import DATASETS
 
     return DATASETS.names()
 
 
 def suite_names() -> list[str]:
-    """Names of packaged suites, for the shell's completion."""
+    """Return the names of packaged suites, for the shell's completion."""
     from slicebench.runs.suite import suite_names as packaged
 
     return packaged()
@@ -45,13 +45,15 @@ def suite_names() -> list[str]:
 DeviceName = Annotated[
     str | None, typer.Option("--device", help="Where torch computes: cpu, cuda or auto.  [default: auto, a GPU if any]")
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", help="With --dry-run: a line for each, instead of counts.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="With --dry-run: one line per cell or arm, instead of counts.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 SuiteName = Annotated[str, typer.Option(help="Packaged suite, or path of a .toml file.", autocompletion=suite_names)]
 
 
 def column_of(what: str, default: str) -> Any:
-    """Option that names the column of a user's table which holds something."""
+    """Return an option that names the column of a user's table that holds `what`."""
     return typer.Option(help=f"Column of {what}.  [default: {default}]", metavar="COLUMN")
 
 
@@ -61,17 +63,18 @@ IdColumn = Annotated[
 FeatureColumns = Annotated[
     list[str] | None,
     typer.Option(
-        help="Instead: a column of numbers or words that describes the example; repeatable.", metavar="COLUMN"
+        help="Column of numbers or words that describes the example, instead of --embedding; repeatable.",
+        metavar="COLUMN",
     ),
 ]
 
 
 def one_or_listed(names: list[str] | None) -> str | list[str] | None:
-    """What a repeatable option says: a prefix or a column where it is given once, else columns."""
+    """Return the value of a repeatable option: a string if it is given once, else the list."""
     return names[0] if names and len(names) == 1 else names
 
 
 def check_verbose(*, verbose: bool, dry_run: bool) -> None:
-    """Raise `ConfigError` for `--verbose` without what it belongs to."""
+    """Raise `ConfigError` if `--verbose` is given without `--dry-run`."""
     if verbose and not dry_run:
-        raise ConfigError("--verbose lists the lines of a plan; give it together with --dry-run")
+        raise ConfigError("--verbose prints the lines of a plan; give it together with --dry-run")

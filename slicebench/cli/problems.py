@@ -1,4 +1,4 @@
-"""A problem as a command line names it: one of a suite, or the folder of a frozen one."""
+"""Problems named on the command line: a problem of a suite, or the folder of a frozen one."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ ProblemSeed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of 
 
 
 def chosen_problem(name: str, suite: str | None, seed: int | None) -> Problem:
-    """Problem of a suite, built if it is not cached, or the frozen one in the folder `name`.
+    """Return a problem of a suite, built if it is not cached, or the frozen one in folder `name`.
 
     Raises
     ------
     ConfigError
-        for a name that the suite does not know, and a suite or another seed beside a folder.
+        if the suite has no such problem, or if a suite or another seed is given with a folder.
 
     """
     if (Path(name) / "problem.json").is_file():
         return _frozen(Path(name), suite, seed)
     if "/" in name or Path(name).is_dir():
         raise ConfigError(
-            f"{name} is not a frozen problem: it has no problem.json; `slicebench freeze` makes such folders"
+            f"{name} is not a frozen problem: it has no problem.json; `slicebench freeze` makes frozen problems"
         )
     from slicebench.problems.cache import built_problem
     from slicebench.runs.plan import problem_of
@@ -43,7 +43,7 @@ def chosen_problem(name: str, suite: str | None, seed: int | None) -> Problem:
 
 
 def options_of(name: str, suite: str | None, seed: int | None) -> str:
-    """Options by which another command finds the same problem."""
+    """Return the options that name the same problem to another command."""
     given = {"--problem": name, "--suite": suite, "--seed": seed}
     return " ".join(f"{key} {shlex.quote(str(value))}" for key, value in given.items() if value is not None)
 
@@ -52,8 +52,8 @@ def _frozen(folder: Path, suite: str | None, seed: int | None) -> Problem:
     from slicebench.problems.frozen import load_problem
 
     if suite is not None:
-        raise ConfigError(f"{folder} is a frozen problem, and --suite {suite} names another; give one of them")
+        raise ConfigError(f"{folder} is a frozen problem, so --suite {suite} does not apply; leave --suite out")
     problem = load_problem(folder)
     if seed not in (None, problem.seed):
-        raise ConfigError(f"{folder} has the seed {problem.seed}, not {seed}; leave --seed out")
+        raise ConfigError(f"{folder} has seed {problem.seed}, not {seed}; leave --seed out")
     return problem

@@ -1,9 +1,8 @@
 """Checks that the data types share.
 
-Each turns what a user passed into a clean, read-only array or says what is wrong.
-
-Every function takes `where`, the name under which the value is known to the user ("val.embeddings"), and raises
-`DataError` naming it, the first offending row and the expectation.
+Each turns what a user passed into a clean, read-only array, or raises `DataError`. `where` is the
+name by which the user knows the value ("val.embeddings"). The error names it, the first bad row and
+what was expected.
 """
 
 from __future__ import annotations
@@ -22,16 +21,17 @@ if TYPE_CHECKING:
 
 
 CHUNK = 2**22
-"""Numbers that are checked together."""
+"""How many numbers are checked at a time."""
 
 
 def array_of(
     where: str, value: object, dtype: type[np.generic], ndim: int, n: int | None = None, largest: float | None = None
 ) -> NDArray[Any]:
-    """Read-only, contiguous array of `dtype` with `ndim` axes and, if given, `n` rows.
+    """Return `value` as a read-only, contiguous array of `dtype`.
 
-    Floats may come in any float or integer type and must stay finite in `dtype`, and within ±`largest`; integers must be
-    integers, booleans booleans (0/1 integers are accepted).
+    It must have `ndim` axes and, if given, `n` rows. Floats may come in any type of number, and must
+    be finite in `dtype` and within ±`largest`. Integers must have an integer type. Booleans may also
+    be the integers 0 and 1.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def array_of(
     except (ValueError, TypeError) as error:
         raise DataError(f"{where} is not a rectangular array: {error}") from error
     if np.ma.is_masked(value):
-        raise DataError(f"{where} is a masked array in which values are masked; fill them or leave their rows out")
+        raise DataError(f"{where} is a masked array with masked values; fill them or drop their rows")
     if raw.ndim != ndim:
         raise DataError(f"{where} has shape {raw.shape}; expected {ndim} axes")
     if n is not None and raw.shape[0] != n:
@@ -76,9 +76,9 @@ def _finite(where: str, raw: NDArray[Any], dtype: type[np.generic], largest: flo
 
 
 def _all_within(part: NDArray[Any], whole: NDArray[Any], largest: float) -> bool:
-    """Check that `part` is within ±`largest`, which NaN is not.
+    """Check that `part` is within ±`largest`; NaN is not.
 
-    Pages of a file that were read through a memory map are released.
+    If the array maps a file into memory, the pages that were read are released.
     """
     found = not part.size or (float(part.max()) <= largest and float(part.min()) >= -largest)
     owner: Any = whole
@@ -106,8 +106,8 @@ def _raise_not_within(where: str, raw: NDArray[Any], out: NDArray[Any], largest:
         f"{where} is {raw[at]} at row {at[0]}"
         + (f", column {at[1]}" if len(at) > 1 else "")
         + f" ({int(bad.sum())} such "
-        f"values); expected finite numbers within {out.dtype.name}"
-        + (f", {largest:g} at the most" if largest < np.finfo(out.dtype).max else "")
+        f"values); expected finite numbers within the range of {out.dtype.name}"
+        + (f", up to ±{largest:g}" if largest < np.finfo(out.dtype).max else "")
         + ". Drop or impute these rows first."
     )
 
@@ -130,15 +130,15 @@ def ids_of(where: str, value: Sequence[object] | NDArray[Any]) -> NDArray[np.str
         _raise_bad_id(where, ids)
     if len(half := np.flatnonzero(_holds_surrogate(ids))):
         raise DataError(
-            f"{where} is {ids[half[0]]!r} at row {half[0]}, which UTF-8 cannot write; expected whole characters"
+            f"{where} is {ids[half[0]]!r} at row {half[0]}, which UTF-8 cannot encode; expected valid Unicode"
         )
     return read_only(ids)
 
 
 def _holds_surrogate(ids: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Mark the strings that hold a lone UTF-16 surrogate, which UTF-8 cannot write.
+    """Mark the strings that contain a lone UTF-16 surrogate, which UTF-8 cannot encode.
 
-    Python's file names that are not UTF-8 hold some.
+    Python puts surrogates into file names that are not UTF-8.
     """
     points = np.ascontiguousarray(ids).view(np.uint32).reshape(len(ids), -1)
     found: NDArray[np.bool_] = np.any((points >= 0xD800) & (points <= 0xDFFF), axis=1)
@@ -146,13 +146,13 @@ def _holds_surrogate(ids: NDArray[np.str_]) -> NDArray[np.bool_]:
 
 
 def _raise_bad_id(where: str, ids: NDArray[np.str_]) -> None:
-    """Name the first id that is empty or was there before."""
+    """Raise `DataError` for the first id that is empty or repeated."""
     first_seen: dict[str, int] = {}
     for row, name in enumerate(ids.tolist()):
         if not name:
             raise DataError(f"{where} is empty at row {row}; every example needs an id")
         if first_seen.setdefault(name, row) != row:
-            raise DataError(f"{where} {name!r} stands at rows {first_seen[name]} and {row}; ids must be distinct")
+            raise DataError(f"{where} has {name!r} at rows {first_seen[name]} and {row}; ids must be distinct")
 
 
 def labels_of(where: str, value: object, n: int) -> NDArray[np.int64]:

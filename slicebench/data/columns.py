@@ -24,35 +24,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The column names of each example's label, prediction, embedding and so on.
+    """Names of the columns that hold each example's label, prediction, embedding and so on.
 
-    None looks for the column of the field's own name.
-
-    `discover` uses all of these, `select` and `from_frame` some. Each decides which usual names it looks for.
+    For a field that is None, the column of the field's own name is used, if there is one. `discover`
+    uses all of these, `select` and `from_frame` some. Each decides which usual names it looks for.
 
     Parameters
     ----------
     label, prediction, loss, correct, id, split : str, optional
-        Columns. `correct` says whether the model is right, where there is no prediction to compare; `loss` does for tasks
-        without classes. `split` says train, val or test of each row; otherwise they are dealt at random within each class.
+        Names of columns. `correct` says whether the model is right, if there is no prediction to
+        compare with the label. `loss` is for tasks without classes. `split` holds train, val or test
+        for each row; without it, rows are dealt at random within each class.
     probs : str or list of str, optional
         Column of vectors, prefix of one column per class ("p_" for p_<class>), or the columns one by one.
     class_names : list of str, optional
-        In the order of `probs`; needed where labels are words and `probs` is a column of vectors.
+        In the order of `probs`; needed if labels are words and `probs` is a column of vectors.
     embedding : str, optional
         Column of vectors.
     embeddings : array (n, d) or path of a .npy or .safetensors file, optional
-        Instead.
+        Instead of `embedding`.
     features : list of str, optional
-        Instead: columns of numbers and words that describe an example.
+        Instead of an embedding: columns of numbers and words that describe an example.
     image : str or array (n, H, W) or (n, H, W, 3) of uint8, optional
         Column of paths, of encoded images, or of Hugging Face's {"bytes", "path"}.
     image_root : path, optional
-        Folder that paths in `image` are relative to; by default that of the table, or the current one.
+        Folder that paths in `image` are relative to; by default the table's, or the current one.
     text : str, optional
         Column of texts.
     metadata : list of str, optional
-        Columns of which a rule may be made; by default every other one that has few values or numbers.
+        Columns from which rules may be made; by default every other column of numbers or of few
+        distinct values.
 
     """
 
@@ -79,22 +80,22 @@ class Columns:
 
     @property
     def ways(self) -> list[str]:
-        """Fields that say, each in its own way, what an example looks like to a method."""
+        """Fields that are given among embedding, embeddings and features; each describes an example."""
         given = {"embedding": self.embedding is not None, "embeddings": self.embeddings is not None}
         return [name for name, there in (given | {"features": bool(self.features)}).items() if there]
 
 
 FIELDS = tuple(f.name for f in fields(Columns))
 BY_NAME = ("label", "prediction", "probs", "loss", "correct", "id", "split", "embedding", "image", "text")
-"""Roles for which a column of the same name is used, if the caller looks for it and names none."""
+"""Roles that default to the column of the same name, if the caller looks for it."""
 PREFIXES = ("p_", "prob_", "proba_", "probs_")
 """Prefixes of probability columns that are found without being named."""
 FEW = 50
-"""Most values that a column of words may have to count as metadata without being named."""
+"""Largest number of distinct values with which a column of words is metadata by default."""
 
 
 def columns_given(given: Mapping[str, Any], caller: str, uses: Sequence[str] = FIELDS) -> Columns:
-    """Return the columns that a caller was given; it can use those in `uses`.
+    """Return the columns that were given to a caller, which can use those in `uses`.
 
     Raises
     ------
@@ -106,17 +107,16 @@ def columns_given(given: Mapping[str, Any], caller: str, uses: Sequence[str] = F
         if name not in FIELDS:
             raise ConfigError(f"{caller} has no parameter {name!r}; {did_you_mean(name, list(uses))}")
         if name not in uses:
-            raise ConfigError(f"{caller} has no use for {name!r}; it takes {', '.join(uses)}")
+            raise ConfigError(f"{caller} does not use {name!r}; it takes {', '.join(uses)}")
     return Columns(**given)
 
 
 def resolved(columns: Columns, table: UserTable, look_for: Collection[str] = FIELDS) -> Columns:
     """Fill in the usual names of the roles in `look_for` that are not given.
 
-    Other roles stay as they are.
-
-    Metadata default to all columns that have no other role and are fit for rules. Features default to
-    those of them without missing values, if there is no embedding, image or text.
+    Other roles do not change. Metadata default to all columns that have no other role and are fit
+    for rules. Features default to those of them without missing values, if there is no embedding,
+    image or text.
     """
     there = [name for name in BY_NAME if name in look_for and name in table.frame and getattr(columns, name) is None]
     found = replace(columns, **{name: name for name in there if name != "embedding" or not columns.ways})
@@ -164,13 +164,11 @@ def _is_metadata(column: pd.Series[Any]) -> bool:
 
 
 def check_resolved(found: Columns, table: UserTable) -> None:
-    """Raise `ConfigError` for columns that are nowhere, where no outcome is given, and where more than one embedding is."""
+    """Raise `ConfigError` for missing columns, missing outcomes, or more than one embedding."""
     _check_named(found, table)
     _check_outcomes(found, table)
     if len(found.ways) > 1:
-        raise ConfigError(
-            "embedding, embeddings and features are three ways to say what an example looks like; choose one"
-        )
+        raise ConfigError("embedding, embeddings and features are three ways to describe an example; choose one")
 
 
 def _check_named(found: Columns, table: UserTable) -> None:
@@ -188,9 +186,9 @@ def _check_outcomes(found: Columns, table: UserTable) -> None:
     names = [*map(str, table.frame)]
     listed = f"the {table.name} has the columns {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
     if found.label is None and judged and not found.loss and not found.correct:
-        raise ConfigError(f"{listed}; predictions are nothing without the truth: say which column holds it (label)")
+        raise ConfigError(f"{listed}; predictions need labels to compare with; name the label column (label)")
     if not (judged or found.correct or found.loss):
         raise ConfigError(
-            f"{listed}; nothing says where the model errs: name the column of predictions (prediction), of probabilities "
-            "(probs), of right and wrong (correct), or of losses (loss)"
+            f"{listed}; none of them says where the model errs: name a column of predictions (prediction), "
+            "probabilities (probs), correctness (correct) or losses (loss)"
         )

@@ -1,4 +1,4 @@
-"""A user's own arrays as a `Problem`."""
+"""Build a `Problem` from a user's own arrays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 SHARES = {"train": 0.2, "val": 0.4, "test": 0.4}
-"""How examples are dealt where the user names no splits: train only gives methods their means and deviations."""
+"""Shares of the splits by default. Train is small: methods take only means and deviations from it."""
 
 
 def from_arrays(
@@ -45,36 +45,38 @@ def from_arrays(
     modality: str = "unknown",
     provenance: Provenance | None = None,
 ) -> Problem:
-    """Return the problem of your own predictions.
+    """Build a problem from your own predictions.
 
     Parameters
     ----------
     embeddings : (n, d) array
-        Any representation of the examples; the better it knows what may set them apart, the better the slices.
+        Any representation of the examples. The better it captures how they differ, the better the
+        slices.
     labels : (n,) class numbers, optional
-        The truth; a task without classes has none.
+        True classes; a task without classes has none.
     probs : (n, C) array, optional
         The model's class probabilities.
     predictions : (n,) class numbers, optional
-        Where there are no probabilities, or another rule than the most probable class decides.
+        Needed without probabilities, or if the model does not predict the most probable class.
     losses : (n,) array, optional
-        By default -log p of the true class; without `probs` 1 for an error and 0 for a right answer.
+        By default -log p of the true class; without `probs`, 1 for an error and 0 otherwise.
     correct : (n,) bool, optional
-        Instead of `predictions`, where there is only a verdict.
+        Whether the model is right; instead of `predictions`.
     groups : mapping of name to (n,) bool, optional
-        Subgroups that you know and want the methods' findings compared with; no method sees them.
+        Known subgroups, with which the methods' findings are compared; no method sees them.
     ids : n strings or integers, optional
         By default the positions.
     splits : n strings, optional
-        "train", "val", "test" or "pool"; methods learn from train and val and are judged on test. By default a fifth goes to
-        train, which gives methods means and deviations, two fifths each to val and test, at random within each class. All of
-        it should be data that the model was not trained on.
+        "train", "val", "test" or "pool"; methods learn from train and val and are judged on test. By
+        default a fifth of the examples goes to train and two fifths each to val and test, at random
+        within each class. Methods take only means and deviations from train. No split should contain
+        data that the model was trained on.
     class_names : C strings, optional
         By default the class numbers.
     inputs, metadata : optional
         The raw examples (n images or texts) and a DataFrame with n rows.
     name, seed, encoder, modality, provenance : optional
-        What records say of the problem.
+        Description of the problem, for records.
 
     Raises
     ------
@@ -123,14 +125,14 @@ def _outcomes(
 ) -> dict[str, NDArray[Any]]:
     """Return probabilities, correctness and losses.
 
-    Losses are given, or -log p of the true class, or 0 and 1.
+    Losses that are not given are -log p of the true class or, without probabilities, 0 and 1.
     """
     out: dict[str, NDArray[Any]] = {}
     if probs is not None:
         out["probs"] = probs_of("probs", probs, n)
     if predictions is not None:
         if y is None:
-            raise DataError("predictions are given without labels; expected both, or losses")
+            raise DataError("predictions are given without labels; give both, or give losses")
         out["correct"] = labels_of("predictions", predictions, n) == y
     if correct is not None:
         out["correct"] = array_of("correct", correct, np.bool_, 1, n)
@@ -138,13 +140,15 @@ def _outcomes(
         out["losses"] = array_of("losses", losses, np.float32, 1, n)
     elif "probs" in out and y is not None:
         if y.max() >= out["probs"].shape[1]:
-            raise DataError(f"labels reach {y.max()}, but probs has {out['probs'].shape[1]} columns")
+            raise DataError(
+                f"labels reach {y.max()}, but probs has {out['probs'].shape[1]} columns; expected one per class"
+            )
         out["losses"] = cross_entropy(out["probs"], y)
     elif "correct" in out:
         out["losses"] = (~out["correct"]).astype(np.float32)
     else:
         raise DataError(
-            "nothing says where the model errs; give probs and labels, predictions and labels, correct, or losses"
+            "the arrays do not say where the model errs; give probs and labels, predictions and labels, correct, or losses"
         )
     return out
 
@@ -152,7 +156,8 @@ def _outcomes(
 def split_positions(n: int, splits: Any, y: NDArray[np.int64] | None, seed: int) -> dict[str, NDArray[np.intp]]:
     """Return the positions of each split among n examples.
 
-    They are as named, or dealt at random within each class by `SHARES`.
+    They are as named in `splits`; without names, examples are dealt at random within each class by
+    `SHARES`.
     """
     if splits is not None:
         named = np.asarray(splits).astype(str)
@@ -161,11 +166,11 @@ def split_positions(n: int, splits: Any, y: NDArray[np.int64] | None, seed: int)
         unknown = sorted(set(named.tolist()) - set(SPLITS))
         if unknown:
             raise DataError(
-                f"splits holds {unknown[0]!r} at row {int(np.argmax(named == unknown[0]))}; known: {', '.join(SPLITS)}"
+                f"splits has {unknown[0]!r} at row {int(np.argmax(named == unknown[0]))}; expected {', '.join(SPLITS)}"
             )
         found = {key: np.flatnonzero(named == key) for key in SPLITS if (named == key).any()}
         if missing := [key for key in SHARES if key not in found]:
-            raise DataError(f"splits names no example of {' and '.join(missing)}; train, val and test are needed")
+            raise DataError(f"splits has no example of {' and '.join(missing)}; train, val and test are all required")
         return found
     return dealt(np.zeros(n) if y is None else y, SHARES, np.random.default_rng(seed))
 

@@ -1,4 +1,4 @@
-"""A user's own table as a `Problem`: columns by name."""
+"""Build a `Problem` from a user's own table, with columns by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 MOST_WORDS = 1000
-"""Categories of a column that describes examples; each is a dimension of the embedding."""
+"""Largest number of categories in a feature column; each is a dimension of the embedding."""
 
 
 def from_frame(
@@ -43,26 +43,27 @@ def from_frame(
     metadata: Sequence[str] = (),
     **about: Any,
 ) -> Problem:
-    """Return the problem of a table with a row per example; columns go by their names.
+    """Build a problem from a table with one row per example.
 
     Parameters
     ----------
     frame : DataFrame
-        Without missing values in the columns named.
+        It must have no missing values in the named columns.
     label, prediction, loss, id, split, text : str, optional
-        Columns; labels may be words, whose sorted order numbers the classes. `text` holds raw texts.
+        Names of columns. Labels may be words, whose sorted order numbers the classes. `text` holds raw
+        texts.
     probs : list of str, or str, optional
         One column per class, or a prefix: "p_" means the columns p_<class name>.
     embedding : str
-        Column of vectors; or instead
+        Column of vectors. Give either this or `features`.
     features : list of str
-        Columns that describe an example: numbers are standardised, words one-hot, as fitted on train.
+        Columns that describe an example. Numbers are standardised and words one-hot, fitted on train.
     groups : list of str, or {name: (column, value)}, optional
         Columns of booleans, or rows with a value in a column.
     metadata : list of str, optional
         Columns that methods may see.
     **about
-        What `from_arrays` takes besides: name, seed, encoder, modality, provenance.
+        Other parameters of `from_arrays`: name, seed, encoder, modality, provenance.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def from_frame(
 
 
 def from_parquet(path: str | Path, **columns: Any) -> Problem:
-    """Return the problem of a table in a file: Parquet, CSV, TSV, JSON lines or Arrow.
+    """Build a problem from a table in a Parquet, CSV, TSV, JSON lines or Arrow file.
 
     Takes the same columns as `from_frame` and raises the same errors.
     """
@@ -108,7 +109,10 @@ def from_parquet(path: str | Path, **columns: Any) -> Problem:
 
 
 def outcome_arrays(table: UserTable, found: Columns, classes: Sequence[str | int]) -> dict[str, Any]:
-    """Return what `from_arrays` takes of the truth and the model's outcomes, and the ids; `classes` by their numbers."""
+    """Return labels, outcomes and ids as arguments for `from_arrays`.
+
+    `classes` are in the order of their numbers.
+    """
 
     def numbers_of(name: str) -> NDArray[np.int64]:
         return table.class_numbers(name, classes)
@@ -138,14 +142,15 @@ def _embeddings(table: UserTable, found: Columns, train: NDArray[np.intp]) -> ND
 def described(
     columns: Mapping[str, NDArray[Any]], features: Sequence[str], train: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Return features, as `UserTable` reads them, as vectors, shape (n, d).
+    """Turn features into vectors, shape (n, d).
 
-    Numbers are standardised and words one-hot, fitted on `train`.
+    `columns` are as `UserTable.features` reads them. Numbers are standardised and words one-hot,
+    fitted on `train`.
 
     Raises
     ------
     DataError
-        for more than `MOST_WORDS` words in one column.
+        for more than `MOST_WORDS` different words in one column.
 
     """
     import pandas as pd
@@ -157,7 +162,7 @@ def described(
     words = [name for name in features if name not in numbers]
     for name in words:
         if len(set(columns[name])) > MOST_WORDS:
-            raise DataError(f"feature {name!r} holds more than {MOST_WORDS:,} different words; expected a category")
+            raise DataError(f"feature {name!r} has more than {MOST_WORDS:,} different words; expected a category")
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     maker = make_column_transformer((StandardScaler(), numbers), (one_hot, words))
     made: NDArray[np.float32] = maker.fit(table.iloc[train]).transform(table).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Metadata columns as small integers, and what each integer says in words."""
+"""Code metadata columns as small integers, and describe each code in words."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 UNSEEN = 0
-"""Code of a category that val does not have; it meets no condition."""
+"""Code of a category that val does not have; no condition matches it."""
 
 
 @dataclass(frozen=True, eq=False)
 class ColumnCodes:
-    """Coding of one column: `levels[i]` is i + 1, a missing value the number after the last.
+    """Coding of one metadata column.
 
-    With `binned`, levels are the ascending cuts between intervals: what is below the first is 1, below the second 2, and so on.
+    `levels[i]` has the code i + 1; a missing value has the code after the last. With `binned`, levels
+    are the ascending cuts between intervals: values below the first cut have code 1, below the second
+    code 2, and so on.
     """
 
     name: str
@@ -34,7 +36,8 @@ class ColumnCodes:
     def learnt(cls, column: pd.Series[Any], n_bins: int) -> ColumnCodes:
         """Learn the coding of a val column.
 
-        A number of more than `n_bins` values is cut at its quantiles, all else is categories.
+        Numbers with more than `n_bins` distinct values are cut at their quantiles. All other columns
+        are categories.
         """
         from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
@@ -43,7 +46,7 @@ class ColumnCodes:
         values = np.unique(known.to_numpy(np.float64) if numeric else known.astype(str).to_numpy(dtype=str))
         if not numeric or len(values) <= n_bins:
             return cls(str(column.name), tuple(values.tolist()), numeric=numeric, binned=False)
-        # cuts are values of val, so that there is no arithmetic on infinities
+        # cuts are values of val: interpolation would compute with infinities
         shares = np.arange(1, n_bins) / n_bins
         cuts = np.unique(np.quantile(known.to_numpy(np.float64), shares, method="higher"))
         return cls(str(column.name), tuple(cuts[cuts > values[0]].tolist()), numeric=True, binned=True)
@@ -96,13 +99,15 @@ def coded(metadata: pd.DataFrame, columns: tuple[ColumnCodes, ...]) -> NDArray[n
     Raises
     ------
     DataError
-        where a column that val had is not there.
+        if a column of val is missing.
 
     """
     by_name = {str(name): name for name in metadata.columns}
     missing = [column.name for column in columns if column.name not in by_name]
     if missing:
-        raise DataError(f"metadata has no column {missing[0]!r}; expected those of val: {[c.name for c in columns]}")
+        raise DataError(
+            f"metadata has no column {missing[0]!r}; expected the columns of val: {[c.name for c in columns]}"
+        )
     if not columns:
         return np.empty((len(metadata), 0), dtype=np.int64)
     return np.column_stack([column.codes(metadata[by_name[column.name]]) for column in columns])

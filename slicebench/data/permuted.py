@@ -1,6 +1,7 @@
-"""Outcomes of a split exchanged among its examples.
+"""Exchange the outcomes of a split among its examples.
 
-An *outcome* is what the base model made of an example: probabilities, loss and correctness, which move together.
+An *outcome* is the base model's result on an example: probabilities, loss and correctness. These
+move together.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def permuted_outcomes(split: Split, rng: np.random.Generator) -> Split:
-    """Permute the outcomes within each class; used by the control C0 and by blind scoring.
+    """Permute the outcomes within each class.
 
-    The outcomes are then exchangeable whatever the inputs.
+    The outcomes are then exchangeable whatever the inputs. The control C0 and blind scoring use this.
     """
     source = np.arange(split.n)
     for _, rows in split.by_class():

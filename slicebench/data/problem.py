@@ -1,8 +1,8 @@
-"""The data a method sees, and the truth it may not: `AuditData`, `PlantedTruth`, `Problem`.
+"""The data that a method sees (`AuditData`), and the whole problem with its truth (`Problem`).
 
-All are frozen; arrays in them are read-only. Constructors check everything once, so code behind them need not.
-A method is handed `AuditData` (to fit) and a `Split` (to score); neither refers to a `PlantedTruth`, directly or through
-anything it holds.
+Both are frozen, and arrays in them are read-only. Constructors check everything once, so that other
+code need not. A method gets `AuditData` to fit and a `Split` to score. Neither refers to a
+`PlantedTruth`, directly or through anything it holds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SPLITS = ("train", "val", "test", "pool")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AuditData:
-    """The data for `SliceMethod.fit`: train, held-out val, perhaps a pool.
+    """Data for `SliceMethod.fit`: train, held-out val and perhaps a pool.
 
     The test split and the truth are never part of it.
     """
@@ -69,12 +69,16 @@ class AuditData:
 
 
 def check_splits(splits: Mapping[str, Split], n_classes: int) -> None:
-    """Raise `DataError` unless the splits share a space, have no example in common and know `n_classes` classes."""
+    """Raise `DataError` unless the splits fit together.
+
+    They must share an embedding space, have no example in common, and have `n_classes` classes.
+    """
     first, owner = next(iter(splits.values())), dict[str, str]()
     for name, split in splits.items():
         if split.d != first.d:
             raise DataError(
-                f"{name}.embeddings has {split.d} columns, {next(iter(splits))}.embeddings {first.d}; expected equal"
+                f"{name}.embeddings has {split.d} columns, {next(iter(splits))}.embeddings {first.d}; "
+                "expected the same number"
             )
         if split.labels is not None and split.labels.max() >= n_classes:
             raise DataError(f"{name}.labels reaches {split.labels.max()}, but class_names has {n_classes} names")
@@ -82,7 +86,7 @@ def check_splits(splits: Mapping[str, Split], n_classes: int) -> None:
             raise DataError(f"{name}.probs has {split.probs.shape[1]} columns, but class_names has {n_classes} names")
         for key in split.ids.tolist():
             if owner.setdefault(key, name) != name:
-                raise DataError(f"id {key!r} stands in {owner[key]} and in {name}; splits must not overlap")
+                raise DataError(f"id {key!r} is in both {owner[key]} and {name}; splits must not overlap")
 
 
 class Identified(Protocol):
@@ -120,8 +124,8 @@ class Problem:
 
     It holds what methods see, the test split, the truth and the provenance.
 
-    `family` groups the problems that statistics treat as one (the dataset adapter's), `name` is the configuration's own, and
-    `encoder` says what made the embeddings.
+    `family` comes from the dataset adapter; statistics treat the problems of one family as one. `name`
+    is the configuration's own, and `encoder` names what made the embeddings.
     """
 
     name: str
@@ -153,26 +157,29 @@ class Problem:
 
     @staticmethod
     def from_arrays(**arrays: Any) -> Problem:
-        """Call `slicebench.from_arrays`, which takes this function's place: deprecated."""
+        """Call `slicebench.from_arrays`, which replaces this deprecated function."""
         return _moved("from_arrays")(**arrays)
 
     @staticmethod
     def from_frame(frame: pd.DataFrame, **columns: Any) -> Problem:
-        """Call `slicebench.from_frame`, which takes this function's place: deprecated."""
+        """Call `slicebench.from_frame`, which replaces this deprecated function."""
         return _moved("from_frame")(frame, **columns)
 
     @staticmethod
     def from_parquet(path: str | Path, **columns: Any) -> Problem:
-        """Call `slicebench.from_parquet`, which takes this function's place: deprecated."""
+        """Call `slicebench.from_parquet`, which replaces this deprecated function."""
         return _moved("from_parquet")(path, **columns)
 
 
 def _moved(name: str) -> Callable[..., Problem]:
-    """Return the public function that builds a problem; this module is below its home, so it is asked for by name."""
+    """Warn that a function has moved, and return its public successor.
+
+    It is looked up by name, because its own module imports this one.
+    """
     import slicebench
 
     warnings.warn(
-        f"Problem.{name} is deprecated and goes away with version 0.3; call slicebench.{name}",
+        f"Problem.{name} is deprecated and will be removed in version 0.3; call slicebench.{name}",
         DeprecationWarning,
         stacklevel=3,
     )

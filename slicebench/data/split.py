@@ -1,4 +1,4 @@
-"""The examples a method sees: `Split`, aligned arrays of n examples, checked once."""
+"""Aligned arrays of the n examples that a method sees (`Split`), checked once."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 LARGEST = 1e36
-"""Largest embedding: a hundredth of what float32 holds, so that differences and deviations are numbers too."""
+"""Largest value in an embedding: well below float32's maximum, so that differences stay finite."""
 
 
 @runtime_checkable
 class Inputs(Protocol):
-    """The raw examples, loaded when asked for: a NumPy array of images or vectors, a sequence of texts, a file."""
+    """Raw examples, loaded on demand: a NumPy array of images or vectors, a sequence of texts, a file."""
 
     def __len__(self) -> int:
         """Count the examples."""
         ...
 
     def __getitem__(self, index: Any, /) -> Any:
-        """Give the examples at an integer, slice or index array."""
+        """Return the examples at an integer, slice or index array."""
         ...
 
 
@@ -62,13 +62,14 @@ class Split:
         Distinct names; every join in slicebench is by id, never by position.
     embeddings : (n, d) float32
     losses : (n,) float32
-        The base model's loss on each example: the one quantity that every task has.
+        The base model's loss on each example; the one quantity that every task has.
     labels : (n,) int64, optional
         True classes 0..C-1. Absent for tasks with losses only (spans, ratings).
     probs : (n, C) float32, optional
         The base model's class probabilities.
     correct : (n,) bool, optional
-        Whether the base model is right; follows from `labels` and `probs` unless given (a threshold model gives it).
+        Whether the base model is right. It is computed from `labels` and `probs` unless given, as for
+        a model that decides by a threshold.
     inputs : Inputs, optional
         The raw examples, loaded lazily.
     metadata : DataFrame, optional
@@ -132,7 +133,7 @@ class Split:
         inputs: Inputs | None = None,
         metadata: pd.DataFrame | None = None,
     ) -> Split:
-        """Return the split of a classification task.
+        """Make the split of a classification task from class probabilities.
 
         Its losses are the cross-entropy of the true class (probabilities floored at 1e-12).
         """
@@ -140,7 +141,9 @@ class Split:
         p, y = probs_of("probs", probs, n), labels_of("labels", labels, n)
         if y.max() >= p.shape[1]:
             row = int(np.argmax(y >= p.shape[1]))
-            raise DataError(f"labels is {y[row]} at row {row}, but probs has {p.shape[1]} columns")
+            raise DataError(
+                f"labels is {y[row]} at row {row}, but probs has {p.shape[1]} columns; expected one per class"
+            )
         return cls(
             ids=ids_of("ids", ids),
             embeddings=embeddings,
@@ -175,7 +178,7 @@ class Split:
             yield int(self.labels[rows[0]]), rows
 
     def take(self, rows: NDArray[np.intp]) -> Split:
-        """Return the split of the examples at `rows`, in that order; metadata keeps its columns."""
+        """Return the split of the examples at `rows`, in that order."""
 
         def pick(value: NDArray[Any] | None) -> NDArray[Any] | None:
             return None if value is None else value[rows]

@@ -1,8 +1,9 @@
-"""pandas: a split or a problem as a DataFrame with a row per example, and back.
+"""Convert a split or a problem to a DataFrame with one row per example, and back.
 
-Convention: the columns are those that `from_frame`, `slicebench.discover` and `slicebench select` look for: id, split,
-label and prediction as words, p_<class> for each class, loss, embedding (a vector in each cell), text; and correct, meta_<name>
-for metadata, group_<name> for planted groups, if asked for.
+The columns are those that `from_frame`, `slicebench.discover` and `slicebench select` look for: id,
+split, label and prediction as words, p_<class> for each class, loss, embedding (a vector in each
+cell) and text. There are also correct, meta_<name> for metadata and, if asked for, group_<name> for
+planted groups.
 """
 
 from __future__ import annotations
@@ -40,11 +41,10 @@ def split_to_frame(split: Split, class_names: Sequence[str] = ()) -> pd.DataFram
 
 
 def problem_to_frame(problem: Problem, *, groups: bool = False) -> pd.DataFrame:
-    """Return all splits as a DataFrame, with the column split.
+    """Return all splits as a DataFrame with the column split.
 
-    The problem's captions and trainer are left out.
-
-    With `groups` also the planted truth, one column of booleans for each group: not for a method's eyes.
+    The problem's captions and trainer are left out. `groups` adds the planted truth, one column of
+    booleans per group; do not show that to a method.
     """
     import pandas as pd
 
@@ -60,7 +60,7 @@ def problem_to_frame(problem: Problem, *, groups: bool = False) -> pd.DataFrame:
 
 
 def problem_columns(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return the arguments for `from_frame` of a frame that `problem_to_frame` made.
+    """Return the arguments with which `from_frame` reads a frame made by `problem_to_frame`.
 
     >>> import pandas as pd
     >>> problem_columns(pd.DataFrame(columns=["id", "label", "p_cat", "p_dog", "embedding", "group_wet"]))
@@ -84,7 +84,7 @@ def frame_to_split(
 ) -> Split:
     """Read a split from a DataFrame with the columns of this module.
 
-    These are embedding, and label and p_<class> or loss.
+    It needs embedding, and either loss or both label and p_<class>.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def frame_to_split(
     class_names : C strings, optional
         The order of the classes; by default sorted.
     loss : str, optional
-        Column of losses, by default "loss" if there is one, else the cross-entropy of the label.
+        Column of losses; by default "loss" if there is one, else the cross-entropy of the label.
     metadata : list of str, optional
         Columns that methods may see, by default all that start with "meta_".
 
@@ -114,7 +114,7 @@ def frame_to_split(
     elif labels is not None and probs is not None:
         losses = cross_entropy(probs, labels)
     else:
-        raise DataError("nothing says where the model errs: the table has neither label and p_<class>, nor loss")
+        raise DataError("the table does not say where the model errs: it has neither loss nor both label and p_<class>")
     chosen = list(metadata) or [name for name in map(str, table.frame) if name.startswith(META)]
     return Split(
         ids=np.arange(len(frame)).astype(str) if found.id is None else table.ids(found.id),
@@ -156,15 +156,15 @@ def _words(split: Split, class_names: Sequence[str]) -> NDArray[Any]:
         raise DataError(f"class_names has {len(class_names)} names for {C} classes")
     names = [*class_names] or [str(c) for c in range(C)]
     if len(set(names)) < len(names):
-        raise DataError(f"class_names holds a name twice: {', '.join(names[:10])}; columns need distinct names")
+        raise DataError(f"class_names repeats a name: {', '.join(names[:10])}; columns need distinct names")
     return np.array(names, dtype=object)
 
 
 def _predicted(split: Split) -> NDArray[np.int64] | None:
     """Return the predicted class.
 
-    It is the most probable one; where another rule decides what is right, the one that agrees with
-    that rule.
+    It is the most probable class. If `correct` follows another rule, such as a threshold, it is a
+    class that agrees with `correct`.
     """
     if split.probs is None:
         return None

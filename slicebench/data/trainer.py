@@ -21,7 +21,10 @@ class TrainedModel(Protocol):
 
 
 class Trainer(Protocol):
-    """Trains models with the base model's own recipe on the train split; every second spent is counted as cost."""
+    """Trainer of models on the train split, by the base model's own recipe.
+
+    Its training time counts as the method's cost.
+    """
 
     @property
     def recipe(self) -> BaseModel:
@@ -35,12 +38,12 @@ class Trainer(Protocol):
 
     @property
     def seconds(self) -> float:
-        """Seconds of training asked for so far, whether done here or found in the cache."""
+        """Seconds of training requested so far, whether done here or found in the cache."""
         ...
 
     @property
     def seconds_saved(self) -> float:
-        """Those of `seconds` that the cache saved."""
+        """Part of `seconds` that the cache saved."""
         ...
 
     def fit(
@@ -52,9 +55,10 @@ class Trainer(Protocol):
         stop_epoch: int | None = None,
         seed: int | None = None,
     ) -> TrainedModel:
-        """Train from scratch; what is not given is as the base model had it.
+        """Train a model from scratch.
 
-        `loss` is "ce", "gce" or "bce", `q` the exponent of "gce", `weights` one non-negative weight per train example, and
+        Arguments that are not given are as for the base model. `loss` is "ce", "gce" or "bce", `q` is
+        the exponent of "gce", and `weights` is one non-negative weight per train example.
         `stop_epoch` ends the run after that many epochs of the unchanged learning-rate schedule.
         """
         ...

@@ -72,14 +72,14 @@ class PlantedTruth:
         Raises
         ------
         DataError
-            for an id that the truth does not know.
+            for an id that the truth does not have.
 
         """
         rows, groups = self._by_id
         try:
             chosen = [rows[key] for key in ids.tolist()]
         except KeyError as missing:
-            raise DataError(f"the truth knows no example with id {missing}") from None
+            raise DataError(f"the truth has no example with id {missing}") from None
         found: NDArray[np.bool_] = groups[chosen]
         return found
 

@@ -1,4 +1,4 @@
-"""Readers of a user's table: every column goes through one of them, and is checked."""
+"""Read and check the columns of a user's table."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CHUNK = 4096
-"""Vectors that are read together."""
+"""How many vectors are read at a time."""
 YES_OR_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 FILL = "drop or fill such rows"
 
 
 class UserTable:
-    """Rows of a user's table, and readers of its columns; every error names table, column and row.
+    """A user's table, and readers of its columns.
+
+    Every error names the table, the column and the row.
 
     Parameters
     ----------
     frame : DataFrame
-        As the user has it.
+        The user's table, unchanged.
     name : str
-        What the user knows the rows by: "pool table", "train and val rows".
+        What the user calls these rows: "pool table", "train and val rows".
 
     """
 
@@ -45,11 +47,11 @@ class UserTable:
         self.frame, self.name = frame.reset_index(drop=True), name
 
     def where(self, column: str) -> str:
-        """Return the words for a column in messages."""
+        """Return how messages name a column."""
         return f"column {column!r} of the {self.name}"
 
     def refuse(self, column: str, bad: NDArray[np.bool_], advice: str) -> None:
-        """Raise `DataError` if a row is bad."""
+        """Raise `DataError` if `bad` marks any row."""
         import pandas as pd
 
         if not bad.any():
@@ -83,19 +85,19 @@ class UserTable:
         column = self.column(name)
         if isinstance(column.iloc[0], str):
             raise DataError(
-                f"{self.where(name)} holds text; expected vectors, which a .parquet file can hold and a .csv file cannot: name "
-                "columns of numbers as features instead"
+                f"{self.where(name)} holds text; expected vectors (a .csv file cannot hold them, a .parquet file can); "
+                "or name columns of numbers as features instead"
             )
         vectors: NDArray[np.float32] = array_of(self.where(name), _stacked(self.where(name), column), np.float32, 2)
         return vectors
 
     def feature(self, name: str) -> NDArray[Any]:
-        """Return a column of finite numbers as float64, any other column as words."""
+        """Return a column of finite numbers as float64, and any other column as words."""
         column = self.column(name)
         if _numeric(column):
             return self.numbers(name)
         bad = np.array([not isinstance(value, str | int | float | date) for value in column.tolist()])
-        self.refuse(name, bad, "expected numbers or words to describe an example by")
+        self.refuse(name, bad, "expected numbers or words")
         words: NDArray[Any] = column.astype(str).to_numpy(dtype=object)
         return words
 
@@ -127,9 +129,9 @@ class UserTable:
         return answers
 
     def words(self, name: str) -> pd.Series[Any]:
-        """Return classes as words, 1.0 as "1".
+        """Return a column of classes as words; 1.0 becomes "1".
 
-        A word is missing where the cell is empty, and everywhere if there is no such column.
+        A word is missing if the cell is empty. All are missing if there is no such column.
         """
         import pandas as pd
 
@@ -146,9 +148,10 @@ class UserTable:
         return words
 
     def classes(self, *names: str, also: Iterable[str] = (), advice: str = FILL) -> tuple[str | int, ...]:
-        """Return the classes in columns, which must have no missing values, and in `also`.
+        """Return the classes in some columns and in `also`, sorted.
 
-        Whole numbers are sorted by size if all are that, words by the alphabet.
+        The columns must have no missing values. Classes are sorted by size if all are whole numbers,
+        else alphabetically.
         """
         words = set(also).union(*(self.all_words(name, advice) for name in names))
         whole = all(self.frame[name].convert_dtypes().dtype.kind in "iu" for name in names)
@@ -159,7 +162,7 @@ class UserTable:
     def class_numbers(self, name: str, classes: Classes, *, gaps: bool = False) -> NDArray[np.int64]:
         """Return the class number of each row, by the order of `classes`.
 
-        With `gaps` it is -1 where the cell is empty or there is no such column.
+        With `gaps`, it is -1 if the cell is empty or there is no such column.
         """
         words = self.words(name) if gaps else self.all_words(name)
         numbers = {str(c): number for number, c in enumerate(classes)}
@@ -171,7 +174,7 @@ class UserTable:
     def probability_columns(self, probs: Sequence[str] | str | None) -> list[str]:
         """Return the columns that `probs` names.
 
-        They are one of vectors, all that have the prefix, or those that are listed.
+        `probs` is a column of vectors, a prefix, or a list of columns.
         """
         if not isinstance(probs, str):
             return list(probs or ())
@@ -197,7 +200,7 @@ class UserTable:
         if values.shape[1] != len(classes):
             raise ConfigError(
                 f"{self.where(name)} has {values.shape[1]} numbers for {len(classes)} classes "
-                f"({', '.join(map(str, classes[:10]))}); say which class each number belongs to (class_names)"
+                f"({', '.join(map(str, classes[:10]))}); name the class of each number (class_names)"
             )
         return probs_of(self.where(name), values, len(values))
 
@@ -208,14 +211,14 @@ def if_named(reader: Callable[[str], T], name: str | None) -> T | None:
 
 
 def refuse_repeated(frame: pd.DataFrame, name: str) -> None:
-    """Raise `DataError` if two columns of a table have one name."""
+    """Raise `DataError` if two columns of a table have the same name."""
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise DataError(f"the {name} has the column {repeated[0]!r} more than once; rename one of them")
 
 
 def _stacked(where: str, column: pd.Series[Any]) -> NDArray[np.float32]:
-    """Stack the vectors of a column, some thousand at a time.
+    """Stack the vectors of a column, `CHUNK` at a time.
 
     As Python's numbers they take ten times the memory.
     """
@@ -225,7 +228,9 @@ def _stacked(where: str, column: pd.Series[Any]) -> NDArray[np.float32]:
         for start in range(0, len(column), CHUNK):
             part = np.asarray(column.iloc[start : start + CHUNK].tolist(), dtype=np.float32)
             if part.shape[1:] != (d,):
-                raise DataError(f"{where} holds vectors of shape {part.shape[1:]} from row {start} on, ({d},) at row 0")
+                raise DataError(
+                    f"{where} has vectors of shape {part.shape[1:]} from row {start} on, but ({d},) at row 0"
+                )
             out[start : start + CHUNK] = part
     except (TypeError, ValueError) as error:
         if isinstance(error, DataError):

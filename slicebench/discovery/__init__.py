@@ -1,17 +1,17 @@
-"""Slices of a user's own predictions: found by any method, tested, named, and shown.
+"""Find, test, name and show slices of a user's own predictions.
 
-The tests are on held-out examples.
+Slices are tested on held-out examples.
 
 `examples` and `inputs` turn a table into splits (`data.columns` assigns columns to roles). `methods` runs the
 methods, `verdicts` tests their slices, `rules` and `naming` describe them, and `assembly` joins all that.
 `findings` holds the result, `page` shows it, and `search` runs all these steps. `selection` and `pool` choose
-what to label next; `interop/` reads and writes other tools' formats. The package is not called `discover`:
-it would hide the public function of that name.
+what to label next; `interop/` reads and writes other tools' formats. The package is not called `discover`
+because that name would hide the public function.
 
 Decisions
-- Discovery tests what controls test: methods assign every example without its outcome, and slices are tested on held-out rows.
+- Slices are tested as in the controls: methods assign examples without their outcomes, and the test uses held-out rows.
 - Holm's correction runs over all slices of all methods that are shown together.
-- Names (rules, captions, words) are chosen on val and measured on test.
+- Rules and captions are chosen on val and measured on test; words are counted on test.
 """
 
 from __future__ import annotations

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 SHOWN = 24
-"""Members of each kind (errors, right answers) that a report shows per slice."""
+"""Number of errors, and of right answers, that a report shows per slice."""
 SAME_OVERLAP = 0.8
-"""Intersection over union from which on a slice repeats a better one of another method."""
+"""Least intersection over union at which a slice repeats a better one of another method."""
 LEAST_OVERLAP = 0.2
-"""Intersection over union from which on two methods are said to have found the same slice."""
+"""Least intersection over union at which slices of two methods match."""
 
 
 def found_slices(said: Sequence[Said], examples: Examples, captions: Captions | None) -> tuple[FoundSlice, ...]:
@@ -91,9 +91,9 @@ def _slice(
 
 
 def _matches(key: str, inside: Mapping[str, Bools], by_key: Mapping[str, tuple[str, Verdict]]) -> tuple[Match, ...]:
-    """Find the slice of every other method, in the same class, that overlaps most.
+    """Find, for every other method, the slice of the same class that overlaps most.
 
-    An overlap that is too small is no match.
+    Overlaps below `LEAST_OVERLAP` are left out.
     """
     own_method, own = by_key[key]
     best: dict[str, Match] = {}
@@ -108,9 +108,9 @@ def _matches(key: str, inside: Mapping[str, Bools], by_key: Mapping[str, tuple[s
 
 
 def agreement(said: Sequence[Said], examples: Examples) -> dict[tuple[str, str], float]:
-    """Compute Spearman's ρ between the hardness of two methods on test.
+    """Compute Spearman's ρ between the hardness of each two methods on test.
 
-    It is computed within classes and weighted by their size.
+    It is the mean over classes, weighted by their size.
     """
     from scipy.stats import rankdata
 

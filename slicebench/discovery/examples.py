@@ -1,4 +1,4 @@
-"""A user's table as examples that methods can be fitted on and tested with."""
+"""Read a user's table into examples for fitting and testing methods."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Examples:
-    """n examples of a user, in the order of the table.
+    """A user's n examples, in the order of the table.
 
-    `problem` holds them dealt to train, val and test, and `at` the rows of each split. `ids` are as the user wrote them, `labels`
-    (n,) class numbers, `predicted` (n,) class numbers or None, `wrong` (n,) bool or None where only `losses` (n,) are known.
-    `inputs` are raw images or texts, `kind` says which ("image", "text", or "" for none), `metadata` what rules are made of, and
-    `looks` in words where the embeddings come from.
+    `problem` holds them split into train, val and test, and `at` has the rows of each split. `ids`
+    are as the user wrote them. `labels` (n,) are class numbers, and so are `predicted` (n,), which
+    may be None. `wrong` (n,) bool is None if only `losses` (n,) are known. `inputs` are raw images
+    or texts, and `kind` says which ("image", "text", or "" for none). `metadata` has the columns
+    that rules use, and `looks` says where the embeddings come from.
     """
 
     problem: Problem
@@ -63,14 +64,15 @@ def examples_of(
     folder: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Examples:
-    """Read the examples of a table; `folder` is where its file lies.
+    """Read the examples of a table; paths of images are relative to `folder`.
 
     Raises
     ------
     ConfigError
-        for columns that are nowhere, and where nothing says how the model did or what examples look like.
+        if a named column does not exist, or outcomes or embeddings are missing.
     DataError
-        naming column and row of what is missing, not finite, of no known class, or there twice.
+        if a value is missing, not finite, duplicated or of an unknown class; the message names
+        column and row.
 
     """
     table = UserTable(frame, "table")
@@ -125,7 +127,7 @@ def _looks(found: Columns, encoder: str | None) -> str:
 def _classes(table: UserTable, found: Columns) -> tuple[Sequence[str | int], tuple[str, ...]]:
     """Return the classes as the columns hold them, and their names, both by number.
 
-    There are none in a task without classes.
+    Both are empty in a task without classes.
     """
     if found.label is None:
         return (), ()
@@ -138,7 +140,7 @@ def _classes(table: UserTable, found: Columns) -> tuple[Sequence[str | int], tup
 
 
 def _only_in_probs(table: UserTable, probs: str | Sequence[str] | None) -> set[str]:
-    """Return the classes that columns of probabilities name, p_<class>, and labels may lack."""
+    """Return the classes named by columns of probabilities, p_<class>; labels may lack some of them."""
     if not isinstance(probs, str) or probs in table.frame:
         return set()
     return {name.removeprefix(probs) for name in table.probability_columns(probs)}

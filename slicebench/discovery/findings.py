@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.results.numbers import p_value
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Match:
-    """A slice of another method that holds much the same examples.
+    """The slice of another method that overlaps most with this one.
 
     `overlap` is the intersection over the union.
     """
@@ -35,10 +37,12 @@ class Match:
 class FoundSlice:
     """One slice within one class.
 
-    `key` ("S1") names it in tables, `label` is what the method calls it, `size` counts all its members and `verdict` tells of the
-    held-out ones. `rows` are the members, the most typical first (of equals the hardest), `membership` how far each belongs to
-    it. `errors` and `right` are the most typical held-out members that the model gets wrong and right (or, for losses, the
-    hardest and easiest). `repeats` is the key of a better one that is nearly the same, found by another method.
+    `key` ("S1") names it in tables, and `label` is the method's own name for it. `size` counts all
+    members; `verdict` is the test on the held-out ones. `rows` are the members, the most typical
+    first (among equals the hardest), and `membership` is how strongly each belongs to the slice.
+    `errors` and `right` are the most typical held-out members that the model gets wrong and right;
+    for losses, those with the highest and the lowest. `repeats` is the key of a better slice of
+    another method with nearly the same members, or None.
     """
 
     key: str
@@ -67,9 +71,10 @@ class FoundSlice:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MethodNote:
-    """Report on one method: slices returned, slices with support, seconds.
+    """Report on one method.
 
-    `hardness` is that of each example (n,).
+    `returned` counts its slices, and `tested` counts those with enough held-out members, class by
+    class. `seconds` is its run time, and `hardness` has a value for each example, shape (n,).
     """
 
     name: str
@@ -82,10 +87,11 @@ class MethodNote:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Findings:
-    """Result of `discover`: significant slices first, then by excess errors.
+    """Result of `discover`.
 
-    `notes` are what a reader must know, `source` names the table, and `agreement` holds Spearman's ρ between the rankings of each
-    two methods, within classes, on the held-out examples.
+    `slices` has the significant slices first, and is then sorted by excess errors. `notes` are what
+    a reader must know, and `source` names the table. `agreement` holds Spearman's ρ between the
+    rankings of each two methods, within classes, on the held-out examples.
     """
 
     slices: tuple[FoundSlice, ...]
@@ -98,20 +104,20 @@ class Findings:
 
     @property
     def standing(self) -> tuple[FoundSlice, ...]:
-        """Significant slices."""
+        """The significant slices: p (Holm) at most `ALPHA`, and a difference of at least `MIN_EFFECT`.
+
+        For losses, the least difference is `MIN_LOSS_EFFECT` standard deviations of the class.
+        """
         return tuple(one for one in self.slices if one.verdict.stands)
 
     @property
     def distinct(self) -> tuple[FoundSlice, ...]:
-        """Significant slices, without those that repeat a better one of another method."""
+        """The significant slices, without those that repeat a better one of another method."""
         return tuple(one for one in self.standing if one.repeats is None)
 
     @property
     def measure(self) -> str:
-        """Quantity by which slices are compared.
-
-        It is "error rate", or "mean loss" where only losses are known.
-        """
+        """Quantity by which slices are compared: "error rate", or "mean loss" if only losses are known."""
         return "mean loss" if self.examples.wrong is None else "error rate"
 
     @property
@@ -120,13 +126,13 @@ class Findings:
         if not self.slices:
             returned = sum(one.returned for one in self.methods)
             few = f"{returned} found, all with too few held-out members" if returned else "no method found one"
-            return f"No slice stands up to the test ({few})."
+            return f"No slice is significant ({few})."
         if not self.standing:
-            return f"No slice stands up to the test ({len(self.slices)} tested)."
-        stand = "stands" if len(self.standing) == 1 else "stand"
+            return f"No slice is significant ({len(self.slices)} tested)."
+        are = "is" if len(self.standing) == 1 else "are"
         repeated = len(self.standing) - len(self.distinct)
         again = f"; {repeated} of them {'repeats another' if repeated == 1 else 'repeat others'}" if repeated else ""
-        return f"{len(self.standing)} of {len(self.slices)} tested slices {stand} up to the test{again}."
+        return f"{len(self.standing)} of {len(self.slices)} tested slices {are} significant{again}."
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with a row per slice."""
@@ -138,7 +144,8 @@ class Findings:
     def members(self) -> pd.DataFrame:
         """Long table of the members of slices.
 
-        Its columns are method, slice, class, id, rank (1 = most typical), membership, hardness.
+        Its columns are method, slice, class, id, rank (1 = most typical), membership, hardness and
+        stands (true if the slice is significant).
         """
         import pandas as pd
 
@@ -163,7 +170,7 @@ class Findings:
 
     @cached_property
     def hardness(self) -> pd.DataFrame:
-        """Long table of every method's hardness of every example.
+        """Long table of the hardness of every example by every method.
 
         Its columns are method, id and hardness; higher = harder, within a class.
         """
@@ -208,7 +215,7 @@ FRAME = (
     "method", "slice", "class", "about", "size", "support", "rate", "rest", "delta", "low", "high", "p", "p_holm", "stands",
     "excess", "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "found_by", "repeats",
 )  # fmt: skip
-"""Columns of `Findings.to_frame`."""
+"""Columns of `Findings.to_frame`; `stands` is true for significant slices."""
 
 
 def _row(one: FoundSlice) -> dict[str, Any]:
@@ -245,5 +252,5 @@ def _line(one: FoundSlice, measure: str) -> str:
     verdict = one.verdict
     return (
         f"{one.key} {one.class_name}: {one.name.text or one.label}, {one.size:,} examples, {measure} {verdict.rate:.3g} against "
-        f"{verdict.rest:.3g}, p {verdict.p_holm:.2g}"
+        f"{verdict.rest:.3g}, p {p_value(verdict.p_holm)}"
     )

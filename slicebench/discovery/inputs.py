@@ -1,4 +1,4 @@
-"""Read the appearance of an example: its image or text, and the vector that methods see."""
+"""Read the images, texts and embeddings of a user's examples."""
 
 from __future__ import annotations
 
@@ -26,14 +26,11 @@ if TYPE_CHECKING:
 
 
 SIDE = 224
-"""Pixels to which images are brought that are not all of one size, or larger."""
+"""Side, in pixels, to which images are resized if they differ in size or are larger."""
 
 
 def raw_inputs(table: UserTable, found: Columns, folder: Path | None) -> tuple[Inputs | None, str]:
-    """Return images (n, H, W[, 3]) of bytes, or n texts, and their kind.
-
-    The kind is "image", "text" or "".
-    """
+    """Return images (n, H, W[, 3]) as uint8, or n texts, and their kind: "image", "text" or ""."""
     if found.image is None:
         return (None, "") if found.text is None else (table.texts(found.text), "text")
     if not isinstance(found.image, str):
@@ -57,7 +54,7 @@ def raw_inputs(table: UserTable, found: Columns, folder: Path | None) -> tuple[I
 
 @dataclass(frozen=True, eq=False)
 class ImageCells:
-    """Encoded images that a table holds; `slicebench.files.image_arrays.EncodedImages`."""
+    """Encoded images in the cells of a table; implements `slicebench.files.image_arrays.EncodedImages`."""
 
     where: str
     cells: Sequence[bytes]
@@ -66,7 +63,7 @@ class ImageCells:
         return len(self.cells)
 
     def key(self) -> str:
-        """Hash of all bytes."""
+        """Return a hash of all bytes."""
         return content_key(*(np.frombuffer(cell, dtype=np.uint8) for cell in self.cells))
 
     def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
@@ -75,7 +72,7 @@ class ImageCells:
 
 
 def _encoded(where: str, row: int, cell: Any) -> bytes:
-    """Return the bytes of a cell, or those in Hugging Face's {"bytes", "path"}."""
+    """Return the bytes of a cell, which may be a Hugging Face image: {"bytes", "path"}."""
     found = cell.get("bytes") if isinstance(cell, dict) else cell
     if not isinstance(found, bytes):
         raise DataError(
@@ -87,7 +84,7 @@ def _encoded(where: str, row: int, cell: Any) -> bytes:
 def _side(where: str, sources: Sequence[Path | io.BytesIO]) -> int | None:
     """Return the side to which images are resized.
 
-    None if they are of one size, not above `SIDE`. Only their headers are read.
+    It is None if they have one size, of at most `SIDE`. Only their headers are read.
     """
     from PIL import Image
 
@@ -110,9 +107,15 @@ def embeddings_of(
     train: NDArray[np.intp],
     say: Callable[[str], None],
 ) -> NDArray[np.float32]:
-    """Return a vector of each row, shape (n, d).
+    """Return an embedding of each row, shape (n, d).
 
-    It is a column, a file, features (standardised on the rows `train`), or made by an encoder.
+    It comes from a column, a file, features (standardised on the rows `train`), or an encoder.
+
+    Raises
+    ------
+    ConfigError
+        if the table has none of these.
+
     """
     if found.embedding is not None:
         return table.vectors(found.embedding)
@@ -125,18 +128,22 @@ def embeddings_of(
         return given
     if inputs is None or encoder is None:
         raise ConfigError(
-            "nothing says what an example looks like: name a column of vectors (embedding), a .npy or .safetensors file "
-            "(embeddings), columns that describe it (features), or images or texts (image, text) and an encoder"
-            + ("" if inputs is None else f"; the table has {kind}s, so an encoder will do: `slicebench list encoders`")
+            "the examples have no embeddings: name a column of vectors (embedding), a .npy or .safetensors file "
+            "(embeddings), columns that describe them (features), or images or texts (image, text) and an encoder"
+            + (
+                ""
+                if inputs is None
+                else f"; the table has {kind}s, so an encoder is enough: see `slicebench list encoders`"
+            )
         )
     say(f"encoding {len(inputs):,} {kind}s with {encoder}")
     return encoded(inputs, encoder, train)
 
 
 def encoded(inputs: Inputs, encoder: str, train: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Embed inputs by the encoder of that name, shape (n, d).
+    """Embed inputs with the named encoder, shape (n, d).
 
-    It learns on the rows `train` only.
+    The encoder is fitted on the rows `train` only.
     """
     from slicebench.data.split import taken
     from slicebench.models.encoders.cached import embed
@@ -152,16 +159,18 @@ def encoded(inputs: Inputs, encoder: str, train: NDArray[np.intp]) -> NDArray[np
 
 
 def vectors_in(path: Path, n: int) -> NDArray[np.float32]:
-    """Read embeddings of n rows from a file.
+    """Read the embeddings of n rows from a file.
 
     It is a .npy file, or a .safetensors file with one tensor or one called "embeddings".
 
     Raises
     ------
+    ConfigError
+        if the name of the file has another ending.
     StorageError
-        for a file that cannot be read.
+        if the file cannot be read.
     DataError
-        for another shape, and numbers that are not finite.
+        if the shape is not (n, d), or a number is not finite.
 
     """
     if path.suffix not in (".npy", ".safetensors"):

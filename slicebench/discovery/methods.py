@@ -1,4 +1,7 @@
-"""Methods on a user's examples: fitted on train and val, asked about all of them with and without outcomes."""
+"""Run methods on a user's examples.
+
+They are fitted on train and val, and score all examples twice: with their outcomes and without.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 
 DEFAULTS = ("kmeans_errors", "tree_rules")
-"""Methods where none is named: the best of the leaderboard in embedding space, and rules where there are metadata."""
+"""Default methods: the best of the leaderboard in embedding space, and rules if there are metadata."""
 DEFAULT_FOR_LOSSES = "spotlight"
 
 
@@ -48,7 +51,10 @@ class Said:
 
 
 def chosen_methods(given: Chosen, data: AuditData) -> dict[str, SliceMethod]:
-    """Return methods by name; of the same class twice, the second gets a number."""
+    """Return the methods by name; if a name occurs twice, the second gets a number.
+
+    Raises `ConfigError` for an empty choice, and for a method that needs the planted truth.
+    """
     if given is None:
         given = [name for name in DEFAULTS if METHODS.load(name)().supports(data) is None] or DEFAULT_FOR_LOSSES
     if not isinstance(given, Mapping):
@@ -71,15 +77,21 @@ def _named(chosen: Sequence[str | SliceMethod]) -> dict[str, SliceMethod]:
 def run_all(
     methods: Mapping[str, SliceMethod], examples: Examples, data: AuditData, seed: int, say: Callable[[str], None]
 ) -> tuple[list[Said], list[str]]:
-    """Run the methods; return their outputs, and the reasons of those that decline.
+    """Run the methods; return their outputs, and notes on those that cannot run on the data.
 
-    Raises `ConfigError` if all of them decline.
+    Raises
+    ------
+    ConfigError
+        if none of them can run on the data.
+    MethodError
+        if a method fails.
+
     """
     said, declined = list[Said](), list[str]()
     for name, method in methods.items():
         reason = method.supports(data)
         if reason is not None:
-            declined.append(f"{name} declines these data: {reason}")
+            declined.append(f"{name} cannot run on this data: {reason}")
             continue
         say(f"fitting {name} on {data.val.n:,} examples")
         try:
@@ -94,7 +106,7 @@ def run_all(
 
 
 def _run(name: str, method: SliceMethod, examples: Examples, data: AuditData, seed: int) -> Said:
-    """Fit on train and val; score every split twice, with its outcomes for the hardness, without them for the slices."""
+    """Fit a method and score every split twice: with its outcomes for the hardness, without for the slices."""
     start, n = perf_counter(), examples.n
     method.fit(data)
     hardness = np.zeros(n)
@@ -114,9 +126,9 @@ def _run(name: str, method: SliceMethod, examples: Examples, data: AuditData, se
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Return names, with a number where one is repeated.
+    """Return the names, with a number added where one is repeated.
 
-    Slices of two splits are matched by these names.
+    The slices of different splits are matched by these names.
     """
     seen: dict[str, int] = {}
     out = []

@@ -30,23 +30,23 @@ if TYPE_CHECKING:
 
 MOST_CAPTIONS = 3
 LEAST_AUROC = 0.6
-"""How well, on held-out examples, likeness to a caption must tell members from the rest of the class for it to be shown."""
+"""Least AUROC of a shown caption: similarity to it separates held-out members from the rest of the class this well."""
 TELLING = 0.1
-"""Share of a slice's texts that a word must be in for the slice to be called by it."""
+"""Least share of a slice's texts that must hold a word for the slice to be named after it."""
 MANY = 5
-"""Right and wrong answers that a class must have for a column to be suspected of giving them away."""
+"""Least number of right and of wrong answers in a class for its columns to be checked for leaks."""
 SURELY = 0.49
-"""Distance from one half of an AUROC by which a number gives them away."""
+"""A numeric column leaks the outcome if its AUROC differs from 0.5 by more than this."""
 MOST_TEXTS = 20_000
-"""Texts of a class whose words are counted."""
+"""Number of texts of a class whose words are counted."""
 
 
 @dataclass(frozen=True)
 class Name:
-    """Description of a slice; what is not known is empty.
+    """Description of a slice; parts that are not known are empty.
 
-    `captions` are texts with the AUROC by which likeness to each tells members from the rest of the class, `taken_for` is the
-    commonest wrong answer with its share of the errors.
+    `captions` are texts, each with the AUROC at which similarity to it separates members from the
+    rest of the class. `taken_for` is the commonest wrong prediction, with its share of the errors.
     """
 
     rule: Rule | None = None
@@ -56,10 +56,7 @@ class Name:
 
     @property
     def text(self) -> str:
-        """Best description in a line.
-
-        A rule comes before captions, captions before words, words before wrong predictions.
-        """
+        """Best description in one line: a rule, else a caption, else words, else wrong predictions."""
         if self.rule is not None:
             return self.rule.text
         if self.captions:
@@ -73,7 +70,11 @@ class Name:
 
 
 class Names:
-    """Names slices of the same examples. Rules and captions are chosen on val; all numbers are about test."""
+    """Descriptions of the slices of one set of examples.
+
+    Rules and captions are chosen on val and measured on test. Words are counted on test, and wrong
+    predictions over all members.
+    """
 
     def __init__(self, examples: Examples, captions: Captions | None) -> None:
         self.examples, self.captions = examples, captions
@@ -101,9 +102,9 @@ class Names:
     def _captions(
         self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp], c: int
     ) -> tuple[tuple[str, float], ...]:
-        """Return captions along the direction from the rest of the class to the slice.
+        """Return the captions that point from the rest of the class to the slice.
 
-        Only those that tell them apart on `check` are returned.
+        They are chosen on `learn`, and only those that separate the two on `check` are returned.
         """
         if self.captions is None or inside[learn].all() or not inside[learn].any():
             return ()
@@ -140,9 +141,9 @@ class Names:
 
 
 def giving_away(examples: Examples) -> list[str]:
-    """Return metadata columns that separate right from wrong answers (almost) perfectly.
+    """Return the metadata columns that separate right from wrong answers almost perfectly.
 
-    It is enough that they do so in some class.
+    It is enough that they do so within one class.
     """
     if examples.wrong is None:
         return []
@@ -169,9 +170,9 @@ def _tells(column: pd.Series[Any], wrong: Bools) -> bool:
 
 
 def auroc(score: NDArray[np.floating], inside: Bools) -> float:
-    """Compute the chance that a member scores higher than a non-member, ties half.
+    """Compute the probability that a member scores higher than a non-member.
 
-    One half where there is nothing to compare.
+    Ties count half. It is 0.5 if there is nothing to compare.
     """
     found = metrics.auroc(Ranking.of(score.astype(np.float64), inside)) if len(inside) else None
     return 0.5 if found is None else found
@@ -180,18 +181,20 @@ def auroc(score: NDArray[np.floating], inside: Bools) -> float:
 def candidate_captions(
     given: Sequence[str] | str | Path, encoder: str | None, d: int, class_names: Sequence[str]
 ) -> Captions:
-    """Embed captions of a list, or of a text file with one a line.
+    """Embed captions from a list, or from a text file with one per line.
 
-    They go to the space of the embeddings, (n, d).
-
-    A class has those as candidates that name no other class; what sets one apart is its difference to their mean.
+    The encoder must map them to the d dimensions of the examples' embeddings. The candidates of a
+    class are the captions that name it or name no class. Each is represented by its difference from
+    the mean of these candidates.
 
     Raises
     ------
     ConfigError
-        without an encoder that reads text.
+        if there is no encoder, or it does not read text.
     DataError
-        for no captions, and an encoder of another space than the embeddings'.
+        if there are no captions, or the encoder embeds them in other than d dimensions.
+    StorageError
+        if the text file cannot be read.
 
     """
     from slicebench.data.captions import CaptionSet
@@ -211,7 +214,7 @@ def candidate_captions(
     found = embed_texts(reader, known.texts)
     if found.shape[1] != d:
         raise DataError(
-            f"encoder {encoder!r} embeds captions in {found.shape[1]} dimensions, the examples have {d}; expected one space: "
+            f"encoder {encoder!r} embeds captions in {found.shape[1]} dimensions, but the examples have {d}; "
             "name the encoder that made the embeddings"
         )
     return Captions(
@@ -226,7 +229,7 @@ def candidate_captions(
 def _of_each_class(texts: Sequence[str], class_names: Sequence[str]) -> list[list[str]]:
     """Return, for each class, the texts that name it or no class.
 
-    All texts are returned where that leaves none.
+    If there are none, all texts are returned.
     """
     named = [{name for name in class_names if _names(text, name)} for text in texts]
     out = []
@@ -245,6 +248,6 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(
-            f"cannot read the captions {path}: {error}; expected a text file with a caption a line"
+            f"cannot read the captions {path}: {error}; expected a text file with one caption per line"
         ) from error
     return [line.strip() for line in text.splitlines() if line.strip()]

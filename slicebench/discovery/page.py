@@ -1,4 +1,4 @@
-"""The findings on a user's own data as one self-contained HTML page, and as what a notebook shows."""
+"""Render findings on a user's own data as a self-contained HTML page, or as a notebook summary."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ if TYPE_CHECKING:
 
 
 PACKAGE = "slicebench.discovery"
-"""Whose templates these pages are made of."""
+"""Package that holds the templates of these pages."""
 THUMBNAIL = 160
-"""Pixels of the longer edge of an image on the page; smaller ones keep their size, and the page enlarges them."""
+"""Longer edge, in pixels, of an image on the page; the page enlarges smaller images by its style."""
 LONGEST = 400
-"""Characters of a text that are shown."""
+"""Characters of a text that the page shows."""
 MOST_COLUMNS = 6
 IN_NOTEBOOK = 3
-"""Slices whose examples a notebook shows; the page has all."""
+"""Number of slices whose examples a notebook shows; the page shows those of all."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One example as the page shows it: a picture or a text, or values, and what the model made of it."""
+    """One example as the page shows it: an image, a text or metadata values.
+
+    `said` describes the model's answer.
+    """
 
     key: str
     image: str
@@ -44,9 +47,10 @@ class Shown:
 
 
 def render_findings(findings: Findings) -> str:
-    """Render the HTML page: no script, no request, one style allowed by its hash.
+    """Render the HTML page.
 
-    Equal findings give equal bytes.
+    It has no script, makes no request, and allows one style by its hash. Equal findings give equal
+    bytes.
     """
     css = asset("board.css") + asset("findings.css", PACKAGE)
     policy = f"default-src 'none'; img-src data:; style-src '{digest(css)}'; base-uri 'none'; form-action 'none'"
@@ -55,7 +59,7 @@ def render_findings(findings: Findings) -> str:
 
 
 def render_summary(findings: Findings) -> str:
-    """Render verdict, table and some examples as a fragment of HTML, for notebooks."""
+    """Render the verdict, the table and some examples as a fragment of HTML, for notebooks."""
     return environment(PACKAGE).get_template("findings_summary.html.j2").render(**_context(findings, IN_NOTEBOOK))
 
 

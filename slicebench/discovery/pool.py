@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 SHARES = {"train": 0.2, "val": 0.8}
-"""How examples of known truth are dealt: train only gives methods their means and deviations, val is what they learn from."""
+"""Shares of the labelled examples: methods take means and deviations from train, and learn from val."""
 USES = ("label", "prediction", "probs", "embedding", "features", "id", "loss", "text")
-"""Fields of `Columns` that `select` takes."""
+"""Fields of `Columns` that `select` accepts."""
 MOVE = "drop such rows or move them to the pool"
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Rows that are known or candidates: their table, their features, and their `arrays` as `from_arrays` takes them."""
+    """The labelled rows, or the candidates: their table, their features, and their `arrays` for `from_arrays`."""
 
     table: UserTable
     features: dict[str, NDArray[Any]]
@@ -47,8 +47,9 @@ class Part:
 class PoolProblem:
     """A problem whose test split is the pool, in the pool's order.
 
-    `ids` are the pool's as the user wrote them, `classes` the C class names (whole numbers where they are that).
-    `weak` (n,) marks examples whose label is the model's prediction. `notes` are what a user must know.
+    `ids` are the pool's as the user wrote them, and `classes` the C class names (integers if the
+    labels are integers). `weak` (n,) marks examples whose label is the model's prediction. `notes`
+    are what a user must know.
     """
 
     problem: Problem
@@ -63,9 +64,7 @@ def problem_with_pool(
 ) -> PoolProblem:
     """Build a problem with train and val from `data` and the pool as test.
 
-    The parameters are those of `select`.
-
-    Takes the same parameters and raises the same errors.
+    It takes the same parameters as `select` and raises the same errors.
     """
     *tables, splits = _tables(data, pool, split)
     found = _found(columns, *tables)
@@ -86,31 +85,33 @@ def problem_with_pool(
 def _tables(
     data: pd.DataFrame | None, pool: pd.DataFrame, split: str
 ) -> tuple[UserTable, UserTable, NDArray[np.str_] | None]:
-    """Return labelled rows, candidates, and perhaps the splits of the former.
+    """Return the labelled rows, the candidates, and the splits of the labelled rows.
 
-    There are splits where one table holds both.
+    The splits are None unless one table holds both.
     """
     if data is not None:
         return UserTable(data, "data table"), UserTable(pool, "pool table"), None
     if split not in pool:
         raise ConfigError(
-            "nothing says which examples have a known truth: give them as a table of their own (data), or have a column of the "
-            f"pool's table say train, val or pool of each row; it has no column {split!r} (split)"
+            f"cannot tell labelled examples from candidates: the pool table has no column {split!r} (split); "
+            "pass the labelled examples as a table of their own (data), or add a column that marks each row as "
+            "train, val or pool"
         )
     whole = UserTable(pool, "table")
     names = np.array(whole.texts(split))
     whole.refuse(split, ~np.isin(names, SPLITS), f"expected one of {', '.join(SPLITS)}")
     if missing := [name for name in ("train", "val", "pool") if name not in names]:
-        raise DataError(f"{whole.where(split)} says {' and '.join(missing)} of no row; train, val and pool are needed")
+        marked = " or ".join(map(repr, missing))
+        raise DataError(f"{whole.where(split)} has no row marked {marked}; train, val and pool are all required")
     known = np.isin(names, ("train", "val"))
     rows = whole.frame
     return UserTable(rows[known], "train and val rows"), UserTable(rows[names == "pool"], "pool rows"), names[known]
 
 
 def _found(columns: Columns, known: UserTable, pool: UserTable) -> Columns:
-    """Return columns with the usual names filled in.
+    """Return the columns, with the usual names filled in.
 
-    Raises an error where truth, outcome or embedding is missing.
+    Raises `ConfigError` if labels, outcomes or embeddings are missing.
     """
     found = resolved(columns, known, look_for=("label", "embedding"))
     if found.label is not None and not found.probs:
@@ -127,7 +128,8 @@ def _found(columns: Columns, known: UserTable, pool: UserTable) -> Columns:
         )
     if len(found.ways) != 1:
         raise ConfigError(
-            "say either which column holds vectors (embedding) or which ones describe an example (features)"
+            "expected either a column of vectors (embedding) or columns that describe the examples (features); "
+            f"got {' and '.join(found.ways) or 'neither'}"
         )
     return found
 
@@ -148,7 +150,7 @@ def _read(table: UserTable, found: Columns, classes: Sequence[str | int]) -> Par
 
 
 def _check_one_space(known: Part, pool: Part) -> None:
-    """Raise `DataError` unless vectors are of one length, and each feature a number in both parts or in none."""
+    """Raise `DataError` unless vectors have one length, and each feature is a number in both parts or in none."""
     one, other = known.table, pool.table
     if "embeddings" in known.arrays:
         d, e = (part.arrays["embeddings"].shape[1] for part in (known, pool))
@@ -163,38 +165,35 @@ def _check_one_space(known: Part, pool: Part) -> None:
 
 
 def _identify(known: Part, pool: Part, name: str | None) -> list[str]:
-    """Give both parts ids, none of them shared.
+    """Give ids to both parts and check that they share none.
 
-    Returns a note if they are row numbers.
+    Returns a note if the pool's ids are row numbers.
     """
     one, other = known.table, pool.table
     known.arrays["ids"] = np.array([f"row {i} of the {one.name}" for i in range(len(one.frame))])
     pool.arrays["ids"] = np.arange(len(other.frame)).astype(str)
     if name is None:
-        return [f"the {other.name} has no column 'id'; ids are row numbers among the {other.name}, from 0"]
+        return [f"no column 'id' in the {other.name}; ids are row numbers within the {other.name}, from 0"]
     pool.arrays["ids"] = other.ids(name)
     if name in one.frame:
         known.arrays["ids"] = one.ids(name)
         both = np.isin(pool.arrays["ids"], known.arrays["ids"])
-        other.refuse(name, both, f"that is an id of the {one.name} too, and a candidate must be new")
+        other.refuse(name, both, f"this id is also in the {one.name}; candidates must be new")
     return []
 
 
 def _fill_losses(known: Part, pool: Part) -> list[str]:
-    """Give the pool the mean loss if it has no losses.
-
-    Returns a note then.
-    """
+    """Give the pool the mean known loss if it has no losses, and return a note on it."""
     if "losses" not in known.arrays or "losses" in pool.arrays:
         return []
     pool.arrays["losses"] = np.full(len(pool.table.frame), known.arrays["losses"].mean())
-    return ["the pool has no losses; the mean of the known ones stands in, by which no method can rank"]
+    return ["the pool has no losses; the mean of the known losses is used instead, so no method can rank by loss"]
 
 
 def _label(known: Part, pool: Part, name: str | None, classes: Sequence[str | int]) -> NDArray[np.bool_]:
-    """Label both parts; the pool gets the model's prediction where it has no label.
+    """Label both parts, and mark the pool examples with a weak label, shape (n,).
 
-    Returns where that is so.
+    A weak label is the model's prediction, used where the pool has no label.
     """
     if name is None:
         return np.zeros(len(pool.table.frame), dtype=bool)
@@ -216,7 +215,7 @@ def _problem(
 ) -> Problem:
     """Join both parts, the labelled rows first.
 
-    The labelled rows are dealt by `SHARES` unless `splits` names their parts.
+    The labelled rows are split by `SHARES`, unless `splits` assigns them.
     """
     n = len(known.table.frame)
     if splits is None:

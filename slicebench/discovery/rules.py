@@ -1,4 +1,4 @@
-"""Rules on metadata that say which examples a slice holds, and words that its texts have in common."""
+"""Describe a slice by a rule on metadata, or by words that its texts have in common."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ if TYPE_CHECKING:
 
 
 N_BINS = 10
-"""Parts of equal share between which a number may be cut."""
+"""Number of quantile bins of a numeric column; conditions cut at their edges."""
 MOST_CONDITIONS = 3
 GAIN = 0.02
-"""Cohen's κ that another condition must add."""
+"""Least gain in Cohen's κ for which a condition is added to a rule."""
 EXPLAINS = 0.4
-"""κ on examples not looked at from which on a rule is said to explain a slice: Landis and Koch's "moderate" agreement."""
+"""Least κ, on examples not used to find the rule, for a rule to be reported: "moderate" in Landis and Koch's terms."""
 MOST_WORDS = 5
 LEAST_TEXTS = 5
 LIFT = 2.0
-"""How many times as frequent a word must be among the members as in the rest of the class."""
+"""Least ratio of a word's frequency among the members to that in the rest of the class."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A conjunction of conditions, and how well it tells the slice's members from the rest of the class.
+    """A conjunction of conditions, and how well it separates the slice from the rest of the class.
 
-    `precision` is the share of members among the examples that meet it, `recall` the share of members that do. Neither says much
-    of a slice that holds most of its class, where any rule does well; `kappa` (Cohen's) is 0 for those.
+    `precision` is the share of members among the examples that meet it; `recall` is the share of
+    members that meet it. Both are high for any rule if a slice holds most of its class; `kappa`
+    (Cohen's) corrects for such chance agreement.
     """
 
     text: str
@@ -49,16 +50,19 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """v conditions on the columns of a table, and whether each of n examples meets each: `met` (n, v) bool."""
+    """Conditions on the columns of a table.
+
+    `met` (n, v) bool says which of n examples meet which of v conditions.
+    """
 
     names: tuple[str, ...]
     met: Bools
 
     @classmethod
     def of(cls, metadata: pd.DataFrame) -> Conditions:
-        """Return the conditions of metadata columns.
+        """Return the conditions on metadata columns.
 
-        Categories and numbers of few values give equalities. Other numbers give "at least" and
+        Categories and numbers with few values give equalities. Other numbers give "at least" and
         "below" at their quantiles.
         """
         names: list[str] = []
@@ -82,9 +86,8 @@ class Conditions:
     def rule(self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp]) -> Rule | None:
         """Return the conjunction of up to three conditions that best describes `inside` (n,).
 
-        It is found on the rows `learn` and must hold up on `check`.
-
-        Conditions are added one by one, each the one with the highest κ then. None if κ on `check` is below `EXPLAINS`.
+        Conditions are added greedily, by the highest κ on the rows `learn`. Returns None if κ on the
+        rows `check` is below `EXPLAINS`.
         """
         chosen, best = list[int](), 0.0
         while len(chosen) < MOST_CONDITIONS and self.met.shape[1] and len(learn):
@@ -113,7 +116,7 @@ class Conditions:
 def kappas(said: Bools, inside: Bools) -> NDArray[np.float64]:
     """Compute Cohen's κ of each column of `said` (n, v) with `inside` (n,), shape (v,).
 
-    It is 0 where chance agrees perfectly.
+    It is 0 where chance agreement is perfect.
     """
     n, members = len(inside), float(inside.sum())
     hits = inside.astype(np.float32) @ said.astype(np.float32)
@@ -126,7 +129,11 @@ def kappas(said: Bools, inside: Bools) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Word:
-    """A word, or two in a row, and the share of texts that hold it within the slice and in the rest of its class."""
+    """A word, or two in a row.
+
+    `inside` and `outside` are the shares of texts that hold it, in the slice and in the rest of its
+    class.
+    """
 
     text: str
     inside: float
@@ -151,11 +158,10 @@ class Words:
         self.names = vectorizer.get_feature_names_out()
 
     def of(self, inside: Bools) -> tuple[Word, ...]:
-        """Return words at least twice as frequent in the texts `inside` (n,) as in the others.
+        """Return the words that are at least twice as frequent in the texts `inside` (n,) as in the others.
 
-        The difference must be significant; the surest come first.
-
-        Chance is Fisher's p with Holm's correction over all words.
+        The difference must be significant by Fisher's test, with Holm's correction over all words.
+        The smallest p comes first.
         """
         n, m = len(inside), int(inside.sum())
         if self.held is None or m in (0, n):
@@ -170,7 +176,7 @@ class Words:
 
 
 def _without_parts(words: Sequence[Word]) -> tuple[Word, ...]:
-    """Return words without those that share a word with a surer phrase."""
+    """Drop words and pairs that share a word with a more significant one."""
     kept: list[Word] = []
     for word in words:
         own = set(word.text.split())

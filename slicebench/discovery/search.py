@@ -39,28 +39,31 @@ def discover(
     on_step: Callable[[str], None] = lambda _: None,
     **columns: Any,
 ) -> Findings:
-    """Find the slices of your own data on which your model does worse, and test each on examples that did not help to find it.
+    """Find the slices of your data on which your model does worse.
 
-    Examples are dealt to three parts (or as a column `split` says): train gives methods means and deviations, on val they look
-    for slices, on test each slice is compared with the rest of its class: error rates, interval, Fisher's test, Holm's correction
-    over all slices of all methods. Methods do not see the outcomes of the examples that they assign, so none can return the
-    errors themselves.
+    Each slice is tested on examples that did not help to find it. Examples are split into train, val
+    and test, at random or by a column `split`. Methods take means and deviations from train, and look
+    for slices on val. On test, each slice is compared with the rest of its class: error rates,
+    interval, Fisher's test, and Holm's correction over all slices of all methods. Methods assign
+    examples to slices without seeing their outcomes, so no slice can be the errors themselves.
 
     Parameters
     ----------
     table : DataFrame or path
-        A row per example that the model was not trained on; of a file: .parquet, .csv, .tsv, .jsonl or .arrow.
+        One row per example that the model was not trained on. A file is .parquet, .csv, .tsv,
+        .jsonl or .arrow.
     method : str, SliceMethod, several of them, or a mapping of names to methods
-        Registered names, or methods ready to be fitted; by default "kmeans_errors", the best of the leaderboard, and
-        "tree_rules" where there are metadata; for losses only "spotlight".
+        Registered names, or unfitted methods. The default is "kmeans_errors", the best of the
+        leaderboard, and "tree_rules" if there are metadata; for losses only, it is "spotlight".
     encoder : str, optional
-        Embeds images or texts, and captions ("open_clip:ViT-B-32/openai"); with embeddings given, captions only.
+        Embeds images or texts, and captions ("open_clip:ViT-B-32/openai"). If embeddings are given,
+        it embeds captions only.
     captions : list of str or path, optional
-        Candidates to describe slices with: a list, or a text file with one a line.
+        Candidate descriptions of slices: a list, or a text file with one per line.
     seed : int
-        Deals the examples, and whatever else is left to chance.
+        Seed of the random split, and of all other random steps.
     on_step : callable
-        Told in a few words what is being done.
+        Called with a short description of each step.
     **columns
         Fields of `slicebench.Columns`: label, prediction, probs, loss, id, embedding, features, image, text ...
 
@@ -71,9 +74,10 @@ def discover(
     Raises
     ------
     ConfigError
-        for columns that are nowhere, methods that decline the data, and captions without an encoder.
+        if a named column does not exist, no method can run on the data, or captions have no encoder.
     DataError
-        naming column and row of what is missing, not finite, of no known class, or there twice.
+        if a value is missing, not finite, duplicated or of an unknown class; the message names
+        column and row.
 
     """
     on_step("reading")
@@ -126,10 +130,11 @@ def _about(examples: Examples) -> list[str]:
             some = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
             notes.append(f"No errors, so nothing to find, in {len(without)} of {len(counts)} classes: {some}.")
         if given_away := giving_away(examples):
-            which = f"Column {given_away[0]!r} tells" if len(given_away) == 1 else f"Columns {_listed(given_away)} tell"
+            one = len(given_away) == 1
+            which = f"Column {given_away[0]!r} separates" if one else f"Columns {_listed(given_away)} separate"
             notes.append(
-                f"{which} right from wrong without fail: leave out of the metadata what was made from the predictions, since a "
-                "rule on it explains nothing."
+                f"{which} right from wrong answers almost perfectly: leave columns made from the predictions out of "
+                "the metadata, since a rule on them explains nothing."
             )
     return notes
 

@@ -1,7 +1,4 @@
-"""Select the pool examples of a user's data to add or relabel next.
-
-They are the hardest of each class by any method.
-"""
+"""Select which examples of a user's pool to add or relabel next: the hardest of each class by any method."""
 
 from __future__ import annotations
 
@@ -32,8 +29,7 @@ if TYPE_CHECKING:
 class ClassChoice:
     """Counts of one class: candidates, those with a weak label, flagged ones, chosen ones.
 
-    `flagged` is None for a method without flags. `strength` is None where the method has no evidence on this
-    class.
+    `flagged` is None if the method has no flags; `strength` is None if it reports none for this class.
     """
 
     name: str | int
@@ -48,8 +44,9 @@ class ClassChoice:
 class Selection:
     """The chosen examples, by class, the hardest first.
 
-    `table` has a row for each: id, class, rank (1 = the hardest of its class), hardness, flagged (missing where the method
-    raises no flags), and weak_label, true if the class is only predicted. `notes` are what a reader must know.
+    `table` has a row for each: id, class, rank (1 = the hardest of its class), hardness, flagged
+    (missing if the method raises no flags), and weak_label (true if the class is only predicted).
+    `notes` are what a reader must know.
     """
 
     table: pd.DataFrame
@@ -67,34 +64,37 @@ def select(
     split: str = "split",
     **columns: Any,
 ) -> Selection:
-    """Choose of each class the `k` pool examples that a method finds hardest.
+    """Choose, in each class, the `k` pool examples that a method finds hardest.
 
     Parameters
     ----------
     data : DataFrame or None
-        Examples whose truth is known, which the model was not trained on; the method is fitted on them. None if `pool` holds
-        them too, and its column `split` says "train" or "val" of them, "pool" of the candidates; "test" is left alone.
+        Labelled examples that the model was not trained on; the method is fitted on them. It is
+        None if `pool` holds them too. The column `split` then marks them as "train" or "val" and the
+        candidates as "pool"; rows marked "test" are ignored.
     pool : DataFrame
         Candidates. Where a label is missing, the model's prediction is used as a weak label.
     method : str or SliceMethod
-        Registered name, or a method ready to be fitted.
+        Registered name, or an unfitted method.
     k : int
-        Examples per class; a class that has fewer gives all.
+        Examples per class; a class with fewer candidates contributes all of them.
     seed : int
-        Deals `data` into train (a fifth) and val, at random within each class, and breaks ties.
+        Splits `data` into train (a fifth) and val, at random within each class, and breaks ties.
     split : str
-        Matters only without `data`.
+        Column of `pool` that holds the splits; used only if `data` is None.
     **columns
-        Fields of `slicebench.Columns`, as in `from_frame`: label, prediction, probs, embedding, features, id, loss, text. A
-        label may be missing in the pool, and so may a loss. Label, prediction, embedding and id are by default the columns of
-        those names, where there are any: a prediction where no `probs` are named, an embedding where no `features` are.
+        Fields of `slicebench.Columns`, as in `from_frame`: label, prediction, probs, embedding,
+        features, id, loss, text. In the pool, labels and losses may be missing. By default, label,
+        prediction, embedding and id are the columns of those names, if there are any. Naming `probs`
+        replaces the default prediction, and naming `features` replaces the default embedding.
 
     Raises
     ------
     ConfigError
-        for k below 1, columns that are nowhere, and a method that declines the data.
+        if k is below 1, a required column is not named, or the method cannot run on the data.
     DataError
-        naming table, column and row of what is missing, not finite, of no known class, or there twice.
+        if a column does not exist, or a value is missing, not finite, duplicated or of an unknown
+        class; the message names table, column and row.
 
     """
     if k < 1:
@@ -119,11 +119,11 @@ def _refuse_decline(name: str, method: SliceMethod, data: AuditData) -> None:
     refuse_truth(name, method)
     reason = method.supports(data)
     if reason is not None:
-        raise ConfigError(f"{name} declines these data: {reason}")
+        raise ConfigError(f"{name} cannot run on this data: {reason}")
 
 
 def _labels(found: PoolProblem) -> NDArray[np.int64]:
-    """Return the class of each candidate; a task without classes is one."""
+    """Return the class of each candidate; a task without classes counts as one class."""
     test = found.problem.test
     return np.zeros(test.n, dtype=np.int64) if test.labels is None else test.labels
 
@@ -168,16 +168,14 @@ def _per_class(
 def _notes(
     found: PoolProblem, run: MethodRun, labels: NDArray[np.int64], counts: NDArray[np.int64], k: int
 ) -> list[str]:
-    """Return notes on the choice.
-
-    They are the method's own notes, weak labels, classes that ran out, and ties.
-    """
+    """Return the method's own notes, and notes on weak labels, small classes and ties."""
     notes = list(run.notes)
     if notes and any(str(name) != str(c) for c, name in enumerate(found.classes)):
         notes.append("classes by number: " + ", ".join(f"{c} = {name}" for c, name in enumerate(found.classes)))
     if found.weak.any():
         notes.append(
-            f"{int(found.weak.sum()):,} of {len(labels):,} candidates have no label; the model's prediction stands in for it"
+            f"{int(found.weak.sum()):,} of {len(labels):,} candidates have no label; "
+            "the model's prediction is used instead"
         )
     for c, name in enumerate(found.classes):
         if counts[c] < k:
@@ -189,6 +187,6 @@ def _notes(
 
 
 def _tied_at_the_end(hardness: NDArray[np.float64], k: int) -> bool:
-    """Check whether the k-th hardest is no harder than the next."""
+    """Check whether the k-th hardest example ties with the next."""
     falling = -np.sort(-hardness)
     return len(falling) > k and bool(falling[k - 1] == falling[k])

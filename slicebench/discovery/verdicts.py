@@ -1,11 +1,11 @@
 """Test which slices are significant.
 
-A significant slice is worse than the rest of its class on held-out examples, by error rate or mean
-loss, and not by chance.
+On held-out examples, a significant slice has a higher error rate or mean loss than the rest of its
+class. The difference is large enough to matter and not due to chance.
 
-Where the model is right or wrong, the test is that of the controls (`metrics.slices.significance`): Fisher's, one-sided, with
-Newcombe's interval. Where there are losses only, it is Welch's, on mean losses. Holm's correction runs over all slices of all
-methods that are shown together.
+Error rates are tested as in the controls (`metrics.slices.significance`): by Fisher's one-sided
+test, with Newcombe's interval. If there are only losses, Welch's test compares their means. Holm's
+correction runs over all slices of all methods that are shown together.
 """
 
 from __future__ import annotations
@@ -31,15 +31,20 @@ if TYPE_CHECKING:
 
 
 MIN_LOSS_EFFECT = 0.2
-"""Least excess of a slice's mean loss, in standard deviations of the class's losses: Cohen's "small"."""
+"""Least difference in mean loss, in standard deviations of the class's losses: Cohen's "small"."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One slice within one class, on held-out examples.
+    """Test of one slice within one class, on held-out examples.
 
-    `slice` and `class_number` say which; `support` counts members, `rate` and `rest` are the error rates (or mean losses) of the
-    slice and of the rest of the class, `delta` their difference with its 95 % interval, `p` one-sided, `p_holm` corrected.
+    `slice` and `class_number` say which slice it is, and `support` counts its members. `rate` and
+    `rest` are the error rates (or mean losses) of the slice and of the rest of the class. `delta` is
+    their difference, and `low` and `high` are its 95% interval. `p` is one-sided; `p_holm` is the
+    same after Holm's correction.
+
+    `stands` is true if the slice is significant: `p_holm` is at most `ALPHA`, and `delta` is at
+    least `MIN_EFFECT` (for losses, `MIN_LOSS_EFFECT` standard deviations of the class's losses).
     """
 
     slice: int
@@ -58,7 +63,7 @@ class Verdict:
 def judged(hard: Bools, test: Split) -> list[Verdict]:
     """Test each slice, `hard` (n, k) bool, in each class where it has support.
 
-    Support means at least 20 members, and a rest.
+    It needs at least 20 members there, and examples outside it to compare them with.
     """
     return _by_errors(hard, test) if test.correct is not None else _by_losses(hard, test)
 
@@ -117,7 +122,7 @@ def _sides(hard: Bools, test: Split) -> Iterator[tuple[int, int, tuple[Floats, F
 def _welch(inside: Floats, outside: Floats) -> dict[str, Any]:
     """Compute means, their difference with its interval, and Welch's one-sided p.
 
-    p is 1 if losses are equal everywhere.
+    If losses do not vary within either side, p is 0 for a higher mean inside and 1 otherwise.
     """
     from scipy.stats import ttest_ind
 

@@ -1,6 +1,7 @@
 """Evaluate a method's captions on one problem.
 
-Do they name the planted group, and do they separate easy from hard images?
+The metrics say whether captions name the planted group, and whether they separate easy from hard
+images.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 LISTED = 5
-"""Captions that a record lists at each end."""
+"""Number of captions that a record lists at each end."""
 NEAR = 0.1
 """Share of a class's test images that counts as near a caption."""
 
@@ -37,9 +38,8 @@ def measure_captions(
 ) -> CaptionOutcome | None:
     """Compute the caption metrics of one cell; None without captions.
 
-    `hardness` (C, m) is the method's, for each caption.
-
-    The easy–hard gap is judged in the embeddings of the problem, on the test images of each class.
+    `hardness` (C, m) is the method's hardness of each caption. The easy–hard gap is measured in the
+    embeddings of the problem, on the test images of each class.
     """
     if hardness is None or data.captions is None:
         return None
@@ -55,7 +55,7 @@ def measure_captions(
 def naming(captions: Captions, truth: PlantedTruth, test: Split, c: int) -> Bools:
     """Mark the texts that are candidates of class `c` and name one of its groups, shape (m,).
 
-    Only planted groups that the class has count.
+    Only planted groups with members in the class count.
     """
     ids = test.ids if test.labels is None else test.ids[test.labels == c]
     present: Bools = np.any(truth.groups_of(ids), axis=0)
@@ -81,7 +81,7 @@ def hard_and_easy(hardness: Floats, captions: Captions, c: int) -> tuple[int, in
 
 
 def ordered(hardness: Floats, candidates: Bools) -> NDArray[np.intp]:
-    """Return the positions of the candidates by falling hardness, ties by position."""
+    """Return the positions of the candidates by decreasing hardness, ties by position."""
     rows = np.flatnonzero(candidates)
     order: NDArray[np.intp] = rows[np.argsort(-hardness[rows], kind="stable")]
     return order
@@ -95,12 +95,10 @@ def class_gaps(
     correct: Bools | None = None,
     ks: Callable[[int], Sequence[int]] = lambda _: GAP_KS,
 ) -> dict[int, Gap | None]:
-    """Compute the easy–hard gap of each class.
+    """Compute the easy–hard gap of each class with test images, a hard and an easy caption.
 
-    The class needs test images, a hard and an easy caption.
-
-    `correct` (n,) are the answers of another model than the problem's own; `ks` gives the numbers of images for a class of n,
-    by default 20 to 195 for every n.
+    `correct` (n,) may say where another model than the problem's own is right. `ks` gives the
+    numbers of images for a class of n, by default 20 to 195 for every n.
     """
     right = test.correct if correct is None else correct
     out: dict[int, Gap | None] = {}
@@ -119,9 +117,9 @@ def class_gaps(
 def accuracy_near(captions: Captions, test: Split, c: int, share: float = NEAR) -> dict[str, float]:
     """Compute the accuracy of the base model near each candidate of class `c`, by text.
 
-    It is over the share of the class's test images that are nearest the candidate.
-
-    What a hard caption that names no planted group has found, if it has found something. Empty without answers or images.
+    It is measured on the `share` of the class's test images that are nearest to the candidate. So
+    it shows whether a hard caption that names no planted group describes hard images. The result is
+    empty if the class has no images, or correctness is not known.
     """
     rows = np.arange(test.n) if test.labels is None else np.flatnonzero(test.labels == c)
     if test.correct is None or not len(rows):
@@ -134,9 +132,9 @@ def accuracy_near(captions: Captions, test: Split, c: int, share: float = NEAR) 
 
 
 def near_caption(embedding: NDArray[np.float32], test: Split, c: int, share: float = NEAR) -> NDArray[np.intp]:
-    """Return the rows of the test images of class `c` that are nearest a caption.
+    """Return the rows of the test images of class `c` that are nearest to a caption.
 
-    They are a share of the class's images, nearest to `embedding`, (d,), by cosine; ties by row.
+    They are the `share` of the class's images nearest to `embedding`, (d,), by cosine; ties by row.
     """
     rows = np.arange(test.n) if test.labels is None else np.flatnonzero(test.labels == c)
     similarity = unit_rows(test.embeddings[rows]) @ unit_rows(embedding[None])[0]
@@ -184,7 +182,7 @@ def _outcome(per_class: dict[str, ClassCaptions], gaps: Sequence[Gap]) -> Captio
 
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale vectors (n, d) to length 1; a row of zeros stays as it is."""
+    """Scale vectors (n, d) to length 1; a row of zeros does not change."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     units: NDArray[np.float32] = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
     return units

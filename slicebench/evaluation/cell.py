@@ -1,4 +1,4 @@
-"""A cell: fit and score a method without the truth in reach, then measure its scores against the truth."""
+"""Evaluate a cell: fit and score a method without the truth, then measure its scores against the truth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 ORACLE = "oracle"
-"""The registered name of the one method that is handed the truth."""
+"""Registered name of the only method that gets the truth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class MethodRun:
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Metrics and their chance levels, macro-averaged and class by class; keys are those of `METRICS`."""
+    """Metrics and their chance levels, macro-averaged and by class; keys are those of `METRICS`."""
 
     metrics: dict[str, float | None]
     chance: dict[str, float | None]
@@ -57,16 +57,16 @@ class Measurement:
 
 @dataclass(frozen=True, eq=False)
 class CellResult:
-    """Record and, where the method got that far, the per-example scores on the test split."""
+    """Record and, if the method has scored, the scores of the test examples."""
 
     record: Record
     scores: SliceScores | None
 
 
 def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
-    """Fit on `data`, score `test`, and take the cost of both.
+    """Fit on `data`, score `test`, and measure the cost of both.
 
-    Model training that came out of the cache is charged with the seconds it took when it was done.
+    A model from the cache counts with the seconds that its training took.
 
     Raises
     ------
@@ -98,7 +98,10 @@ def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
 
 
 def measure(scores: SliceScores, test: Split, truth: PlantedTruth, class_names: tuple[str, ...] = ()) -> Measurement:
-    """Compute every metric of the table, within each class that holds minority and majority, macro-averaged over those."""
+    """Compute every metric of the table, by class and macro-averaged.
+
+    Only classes that contain minority and majority examples count.
+    """
     minority = truth.minority(test.ids)
     values: dict[str, dict[str, float | None]] = {}
     chances: list[dict[str, float | None]] = []
@@ -117,9 +120,9 @@ def measure(scores: SliceScores, test: Split, truth: PlantedTruth, class_names: 
 
 
 def evaluate(method: SliceMethod, problem: Problem, name: str | None = None) -> CellResult:
-    """Run `method` on `problem` in this process; what the method raises is recorded, not raised.
+    """Run `method` on `problem` in this process; errors of the method are recorded, not raised.
 
-    `name` is how the record calls the method, by default its class's name in lower case.
+    `name` is the method's name in the record, by default that of its class in lower case.
     """
     truth_for_oracle = problem.truth if is_oracle(method) else None
     run = _attempt(method, problem.data, problem.test, truth_for_oracle)
@@ -129,9 +132,9 @@ def evaluate(method: SliceMethod, problem: Problem, name: str | None = None) -> 
 
 
 def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellResult:
-    """Run the registered method `name` on the frozen problem in `folder`: what a worker process does.
+    """Run the registered method `name` on the frozen problem in `folder`, in a worker process.
 
-    The truth is read from disk after the method has scored; for the oracle, before.
+    The truth is read from disk after the method has scored, or before for the oracle.
     """
     from slicebench.problems.frozen import load_audit, load_header, load_truth
 
@@ -153,7 +156,7 @@ def blank_record(
 
 
 def identity(header: Identified) -> dict[str, Any]:
-    """Return the fields of any record that say which problem it is about, and where and when it was made."""
+    """Return the fields of a record that identify the problem, the machine and the date."""
     return {
         "problem": header.name,
         "family": header.family,
@@ -171,7 +174,7 @@ def identity(header: Identified) -> dict[str, Any]:
 def summarise_base_model(test: Split, minority: NDArray[np.bool_], n_classes: int) -> BaseModelSummary:
     """Compute the audited model's accuracy on the test split.
 
-    It is given overall and by planted membership.
+    The accuracy is given overall, and for planted members and the rest.
     """
 
     def rate(rows: NDArray[np.bool_]) -> float | None:
@@ -190,7 +193,7 @@ def summarise_base_model(test: Split, minority: NDArray[np.bool_], n_classes: in
 def _attempt(
     method: SliceMethod, data: AuditData, test: Split, truth: PlantedTruth | None
 ) -> MethodRun | dict[str, Any]:
-    """Run the method; a decline or an error becomes the outcome fields of a record."""
+    """Run the method; return the outcome fields of a record if it skips the problem or fails."""
     try:
         reason = method.supports(data)
         if reason is not None:
@@ -295,9 +298,9 @@ def _number(value: float) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    """Return one line for the table.
+    """Return an error as one line for the table.
 
-    It is the message of our own errors, else type, message and the line that raised it.
+    For our own errors it is type and message; for others also the line that raised the error.
     """
     if isinstance(error, SlicebenchError):
         return f"{type(error).__name__}: {error}"

@@ -38,7 +38,7 @@ class Stopwatch:
 
 
 def reset_peak_memory() -> None:
-    """Start a new measurement of the peak, where the kernel allows it (Linux)."""
+    """Reset the peak of resident memory, if the kernel allows it (Linux)."""
     try:
         _CLEAR_REFS.write_text("5")
     except OSError:
@@ -46,14 +46,14 @@ def reset_peak_memory() -> None:
 
 
 def hardware() -> str:
-    """Name the machine in a few words, as records do."""
+    """Return a short description of the machine for records."""
     return f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores"
 
 
 def peak_memory_mb() -> float:
     """Return the peak resident memory in MB since `reset_peak_memory`.
 
-    Elsewhere than on Linux, it is the peak since the process began.
+    On other systems than Linux, it is the peak since the process started.
     """
     try:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))

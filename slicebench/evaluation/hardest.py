@@ -1,4 +1,4 @@
-"""The examples that lie furthest along a method's hardness, at either end of each class."""
+"""Find the hardest and easiest examples of each class by a method's hardness."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 def most_aligned(
     hardness: NDArray[np.floating[Any]], labels: NDArray[np.int64] | None, k: int
 ) -> dict[int, tuple[Rows, Rows]]:
-    """Return the positions of the hardest and of the easiest k examples of every class.
+    """Return the positions of the k hardest and the k easiest examples of every class.
 
-    Most extreme first; only classes that are present count.
-
-    `hardness` (n,) is higher for harder examples, `labels` (n,) are true classes; without them all examples are class 0. Among
-    equally hard examples the one with the smaller position comes first, in both lists. A class of fewer
-    than k examples gives them all, one of fewer than 2k has examples in both lists. O(n log n). Jain et al.
-    (2022) show these "most aligned" images.
+    The most extreme examples come first; classes without examples are left out. `hardness` (n,) is
+    higher for harder examples. `labels` (n,) are true classes; without them all examples are of
+    class 0. Of equally hard examples, the one with the smaller position comes first in both lists.
+    A class with fewer than k examples returns all of them, and one with fewer than 2k has examples
+    in both lists. O(n log n). Jain et al. (2022) show these "most aligned" images.
 
     Raises
     ------
@@ -56,8 +55,9 @@ def hardest(
 ) -> NDArray[np.intp]:
     """Return the rows of the `counts[c]` hardest examples of each class c, ascending.
 
-    `hardness` and `labels` are (n,), `counts` (C,); a class that has fewer gives all it has. Ties are broken at random, so that a
-    method that cannot tell examples apart (an oracle whose subgroup is used up) chooses among them as chance does.
+    `hardness` and `labels` are (n,), `counts` (C,). A class with fewer examples returns all of
+    them. Ties are broken at random, so that among equal examples (for an oracle, all that are left
+    once its subgroup is used up) the choice is random.
 
     Raises
     ------

@@ -1,6 +1,7 @@
-"""Record of a cell: what was run, on what, how it ended, what it measured and what it cost.
+"""Record of a cell: method, problem, status, metrics and cost.
 
-One JSON file per cell; the schema is versioned, so that files written today can be read by later versions.
+There is one JSON file per cell. The schema has a version, so that later versions can read the
+files.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ class Cost(BaseModel):
     cpu_s: float
     peak_rss_mb: float
     caption_s: float = 0.0
-    """Scoring the candidate captions; not part of the other two."""
+    """Seconds of scoring the candidate captions; not part of `fit_s` and `score_s`."""
     training_s: float = 0.0
-    """Seconds of model training inside `fit_s`, as measured when the model was trained, also if it came from the cache."""
+    """Seconds of model training in `fit_s`; a model from the cache counts with the time of its training."""
 
 
 class BaseModelSummary(BaseModel):
-    """The audited model on the test split: what there was to find."""
+    """The audited model on the test split: accuracies, sizes and the minority rate."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,7 +50,7 @@ class BaseModelSummary(BaseModel):
 
 
 class ClassCaptions(BaseModel):
-    """Ranking of one class's captions; texts by falling hardness, ties by position."""
+    """Ranking of one class's captions; texts by decreasing hardness, ties by position."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,10 +65,11 @@ class ClassCaptions(BaseModel):
 
 
 class CaptionOutcome(BaseModel):
-    """Caption metrics of a cell: `hit_at_1`, `hit_at_2`, `mrr`, means over the classes in which a candidate names a group,
-    and `gap`, the easy–hard gap's mean over K and classes, with `gap_low` and `gap_high`, its 95 % interval.
+    """Caption metrics of a cell.
 
-    `p` is the exact probability of so many hits or more by chance.
+    `hit_at_1`, `hit_at_2` and `mrr` are means over the classes in which a candidate names a group.
+    `gap` is the mean of the easy–hard gap over K and classes, with its 95 % interval `gap_low`,
+    `gap_high`. `p` is the exact probability of at least as many hits by chance.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,8 +83,8 @@ class CaptionOutcome(BaseModel):
 class SliceFinding(BaseModel):
     """A slice on the test split: members, error rate, Δ against the rest of the class with its 95 % interval.
 
-    `group` is the planted group that half of its members or more belong to. None where undefined: an empty slice, no rest of
-    a class, errors that are not known.
+    `group` is the planted group that at least half of the members belong to. A value is None if it
+    is undefined: for an empty slice, a slice that is a whole class, or unknown errors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,7 +99,10 @@ class SliceFinding(BaseModel):
 
 
 class SliceOutcome(BaseModel):
-    """The `k` slices that a method returned, measured: keys are those of `slicebench.metrics.slices.SLICE_METRICS`."""
+    """Metrics of the `k` slices that a method returned.
+
+    Keys are those of `slicebench.metrics.slices.SLICE_METRICS`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -108,7 +113,7 @@ class SliceOutcome(BaseModel):
 
 
 class Identity(BaseModel):
-    """Base of records: which problem they are about; these fields come first in the file."""
+    """Base class of records: the fields that identify the problem, which come first in the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -125,9 +130,9 @@ class Identity(BaseModel):
 class Record(Identity):
     """Outcome of one cell (problem × method).
 
-    `metrics` and `chance` have the same keys, the names of `slicebench.metrics.ranking.METRICS`; a value is None where the
-    metric is undefined (a class smaller than K, no flag raised, nothing planted). `per_class` holds the same metrics class by
-    class.
+    `metrics` and `chance` have the same keys, the names of `slicebench.metrics.ranking.METRICS`. A
+    value is None if the metric is undefined: a class smaller than K, no flags, nothing planted.
+    `per_class` holds the same metrics for each class.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -141,9 +146,9 @@ class Record(Identity):
     per_class: dict[str, dict[str, float | None]] = {}
     strength: dict[str, float | None] | None = None
     captions: CaptionOutcome | None = None
-    """None where the problem has no candidate captions."""
+    """None if the problem has no candidate captions."""
     slices: SliceOutcome | None = None
-    """None where the method has neither slices nor flags, and in records of schema versions 1 and 2."""
+    """None if the method reports neither slices nor flags, and in records of schema versions 1 and 2."""
     notes: tuple[str, ...] = ()
     """The method's notes on its own fit, such as classes in which it fell back to another score."""
     base_model: BaseModelSummary | None = None
@@ -168,12 +173,12 @@ class TestTruth:
 
 
 class ProblemFacts(BaseModel):
-    """Facts of a problem for a reader of results, beside the numbers."""
+    """Facts about a problem for readers of its results."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     modality: str
     how: str
-    """How the plant was made, in words."""
+    """Description of how the plant was made."""
     groups: tuple[str, ...]
     class_names: tuple[str, ...]

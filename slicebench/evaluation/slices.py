@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 MOSTLY = 0.5
-"""Share of a slice's members in a planted group from which on the slice is said to be about it."""
+"""Least share of a slice's members in a planted group for the slice to be about that group."""
 
 
 @dataclass(frozen=True, eq=False)
 class Slices:
     """k slices of n examples, the most suspicious first.
 
-    `soft` (n, k) float32 orders the examples within a slice, `hard` (n, k) bool says which belong to it, and `names` are k
-    strings. k may be 0; a slice may be empty.
+    `soft` (n, k) float32 orders the examples within a slice, `hard` (n, k) bool marks its members,
+    and `names` are k strings. k may be 0, and a slice may be empty.
     """
 
     soft: NDArray[np.float32]
@@ -47,10 +47,11 @@ class Slices:
 def returned_slices(scores: SliceScores, split: Split, class_names: tuple[str, ...] = ()) -> Slices:
     """Return the slices in `scores` of the examples of `split`.
 
-    Soft memberships are slices as they are; the members of a slice are as many of its strongest as its memberships add up to.
-    (A threshold of one half would leave a spotlight, whose weights fall off from its centre, without members.) A method without
-    memberships that raises flags returns one slice per class: the flagged of the class, ordered by the rank of their hardness. A
-    method that has only hardness returns none.
+    Soft memberships are used unchanged. The members of such a slice are its strongest examples, as
+    many as its memberships add up to. (With a threshold of one half, a spotlight, whose weights
+    decrease from its centre, would have no members.) A method that only flags examples returns one
+    slice per class: the flagged examples, ordered by the rank of their hardness. A method with only
+    hardness returns no slices.
     """
     if scores.membership is not None:
         k = scores.membership.shape[1]
@@ -75,11 +76,12 @@ def measure_slices(
 
     Returns None if the method reports neither slices nor flags.
 
-    Metrics within a class are means over the classes that hold a group and more than it, then over groups; groups absent from
-    `test` do not count. Where nothing is planted there remain redundancy, the errors covered and the Δ of the slices. The
-    order of rows does not matter: halves are drawn by id.
+    Metrics within a class are averaged over the classes that contain members and non-members of a
+    group, then over groups. Groups that are absent from `test` do not count. If nothing is planted,
+    only redundancy, the errors covered and the Δ of the slices are defined. The order of rows does
+    not matter: halves are drawn by id.
 
-    Δ is that of a subgroup chosen without looking only if the method scores without looking at the test outcomes.
+    Δ is unbiased only if the method does not use the outcomes of the test examples to find slices.
     """
     if scores.membership is None and scores.flagged is None:
         return None
@@ -87,7 +89,7 @@ def measure_slices(
 
 
 def measured(found: Slices, test: Split, truth: PlantedTruth) -> SliceOutcome:
-    """Run `measure_slices` on slices that exist already."""
+    """Compute the outcome of `measure_slices` for given slices."""
     by_id = np.argsort(test.ids)
     groups, classes = truth.groups_of(test.ids)[by_id], _classes(test)[by_id]
     present: NDArray[np.bool_] = np.any(groups, axis=0)
@@ -105,14 +107,14 @@ def measured(found: Slices, test: Split, truth: PlantedTruth) -> SliceOutcome:
 
 
 def _classes(split: Split) -> NDArray[np.int64]:
-    """Return the class of each example; a task without classes is one."""
+    """Return the class of each example; a task without classes counts as one class."""
     return np.zeros(split.n, dtype=np.int64) if split.labels is None else split.labels
 
 
 def _class_cases(case: SliceCase, classes: NDArray[np.int64]) -> list[tuple[NDArray[np.bool_], SliceCase]]:
-    """Return, per class, the groups that differ from the class, (g,), and a `SliceCase` of them.
+    """Return, per class, a mask of groups, (g,), and a `SliceCase` of these groups.
 
-    A group that holds none or all of a class cannot be distinguished from it.
+    Groups that contain none or all of the class are left out.
     """
     cases = []
     for c in np.unique(classes):
@@ -128,7 +130,7 @@ def _class_cases(case: SliceCase, classes: NDArray[np.int64]) -> list[tuple[NDAr
 def _measured(
     metric: SliceMetric, everywhere: SliceCase, within: list[tuple[NDArray[np.bool_], SliceCase]]
 ) -> tuple[float | None, float | None]:
-    """Compute value and chance of a metric; chance only where there is a value."""
+    """Compute value and chance of a metric; chance is None if the value is."""
     if not metric.within_class:
         value, chance = metric.value(everywhere), metric.chance(everywhere)
         return _number(value), _number(np.where(np.isnan(value), np.nan, chance))
@@ -143,7 +145,7 @@ def _measured(
 def _findings(
     names: tuple[str, ...], case: SliceCase, classes: NDArray[np.int64], group_names: list[str]
 ) -> tuple[SliceFinding, ...]:
-    """Describe each slice; what rests on errors is None where errors are not known."""
+    """Describe each slice; what depends on errors is None if errors are not known."""
     unknown = np.full(len(names), np.nan)
     of_errors = Contrast(*[unknown] * 4) if case.wrong is None else contrasts(case.hard, case.wrong, classes)
     size = case.hard.sum(axis=0)
@@ -169,7 +171,7 @@ def _number(value: float | NDArray[np.float64]) -> float | None:
 def strongest(membership: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Mark the round(Σ) largest entries of each column, (n, k) bool.
 
-    An entry of 0 is never marked; all that are tied with the last are.
+    An entry of 0 is never marked; all entries tied with the last one are.
     """
     n, k = membership.shape
     size = np.rint(membership.sum(axis=0, dtype=np.float64)).astype(np.intp)

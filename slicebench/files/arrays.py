@@ -1,10 +1,12 @@
-"""Named arrays in safetensors files, in two families.
+"""Read and write named arrays in safetensors files, small ones whole and large ones mapped.
 
-Small arrays, such as a cell's scores, under a path or a URL: `write_arrays` and `read_arrays` (`parse_arrays` for bytes that are
-here already). With text beside them, complete or not at all, and the same bytes every time. They are read whole.
+Small arrays, such as a cell's scores, may be at a path or a URL. `write_arrays` writes them and
+texts into one file that appears complete or not at all; the same content gives the same bytes.
+`read_arrays` reads the whole file, and `parse_arrays` does so for bytes that are already in memory.
 
-Large arrays, such as a split's embeddings, in a local folder that is still being filled: `write_mappable` and `map_arrays`. They
-are mapped: only what is used is read, and processes share it.
+Large arrays, such as a split's embeddings, are in a local folder. `write_mappable` writes them while
+that folder is being filled. `map_arrays` maps them: only what is used is read, and processes share
+it.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def write_arrays(path: Location, arrays: Mapping[str, NDArray[Any] | None], meta
     from safetensors.numpy import save
 
     present = _contiguous(arrays)
-    # without arrays the library writes an invalid header for metadata that are empty, but none where there are none
+    # without arrays, safetensors writes an invalid header for empty metadata ({}), but a valid one for None
     content = _in_order(save(present, metadata if present or metadata else None))
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
@@ -49,7 +51,7 @@ def _in_order(content: bytes) -> bytes:
     if "__metadata__" in header:
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     described = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    described += b" " * (-len(described) % 8)  # so that numbers begin at a multiple of their size
+    described += b" " * (-len(described) % 8)  # so that arrays begin at a multiple of their item size
     return len(described).to_bytes(8, "little") + described + content[end:]
 
 
@@ -97,7 +99,7 @@ DTYPES = {
 def write_mappable(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write large arrays to a local file.
 
-    The file is visible before it is complete, unlike the folder of `slicebench.files.atomic`.
+    The file is visible before it is complete, unlike a folder made by `slicebench.files.atomic`.
     """
     from safetensors.numpy import save_file
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear complete or not at all."""
+"""Write files and folders that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_text(path: Location, text: str) -> None:
-    """Write `text` as UTF-8: readers see all of it or nothing."""
+    """Write `text` as UTF-8; readers see all of it or nothing."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
@@ -43,7 +43,7 @@ def write_atomically(path: Location, write: Callable[[Path], object]) -> None:
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp", delete=False
         ) as held:
-            _lock(held.fileno())  # until it is in its place: see `sweep`
+            _lock(held.fileno())  # until it has been moved into place: see `sweep`
             temporary = Path(held.name)
             try:
                 write(temporary)
@@ -59,12 +59,11 @@ def write_atomically(path: Location, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def folder(place: Path, move: Callable[[Path, Path], object] = Path.replace) -> Iterator[Path]:
-    """Yield an empty folder beside `place`, and `move` it there at the end.
+    """Yield an empty folder beside `place`, and `move` it to `place` at the end.
 
-    After an error nothing is left.
-
-    `move` is called with both; by default it fails if `place` is there already, unless as an empty folder. Errors of the system
-    are raised as they are.
+    After an error, nothing is left behind. `move` is called with both folders. By default it fails
+    if `place` exists and is not an empty folder. Errors of the operating system are raised
+    unchanged.
 
     >>> import tempfile
     >>> place = Path(tempfile.mkdtemp()) / "new"
@@ -86,7 +85,7 @@ def folder(place: Path, move: Callable[[Path, Path], object] = Path.replace) -> 
 def sweep(folder: Path) -> None:
     """Delete the temporary files below `folder` whose writer was killed.
 
-    Files that a living process is still writing are locked, and stay.
+    Files that a running process is still writing are locked, and stay.
     """
     for leftover in folder.glob("**/.*.tmp"):
         with suppress(OSError), leftover.open("rb") as file:

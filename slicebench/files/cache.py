@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 def cache_dir() -> Path:
     """Return the folder for built problems and trained models.
 
-    It is `$SLICEBENCH_CACHE`, else the platform's user cache folder.
-
-    If `$SLICEBENCH_CACHE` is a URL: `$SLICEBENCH_LOCAL_CACHE`, else the platform's user cache folder.
+    It is `$SLICEBENCH_CACHE`, else the platform's user cache folder. If `$SLICEBENCH_CACHE` is a
+    URL, it is `$SLICEBENCH_LOCAL_CACHE`, else the platform's user cache folder.
     """
     named = os.environ.get("SLICEBENCH_CACHE")
     if named and isinstance(found := location(named), Path):
@@ -43,12 +42,12 @@ def cache_dir() -> Path:
 
 
 def remote_cache() -> UPath | None:
-    """Return the second level of the cache, or None unless `$SLICEBENCH_CACHE` is a URL.
+    """Return the second level of the cache, or None if `$SLICEBENCH_CACHE` is not a URL.
 
     Raises
     ------
     StorageError
-        if it cannot be written to.
+        if the second level cannot be written to.
 
     """
     found = location(os.environ.get("SLICEBENCH_CACHE") or "")
@@ -61,13 +60,16 @@ def remote_cache() -> UPath | None:
 @cache
 def _check_writable(url: str) -> None:
     """Check that the cache at `url` can be written to, once per process and before any work."""
-    write_text(location(url) / "slicebench.txt", "Built problems and trained models of slicebench: docs/storage.md\n")
+    write_text(
+        location(url) / "slicebench.txt",
+        "Built problems and trained models of slicebench: docs/how-to/object-storage.md\n",
+    )
 
 
 def remote_copy(path: Path) -> UPath | None:
     """Return the URL at which the second level keeps `path`.
 
-    None without a second level, or for a path outside the cache folder.
+    Returns None if there is no second level, or if `path` is outside the cache folder.
     """
     remote = remote_cache()
     if remote is None or not path.is_relative_to(cache_dir()):
@@ -98,13 +100,13 @@ def share(path: Path) -> None:
     try:
         send(path, remote)
     except StorageError as error:
-        logging.getLogger("slicebench").warning("not shared: %s", error)
+        logging.getLogger("slicebench").warning("not uploaded to the shared cache: %s", error)
 
 
 def content_key(*parts: object) -> str:
-    """Compute a hexadecimal SHA-256 (first 32 digits) of `parts`.
+    """Compute the first 32 hexadecimal digits of the SHA-256 of `parts`.
 
-    Arrays count by dtype, shape and bytes, everything else as sorted JSON.
+    Arrays are hashed by dtype, shape and bytes, everything else as JSON with sorted keys.
     """
     digest = hashlib.sha256()
     for part in parts:

@@ -1,8 +1,8 @@
 """Decode encoded images once, as a stream, into one array on disk that is mapped into memory.
 
-Training reads every image once per epoch, in random order; decoding 200,000 JPEGs anew each time would take longer than the
-training. So images are decoded, resized and written to the cache, and what adapters hand on is a read-only memory map, of which
-only the pages in use take memory.
+Training reads every image once per epoch, in random order. Decoding 200,000 JPEGs each time would
+take longer than the training. So images are decoded, resized and written to the cache once. Adapters
+get a read-only memory map, of which only the pages in use take memory.
 """
 
 from __future__ import annotations
@@ -32,18 +32,21 @@ if TYPE_CHECKING:
 
 
 CHUNK = 512
-"""Images that are in memory together while they are decoded."""
+"""Number of images that are decoded in memory at a time."""
 
 
 class EncodedImages(Protocol):
-    """Images as files hold them."""
+    """Images that are still encoded, as files contain them."""
 
     def __len__(self) -> int:
         """Count the images."""
         ...
 
     def key(self) -> str:
-        """Return a short key of these images; other files give another key."""
+        """Return a short key that identifies these images.
+
+        Different files give a different key.
+        """
         ...
 
     def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
@@ -62,12 +65,12 @@ class ImageFiles:
         return len(self.names)
 
     def key(self) -> str:
-        """Return the files' names, sizes and times of change.
+        """Compute a key from the files' names, sizes and modification times.
 
         Raises
         ------
         StorageError
-            for files that are not there.
+            if a file is missing.
 
         """
         stats = []
@@ -76,7 +79,8 @@ class ImageFiles:
                 stat = (self.folder / name).stat()
             except OSError as error:
                 raise StorageError(
-                    f"{self.folder / name} (image {row} of {len(self)}): {error.strerror or error}; fetch the images again"
+                    f"cannot read {self.folder / name} (image {row} of {len(self)}): {error.strerror or error}; "
+                    "fetch the images again"
                 ) from error
             stats.append((name, stat.st_size, stat.st_mtime_ns))
         return content_key(str(self.folder.resolve()), stats)
@@ -93,9 +97,10 @@ class ImageFiles:
 
 @dataclass(frozen=True, eq=False)
 class ParquetImages:
-    """Rows `rows` of the column `column` of Hugging Face's Parquet files, numbered over all `paths`, in that order.
+    """Images in a column of Parquet files, as Hugging Face writes them.
 
-    A cell is the encoded image or {"bytes": the encoded image}.
+    `rows` are numbered over all `paths`, in that order. A cell is the encoded image or
+    {"bytes": the encoded image}.
     """
 
     paths: Sequence[Path]
@@ -106,7 +111,10 @@ class ParquetImages:
         return len(self.rows)
 
     def key(self) -> str:
-        """Return the files' names, sizes and times of change, the column and the rows."""
+        """Compute a key from the files, the column and the rows.
+
+        Files count by name, size and modification time.
+        """
         try:
             stats = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in map(plain_file, self.paths)]
         except OSError as error:
@@ -144,8 +152,8 @@ def decoded(images: EncodedImages, *, side: int | None = None, mode: Literal["RG
     images : EncodedImages
         At least one.
     side : int, optional
-        The shorter edge is resized to `side` pixels, antialiased, and the middle square cut out. None keeps the images as they
-        are, which then must be of one size.
+        The shorter edge is resized to `side` pixels, antialiased, and the middle square is cut out.
+        None keeps the images unchanged; they must then all have the same size.
     mode : "RGB" or "L"
         Colour or grey.
 
@@ -165,51 +173,54 @@ def mapped(
 ) -> NDArray[np.uint8]:
     """Return an array of n images, mapped read-only from the cache.
 
-    If it is not there yet, `make` gives it, one chunk after the other.
+    If the cache does not have it, `make` creates it chunk by chunk.
 
     Parameters
     ----------
     key : str
-        Of the content; what the cache holds under it is not made again.
+        Key of the content. If the cache has an array under this key, `make` is not called.
     n : int
         At least one.
     what : str
-        For lines of progress: "decoding images".
+        Description of the work for progress lines and errors: "decoding images".
     make : callable
-        Gives chunks: positions, names for error messages of the first, and images (b, ...) of one size.
+        Yields chunks: positions, the name of the first image for errors, and images (b, ...) of one
+        size.
 
     Raises
     ------
     StorageError
-        if images differ in size, or positions are left out.
+        if there are no images, they differ in size, or some positions are missing.
 
     """
     if not n:
-        raise StorageError(f"{what}: there are none")
+        raise StorageError(f"{what}: there are no images; expected at least one")
     path = cache_dir() / "images" / f"{key}.npy"
     if path.exists():
         try:
             return mapped_npy(path)
         except StorageError as error:
-            logging.getLogger("slicebench").warning("images in the cache are damaged and are made again: %s", error)
+            logging.getLogger("slicebench").warning("the cached images are damaged and will be made again: %s", error)
     write_atomically(path, lambda temporary: _fill(temporary, n, what, make()))
     return mapped_npy(path)
 
 
 def _fill(path: Path, n: int, what: str, chunks: Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]) -> None:
-    """Write chunk by chunk into a file of NumPy's format."""
+    """Write the chunks into a .npy file, one by one."""
     out: Any = None
     patience, done = Patience(what, n), 0
     for positions, name, array in chunks:
         if out is None:
             out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(n, *array.shape[1:]))
         if array.shape[1:] != out.shape[1:]:
-            raise StorageError(f"{name}: {array.shape[1:]}, other images {out.shape[1:]}; set a side to resize them")
+            raise StorageError(
+                f"{name} has shape {array.shape[1:]}, other images have {out.shape[1:]}; set a side to resize them"
+            )
         out[np.asarray(positions)] = array
         done += len(positions)
         patience.done(done)
     if done != n:
-        raise StorageError(f"{what}: {n - done} of {n} are not in the files")
+        raise StorageError(f"{what}: {n - done} of {n} images are missing from the files")
     out.flush()
 
 
@@ -223,7 +234,8 @@ def _decoded(
             for (_, name, _), array in zip(chunk, arrays, strict=True):
                 if array.shape != arrays[0].shape:
                     raise StorageError(
-                        f"{name} is {array.shape}, {chunk[0][1]} {arrays[0].shape}; set a side to resize them"
+                        f"{name} has shape {array.shape}, but {chunk[0][1]} has {arrays[0].shape}; "
+                        "set a side to resize them"
                     )
             yield [position for position, _, _ in chunk], chunk[0][1], np.stack(arrays)
 
@@ -245,7 +257,7 @@ def _decode(name: str, data: bytes, side: int | None, mode: str) -> NDArray[np.u
     try:
         with Image.open(io.BytesIO(data)) as image:
             if side is not None:
-                image.draft(mode, (2 * side, 2 * side))  # a JPEG is then decoded at no more than twice the size
+                image.draft(mode, (2 * side, 2 * side))  # decodes a JPEG at no more than twice the size
             return np.asarray(_square(image.convert(mode), side), dtype=np.uint8)
     except Exception as error:  # each of Pillow's decoders has errors of its own; one is that the image is too large
         raise StorageError(f"{name} cannot be decoded as an image: {error}; fetch it again") from error

@@ -1,7 +1,7 @@
 """Resolve and access locations: local paths, and URLs that fsspec knows (`s3://bucket/folder`).
 
-An object store takes whole objects, so a file there needs no temporary one beside it. Every error of a
-URL is a `StorageError` of one line, except `FileNotFoundError` where a file is read.
+An object store takes whole objects, so a file there needs no temporary file beside it. Every error
+of a URL is a `StorageError` of one line, except `FileNotFoundError` when a file is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Location: TypeAlias = Path | UPath
 
 
-PAGE = "docs/storage.md"
+PAGE = "docs/how-to/object-storage.md"
 S3 = ("s3", "s3a")
 
 
@@ -42,7 +42,7 @@ def location(text: str) -> Location:
         return Path(rest)
     from upath import UPath
 
-    options: dict[str, Any] = {"use_listings_cache": False}  # others write there too
+    options: dict[str, Any] = {"use_listings_cache": False}  # other processes write there too
     if protocol in S3:
         options["max_concurrency"] = 1  # more would hold 50 MB a part, and ask for the size before every read
     with reaching(text):
@@ -74,11 +74,11 @@ def _advice(where: str, error: BaseException) -> str:
     if isinstance(error, ImportError):
         return "; pip install 'slicebench[s3]'" if s3 else ""
     if isinstance(error, ValueError) and not s3:
-        return "; expected a path, or a URL that fsspec knows, as s3://bucket/folder"
+        return "; expected a path, or a URL that fsspec supports, such as s3://bucket/folder"
     if "redential" in type(error).__name__:
         return f"; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE ({PAGE})"
     if isinstance(error, PermissionError):
-        return f"; check the credentials and what they allow ({PAGE})"
+        return f"; check the credentials and their permissions ({PAGE})"
     return ""
 
 
@@ -135,7 +135,7 @@ def listed(folder: UPath) -> dict[str, int]:
 
 
 def send(source: Path, target: UPath) -> None:
-    """Upload a file: readers see all of it or nothing."""
+    """Upload a file; readers see all of it or nothing."""
     with reaching(target), _bucket_needed(target):
         target.fs.put_file(str(source), target.path)
 
@@ -143,17 +143,17 @@ def send(source: Path, target: UPath) -> None:
 def send_all(folder: Path, target: UPath, names: Sequence[str]) -> None:
     """Upload the files `names` of a folder, one after the other.
 
-    Parts of each file are held in memory, 200 MB or so at most.
+    At most about 200 MB of a file are in memory at a time.
     """
     for name in names:
         send(folder / name, target / name)
 
 
 def fetch_all(source: UPath, folder: Path, names: Sequence[str]) -> None:
-    """Download the files `names` of a remote folder side by side."""
+    """Download the files `names` of a remote folder in parallel."""
     for name in names:
         if ".." in Path(name).parts:
-            raise StorageError(f"{source} holds {name!r}, which lies outside of it")
+            raise StorageError(f"{source} lists the file {name!r}, which is outside that folder")
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     with reaching(source):
         source.fs.get([(source / name).path for name in names], [str(folder / name) for name in names])
@@ -161,7 +161,10 @@ def fetch_all(source: UPath, folder: Path, names: Sequence[str]) -> None:
 
 @contextmanager
 def _bucket_needed(target: UPath) -> Iterator[None]:
-    """Report a missing file as a missing bucket: nothing else can be missing on writing."""
+    """Report a missing file as a missing bucket.
+
+    Nothing else can be missing when a file is written.
+    """
     try:
         yield
     except FileNotFoundError as error:

@@ -6,15 +6,14 @@ import logging
 from time import perf_counter
 
 PERIOD_S = 5.0
-"""Seconds before the first line of progress, and between two."""
+"""Seconds before the first progress line, and between two lines."""
 
 
 def speak() -> None:
-    """Print what the logger "slicebench" logs, from INFO on, to stderr.
+    """Print the messages of the logger "slicebench", from INFO up, to stderr.
 
-    It is for the command line and its worker processes.
-
-    As a library slicebench adds no handler: whoever imports it decides.
+    The command line and its worker processes call this. When slicebench is imported as a library, it
+    adds no handler: the application decides.
     """
     logger = logging.getLogger("slicebench")
     if not logger.handlers:
@@ -26,14 +25,14 @@ def speak() -> None:
 
 
 class Patience:
-    """Reporter of the progress of long work: nothing at first, then a line now and then."""
+    """Progress reporter that logs a line at most every `PERIOD_S` seconds."""
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total = what, total
         self._start = self._told = perf_counter()
 
     def done(self, n: int) -> None:
-        """Log that `n` of the total are done, if the last line is old enough."""
+        """Log that `n` of the total are done, if the last line is at least `PERIOD_S` seconds old."""
         now = perf_counter()
         if now - self._told > PERIOD_S and 0 < n < self.total:
             left = (now - self._start) / n * (self.total - n)

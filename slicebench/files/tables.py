@@ -21,9 +21,10 @@ WRITTEN = (".csv", ".jsonl", ".parquet")
 
 
 def read_frame(path: str | Path, *, as_written: Sequence[str] = ()) -> pd.DataFrame:
-    """Read the table of a file, in the format that its ending names.
+    """Read a table from a file, in the format that the file's ending names.
 
-    In a .csv or .tsv file the columns `as_written` stay text: otherwise ids such as "007" would become numbers.
+    In a .csv or .tsv file, the columns `as_written` stay text. Otherwise ids such as "007" would
+    become numbers.
 
     Raises
     ------
@@ -35,9 +36,9 @@ def read_frame(path: str | Path, *, as_written: Sequence[str] = ()) -> pd.DataFr
     kind = file.suffixes[-2:-1] if file.suffix == ".gz" else file.suffixes[-1:]
     reader = _READERS.get(kind[0].lower() if kind else "")
     if reader is None:
-        raise DataError(f"cannot read the table {file}: its ending names no format; expected {READ}")
+        raise DataError(f"cannot read the table {file}: its ending is not a known format; expected {READ}")
     if not file.is_file():
-        missing = "that is a folder" if file.is_dir() else "there is no such file"
+        missing = "it is a folder" if file.is_dir() else "there is no such file"
         raise DataError(f"cannot read the table {file}: {missing}; expected {READ}")
     try:
         return reader(file, as_written)
@@ -70,7 +71,7 @@ def _json_lines(file: Path, _: Sequence[str]) -> pd.DataFrame:
 def _object(line: str, number: int) -> dict[str, Any]:
     found = json.loads(line)
     if not isinstance(found, dict):
-        raise DataError(f"line {number} is a {type(found).__name__}; expected an object")
+        raise DataError(f"line {number} is a {type(found).__name__}; expected a JSON object")
     return found
 
 
@@ -100,16 +101,17 @@ _READERS: dict[str, Callable[[Path, Sequence[str]], pd.DataFrame]] = {
 
 
 def check_out(option: str, out: Path, endings: Sequence[str], *, force: bool) -> None:
-    """Raise before any work if the file `out` cannot be written.
+    """Raise an error, before any work, if the file `out` cannot be written.
 
-    That is so if its ending is unknown, if it is a folder, or if it exists and `force` is not set.
+    This is the case if its ending is unknown, if it is a folder, or if it exists and `force` is not
+    set.
     """
     if out.suffix not in endings:
-        raise ConfigError(f"{option} {out}: the ending says how to write it; expected {', '.join(endings)}")
+        raise ConfigError(f"{option} {out}: the ending sets the format; expected {', '.join(endings)}")
     if out.is_dir():
         raise StorageError(f"{out} is a folder; expected a file")
     if out.exists() and not force:
-        raise StorageError(f"{out} is there already; --force overwrites it, {option} writes elsewhere")
+        raise StorageError(f"{out} already exists; overwrite it with --force, or choose another {option}")
 
 
 def write_frame(table: pd.DataFrame, out: Path) -> None:
@@ -135,4 +137,6 @@ def write_frame(table: pd.DataFrame, out: Path) -> None:
     try:
         write_atomically(out, writers[out.suffix])
     except pa.ArrowException as error:
-        raise DataError(f"cannot write {out}: {error}; a .csv or .jsonl file takes columns of mixed types") from error
+        raise DataError(
+            f"cannot write {out}: {error}; write a .csv or .jsonl file, which can hold columns of mixed types"
+        ) from error

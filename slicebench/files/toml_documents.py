@@ -1,6 +1,6 @@
 """Read TOML documents and check them against a pydantic model.
 
-Packaged documents are found by name, a user's own by path. An error lists every bad key in words.
+Packaged documents are found by name, a user's own by path. An error describes every bad key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", bound=BaseModel)
 DEEPEST = 100
-"""Dots in a key: `tomllib` takes memory that grows with their square."""
+"""Largest number of dots in a key. `tomllib` takes memory that grows with its square."""
 KeyPath = tuple[str | int, ...]
 
 
@@ -32,14 +32,15 @@ def packaged_names(folder: str) -> list[str]:
 
 
 def document_text(name_or_path: str, folder: str, what: str) -> tuple[str, str]:
-    """Return the text of a document and how errors call it; `what` is its kind.
+    """Return the text of a document, and the name that errors use for it.
 
-    A name that ends in ".toml" is a file, any other name a packaged document.
+    A name that ends in ".toml" is a file; any other name is a packaged document. `what` is the kind
+    of document, such as "suite".
 
     Raises
     ------
     ConfigError
-        for an unknown name (near ones are suggested) and for a file that cannot be read.
+        for an unknown name (similar ones are suggested) and for a file that cannot be read.
 
     """
     if name_or_path.endswith(".toml"):
@@ -50,7 +51,9 @@ def document_text(name_or_path: str, folder: str, what: str) -> tuple[str, str]:
     known = packaged_names(folder)
     if name_or_path not in known:
         hint = did_you_mean(name_or_path, known)
-        raise ConfigError(f"no {what} named {name_or_path!r}; {hint} (a {what} of your own is a path ending in .toml)")
+        raise ConfigError(
+            f"no {what} named {name_or_path!r}; {hint} (for your own {what}, give a path ending in .toml)"
+        )
     return (files("slicebench") / folder / f"{name_or_path}.toml").read_text(encoding="utf-8"), f"{what} {name_or_path}"
 
 
@@ -59,7 +62,7 @@ def parsed(
 ) -> Document:
     """Parse TOML text into the model `kind`.
 
-    `known` returns the keys that are allowed in the place of a key that is not.
+    `known` returns the keys that are allowed where an unknown key was found.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def parsed(
         raise ConfigError(f"{where} is nested too deeply to be a {what}") from None
     except ValidationError as error:
         lines = [f"  {_expectation(dict(e), what, known)}" for e in error.errors()]
-        raise ConfigError(f"{where} is not a {what}:\n" + "\n".join(lines)) from error
+        raise ConfigError(f"{where} is not a valid {what}:\n" + "\n".join(lines)) from error
 
 
 def _expectation(error: dict[str, Any], what: str, known: Callable[[KeyPath], Sequence[str]]) -> str:

@@ -1,7 +1,7 @@
 """Open files of unknown origin safely: regular files only, and none too large for this machine.
 
 A pipe or a device never ends; a kilobyte of Parquet or ZIP can unpack to terabytes. So every file that
-this process did not just write is checked here first. Its own reader finds any other fault.
+this process did not just write is checked here first. Its reader detects any other fault.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 SHARE = 0.5
-"""Share of the free memory that a file may unpack to; the rest is for the copies that its reader makes."""
+"""Share of the free memory that a file may unpack to; its reader needs the rest for copies."""
 
 
 def plain_file(path: Path) -> Path:
@@ -52,8 +52,8 @@ def check_room(where: object, size: int) -> None:
     free = psutil.virtual_memory().available
     if size > SHARE * free:
         raise StorageError(
-            f"{where} unpacks to {size / 2**30:,.1f} GiB, of {free / 2**30:.1f} GiB that are free; "
-            "expected half of that at the most: cut it up, or use a machine with more memory"
+            f"{where} unpacks to {size / 2**30:,.1f} GiB; the limit is half of the free memory, which is "
+            f"{free / 2**30:.1f} GiB: split the file, or use a machine with more memory"
         )
 
 
@@ -111,7 +111,7 @@ def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArra
 
 
 def opened(path: Path) -> BinaryIO:
-    """Open `path` for reading; unpack it on the way if its name ends in ".gz".
+    """Open `path` for reading, and unpack it if its name ends in ".gz".
 
     Raises
     ------
@@ -124,7 +124,7 @@ def opened(path: Path) -> BinaryIO:
 
 
 class _Unzipped(io.BufferedReader):
-    """Content of a .gz file, which does not say beforehand how much it is."""
+    """Content of a .gz file, whose unpacked size is not known beforehand."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(_Counted(path))
@@ -142,7 +142,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill `buffer`; check every 256 MiB that the content still fits into memory."""
+        """Fill `buffer`, and check every 256 MiB that the content still fits into memory."""
         found: int = self._file.readinto(buffer)
         self._read += found
         if self._read >= self._checked:

@@ -7,5 +7,5 @@ Decisions
 - Average precision follows scikit-learn: a tied block enters at once, so a constant score has the base rate. Every other
   ranking metric takes the expectation over the orders of the block. None depends on the order of rows.
 - Intervals have the bootstrap's shape and Student's width, because a percentile interval over few seeds does not cover.
-  docs/statistics.md has the simulations.
+  docs/concepts/statistics.md has the simulations.
 """

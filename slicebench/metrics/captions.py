@@ -45,8 +45,8 @@ def naming_scores(h: Floats, names: Bools) -> dict[str, float]:
 
     Captions are ranked hardest first. The keys are those of `LABELS`.
 
-    At least one caption must name a group. Only the block of tied captions that holds the first hit is undecided: its
-    captions come in random order after those that are strictly harder.
+    At least one caption must name a group. If the first hit is tied with other captions, these come
+    in random order after those that are strictly harder.
     """
     top = h[names].max()
     before = int((h > top).sum())
@@ -77,8 +77,8 @@ def exact_p(hits: float, chances: Sequence[float]) -> float:
 
     Trial i succeeds with probability `chances[i]`.
 
-    The binomial tail if all chances are equal, else that of the Poisson binomial, by convolution in O(n²). `hits` need not be
-    whole where ties share a hit.
+    It is the binomial tail if all chances are equal, else the tail of the Poisson binomial, by
+    convolution in O(n²). `hits` need not be whole, since tied captions share a hit.
 
     >>> f"{exact_p(16, [0.2] * 20):.1e}"
     '1.4e-08'
@@ -116,12 +116,11 @@ def easy_hard_gap(
     seed: int = 0,
     draws: int = GAP_DRAWS,
 ) -> Gap | None:
-    """Compute the gap of one class; None below the smallest K.
+    """Compute the easy–hard gap of one class; None if it has fewer images than the smallest K.
 
-    It needs the similarity (n,) of the class's test images to the two captions.
-
-    `ks` rise; those above n are left out. The interval's draws resample the images with replacement; ties fall to the earlier
-    row. O(B n).
+    `to_easy` and `to_hard` (n,) are similarities of the class's test images to the two captions.
+    `ks` increase; those above n are left out. The draws of the interval resample the images with
+    replacement. Of equally similar images, the earlier row comes first. O(B n).
     """
     n, kept = len(correct), tuple(k for k in ks if k <= len(correct))
     if not kept:
@@ -171,9 +170,10 @@ def pooled(
 ) -> dict[str, dict[str, float]]:
     """Average scores and chances over classes, and test the two hit rates.
 
-    The classes may be of any number of problems and seeds. The p of the two hit rates is exact.
+    The classes may come from several problems and seeds. The p of the two hit rates is exact.
 
-    Every row has a number for each of `LABELS`: classes in which no candidate names a group are left out before.
+    Every row must have a number for each of `LABELS`: the caller leaves out classes in which no
+    candidate names a group.
     """
     columns = {key: np.array([row[key] for row in rows], dtype=float) for key in LABELS}
     odds = {key: np.array([row[key] for row in chances], dtype=float) for key in LABELS}

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class Plain(BaseModel):
-    """Base of what is only shown: frozen, and strict about its fields."""
+    """Base class of values that are displayed: frozen, without extra fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Estimate(Plain):
-    """A mean with its 95 % interval; the ends are None where there is none.
+    """A mean with its 95 % interval; `low` and `high` are None if there is no interval.
 
-    `tied` says that it is not separable from the best of its column.
+    `tied` is True if no test separates it from the best value of its column.
     """
 
     mean: float

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 UP = True
-"""Direction of a metric of which more is better."""
+"""Direction of a metric where higher is better."""
 
 
 @lru_cache(maxsize=64)
@@ -123,7 +123,7 @@ def average_precision(r: Ranking) -> Value:
 
 
 def auroc(r: Ranking) -> Value:
-    """Compute P(a minority example ranks above another one), ties counted as one half."""
+    """Compute P(a minority example ranks above a majority example), ties counted as one half."""
     if r.m in (0, r.n):
         return None
     hits, size = np.diff(r.hits, prepend=0), np.diff(r.ends, prepend=0)
@@ -168,7 +168,8 @@ def case(h: Floats, g: Bools, wrong: Bools | None = None, flagged: Bools | None 
 class Metric:
     """A row of the metric table.
 
-    `chance` gives the value of a random ranking, or of flagging at random; `about` is a sentence.
+    `chance` gives the value of a random ranking, or of flagging at random; `about` explains the
+    metric in one sentence.
     """
 
     name: str

@@ -25,12 +25,14 @@ def device() -> str:
 
 
 def use_device(name: str) -> None:
-    """Compute on "cpu", on "cuda" or, with "auto", on a GPU if there is one, in this process and in those that it starts.
+    """Set the device for this process and for those that it starts.
+
+    `name` is "cpu", "cuda" or "auto": a GPU if there is one, else the CPU.
 
     Raises
     ------
     ConfigError
-        for another name, and for "cuda" where torch sees no GPU.
+        for another name, and for "cuda" if torch sees no GPU.
 
     """
     _checked(name)
@@ -54,7 +56,10 @@ def _checked(name: str) -> str:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch on one thread: the order of a sum, and with it the last bits, depends on their number."""
+    """Run torch on one thread.
+
+    The order of a sum, and so its last bits, depends on the number of threads.
+    """
     import torch
 
     before = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""Find and read the weights of networks, and explain errors when they cannot be had."""
+"""Find and read the weights of networks, and explain what to do if they are missing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
-"""Of weights files, the preferred one first."""
+"""File endings of weights, the preferred one first."""
 
 
 def first_line(error: BaseException) -> str:
-    r"""Return an error in short.
+    r"""Return the first line of an error, or the name of its class if it has no text.
 
-    It is the first line, with the next one if the first ends in a colon, or the name of the class.
+    If the line ends in a colon, the next line is added.
 
     >>> first_line(RuntimeError("it broke:\n\there\nand there"))
     'it broke: here'
@@ -35,7 +35,7 @@ def first_line(error: BaseException) -> str:
 
 
 def placed_weights(kind: str, name: str) -> Path | None:
-    """Return the file that a user put into the cache folder for these weights, if any.
+    """Return the weights file that the user put into the cache folder, or None.
 
     The weights are called `name` in the library `kind`.
     """
@@ -43,27 +43,27 @@ def placed_weights(kind: str, name: str) -> Path | None:
 
 
 def _place(kind: str, name: str, ending: str) -> Path:
-    """Return `<cache>/weights/<kind>/<name><ending>`, a slash in the name being two hyphens."""
+    """Return `<cache>/weights/<kind>/<name><ending>`; slashes in the name become two hyphens."""
     return cache_dir() / "weights" / kind / f"{name.replace('/', '--')}{ending}"
 
 
 def missing_weights(
     encoder: str, kind: str, name: str, source: str, error: BaseException, *, captions: bool = False
 ) -> StorageError:
-    """Build the one error for weights that are neither here nor to be downloaded.
+    """Build the error for weights that are not on this machine and cannot be downloaded.
 
     Parameters
     ----------
     encoder : str
-        As the user named it.
+        Name as the user wrote it.
     kind, name : str
         Library and weights, as for `placed_weights`.
     source : str
         Address, or hub repository and file, of the exact file.
     error : exception
-        By which the download failed.
+        Error of the download.
     captions : bool
-        Whether the encoder was to read captions, for which the offline alternative is another.
+        Whether the encoder has to read captions, which changes the offline alternative.
 
     """
     instead = "'nano-clip', which reads captions too" if captions else "'pixels-pca', which needs no weights"
@@ -77,9 +77,9 @@ def missing_weights(
 
 @contextmanager
 def quick_hub() -> Iterator[None]:
-    """Make huggingface_hub look only into its cache if its server takes no connection.
+    """Make huggingface_hub use only its cache if its server cannot be reached.
 
-    By default it retries for 47 s.
+    By default, huggingface_hub retries for 47 s.
     """
     from huggingface_hub import constants
 
@@ -110,7 +110,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     StorageError
-        if the file is missing, truncated, or holds anything but tensors by name; code in it is never run.
+        if the file is missing, truncated, or holds anything but named tensors; code in it is never
+        run.
 
     """
     try:
@@ -118,13 +119,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # what a reader says of a broken file depends on where it is broken
         raise StorageError(
             f"cannot read weights from {path}: {first_line(error)}; expected a safetensors file, or a torch file that holds "
-            "nothing but tensors by name"
+            "only named tensors"
         ) from error
     for wrapper in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
     if not _is_state(state):
-        raise StorageError(f"cannot read weights from {path}: expected a state dict, tensors by name")
+        raise StorageError(f"cannot read weights from {path}: expected a state dict of named tensors")
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
@@ -144,12 +145,12 @@ def _is_state(value: object) -> bool:
 
 
 def load_into(model: Any, state: Mapping[str, Tensor], path: Path, *, ignore: tuple[str, ...] = ()) -> None:
-    """Load every parameter of `model` from `state`, which came from `path`, leaving out names that begin with `ignore`.
+    """Load every parameter of `model` from `state`, the content of `path`, without names that begin with `ignore`.
 
     Raises
     ------
     StorageError
-        naming parameters that are missing, left over or of another shape.
+        if parameters are missing, left over or of another shape.
 
     """
     wanted = {name: value for name, value in state.items() if not (ignore and name.startswith(ignore))}
@@ -157,7 +158,7 @@ def load_into(model: Any, state: Mapping[str, Tensor], path: Path, *, ignore: tu
         model.load_state_dict(wanted)
     except RuntimeError as error:
         raise StorageError(
-            f"{path} does not fit {type(model).__name__}: {first_line(error)}; is it the right architecture?"
+            f"{path} does not fit {type(model).__name__}: {first_line(error)}; check that the file is for this architecture"
         ) from error
 
 

@@ -2,9 +2,9 @@
 
 slicebench's own plugins are always loaded. Worker processes inherit the setting.
 
-unset, "on"            every installed distribution's
-"off"                  no one else's
-"name,other-name"      those of these distributions, besides slicebench's own
+unset, "on"            plugins of every installed distribution
+"off"                  slicebench's own plugins only
+"name,other-name"      slicebench's own plugins, and those of the named distributions
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OURS = "slicebench"
 
 @dataclass(frozen=True)
 class PluginSetting:
-    """The value of the variable: normalised names of allowed distributions, None for all."""
+    """Value of the variable; `allowed` has normalised names of distributions, or is None for all."""
 
     text: str
     allowed: frozenset[str] | None
@@ -33,10 +33,10 @@ class PluginSetting:
 
 
 def setting() -> PluginSetting:
-    """Read the variable as it is now.
+    """Read the current value of the variable.
 
     >>> import os; os.environ["SLICEBENCH_PLUGINS"] = "Their_Methods, others"
-    >>> setting().admits("their-methods"), setting().admits("slicebench"), setting().admits("strangers")
+    >>> setting().admits("their-methods"), setting().admits("slicebench"), setting().admits("unlisted")
     (True, True, False)
     >>> del os.environ["SLICEBENCH_PLUGINS"]
     """

@@ -1,8 +1,9 @@
-"""The dataset contract: an adapter turns parameters and a seed into a `Problem`.
+"""Contract of dataset adapters, which turn parameters and a seed into a `Problem`.
 
-To add a dataset: one file with one subclass of `DatasetAdapter`, an entry point in the group `slicebench.datasets`, and
-`build(seed)`. Adapters of raw inputs hand them to `slicebench.problems.building.build_problem`, which trains the base model,
-embeds and assembles; adapters of ready-made predictions construct the `Problem` themselves. Data are never downloaded: a
+To add a dataset, write one file with one subclass of `DatasetAdapter`, its `build(seed)`, and an
+entry point in the group `slicebench.datasets`. Adapters of raw inputs pass them to
+`slicebench.problems.building.build_problem`, which trains the base model, embeds and assembles.
+Adapters of ready-made predictions construct the `Problem` themselves. Data are never downloaded: a
 `DatasetCard` says which files are read, and `place()` finds them.
 """
 
@@ -29,20 +30,23 @@ class DatasetAdapter(Parameterised):
     modality: ClassVar[str]
     version: ClassVar[str] = "1"
     card: ClassVar[DatasetCard | None] = None
-    """Where the data come from, what is planted, which files are read."""
+    """Description of the data: their source, what is planted, which files are read."""
 
     def check(self) -> None:
-        """Raise `ConfigError` for parameter values that cannot be used; asked before a run does any work."""
+        """Raise `ConfigError` for parameter values that cannot be used.
+
+        A run calls this before it does any work.
+        """
 
     def place(self) -> Place:
         """Return the folder of the data and the layout found there.
 
-        It is searched in the parameter `root`, by default in the expected folder.
+        The data are looked for in the parameter `root`, by default in the expected folder.
 
         Raises
         ------
         StorageError
-            saying what is missing and how to get it.
+            if files are missing; the message says which, and how to get them.
 
         """
         assert self.card is not None, f"{type(self).__name__} reads files and has no card"

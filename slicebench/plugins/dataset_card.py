@@ -1,7 +1,8 @@
-"""Local data: what a dataset's official folder holds, whether it is there, and what to do if not.
+"""Describe local data, find them, and say what is missing.
 
-No adapter downloads. A `DatasetCard` says where the data come from and which layouts of files are read; `locate` finds the folder
-or says what is missing, and `inspect_data` says all there is to know, checksums included.
+No adapter downloads data. A `DatasetCard` says where the data come from and which layouts of files
+are read. `locate` finds the folder, or says what is missing. `inspect_data` reports on every file,
+and checks the checksums if asked.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file of a layout, or the many that match a pattern.
+    """A file of a layout, or all files that match a pattern.
 
     Parameters
     ----------
     path : str
         Relative to the layout's folder; may hold "*".
     what : str
-        What it is, in words.
+        Description in words.
     count : int, optional
-        Number of files in the published data, where the pattern matches many.
+        Number of files in the published data, if the pattern matches many.
     md5 : str, optional
-        As published with the data.
+        Checksum that was published with the data.
 
     """
 
@@ -44,7 +45,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Layout:
-    """One arrangement of files that an adapter reads; all of them are needed."""
+    """One arrangement of files that an adapter reads; all of the files are required."""
 
     name: str
     files: tuple[Wanted, ...]
@@ -62,16 +63,16 @@ class DatasetCard:
     group : str
         What is planted, or which natural group is the minority.
     rate : str
-        How much of train and of test it makes, in words.
+        The group's share of train and of test, in words.
     licence : str
     source : str
-        Where the data are described: a paper, a page.
+        Description of the data: a paper, a web page.
     obtain : str
-        How to get them, and what to do with the archive. Empty for data that are generated.
+        How to get the data, and what to do with the archive. Empty for generated data.
     folder : str
-        Name of their folder in `data_dir`. Empty for data that are generated.
+        Name of the data's folder in `data_dir`. Empty for generated data.
     layouts : tuple of Layout
-        Any one of them will do. Empty for data that are generated.
+        Any one of them is enough. Empty for generated data.
 
     """
 
@@ -86,7 +87,7 @@ class DatasetCard:
     layouts: tuple[Layout, ...] = ()
 
     def expected_root(self) -> Path:
-        """Return the folder where the data are expected unless a root is given."""
+        """Return the folder where the data are expected if no root is given."""
         return data_dir() / self.folder
 
 
@@ -100,11 +101,11 @@ class Place:
     def file(self, pattern: str) -> Path:
         """Return the first file of the folder that matches `pattern`.
 
-        Raises `StorageError` if it has gone since the layout was found.
+        Raises `StorageError` if it has been removed since the layout was found.
         """
         for path in _matches(self.folder, pattern):
             return path
-        raise StorageError(f"{self.folder} has no {pattern} any more")
+        raise StorageError(f"{self.folder} no longer has {pattern}; put it back")
 
     def files(self, pattern: str) -> list[Path]:
         """Return all files of the folder that match `pattern`, sorted."""
@@ -113,9 +114,9 @@ class Place:
 
 @dataclass(frozen=True)
 class FileReport:
-    """Check of one `Wanted`: number, bytes, and whether the checksum holds.
+    """Check of one `Wanted`: number of files, bytes, and whether the checksum holds.
 
-    The last is None if no checksum is known or it was not asked for.
+    `md5_holds` is None if no checksum is known or none was asked for.
     """
 
     wanted: Wanted
@@ -125,17 +126,17 @@ class FileReport:
 
     @property
     def problem(self) -> str:
-        """Fault of the files in a few words; empty if there is none."""
+        """What is wrong with the files, in a few words; empty if nothing is."""
         if not self.found:
             return "missing"
         if self.wanted.count is not None and self.found != self.wanted.count:
-            return f"{self.found:,} files, published are {self.wanted.count:,}"
+            return f"{self.found:,} files; the published data have {self.wanted.count:,}"
         return "differs from the published checksum" if self.md5_holds is False else ""
 
 
 @dataclass(frozen=True)
 class LayoutReport:
-    """Check of one layout, and the folder in which it was looked for."""
+    """Check of one layout, and the folder that was searched."""
 
     layout: str
     folder: Path
@@ -143,7 +144,7 @@ class LayoutReport:
 
     @property
     def complete(self) -> bool:
-        """True if every file is there; numbers and checksums may differ from the published ones."""
+        """True if every file exists; numbers and checksums may differ from the published ones."""
         return all(report.found for report in self.files)
 
 
@@ -164,7 +165,7 @@ def locate(card: DatasetCard, root: str | Path | None = None) -> Place:
     Raises
     ------
     StorageError
-        saying what is missing of the layout that comes nearest, and how to get it.
+        if none is complete; the message says what the nearest layout lacks, and how to get it.
 
     """
     folder = card.expected_root() if root is None else Path(root).expanduser()
@@ -176,7 +177,7 @@ def locate(card: DatasetCard, root: str | Path | None = None) -> Place:
 
 
 def is_ready(card: DatasetCard, root: str | Path | None = None) -> bool:
-    """Check whether some layout is complete; generated data always are."""
+    """Check whether some layout is complete; generated data are always ready."""
     try:
         return not card.layouts or bool(locate(card, root))
     except StorageError:
@@ -212,14 +213,14 @@ def _what_is_missing(card: DatasetCard, folder: Path) -> str:
         have = f"{base} lacks {', '.join(lacking)} (layout {layout.name!r})"
     others = "; ".join(f"{layout.name}: {', '.join(w.path for w in layout.files)}" for layout in card.layouts)
     return (
-        f"{card.title}: {have}. Layouts read: {others}. Source: {card.source}. To get the data: {card.obtain} Then give their "
-        "folder as `root`, "
-        f"or put it at {card.expected_root()} (SLICEBENCH_DATA moves {data_dir()})."
+        f"{card.title}: {have}. Layouts read: {others}. Source: {card.source}. To get the data: {card.obtain} "
+        f"Then give their folder as `root`, or put it at {card.expected_root()} "
+        f"(SLICEBENCH_DATA replaces {data_dir()})."
     )
 
 
 def _bases(folder: Path) -> list[Path]:
-    """Return the folder and those right below it: archives unpack into a folder of their own."""
+    """Return the folder and those right below it, since archives unpack into their own folder."""
     if not folder.is_dir():
         return [folder]
     return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]

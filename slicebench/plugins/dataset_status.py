@@ -1,4 +1,4 @@
-"""Report on datasets: all cards, and the files of one dataset."""
+"""Report on the cards of all datasets, and on the files of one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataReport:
-    """A dataset's card and what was found of each of its layouts in `root`."""
+    """A dataset's card, and what was found of each of its layouts in `root`."""
 
     name: str
     card: DatasetCard
@@ -26,7 +26,7 @@ class DataReport:
 
     @property
     def usable(self) -> bool:
-        """True if some layout is complete and as published; generated data always are."""
+        """True if some layout is complete and as published; generated data are always usable."""
         return not self.layouts or any(
             layout.complete and not any(file.problem for file in layout.files) for layout in self.layouts
         )
@@ -55,21 +55,21 @@ def report_data(name: str, root: Path | None) -> DataReport:
     Raises
     ------
     PluginError
-        for an unknown name, with near ones.
+        for an unknown name; the message suggests similar ones.
     ConfigError
-        for a dataset without a card, or one that reads no folder, with a root.
+        for a dataset without a card, or for a root given to a dataset that reads no folder.
 
     """
     card = DATASETS.load(name).card
     if card is None:
-        raise ConfigError(f"dataset {name!r} has no card that says what files it reads")
+        raise ConfigError(f"dataset {name!r} has no card to say which files it reads")
     if root is not None and not card.layouts:
         raise ConfigError(f"dataset {name!r} reads no folder: {card.obtain or 'it is generated'}")
     return DataReport(name, card, root or card.expected_root(), inspect_data(card, root, checksums=True))
 
 
 def describe_datasets() -> list[dict[str, Any]]:
-    """Describe every registered dataset: its card, its expected folder, and whether it is there."""
+    """Describe every registered dataset: its card, its expected folder, and whether its data exist."""
     out = []
     for info in DATASETS.describe():
         about: dict[str, Any] = {"name": info.name, "distribution": info.distribution, "status": info.status}
@@ -77,7 +77,7 @@ def describe_datasets() -> list[dict[str, Any]]:
             try:
                 adapter = DATASETS.load(info.name)
                 about |= {"modality": adapter.modality, "version": adapter.version} | _card_fields(adapter.card)
-            except Exception as error:  # noqa: BLE001 - a stranger's class may lack what the contract asks for
+            except Exception as error:  # noqa: BLE001 - a plugin's class may lack what the contract requires
                 about["status"] = f"broken: {type(error).__name__}: {error}"
         out.append(about)
     return out

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 def hardness_directions(data: AuditData, hardness: Floats) -> Floats:
     """Compute each class's direction of hardness in embedding space, shape (C, d).
 
-    It is the covariance of the val embeddings with the rank of `hardness` (n val,).
+    The direction is the covariance of the val embeddings with the rank of `hardness` (n val,): it
+    tells how the mean embedding moves as examples get harder. Ranks are used because only the order
+    of hardness counts. A class whose hardness does not vary gets 0. O(n d).
 
-    It is how the mean embedding moves as examples get harder: Σ⁻¹ cov(x, rank), the regression of hardness, in the limit of a
-    ridge that outweighs Σ. With a few dozen errors a class that limit names plants more often than smaller ridges do
-    (docs/captions.md). Ranks, because only the order of hardness counts. A class whose hardness does not vary gets 0. O(n d).
+    This is the regression of hardness, Σ⁻¹ cov(x, rank), in the limit of a ridge that outweighs Σ.
+    With a few dozen errors per class, that limit finds the plant's caption more often than smaller
+    ridges do (docs/how-to/captions.md).
     """
     directions = np.zeros((max(1, len(data.class_names)), data.val.d))
     for c, rows in data.val.by_class():
@@ -41,9 +43,8 @@ def _ranks(h: Floats) -> Floats:
 def caption_cosines(directions: Floats, captions: Captions) -> Floats:
     """Compute the cosine between class directions (C, d) and caption differences, shape (C, m).
 
-    A caption's difference is to the reference of the class.
-
-    A class without a direction, or a caption that equals the reference, gets 0.
+    A caption's difference is its embedding minus that of the class's reference. A class without a
+    direction, or a caption that equals the reference, gets 0.
     """
     out = np.zeros((len(directions), len(captions.texts)))
     for c, direction in enumerate(directions):

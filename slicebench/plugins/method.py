@@ -1,11 +1,11 @@
-"""The method contract, on one screen.
+"""Contract of slice-discovery methods.
 
 To add a method:
 
 1. Write one file with one subclass of `SliceMethod`. Its constructor stores keyword parameters and nothing else.
-2. Say in `requires` what it cannot do without (the words of `REQUIREMENTS`).
+2. List in `requires` what it needs, in the words of `REQUIREMENTS`.
 3. `fit(data)` learns from `data.train` and `data.val` and returns self; learnt state ends in an underscore.
-4. `score(split)` returns `SliceScores`: one hardness per example, higher = harder; more where the method has more.
+4. `score(split)` returns `SliceScores`: one hardness per example, higher = harder. Flags and slices are optional.
 5. Register it: `[project.entry-points."slicebench.methods"]`, `name = "module:Class"`. Import heavy libraries inside the
    functions that use them: `slicebench list` imports every plugin.
 6. `slicebench check-method name` runs the contract checks (`slicebench.testing.check_method`).
@@ -44,7 +44,7 @@ REQUIREMENTS = {
     "trainer": "a trainer",
     "truth": "the planted truth, which the evaluator gives to the registered method 'oracle' alone",
 }
-"""The words of `SliceMethod.requires`, and what each asks for."""
+"""Words of `SliceMethod.requires`, and what each means."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,7 +56,7 @@ class SliceScores:
     hardness : (n,) float64
         Higher = harder; only the order counts, and ties are fine.
     flagged : (n,) bool, optional
-        The method's own yes/no.
+        The method's own decision for each example.
     membership : (n, k) float32 in [0, 1], optional
         Soft membership in k slices, the most suspicious first; k may be 0.
     names : k strings, optional
@@ -81,11 +81,13 @@ class SliceScores:
         if self.membership is not None:
             membership: NDArray[np.float32] = array_of("membership", self.membership, np.float32, 2, n)
             if membership.size and (membership.min() < 0 or membership.max() > 1 + 1e-6):
-                raise DataError(f"membership spans {membership.min():.4g} to {membership.max():.4g}; expected 0 to 1")
+                raise DataError(
+                    f"membership has values from {membership.min():.4g} to {membership.max():.4g}; expected 0 to 1"
+                )
             object.__setattr__(self, "membership", membership)
         k = 0 if self.membership is None else self.membership.shape[1]
         if self.names is not None and len(self.names) != k:
-            raise DataError(f"names has {len(self.names)} entries for {k} slices")
+            raise DataError(f"names has {len(self.names)} entries for {k} slices; expected one for each slice")
 
 
 class SliceMethod(Parameterised):
@@ -95,9 +97,9 @@ class SliceMethod(Parameterised):
     version: ClassVar[str] = "1"
 
     def supports(self, data: AuditData) -> str | None:
-        """Return the reason why the method declines `data`, or None.
+        """Return why the method cannot run on `data`, or None if it can.
 
-        A declined cell is skipped, not failed.
+        A cell that cannot run is skipped, not failed.
         """
         missing = sorted(word for word in self.requires - {"truth"} if not offered(word, data))
         return "needs " + " and ".join(REQUIREMENTS[word] for word in missing) if missing else None
@@ -107,30 +109,26 @@ class SliceMethod(Parameterised):
         raise NotImplementedError(f"{type(self).__name__} has no fit")
 
     def score(self, split: Split) -> SliceScores:
-        """Score every example of `split`: hardness, and flags and slices if the method has them."""
+        """Score every example of `split`, with flags and slices if the method has them."""
         raise NotImplementedError(f"{type(self).__name__} has no score")
 
     def directions(self, data: AuditData) -> NDArray[np.float64]:
         """Return each class's direction of increasing hardness in embedding space, shape (C, d).
 
-        It is 0 where there is none.
-
-        By default the covariance of the val embeddings with the rank of the method's hardness, which exists for every method. A
-        task without classes counts as one.
+        A class without a direction gets 0. By default the direction is the covariance of the val
+        embeddings with the rank of the method's hardness, which exists for every method. A task
+        without classes counts as one class.
         """
         from slicebench.plugins.directions import hardness_directions
 
         return hardness_directions(data, self.score(data.val).hardness)
 
     def caption_hardness(self, data: AuditData) -> NDArray[np.float64]:
-        """Return the hardness of what each candidate caption describes, per class, shape (C, m).
+        """Return how hard the examples are that each caption describes, per class, shape (C, m).
 
-        Only the order counts.
-
-        Only the order counts.
-
-        By default the cosine between the class's direction and the caption's difference to its class's reference. Called for
-        data with captions only; captions that are not candidates of a class are ignored there.
+        Only the order counts. By default it is the cosine between the class's direction and the
+        caption's difference from the class's reference. It is called only for data with captions.
+        Captions that are not candidates of a class are ignored for that class.
         """
         from slicebench.plugins.directions import caption_cosines
 
@@ -139,21 +137,21 @@ class SliceMethod(Parameterised):
     def strength(self) -> NDArray[np.float64] | None:
         """Return the evidence per class, shape (C,), that a failure mode exists.
 
-        None if the method does not measure it; NaN where it could not look.
+        None if the method does not measure it; NaN for a class that it could not examine.
         """
         return None
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the result must know of this fit, a sentence each.
+        """Return what a reader of the result must know about this fit, one sentence per note.
 
-        The notes go into the record.
+        The notes are stored in the record.
         """
         return ()
 
     def repair(self, data: AuditData, seed: int) -> TrainedModel:
-        """Train a better model by the method's own rule, from `seed`.
+        """Train a better model by the method's own rule, with `seed`.
 
-        JTT's second stage is an example; most methods have no such rule.
+        JTT's second stage is an example. Most methods have no such rule.
         """
         raise NotImplementedError(f"{type(self).__name__} has no repair")
 
@@ -162,25 +160,27 @@ class SliceMethod(Parameterised):
         try:
             return getattr(self, attribute)
         except AttributeError:
-            raise MethodError(f"{type(self).__name__} scores before it is fitted; call fit(data) first") from None
+            raise MethodError(f"{type(self).__name__} is not fitted; call fit(data) first") from None
 
 
 def refuse_truth(name: str, method: SliceMethod) -> None:
     """Raise `ConfigError` for a method that needs the planted truth, on data without a plant."""
     if "truth" in method.requires:
-        raise ConfigError(f"{name} needs the planted truth, which data of one's own do not have; choose another method")
+        raise ConfigError(f"{name} needs the planted truth, which your own data do not have; choose another method")
 
 
 def candidates_of(data: AuditData) -> Captions:
     """Return the candidate captions of `data`; raise `DataError` if there are none."""
     if data.captions is None:
-        raise DataError("there are no candidate captions; the problem needs an encoder that reads text, as 'nano-clip'")
+        raise DataError(
+            "there are no candidate captions; the problem needs an encoder that reads text, such as 'nano-clip'"
+        )
     return data.captions
 
 
 def offered(word: str, data: AuditData) -> bool:
-    """Check whether `data` has what the requirement `word` of `REQUIREMENTS` names."""
+    """Check whether `data` has what `word`, a key of `REQUIREMENTS`, stands for."""
     if word not in REQUIREMENTS:
-        raise MethodError(f"unknown requirement {word!r}; the words are {', '.join(sorted(REQUIREMENTS))}")
+        raise MethodError(f"unknown requirement {word!r}; expected one of {', '.join(sorted(REQUIREMENTS))}")
     holder = data if word in ("pool", "captions", "trainer") else data.val
     return getattr(holder, word) is not None

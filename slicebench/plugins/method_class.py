@@ -1,4 +1,4 @@
-"""The class of a method, as a person names it: registered, or module:Class of a file that lies here."""
+"""Load a method's class by its registered name, or by module:Class from the current folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-EXPECTED = "expected module:Class, as my_module:MyMethod, importable from here or installed"
+EXPECTED = "expected module:Class, such as my_module:MyMethod, in the current folder or installed"
 
 
 def method_class(name: str) -> type[SliceMethod]:
@@ -27,14 +27,14 @@ def method_class(name: str) -> type[SliceMethod]:
     Raises
     ------
     ConfigError, PluginError
-        for a name that is neither, and for any failure while the module is imported.
+        for a name that is neither, or if the module cannot be imported.
 
     """
     if ":" not in name:
         return METHODS.load(name)
     module_name, _, attribute = name.partition(":")
     if not (all(part.isidentifier() for part in module_name.split(".")) and attribute.isidentifier()):
-        raise ConfigError(f"{name!r} names no class: {EXPECTED}")
+        raise ConfigError(f"{name!r} is not the name of a class; {EXPECTED}")
     module = _imported(module_name)
     found = getattr(module, attribute, None)
     if found is None:
@@ -52,7 +52,7 @@ def _imported(name: str) -> ModuleType:
     """
     if setting().allowed is not None:
         raise PluginError(
-            f"{setting()} loads no module by its name; unset it to check {name}, or check a registered name"
+            f"{setting()} does not allow loading a module by name; unset it to load {name}, or use a registered name"
         )
     sys.path.insert(0, str(Path.cwd()))
     try:

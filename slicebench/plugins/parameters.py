@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Parameterised:
-    """A class whose constructor stores its keyword parameters under their own names, and nothing else."""
+    """Base of classes whose constructor stores its keyword parameters by name, and nothing else."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's signature
         """Return the constructor parameters by name."""
@@ -42,7 +42,7 @@ def assignment(option: str, text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Setting:
-    """One `--set` option as the user wrote it: "plugin.name=text", or "name=text" where the plugin is known."""
+    """One `--set` option as written: "plugin.name=text", or "name=text" if the plugin is known."""
 
     written: str
     key: str
@@ -64,7 +64,7 @@ class Setting:
 
 
 def parse_settings(settings: Iterable[str], *, once: bool = False) -> Iterator[Setting]:
-    """Parse `--set` options lazily, one by one; with `once`, refuse a key that is set twice.
+    """Parse `--set` options one by one; with `once`, reject a key that is set twice.
 
     >>> [(one.plugin, one.name, one.text) for one in parse_settings(["domino.n_slices = 10"])]
     [('domino', 'n_slices', '10')]
@@ -81,9 +81,9 @@ def parse_settings(settings: Iterable[str], *, once: bool = False) -> Iterator[S
 def read_value(plugin: type[Any], who: str, name: str, text: str) -> Any:
     """Read the value of the parameter `name` from text, in the parameter's own type.
 
-    A type that is neither number nor text is read as TOML; what is not TOML stays text.
-
-    `who` is how the plugin is called in errors. Raises `ConfigError` for an unknown parameter and a value that cannot be read.
+    A type that is neither number nor text is read as TOML; what is not TOML stays text. `who` is the
+    plugin's name in errors. Raises `ConfigError` for an unknown parameter or a value that cannot be
+    read.
     """
     kind, text = kind_of(plugin, who, name), text.strip()
     if kind in (int, float):

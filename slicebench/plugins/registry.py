@@ -1,6 +1,7 @@
 """Find methods and datasets by name through entry points; built-in plugins register the same way.
 
-`$SLICEBENCH_PLUGINS` says whose plugins are used (`slicebench.plugins.allowed`). Others are not imported.
+`$SLICEBENCH_PLUGINS` decides which plugins are used (`slicebench.plugins.allowed`). Others are not
+imported.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class PluginInfo:
 
 
 class Registry:
-    """The plugins of one entry-point group. Nothing is imported before `load` or `describe`."""
+    """Plugins of one entry-point group; none is imported before `load` or `describe`."""
 
     def __init__(self, group: str, base: str) -> None:
         self.group = group
@@ -50,12 +51,12 @@ class Registry:
         return sorted(unique.values(), key=lambda e: (e.name, distribution_of(e)))
 
     def entries(self) -> list[EntryPoint]:
-        """Return the entry points that `$SLICEBENCH_PLUGINS` admits by distribution, by name."""
+        """Return the entry points that `$SLICEBENCH_PLUGINS` admits, sorted by name."""
         admitted = setting()
         return [e for e in self._all() if admitted.admits(distribution_of(e))]
 
     def ignored(self) -> list[EntryPoint]:
-        """Return the entry points that `$SLICEBENCH_PLUGINS` leaves out.
+        """Return the entry points that `$SLICEBENCH_PLUGINS` excludes.
 
         Only their metadata are read.
         """
@@ -69,15 +70,15 @@ class Registry:
     def unknown(self, name: str) -> PluginError:
         """Return the error for a name that is not registered.
 
-        It names similar ones, or the distribution whose plugin `$SLICEBENCH_PLUGINS` leaves out.
+        It suggests similar names, or names the distribution that `$SLICEBENCH_PLUGINS` excludes.
         """
         owners = sorted({distribution_of(e) for e in self.ignored() if e.name == name})
         if owners:
             return PluginError(
-                f"{name!r} is registered in {self.group} by {' and '.join(owners)}, which {setting()} leaves out; "
+                f"{name!r} is registered in {self.group} by {' and '.join(owners)}, which {setting()} excludes; "
                 "to use it, unset SLICEBENCH_PLUGINS or name the distribution in it"
             )
-        return PluginError(f"no {self.group} named {name!r}; {did_you_mean(name, self.names())}")
+        return PluginError(f"{self.group} has no plugin named {name!r}; {did_you_mean(name, self.names())}")
 
     def load(self, name: str) -> type[Any]:
         """Import and return the class registered as `name`.
@@ -85,8 +86,8 @@ class Registry:
         Raises
         ------
         PluginError
-            for an unknown name (with near ones), one that two distributions claim, one whose plugin is left out, and one
-            that cannot be imported.
+            for a name that is unknown, that two distributions register, whose plugin is excluded, or
+            whose plugin cannot be imported.
 
         """
         claims = [e for e in self.entries() if e.name == name]
@@ -102,23 +103,22 @@ class Registry:
     def load_with_argument(self, name: str) -> tuple[type[Any], str | None]:
         """Return class and argument of a name such as "open_clip:ViT-B-32/openai".
 
-        The name is the entry point's name, a colon, and the argument.
-
-        The class describes its argument in `argument_help`, which is empty if it takes none. In
-        `argument_optional` it says whether the argument may be left out.
+        The name is the entry point's name, a colon and the argument. The class describes its argument
+        in `argument_help`, which is empty if it takes none. `argument_optional` says whether the
+        argument may be omitted.
 
         Raises
         ------
         PluginError
             for the same reasons as in `load`.
         ConfigError
-            for an argument that is missing or not wanted.
+            for an argument that is missing or not allowed.
 
         """
         base, colon, argument = name.partition(":")
         kind, what = self.load(base), self.group.rpartition(".")[2].removesuffix("s")
         if colon and not kind.argument_help:
-            raise ConfigError(f"{what} {name!r}: {base!r} takes nothing behind its name")
+            raise ConfigError(f"{what} {base!r} takes no argument, got {argument!r}")
         if not argument and kind.argument_help and not kind.argument_optional:
             raise ConfigError(f"{what} {name!r} needs an argument: {base}:{kind.argument_help}")
         return kind, argument or None
@@ -143,11 +143,11 @@ class Registry:
         A plugin may fail in any way while it is imported.
         """
         try:
-            with redirect_stdout(sys.stderr):  # what it prints is no result of ours
+            with redirect_stdout(sys.stderr):  # what a plugin prints must not mix with our results
                 loaded = entry.load()
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever a stranger's module does on import, sys.exit included
+        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything on import, SystemExit included
             return f"broken: {' '.join(f'{type(error).__name__}: {error}'.split())}", None
         base: type[Any] = EntryPoint("", self.base, "").load()
         if not (isinstance(loaded, type) and issubclass(loaded, base)):

@@ -1,6 +1,6 @@
-"""Pack frozen problems as bytes, for workers that do not see the folder.
+"""Pack frozen problems as bytes, for workers that cannot read the folder.
 
-The format is an archive without compression.
+The format is a ZIP archive without compression.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_MOMENT = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same files make the same bytes
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # time of every file, so that the same files give the same bytes
 
 
 def pack(folder: Path) -> bytes:
@@ -34,14 +34,14 @@ def pack(folder: Path) -> bytes:
 
 
 def unpack(data: bytes, folder: Path) -> None:
-    """Make `folder` of what `pack` returned; it appears complete or not at all.
+    """Unpack what `pack` returned into `folder`, which appears complete or not at all.
 
-    An existing folder is left as it is.
+    An existing folder does not change.
 
     Raises
     ------
     StorageError
-        if the bytes did not arrive as they were sent.
+        if the bytes were damaged on the way.
 
     """
     with atomic.folder(folder, move_problem) as building:
@@ -49,9 +49,9 @@ def unpack(data: bytes, folder: Path) -> None:
 
 
 def _extract(data: bytes, building: Path, folder: Path) -> None:
-    """Unpack into `building`; ZipFile itself keeps names inside.
+    """Unpack the archive into `building`; ZipFile itself keeps all files inside.
 
-    Only `pack` writes such archives: nothing is compressed.
+    An archive of `pack` is not compressed, so its content cannot be larger than the archive.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -60,9 +60,9 @@ def _extract(data: bytes, building: Path, folder: Path) -> None:
                 archive.extractall(building)
     except Exception as error:  # each broken field of an archive has an error of its own
         why = str(error) or type(error).__name__
-        raise StorageError(f"the problem that was sent for {folder} is damaged: {why}") from error
+        raise StorageError(f"the problem sent for {folder} is damaged: {why}") from error
     if claimed > len(data):
-        raise StorageError(f"the problem that was sent for {folder} claims to hold more than was sent")
+        raise StorageError(f"the problem sent for {folder} is damaged: it claims to hold more bytes than were sent")
 
 
 def content_hash(data: bytes) -> str:

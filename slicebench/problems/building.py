@@ -1,7 +1,7 @@
-"""From raw inputs with a planted subgroup to a `Problem`: train the base model, predict, embed, assemble.
+"""Build a `Problem` from raw inputs with a plant: train the base model, predict, embed, assemble.
 
-The truth is in `PlantedTruth` and nowhere else: arrays and tables that methods see are copies of their own, so that no
-`base` or shared block leads back to the planted attribute.
+The truth is only in `PlantedTruth`. The arrays and tables that methods see are separate copies, so
+that no `base` or shared block leads back to the planted attribute.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class RawDataset(DatasetAdapter):
-    """An adapter that reads and plants, and leaves training and embedding to `build_problem`."""
+    """Base of adapters that only read and plant; `build_problem` trains and embeds."""
 
     def raw(self, seed: int) -> RawProblem:
         """Read the data and plant the subgroup, deterministically."""
@@ -45,7 +45,7 @@ class RawDataset(DatasetAdapter):
         ConfigError
             for a parameter that cannot be used.
         StorageError
-            for data that are missing or damaged, saying what to do.
+            for data that are missing or damaged; the message says what to do.
 
         """
         self.check()
@@ -55,14 +55,15 @@ class RawDataset(DatasetAdapter):
 def build_problem(adapter: DatasetAdapter, raw: RawProblem, seed: int) -> Problem:
     """Train the base model on the train split and assemble the problem.
 
-    `adapter` gives family, version, modality and parameters; the base model is trained with `seed`, which is the problem's.
+    `adapter` gives family, version, modality and parameters. `seed` is that of the problem and of the
+    base model's training.
 
     Raises
     ------
     ConfigError
-        if train, val or test is missing, or some class has no train example.
+        if train, val or test is missing, or a class has no train example.
     PluginError, StorageError
-        for an unknown encoder, or one whose weights cannot be had.
+        for an unknown encoder, or one whose weights cannot be loaded.
 
     """
     from slicebench.models.encoders.encoder import make_encoder
@@ -70,7 +71,7 @@ def build_problem(adapter: DatasetAdapter, raw: RawProblem, seed: int) -> Proble
 
     _check(raw.splits, raw.class_names)
     fitter = make_encoder(raw.encoder)
-    fitter.fingerprint()  # loads the weights, where there are any: what is missing is said before a model is trained
+    fitter.fingerprint()  # loads any weights, so that missing ones are reported before a model is trained
     trainer: ModelTrainer | None = None
     model: TrainedModel
     if isinstance(raw.base_model, Recipe):
@@ -111,7 +112,7 @@ def assemble(
     captions_for_groups: Mapping[str, tuple[str, ...]] | None = None,
     trainer: ModelTrainer | None = None,
 ) -> Problem:
-    """Make a problem of splits that a model has already predicted.
+    """Assemble a problem from splits that already have a model's predictions.
 
     The fields are those of `RawProblem`; `groups` are (n, g) per split.
     """
@@ -148,20 +149,19 @@ def assemble(
 def _check(splits: Mapping[str, RawSplit], class_names: Sequence[str]) -> None:
     missing = {"train", "val", "test"} - set(splits)
     if missing:
-        raise ConfigError(f"a problem needs the splits train, val and test; {', '.join(sorted(missing))} not given")
+        raise ConfigError(f"a problem needs the splits train, val and test; {', '.join(sorted(missing))} missing")
     absent = sorted(set(range(len(class_names))) - set(splits["train"].labels.tolist()))
     if absent:
         names = ", ".join(class_names[c] for c in absent)
-        raise ConfigError(f"train has no example of the classes {names}; take more of train, or fewer classes")
+        raise ConfigError(f"train has no example of the classes {names}; use more train examples, or fewer classes")
 
 
 def _base_model(recipe: Recipe, splits: Mapping[str, RawSplit], n_classes: int) -> tuple[ModelTrainer, FittedModel]:
-    """Train the base model; return its trainer and the model.
+    """Train the base model, and return its trainer and the model.
 
-    Its snapshot at a third of the epochs is the one that JTT's early stopping needs.
-
-    Both share one cache, so a method that asks for that snapshot pays what its training did cost and waits for nothing. A model
-    trained by binary cross-entropy decides by the threshold that is best for F1 on val.
+    A snapshot is kept at a third of the epochs, which JTT's early stopping needs. It is in the cache:
+    a method that asks for it is charged its training time but does not wait. A model trained with
+    binary cross-entropy decides by the threshold that is best for F1 on val.
     """
     from slicebench.models.training import trainer_of
 
@@ -174,7 +174,7 @@ def _base_model(recipe: Recipe, splits: Mapping[str, RawSplit], n_classes: int) 
 def _embedded(captions: CaptionSet | None, embedder: Encoder) -> Captions | None:
     """Embed candidates and references in the space of the inputs.
 
-    None if there are none or the encoder has no text tower.
+    Returns None if there are none, or if the encoder does not read captions.
     """
     if captions is None or not embedder.reads_captions():
         return None

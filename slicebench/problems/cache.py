@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 def frozen_folder(problem: PlannedProblem) -> Path:
     """Return the folder in which a built problem is stored, by its identity.
 
-    Another format of the files has another folder.
+    Each version of the file format has its own folders.
 
     Raises
     ------
     StorageError
-        if the cache has a second level that cannot be used: before any work, not after.
+        if the cache has a second level that cannot be used; this is checked before any work.
 
     """
     remote_cache()
@@ -40,9 +40,9 @@ def frozen_folder(problem: PlannedProblem) -> Path:
 
 
 def find_built(folder: Path) -> bool:
-    """Check whether a built problem is in the cache and whole; fetch it if need be.
+    """Check whether an intact copy of a built problem is in the cache.
 
-    It is fetched from the second level of the cache, if there is one.
+    If it is not, it is fetched from the second level of the cache, if there is one.
     """
     if folder.exists() and is_whole(folder):
         return True
@@ -50,7 +50,7 @@ def find_built(folder: Path) -> bool:
     try:
         return remote is not None and fetch_problem(remote, folder)
     except DamagedError as error:
-        logging.getLogger("slicebench").info("building again: %s", error)
+        logging.getLogger("slicebench").info("building the problem again: %s", error)
         return False
 
 
@@ -62,7 +62,7 @@ def is_whole(folder: Path) -> bool:
     Raises
     ------
     StorageError
-        for a damaged one that lies elsewhere: that is the user's own.
+        for a damaged problem outside the cache, which belongs to the user.
 
     """
     try:
@@ -71,7 +71,7 @@ def is_whole(folder: Path) -> bool:
         if not folder.is_relative_to(cache_dir()):
             raise
         logging.getLogger("slicebench").warning(
-            "a problem in the cache is damaged and was taken away, to be made again: %s", error
+            "a damaged problem was removed from the cache and will be built again: %s", error
         )
         gone = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         folder.replace(gone / "damaged")  # at once, so that no other process finds half of it
@@ -81,9 +81,9 @@ def is_whole(folder: Path) -> bool:
 
 
 def build_missing(problem: PlannedProblem, folder: Path) -> None:
-    """Build `problem` into `folder` unless it is there.
+    """Build `problem` into `folder` unless it exists.
 
-    In a cache with a second level, look there first; upload what is built.
+    If the cache has a second level, look there first, and upload what is built.
     """
     if find_built(folder):
         return
@@ -91,7 +91,7 @@ def build_missing(problem: PlannedProblem, folder: Path) -> None:
     if remote is None:
         _build(problem, folder)
         return
-    unsent = folder.with_name(f"{folder.name}.unsent")  # so that an upload that failed is tried again
+    unsent = folder.with_name(f"{folder.name}.unsent")  # so that a failed upload is tried again
     _build(problem, unsent)
     try:
         send_problem(unsent, remote)
@@ -110,7 +110,7 @@ def _build(problem: PlannedProblem, folder: Path) -> None:
 
 
 def built_problem(problem: PlannedProblem) -> Problem:
-    """Return `problem` from the cache, built first if it is not there."""
+    """Return `problem` from the cache; build it first if it is not there."""
     folder = frozen_folder(problem)
     build_missing(problem, folder)
     return load_problem(folder)

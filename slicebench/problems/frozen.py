@@ -52,12 +52,12 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 3
 HEADER = "problem.json"
 HALVED_BYTES = 2**26
-"""Larger embeddings are saved as they are, so that they can be mapped; half of them would be a copy in every process."""
+"""Larger embeddings keep full precision, so that processes can map them and need no own copies."""
 _ARRAYS = ("embeddings", "losses", "labels", "probs", "correct")
 
 
 class Header(BaseModel):
-    """`problem.json`: everything of a problem but its arrays and its truth."""
+    """Content of `problem.json`: a problem without its arrays and its truth."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,16 +79,16 @@ class Header(BaseModel):
     recipe: dict[str, Any] | None
     inputs_are_embeddings: bool
     files: dict[str, str] | None = None
-    """`stamp` of every other file, and the digest of this one without `files`.
+    """Stamp of every other file, and the digest of this one without `files`.
 
-    None in files of older versions.
+    None in problems saved by older versions.
     """
 
 
 def save_problem(problem: Problem, folder: Path) -> None:
     """Write `problem` to `folder`, which appears complete or not at all.
 
-    An existing folder is left as it is.
+    An existing folder does not change.
 
     Raises
     ------
@@ -130,7 +130,8 @@ def _own_digest(described: dict[str, Any]) -> str:
 def check_problem(folder: Path) -> None:
     """Raise `StorageError` unless the files in `folder` are those that were saved.
 
-    Of a problem that was saved by an older version, which noted no digests, all is read and has to fit together.
+    A problem saved by an older version has no digests. It is read completely, and its files must fit
+    together.
     """
     text = read_text(folder / HEADER)
     files = parse_header(folder, text).files
@@ -140,16 +141,17 @@ def check_problem(folder: Path) -> None:
         return
     for name, said in files.items():
         if not (said == _own_digest(json.loads(text)) if name == HEADER else as_stamped(folder / name, said)):
-            raise StorageError(f"{folder / name} is not what was saved; get the problem again, or build it again")
+            raise StorageError(
+                f"{folder / name} is damaged (its checksum or size differs); fetch or build the problem again"
+            )
 
 
 def without_inputs(problem: Problem) -> Problem:
     """Return the same problem without its raw inputs.
 
-    It is as small as can be, and may be passed on as freely as embeddings.
-
-    A base model that reads the inputs through the very encoder of the embeddings needs nothing else: the embeddings take the
-    inputs' place, and methods can still train models. Otherwise the trainer goes with the inputs.
+    The result is as small as possible, and can be shared as freely as embeddings. If the base model
+    reads the inputs through the encoder of the embeddings, the embeddings replace the inputs, and
+    methods can still train models. Otherwise the trainer is removed too.
     """
     recipe: Any = None if problem.data.trainer is None else problem.data.trainer.recipe
     reads_embeddings = recipe is not None and recipe.features == problem.encoder
@@ -194,13 +196,13 @@ def parse_header(folder: Location, text: str | bytes) -> Header:
         raise StorageError(f"{folder / HEADER} is not a problem description: {error}") from error
     if header.format_version != FORMAT_VERSION:
         raise StorageError(
-            f"{folder} has format {header.format_version}, this version reads {FORMAT_VERSION}; rebuild it"
+            f"{folder} has format {header.format_version}, but this version reads {FORMAT_VERSION}; rebuild it"
         )
     return header
 
 
 def load_audit(folder: Path) -> tuple[AuditData, Split]:
-    """Load what a method may see, and the test split; the truth is not read."""
+    """Load what a method may see, and the test split, without reading the truth."""
     header = load_header(folder)
     with intact(folder):
         splits = {name: _load_split(folder / "data", name, header) for name in header.splits}
@@ -271,9 +273,9 @@ def _are_embeddings(split: Split) -> bool:
 
 
 def _compact(embeddings: NDArray[np.float32]) -> NDArray[Any]:
-    """Return embeddings in half precision if that loses nothing and costs little memory.
+    """Return embeddings in half precision if that is exact and they are not too large to copy.
 
-    Encoders that round to half precision are an example.
+    It is exact for encoders that round to half precision.
     """
     if embeddings.nbytes > HALVED_BYTES:
         return embeddings
@@ -356,9 +358,9 @@ def _trainer(recipe: Any, train: Split, class_names: Sequence[str]) -> Trainer |
 
 
 def move_problem(building: Path, folder: Path) -> None:
-    """Rename `building` to `folder`; a folder that is there already stays.
+    """Rename `building` to `folder`, unless that already holds a problem.
 
-    Two builders make the same problem.
+    Two builders of one folder build the same problem.
     """
     try:
         building.replace(folder)

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 CHUNK = 4096
-"""Raw inputs that are copied together."""
+"""How many raw inputs are copied at a time."""
 
 
 DIGESTED = 2**28
-"""Largest file, in bytes, whose digest is checked (a fifth of a second); of larger ones only the size is."""
+"""Largest file, in bytes, whose digest is checked (a fifth of a second); else only the size is."""
 
 
 def stamp(path: Path) -> str:
@@ -72,7 +72,7 @@ def _parsed_table(path: Path, _changed: int) -> Any:
 def intact(folder: Path) -> Iterator[None]:
     """Turn errors in `folder`'s content into a `StorageError` that names the folder.
 
-    Its files can be read, but do not fit together.
+    They occur if its files can be read, but do not fit together.
     """
     try:
         yield
@@ -90,9 +90,9 @@ def ids_to_bytes(ids: NDArray[np.str_]) -> NDArray[np.uint8]:
 
 
 def ids_from_bytes(rows: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """Undo `ids_to_bytes`.
+    """Decode ids that `ids_to_bytes` encoded.
 
-    ASCII, as almost all ids are, is not decoded, which is ten times as fast.
+    Almost all ids are ASCII. Those are not decoded, which is ten times as fast.
     """
     if rows.size and rows.max() < 128:
         return np.ascontiguousarray(rows, dtype=np.uint32).view(f"U{rows.shape[1]}").ravel()
@@ -100,7 +100,10 @@ def ids_from_bytes(rows: NDArray[np.uint8]) -> NDArray[np.str_]:
 
 
 def write_inputs(path: Path, inputs: Inputs) -> None:
-    """Write raw arrays in NumPy's format, a chunk at a time; a whole memory map of such a file is linked instead."""
+    """Write raw arrays in NumPy's format, a chunk at a time.
+
+    A memory map of a whole .npy file is hard-linked instead, if possible.
+    """
     if _is_whole_file(inputs):
         try:
             os.link(str(inputs.filename), path)  # type: ignore[attr-defined]
@@ -116,13 +119,13 @@ def write_inputs(path: Path, inputs: Inputs) -> None:
 
 
 def read_inputs(path: Path) -> NDArray[Any]:
-    """Map raw arrays into memory; only what is used is read."""
+    """Map raw arrays into memory, so that only what is used is read."""
     with readable(path):
         return mapped_npy(path)
 
 
 def _is_whole_file(inputs: Inputs) -> bool:
-    """Check whether `inputs` map all of a .npy file, and in its order."""
+    """Check whether `inputs` map all of a .npy file, in its order."""
     if not isinstance(inputs, np.memmap) or not inputs.flags.c_contiguous or inputs.filename is None:
         return False
     path = Path(inputs.filename)

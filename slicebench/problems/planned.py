@@ -1,4 +1,4 @@
-"""A problem that is to be built: dataset, version, parameters and seed."""
+"""Problems that are to be built, described by dataset, version, parameters and seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from slicebench.files.cache import content_key
 
 @dataclass(frozen=True)
 class PlannedProblem:
-    """A problem to build: dataset, version, all constructor parameters and seed. `name` is the suite's."""
+    """A problem to build: dataset, version, all constructor parameters and seed.
+
+    `name` is the problem's name in the suite.
+    """
 
     name: str
     dataset: str
@@ -22,12 +25,12 @@ class PlannedProblem:
 
     @cached_property
     def identity(self) -> str:
-        """32 hex digits; the name is not part of it, so suites share what they build."""
+        """Key of 32 hex digits, without the name, so that suites share what they build."""
         return content_key(self.dataset, self.dataset_version, self.params, self.seed)
 
     @property
     def encoder(self) -> str:
-        """Encoder asked for, as far as the parameters tell before the problem is built."""
+        """Encoder that the parameters name; "unknown" if they name none."""
         return str(self.params.get("encoder", "unknown"))
 
     def __str__(self) -> str:

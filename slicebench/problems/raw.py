@@ -1,4 +1,4 @@
-"""A problem before any model has seen it: raw inputs, labels, groups, candidate captions."""
+"""Problems before any model has seen them: raw inputs, labels, groups, candidate captions."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ class RawSplit:
     Parameters
     ----------
     ids : (n,) strings
-        Distinct over all splits, and silent about the groups.
+        Distinct over all splits. They must not reveal the groups.
     inputs : n raw examples
-        Images (n, side, side[, 3]) of bytes (also a memory map, see `files.image_arrays`), vectors (n, d) of float32, or texts.
+        Images (n, side, side[, 3]) of bytes (also a memory map, see `files.image_arrays`), vectors
+        (n, d) of float32, or texts.
     labels : (n,) int64
     groups : (n, g) bool
         The truth.
     metadata : DataFrame, optional
-        Known attributes; neither the planted one nor any that gives it away.
+        Known attributes; neither the planted one nor any that reveals it.
 
     """
 
@@ -57,9 +58,9 @@ class RawSplit:
         groups: NDArray[np.bool_],
         metadata: pd.DataFrame | None = None,
     ) -> RawSplit:
-        """Return the split in random order, its ids the positions in that order ("test-00017").
+        """Return the split in random order.
 
-        Neither reveals a group.
+        The ids are the positions in that order ("test-00017"). Neither order nor ids reveal a group.
         """
         rows = rng.permutation(len(labels))
         return cls(
@@ -73,7 +74,7 @@ class RawSplit:
     def weakly_labelled(self, noise: float, n_classes: int, rng: np.random.Generator) -> RawSplit:
         """Return the same examples with the share `noise` of labels replaced at random.
 
-        Each becomes another class; groups stay true.
+        A replaced label is that of another class. Groups do not change.
         """
         wrong = rng.random(len(self.labels)) < noise
         shift = rng.integers(1, n_classes, size=len(self.labels))
@@ -87,11 +88,12 @@ class RawProblem:
     Parameters
     ----------
     name : str
-        Of this configuration, without the seed.
+        Name of this configuration, without the seed.
     splits : mapping
         train, val, test and perhaps pool.
     base_model : Recipe or TrainedModel
-        How the base model is trained, its seed replaced; or a model that is there already, and then no method can train one.
+        Recipe of the base model, in which the seed is replaced; or a trained model, in which case
+        methods cannot train models.
     encoder : str
         Name of the encoder that makes the embeddings, fitted on train.
     class_names : sequence of strings
@@ -101,9 +103,10 @@ class RawProblem:
     how : str
         How the plant was made.
     provenance : Provenance
-        Its planted rate is filled in: the minority share of the test split.
+        Its planted rate is filled in later: the minority share of the test split.
     captions : CaptionSet, optional
-        Candidates of each class; embedded where the encoder reads captions, else the problem has none.
+        Candidates of each class. They are embedded if the encoder reads captions; otherwise the
+        problem has no captions.
     captions_for_groups : mapping, optional
         Group name to the captions that name it.
 
@@ -122,7 +125,7 @@ class RawProblem:
 
 
 def provenance_of(card: DatasetCard | None, revision: str = "local files") -> Provenance:
-    """Return the provenance of a problem: source and licence as on the card."""
+    """Return the provenance of a problem, with source and licence from the card."""
     assert card is not None, "an adapter of local data has a card"
     return Provenance(source=f"{card.title}. {card.source}", licence=card.licence, revision=revision)
 

@@ -1,7 +1,7 @@
-"""Frozen problems in object stores: the same files under a URL, uploaded and fetched whole.
+"""Upload and fetch frozen problems in object stores: the same files under a URL.
 
-`problem.json` is uploaded last, with the digests of the other files: without it there is no problem, and what is fetched is
-what somebody uploaded, or an error.
+`problem.json` is uploaded last, with the digests of the other files. Without it there is no problem.
+A problem is fetched exactly as it was uploaded, or there is an error.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class DamagedError(StorageError):
-    """A problem in an object store whose files are not those that its `problem.json` was uploaded with."""
+    """A problem in an object store whose files do not match its `problem.json`."""
 
 
 def send_problem(folder: Path, target: UPath) -> None:
-    """Upload the frozen problem in `folder`; one that is there already is replaced."""
+    """Upload the frozen problem in `folder`, replacing any at `target`."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != HEADER)
     header = load_header(folder).model_copy(update={"files": {name: _digest(folder / name) for name in names}})
     send_all(folder, target, names)
@@ -47,7 +47,7 @@ def fetch_problem(source: UPath, folder: Path) -> bool:
     DamagedError
         if the files do not fit together.
     StorageError
-        if they cannot be had.
+        if they cannot be fetched.
 
     """
     sizes = listed(source)
@@ -63,9 +63,9 @@ def fetch_problem(source: UPath, folder: Path) -> bool:
 
 
 def _check(source: UPath, folder: Path, sizes: dict[str, int]) -> None:
-    """Raise unless all files are there and are what was uploaded.
+    """Raise `DamagedError` unless all files are there and are what was uploaded.
 
-    Of a problem that was uploaded by hand only sizes are known.
+    For a problem that was uploaded by hand, only sizes can be compared.
     """
     header = parse_header(source, (folder / HEADER).read_bytes())
     digests = {name: said for name, said in (header.files or {}).items() if name != HEADER}
@@ -74,7 +74,9 @@ def _check(source: UPath, folder: Path, sizes: dict[str, int]) -> None:
         path = folder / name
         whole = path.is_file() and path.stat().st_size == sizes[name]
         if not whole or (name in digests and digests[name] not in (_digest(path), stamp(path))):
-            raise DamagedError(f"{source / name} is missing or not what was uploaded; upload the problem again")
+            raise DamagedError(
+                f"{source / name} is missing or differs from what was uploaded; upload the problem again"
+            )
 
 
 def _digest(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Shelves of frozen problems: folders of problems that somebody built and handed on."""
+"""Shelves: folders of frozen problems that somebody built and shared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kept:
-    """A frozen problem on a shelf: its folder, bytes, and whether it was written now."""
+    """A frozen problem on a shelf: its folder, its size in bytes, and whether it was written now."""
 
     folder: Location
     size: int
@@ -41,7 +41,7 @@ class Kept:
 
 
 class RemoteShelf(Mapping[str, Path]):
-    """Frozen problems under a URL, by identity; each is fetched into the cache folder when it is asked for."""
+    """Frozen problems under a URL, by identity; each is fetched into the cache on first access."""
 
     def __init__(self, problems: Mapping[str, tuple[UPath, str]]) -> None:
         self._problems = problems
@@ -50,7 +50,7 @@ class RemoteShelf(Mapping[str, Path]):
         source, content = self._problems[identity]
         folder = cache_dir() / f"fetched-{FORMAT_VERSION}" / content
         if not (folder.exists() and is_whole(folder)) and not fetch_problem(source, folder):
-            raise StorageError(f"{source} is gone; expected the frozen problem that was there")
+            raise StorageError(f"the frozen problem {source} no longer exists; freeze or upload it again")
         return folder
 
     def __contains__(self, identity: object) -> bool:
@@ -71,7 +71,7 @@ def shelved(shelf: Location) -> Mapping[str, Path]:
     Raises
     ------
     StorageError
-        if there is no such folder, none in it holds a problem, or one cannot be read.
+        if the folder is missing or holds no problem, or if a problem cannot be read.
 
     """
     found = (
@@ -96,12 +96,14 @@ def _shelved_remotely(shelf: UPath) -> RemoteShelf:
 
 
 def freeze(problem: PlannedProblem, shelf: Location) -> Kept:
-    """Build `problem`, from the cache if it is there, and put it on the shelf without its raw inputs.
+    """Put `problem` on the shelf without its raw inputs.
+
+    It is taken from the cache, or built if it is not there.
 
     Raises
     ------
     StorageError
-        if its folder holds another problem.
+        if its folder on the shelf holds another problem.
 
     """
     folder = shelf / f"{problem.name}.s{problem.seed}"

@@ -1,9 +1,7 @@
 """The `Board` of a leaderboard or a run: plain numbers and texts, JSON-ready.
 
-Tables and the page are drawn from it.
-
-All statistics are computed before (`slicebench.results.standings`); no reader of a `Board` computes an
-interval.
+Tables and pages are made from it. `slicebench.results.standings` computes all statistics; code that
+reads a `Board` computes no interval.
 """
 
 from __future__ import annotations
@@ -23,14 +21,16 @@ class MetricInfo(Plain):
     unit: str
     higher_is_better: bool
     about: str
-    """One sentence."""
+    """Explanation in one sentence."""
 
 
 class MethodRow(Plain):
-    """One method over all problems. `values` and `chance` go by metric key; without a value the metric does not apply.
+    """One method over all problems.
 
-    `incomplete` says which cells are missing and why. Such a method comes unranked below the others; `rank`
-    counts its missing cells as worst. `seconds` is the median of fit plus score, `seconds_per_10k` per 10,000 test examples.
+    `values` and `chance` are by metric key; a metric that does not apply has no value. `incomplete`
+    says which cells are missing and why. An incomplete method is listed below the others without a
+    rank; `rank` counts its missing cells as worst. `seconds` is the median of fit plus score,
+    `seconds_per_10k` the median per 10,000 test examples.
     """
 
     name: str
@@ -41,26 +41,26 @@ class MethodRow(Plain):
     requires: tuple[str, ...]
     """Words of `slicebench.plugins.method.REQUIREMENTS`."""
     reference: bool
-    """An end of the scale (oracle, random): shown, not ranked."""
+    """Whether the method is an end of the scale (oracle, random), which is shown but not ranked."""
     values: dict[str, Estimate]
     chance: dict[str, float]
     rank: float | None
     """Mean rank over the units (problems or families)."""
     rank_without_a_family: tuple[float, float] | None
-    """Least and largest mean rank when one family of datasets is left out."""
+    """Lowest and highest mean rank if one family of datasets is left out."""
     wins: float | None
     """Share of bootstrap draws in which the method has the best mean nAMF."""
     p: dict[str, float] = Field(default_factory=dict)
-    """Exact probability of so many caption hits by chance, by metric key."""
+    """Exact probability of at least as many caption hits by chance, by metric key."""
     n: int
-    """Cells that ended well."""
+    """Number of cells that succeeded."""
     caption_classes: int = 0
     """Classes, over all cells, in which a caption could have named a planted group."""
     incomplete: str | None
     seconds: float | None
     seconds_per_10k: float | None
     fit_seconds: float | None = None
-    """Of it `training_seconds` are model training."""
+    """Median seconds of fit, including `training_seconds`, the time of model training."""
     score_seconds: float | None = None
     caption_seconds: float | None = None
     training_seconds: float | None
@@ -70,7 +70,7 @@ class MethodRow(Plain):
 
 
 class ProblemColumn(Plain):
-    """One problem: means over seeds, of the base model too."""
+    """One problem, with means over seeds, also for the base model."""
 
     name: str
     family: str
@@ -78,7 +78,7 @@ class ProblemColumn(Plain):
     encoder: str
     params: dict[str, Any]
     how: str
-    """How the plant was made, in words."""
+    """Description of how the plant was made."""
     groups: tuple[str, ...]
     classes: int
     seeds: tuple[int, ...]
@@ -89,22 +89,22 @@ class ProblemColumn(Plain):
 
 
 class CellView(Plain):
-    """One method on one problem, over the seeds. `status` is "ok" only if every seed is."""
+    """One method on one problem over the seeds; `status` is "ok" only if every seed succeeded."""
 
     status: str
     reason: str | None = None
     values: dict[str, Estimate] = Field(default_factory=dict)
     chance: dict[str, float] = Field(default_factory=dict)
     by_seed: dict[int, float | None] = Field(default_factory=dict)
-    """NAMF."""
+    """By seed, nAMF."""
     strength: float | None = None
     captions: tuple[str, ...] = ()
-    """Hardest caption of each class at the first seed, "class: caption", a star before those that name the plant."""
+    """Hardest caption of each class at the first seed, "class: caption", with a star if it names the plant."""
     notes: tuple[str, ...] = ()
 
 
 class Pair(Plain):
-    """Two methods compared over the units: the mean of a - b in nAMF, with interval, raw and Holm-corrected p."""
+    """Two methods compared over the units: mean of a - b in nAMF with its interval, raw and Holm-corrected p."""
 
     a: str
     b: str
@@ -112,13 +112,16 @@ class Pair(Plain):
     p: float
     p_holm: float
     p_families: float | None = None
-    """By Student's t over the means of dataset families, Holm-corrected: is it so on other families too?"""
+    """Holm-corrected p for other dataset families, by Student's t over the means of families."""
     a_better: int
     b_better: int
 
 
 class Comparison(Plain):
-    """All ranked methods over the units. `cliques` are sets of methods that Wilcoxon-Holm does not separate, best first."""
+    """Comparison of all ranked methods over the units.
+
+    `cliques` are sets of methods that the tests do not separate after Holm, best first.
+    """
 
     unit: str
     """"problem" or "family"."""
@@ -127,18 +130,15 @@ class Comparison(Plain):
     """"Wilcoxon signed-rank" or "exact sign-flip"."""
     friedman_p: float | None
     critical_difference: float | None
-    """Nemenyi's, for display."""
+    """Nemenyi's critical difference, for display."""
     cliques: tuple[tuple[str, ...], ...]
     pairs: tuple[Pair, ...]
     resolvable: float | None
-    """Median half width of the pairs' intervals, uncorrected; docs/statistics.md has the difference that is found after Holm."""
+    """Median half width of the pairs' uncorrected intervals; docs/concepts/statistics.md gives the detectable difference."""
 
 
 class ControlRate(Plain):
-    """Rate of findings in one control: a count out of replicates, with its interval.
-
-    The interval is Clopper and Pearson's.
-    """
+    """Rate of findings in one control: hits, replicates, and the Clopper–Pearson interval of the rate."""
 
     control: str
     """"C0" ... "C5", or "power"."""
@@ -150,10 +150,11 @@ class ControlRate(Plain):
 
 
 class ControlRow(Plain):
-    """One method in the controls; `rates` by control.
+    """One method in the controls, with `rates` by control.
 
-    `open_rates` are the same when the method may see the very outcomes that its slices are tested on, `returned` the share of
-    replicates in which it returned a slice at all, `namf` its mean nAMF on a permuted attribute (C1).
+    `open_rates` are the rates if the method may see the outcomes that its slices are tested on.
+    `returned` is the share of replicates in which it returned a slice. `namf` is its mean nAMF on a
+    permuted attribute (C1).
     """
 
     method: str
@@ -173,7 +174,7 @@ class ControlInfo(Plain):
 
 
 class ControlBoard(Plain):
-    """`controls.json`: the controls of one run of `slicebench controls`."""
+    """Content of `controls.json`: results of one run of `slicebench controls`."""
 
     replicates: int
     alpha: float
@@ -187,7 +188,10 @@ class ControlBoard(Plain):
 
 
 class Sheet(Plain):
-    """Hardest examples that one method names, class by class, as a picture: `image` is PNG or WebP bytes in base64."""
+    """Picture of the hardest examples of each class according to one method.
+
+    `image` is PNG or WebP bytes in base64.
+    """
 
     method: str
     problem: str
@@ -210,7 +214,7 @@ class Board(Plain):
     seeds: tuple[int, ...]
     metrics: tuple[MetricInfo, ...]
     methods: tuple[MethodRow, ...]
-    """Sorted: by mean nAMF, incomplete ones last."""
+    """Methods by mean nAMF, incomplete ones last."""
     problems: tuple[ProblemColumn, ...]
     cells: dict[str, dict[str, CellView]]
     """By problem, then method."""
@@ -222,4 +226,4 @@ class Board(Plain):
 
 
 REFERENCES = ("oracle", "random")
-"""Methods that are the ends of the scale: shown, but not ranked with the field."""
+"""Methods that are the ends of the scale, which are shown but not ranked."""

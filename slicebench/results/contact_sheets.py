@@ -1,4 +1,4 @@
-"""Contact sheets: rows of small images with labels, as one PNG."""
+"""Draw contact sheets: rows of small images with labels, as one PNG."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 TILE = 64
-"""Edge in pixels to which smaller images are enlarged, about: by a whole factor, so that pixels stay square."""
-MARK = (213, 94, 0)  # vermillion of Okabe and Ito (2008), told from its neighbours by readers of any colour vision
+"""Approximate side in pixels to which smaller images are enlarged, by a whole factor."""
+MARK = (213, 94, 0)  # vermillion of Okabe and Ito (2008), which is distinct for any colour vision
 INK = (40, 40, 40)
 MARGIN, GAP, FRAME = 14, 12, 3
 LABEL_WIDTH, LABEL_SIZE = 150, 14
@@ -30,12 +30,12 @@ class SheetRow(NamedTuple):
     Parameters
     ----------
     label : str
-        Stands at the left, wrapped.
+        Text at the left, wrapped.
     images : (k, H, W) or (k, H, W, 3) uint8
     marks : (k,) bool, optional
-        Images to be framed, planted members for example.
+        Images with a frame, e.g. planted members.
     texts : k strings, optional
-        A short text under each image.
+        Short text below each image.
 
     """
 
@@ -46,10 +46,7 @@ class SheetRow(NamedTuple):
 
 
 def are_images(inputs: Any) -> bool:
-    """Check whether an array may be images of a `SheetRow`.
-
-    Its type and its three or four dimensions decide.
-    """
+    """Check whether an array can be the images of a `SheetRow`, by its type and number of dimensions."""
     return isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8 and inputs.ndim in (3, 4)
 
 
@@ -59,16 +56,18 @@ def contact_sheet(
     *,
     scale: int | None = None,
 ) -> None:
-    """Write a PNG with one labelled row of images per entry of `rows`, marked images framed, on white.
+    """Write a PNG with one labelled row of images per entry of `rows`; marked images have frames.
 
-    `scale` enlarges every image by a whole factor (nearest neighbour); by default each row's factor brings its images to about
-    64 px, and larger images keep their size. Texts are set in Pillow's own font, so that equal rows give equal bytes on one
-    Pillow version; accents that it lacks are dropped, and other characters that it lacks become "?".
+    `scale` enlarges every image by a whole factor (nearest neighbour). By default, each row is
+    enlarged to about 64 px, and larger images keep their size. Texts use Pillow's own font, so that
+    equal rows give equal bytes on one Pillow version. Accents that the font lacks are dropped, and
+    other such characters become "?".
 
     Raises
     ------
     DataError
-        for no rows, images of another kind or shape, and marks or texts that are not one per image.
+        without rows, for images of another kind or shape, and unless there is one mark or text per
+        image.
     StorageError
         if the file cannot be written.
 
@@ -77,7 +76,7 @@ def contact_sheet(
 
     strips = [_strip(SheetRow(*row), scale) for row in rows]
     if not strips:
-        raise DataError("a contact sheet needs one row or more; got none")
+        raise DataError("a contact sheet needs at least one row; got none")
     indent = MARGIN + max(strip.label_width for strip in strips) + GAP
     width = indent + max(strip.width for strip in strips) + MARGIN
     height = sum(strip.height for strip in strips) + GAP * (len(strips) - 1) + 2 * MARGIN
@@ -90,11 +89,11 @@ def contact_sheet(
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path, format="PNG")
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise StorageError(f"{path} cannot be written: {error}") from error
+        raise StorageError(f"cannot write {path}: {error}") from error
 
 
 class _Strip(NamedTuple):
-    """A row ready to be put on the sheet: wrapped texts, enlarged images, its extent in pixels."""
+    """A row ready to be drawn: wrapped texts, enlarged images, and its size in pixels."""
 
     label: list[str]
     tiles: list[NDArray[np.uint8]]
@@ -106,7 +105,7 @@ class _Strip(NamedTuple):
     height: int
 
     def put(self, sheet: Any, pen: Any, indent: int, top: int) -> None:
-        """Draw the label, and from `indent` on frames, images and texts, the upper edge at `top`."""
+        """Draw the label and, from `indent` on, frames, images and texts; the upper edge is at `top`."""
         from PIL import Image
 
         tall = self.tiles[0].shape[0] + 2 * FRAME if self.tiles else 0
@@ -131,7 +130,7 @@ def _strip(row: SheetRow, scale: int | None) -> _Strip:
     texts = [""] * k if row.texts is None else list(row.texts)
     for name, values in (("marks", marks), ("texts", texts)):
         if len(values) != k:
-            raise DataError(f"row {row.label!r} has {len(values)} {name} for {k} images; expected one each")
+            raise DataError(f"row {row.label!r} has {len(values)} {name} for {k} images; expected one per image")
     room = max(w * factor, TEXT_WIDTH if any(texts) else 0)
     wrapped = [_wrap(text, room, TEXT_SIZE, TEXT_LINES) for text in texts]
     step = room + 2 * FRAME + GAP // 2
@@ -152,7 +151,7 @@ def _images_of(row: SheetRow) -> NDArray[np.uint8]:
             "expected uint8 of shape (k, H, W) or (k, H, W, 3)"
         )
     if 0 in images.shape[1:]:
-        raise DataError(f"row {row.label!r} has images of shape {images.shape[1:]}; expected one pixel or more")
+        raise DataError(f"row {row.label!r} has images of shape {images.shape[1:]}; expected at least one pixel")
     return images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=3)
 
 
@@ -179,13 +178,13 @@ def _write(pen: Any, lines: list[str], at: tuple[int, int], size: int) -> None:
 def _wrap(text: str, width: int, size: int, most: int) -> list[str]:
     """Break text into lines of at most `width` pixels, between words where possible.
 
-    What exceeds `most` lines ends in an ellipsis.
+    A text of more than `most` lines is cut and ends in an ellipsis.
     """
     font = _font(size)
     lines: list[str] = []
     for word in _printable(
         text[: width * (most + 1)], font
-    ).split():  # more cannot be seen: a character has a pixel or more
+    ).split():  # the rest is not visible: a character has at least a pixel
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
             continue

@@ -1,4 +1,4 @@
-"""Tables of a `Board` in Markdown, for pages that live in a repository."""
+"""Write tables of a `Board` in Markdown, for pages in a repository."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def scores_table(board: Board) -> str:
-    """Return the table of methods by mean nAMF, a column per problem, the base model above."""
+    """Return the table of methods by mean nAMF, with a column per problem and the base model on top."""
     head = ["method", "mean", "rank", *(problem.name for problem in board.problems)]
     rows = [
         [f"*{field.replace('_', ' ')}*", "", "", *(_fact(getattr(p, field), field) for p in board.problems)]
@@ -61,7 +61,7 @@ def methods_table(board: Board) -> str:
 
 
 def pairs_table(board: Board) -> str:
-    """Return every pair of ranked methods over the units, the better one first; p after Holm."""
+    """Return every pair of ranked methods over the units, the better one first, with p after Holm."""
     if board.comparison is None:
         return ""
     head = ["better", "worse", "difference in nAMF", "p", "p over families", "ahead on"]

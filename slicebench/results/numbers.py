@@ -1,8 +1,9 @@
-"""Format numbers as text, and place them on an axis: in the terminal, Markdown and pages.
+"""Format numbers as text, and place them on an axis, for the terminal, Markdown and pages.
 
-The terminal and Markdown round as Python does and write the hyphen (`fixed`, `short`, `signed`). The page rounds as its script
-does and writes a minus sign (`number`). Figures drawn by the templates put marks at percentages of their width: they fit every
-screen without JavaScript, and their text keeps its size.
+The terminal and Markdown round as Python does and write a hyphen (`fixed`, `short`, `signed`). The
+page rounds as its script does and writes a minus sign (`number`). Figures in the templates place
+marks at percentages of their width: they fit every screen without JavaScript, and their text keeps
+its size.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MINUS = "−"
 NONE = "–"
 HEAT_STEPS = 9
 DIGITS = 6
-"""To which the page's script gets its numbers; what Python prints is made from the same, so that both print alike."""
+"""Digits of the numbers in the page's data; Python prints the same rounded numbers, so that both agree."""
 
 
 def fixed(value: float) -> str:
@@ -55,12 +56,12 @@ def short(value: float) -> str:
 
 
 def optional(value: float | None, show: Callable[[float], str] = short) -> str:
-    """Write `value`, or a dash where there is none."""
+    """Write `value`, or a dash if it is None."""
     return NONE if value is None else show(value)
 
 
 def signed(value: float) -> str:
-    """Write three decimals and the sign, plus too."""
+    """Write three decimals and the sign, also for positive values."""
     return f"{value:+.3f}"
 
 
@@ -73,8 +74,21 @@ def probability(p: float) -> str:
     return f"{p:.0e}".replace("e-0", "e-") if p < 0.001 else f"{p:.3f}"
 
 
+SMALLEST_P = 1e-6
+"""Smaller p values are not written out: the approximations behind them are not accurate so far in the tail."""
+
+
+def p_value(p: float) -> str:
+    """Write a p value as `probability` does, or its bound below `SMALLEST_P`.
+
+    >>> p_value(0.25), p_value(2e-5), p_value(6e-77)
+    ('0.250', '2e-5', '< 1e-6')
+    """
+    return f"< {probability(SMALLEST_P)}" if p < SMALLEST_P else probability(p)
+
+
 def rate(value: float, *, percent: bool) -> str:
-    """Write an error rate as per cent, a mean loss with three significant digits."""
+    """Write an error rate in per cent, a mean loss with three significant digits."""
     return f"{value:.1%}" if percent else f"{value:.3g}"
 
 
@@ -84,7 +98,7 @@ def interval(low: float, high: float, show: Callable[[float], str] = short) -> s
 
 
 def as_share(one: Estimate) -> Estimate:
-    """Return the estimate of a share cut to [0, 1], which the normal approximation of an interval may leave."""
+    """Return the estimate of a share clipped to [0, 1], since approximate intervals may exceed it."""
     given = {key: value for key in ("mean", "low", "high") if (value := getattr(one, key)) is not None}
     return one.model_copy(update={key: min(1.0, max(0.0, value)) for key, value in given.items()})
 
@@ -96,9 +110,9 @@ def estimated(
     *,
     gap: str = " ",
 ) -> str:
-    """Write a mean, marked "=" if it is tied with the best, then `gap` and its interval; a dash where there is no mean.
+    """Write a mean, with "=" if it is tied with the best, then `gap` and its interval; a dash for None.
 
-    `ends` writes the ends of the interval, by default as `mean` does.
+    `ends` formats the ends of the interval, by default like `mean`.
     """
     if one is None:
         return NONE
@@ -107,12 +121,12 @@ def estimated(
 
 
 def rounded(value: float | None, digits: int = DIGITS) -> float | None:
-    """Return a value as it goes into JSON, which has no NaN."""
+    """Return a rounded value for JSON: None for NaN, which JSON does not have, and for infinity."""
     return None if value is None or not math.isfinite(value) else round(value, digits)
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Format a value with `digits` decimals, or a dash where there is none.
+    """Format a value with `digits` decimals, or a dash if there is no value.
 
     There is no negative zero. Halves are rounded away from zero as in JavaScript.
 
@@ -127,14 +141,14 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def between(estimate: Estimate | None, digits: int = 2) -> str:
-    """Format an interval in brackets, or nothing."""
+    """Format an interval in brackets; the text is empty if there is no interval."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     return interval(estimate.low, estimate.high, partial(number, digits=digits))
 
 
 def amount(value: float | None) -> str:
-    """Format seconds or megabytes with two significant digits, whole from 10.
+    """Format seconds or megabytes with two significant digits, or as a whole number from 10.
 
     >>> amount(0.0123), amount(3.14), amount(12345.6), amount(1e-5)
     ('0.012', '3.1', '12,346', '<0.001')
@@ -147,19 +161,19 @@ def amount(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """Format a share as a whole per cent."""
+    """Format a share in whole per cent."""
     return NONE if value is None or not math.isfinite(value) else f"{100 * value:.0f} %"
 
 
 def exact(value: float | None) -> str:
-    """Return the value by which the script sorts; empty where there is none."""
+    """Return the value by which the script sorts; the text is empty if there is none."""
     return "" if value is None or not math.isfinite(value) else f"{value:.6g}"
 
 
 def heat(value: float) -> int:
     """Return the step of the colour scale from 0 to 1, one of `HEAT_STEPS`.
 
-    Values outside take the ends.
+    Values outside the scale get its ends.
     """
     return min(HEAT_STEPS - 1, max(0, math.floor(round(value, DIGITS) * HEAT_STEPS)))
 
@@ -173,7 +187,7 @@ class Axis:
 
     @classmethod
     def over(cls, values: Iterable[float | None], *, low: float = 0.0, high: float = 1.0) -> Axis:
-        """Return an axis over `low`, `high` and all `values`, its ends whole tenths."""
+        """Return an axis over `low`, `high` and all `values`, with ends at whole tenths."""
         finite = [v for v in (low, high, *values) if v is not None and math.isfinite(v)]
         return cls(math.floor(round(10 * min(finite), 6)) / 10, math.ceil(round(10 * max(finite), 6)) / 10)
 
@@ -183,5 +197,5 @@ class Axis:
 
 
 def estimate_axis(estimates: Iterable[Estimate], *, low: float = 0.0, high: float = 1.0) -> Axis:
-    """Return an axis that holds `estimates` with their intervals."""
+    """Return an axis that includes `estimates` with their intervals."""
     return Axis.over((v for e in estimates for v in (e.mean, e.low, e.high)), low=low, high=high)

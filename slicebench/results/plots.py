@@ -1,4 +1,4 @@
-"""Common parts of all pictures of results: colours, intervals, and one way to save them."""
+"""Common parts of all pictures of results: colours, intervals, and saving."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C00", "#555555")
-"""Okabe and Ito's, which the colour-blind can tell apart, and two more."""
+"""Colours of Okabe and Ito, which colour-blind readers can distinguish, and two more."""
 
 
 def check_picture(path: Path) -> None:
@@ -27,9 +27,9 @@ def check_picture(path: Path) -> None:
 
 
 def spread(estimates: Sequence[Estimate]) -> list[list[float]]:
-    """Return distances from the means down and up to the ends of the intervals.
+    """Return the distances from the means to the lower and upper ends of the intervals.
 
-    They have the form of matplotlib's error bars; 0 without an interval.
+    They have the form of matplotlib's error bars; without an interval they are 0.
     """
     below = [0.0 if e.low is None else e.mean - e.low for e in estimates]
     above = [0.0 if e.high is None else e.high - e.mean for e in estimates]
@@ -37,6 +37,6 @@ def spread(estimates: Sequence[Estimate]) -> list[list[float]]:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a PNG whose bytes depend on what is drawn alone."""
+    """Write a PNG whose bytes depend only on its content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})

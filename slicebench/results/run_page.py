@@ -1,4 +1,4 @@
-"""The report of one run: its board with pictures of the hardest examples, as one page."""
+"""Make the report of a run: its board and pictures of the hardest examples, as one page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """The page, and the problems of which no pictures could be made, with the reason."""
+    """The page, and the problems without pictures, with the reason."""
 
     html: str
     without_pictures: dict[str, str]
@@ -44,10 +44,9 @@ def run_report(
     """Make the page of `run`, with example images.
 
     They are the `examples` hardest test examples of each class at the first seed of every image
-    problem.
-
-    Pictures come from the built problems in the cache; where they are gone, or lack raw inputs, the page does without.
-    `on_progress` is called with the number of problems done, their total, and the next problem.
+    problem. They come from the built problems in the cache; problems that are missing there or have
+    no raw inputs get no pictures. `on_progress` is called with the number of problems done, their
+    total, and the next problem.
     """
     outcomes = RunOutcomes(run.store, run.cells)
     board = standings(outcomes, run.suite)
@@ -84,9 +83,9 @@ def _rows(
     class_names: Sequence[str],
     examples: int,
 ) -> list[SheetRow]:
-    """Return a row per class: its hardest examples and the base model's answers.
+    """Return a row per class: its hardest examples and the base model's predictions.
 
-    The planted members are marked.
+    Planted members are marked.
     """
     captions = record.captions.per_class if record.captions else {}
     rows = []

@@ -1,15 +1,15 @@
-"""Many cells: a suite, its plan, the workers, and the run folder.
+"""Run many cells: a suite, its plan, the workers, and the run folder.
 
 `suite` reads the TOML file, `plan` makes cells of it, and `runner` runs the missing ones. `tasks` holds the
 work of a worker process; `workers` and `dask_client` are the engines. `store` is the run folder, `outcomes`
 its results as other packages read them.
 
 Decisions
-- The path of a record is its identity. To resume is to look whether the file is there. The parent process writes records,
-  atomically, scores first.
-- Failures are recorded and run again next time. They stop no other cell and never drop out of a table.
-- An engine is anything shaped like `concurrent.futures.Executor`. Dask workers run cells in child processes of their own, so
-  limits and crashes mean the same everywhere.
-- The client counts deaths, not Dask, which blames a lost worker on every task that waited for it.
-- Engines hold four cells per worker, because both engines look at all that they hold.
+- The path of a record is its identity, so a run resumes by checking which files exist. Only the parent process writes
+  records: atomically, and after the scores.
+- Failures are recorded and run again next time. They stop no other cell, and tables always show them.
+- An engine has the interface of `concurrent.futures.Executor`. Dask workers run cells in their own child processes, so
+  limits and crashes have the same effect everywhere.
+- The client counts lost workers itself, because Dask counts them also for tasks that only waited for the worker.
+- Engines hold four cells per worker, because the time of both engines grows with the number of cells they hold.
 """

@@ -1,4 +1,4 @@
-"""Run tasks on a Dask cluster: they go to the workers there are, and return as they end."""
+"""Run tasks on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -37,26 +37,27 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DEATHS = 2
-"""Number of workers that die under a task before it is given up."""
+"""Number of workers that die while running a task before the task fails."""
 
 CONNECT_S = 10
 POLL_S = 2.0
 
 
 class WorkerLost(SlicebenchError):  # noqa: N818 - an outcome of a cell
-    """The Dask worker died under a task, and so did the one that tried it again."""
+    """Two Dask workers died while running a task: the first one and the one that retried it."""
 
 
 class TaskFailed(SlicebenchError):  # noqa: N818
-    """Error that a task raised on a worker, in words."""
+    """Error that a task raised on a worker, as text."""
 
 
 @dataclass(eq=False)
 class Parcel:
-    """A problem on its way to workers that do not see its folder; `data` is Dask's future of the bytes.
+    """A problem that is sent to workers without access to its folder.
 
-    `folder` is where this machine has it; None where a worker builds it. The bytes stay on the cluster until the last cell of
-    the problem has ended and the parcel is dropped.
+    `data` is Dask's future of the bytes. `folder` is the folder on this machine, or None if a
+    worker builds the problem. The bytes stay on the cluster until the last cell of the problem has
+    ended and the parcel is deleted.
     """
 
     sent: Sent
@@ -67,7 +68,7 @@ class Parcel:
 
 @dataclass(eq=False)
 class _Task:
-    """A task in flight: what to run, Dask's future, and how often a worker died under it."""
+    """A running task: its function, Dask's future, and the number of workers that died while running it."""
 
     fn: Callable[..., Any]
     args: tuple[Any, ...]
@@ -75,7 +76,7 @@ class _Task:
     outcome: Future[Any] = field(default_factory=Future)
     future: Any = None
     worker: str | None = None
-    """Worker that has begun it, as that worker reports."""
+    """Worker that has reported that it started the task."""
     deaths: int = 0
 
 
@@ -84,23 +85,23 @@ class DaskExecutor(Engine):
 
     Each task runs in a child process of a Dask worker (`slicebench.runs.dask_worker`).
 
-    A lost worker costs the tasks that it had begun one retry; tasks that merely waited for it lose nothing.
-    A task under which two workers died fails with `WorkerLost`. Where the workers do not share
-    the cache folder (and the shelf), problems are sent to them, once each. A fault of the cluster, not of
-    a task, is an `EngineError`.
+    If a worker is lost, the tasks that it had started use their one retry; tasks that only waited
+    for it do not. A task fails with `WorkerLost` if two workers died while running it. If the
+    workers do not share the cache folder (and the shelf), each problem is sent to them once. A
+    failure of the cluster, not of a task, is an `EngineError`.
 
     Parameters
     ----------
     address : str
-        Of the scheduler.
+        Address of the scheduler.
     cells : iterable of Cell
-        What will run; the workers must have the plugins that it needs.
+        Cells of the run; the workers must have the plugins that they need.
     shelf : mapping of str to Path
-        Frozen problems that are not built.
+        Frozen problems, which are not built.
     timeout, memory_gb, threads
         Limits of a task, as in `LocalExecutor`.
     wait_s : float
-        Seconds to wait for workers when there are none.
+        Seconds to wait for workers if there are none.
 
     """
 
@@ -128,7 +129,9 @@ class DaskExecutor(Engine):
         except BaseException as error:
             self._leave()
             if isinstance(error, OSError) and not isinstance(error, SlicebenchError):
-                raise EngineError(f"the Dask scheduler at {address} was lost: {message_of(error)}") from error
+                raise EngineError(
+                    f"the connection to the Dask scheduler at {address} was lost: {message_of(error)}"
+                ) from error
             raise
 
     @property
@@ -142,7 +145,7 @@ class DaskExecutor(Engine):
         Raises
         ------
         EngineError
-            if none comes in time.
+            if there is no worker in time.
 
         """
         start = monotonic()
@@ -163,7 +166,7 @@ class DaskExecutor(Engine):
         Raises
         ------
         ConfigError
-            naming the workers that cannot run the cells, and what they lack.
+            that names a worker that cannot run the cells, and what it lacks.
 
         """
         from slicebench.runs.dask_worker import STARTED, Station, report
@@ -176,15 +179,15 @@ class DaskExecutor(Engine):
         _refuse({worker: lacking for worker, (lacking, _) in found.items() if lacking})
         self._shares = all(shares for _, shares in found.values())
         if not self._shares:
-            _say("not all Dask workers share the cache folder %s: problems are sent to them", cache_dir())
+            _say("not all Dask workers share the cache folder %s; problems are sent to them", cache_dir())
         self._client.subscribe_topic(STARTED, self._begun)
         self._client.subscribe_topic("all", self._changed)
         self._client.loop.add_callback(self._watch)
 
     def place(self, problem: PlannedProblem, folder: Path) -> Path | Parcel:
-        """Return the folder itself where the workers see it.
+        """Return the folder itself if the workers share it.
 
-        Otherwise start sending the problem, or building it on a worker.
+        Otherwise start to send the problem, or to build it on a worker.
         """
         if self._shares:
             return folder.resolve()
@@ -202,7 +205,7 @@ class DaskExecutor(Engine):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue `fn(*args, **kwargs)`.
 
-        A `Parcel` in `args` takes the place of a problem's folder.
+        A `Parcel` in `args` is replaced with the problem's folder on the worker.
         """
         parcel = next((a for a in args if isinstance(a, Parcel)), None)
         sent = tuple(a.sent if isinstance(a, Parcel) else a for a in args)
@@ -217,12 +220,12 @@ class DaskExecutor(Engine):
     def _new_key(self, what: str) -> str:
         """Return a new key for a Dask task.
 
-        Keys that differ only in the number form a group, which Dask hands out worker by worker.
+        Keys that differ only in the number form a group, which Dask assigns worker by worker.
         """
         return f"{self._name}_{what}-{next(self._numbers)}"
 
     def _start(self, task: _Task) -> None:
-        """Hand a task to Dask under a new key."""
+        """Submit a task to Dask under a new key."""
         from slicebench.runs.dask_worker import run_task
 
         if task.future is not None:
@@ -235,13 +238,13 @@ class DaskExecutor(Engine):
         )
 
     async def _follow(self, task: _Task) -> None:
-        """Wait for a task; start it again where Dask dropped it through no fault of the task."""
+        """Wait for a task; start it again if Dask dropped it without an error of the task."""
         while not task.outcome.done():
             try:
                 await self._ended(task)
             except EngineError as error:
                 self._break(str(error))
-            except Exception as error:  # noqa: BLE001 - tasks return what goes wrong in them: this is the cluster's doing
+            except Exception as error:  # noqa: BLE001 - tasks return their errors, so this one is of the cluster
                 self._break(f"the Dask cluster cannot run this: {message_of(error)}")
             if not task.outcome.done():
                 self._start(task)
@@ -250,14 +253,14 @@ class DaskExecutor(Engine):
     async def _ended(self, task: _Task) -> None:
         """Wait until Dask ends or drops a task.
 
-        If the task then has no outcome, it is to be started again.
+        If the task then has no outcome, it has to be started again.
         """
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
         try:
             _settle(task, await self._client.gather(task.future, asynchronous=True))
-        except KilledWorker:  # Dask counts tasks that merely waited for a worker that died, too; we do not
+        except KilledWorker:  # Dask also counts tasks that only waited for the worker that died; we do not
             await self._died(task)
         except FutureCancelledError:
             await self._lost(task)
@@ -265,13 +268,13 @@ class DaskExecutor(Engine):
     async def _lost(self, task: _Task) -> None:
         """Handle a task that Dask has dropped.
 
-        Either we cancelled it, the scheduler is gone, or the only worker with its problem is.
+        Either we cancelled it, or the scheduler or the only worker with its problem was lost.
         """
         if task.outcome.done():
             return
         parcel = task.parcel
         if self._client.status != "running" or parcel is None or parcel.folder is None:
-            self._break(f"the Dask scheduler at {self._address} was lost, or has dropped the run")
+            self._break(f"the Dask scheduler at {self._address} was lost, or the scheduler has dropped the run")
             return
         async with parcel.sending:
             if parcel.data.status != "finished":
@@ -280,24 +283,24 @@ class DaskExecutor(Engine):
     async def _scattered(self, packed: bytes) -> Any:
         """Put bytes on one of the workers; return Dask's future of them.
 
-        They are sent again if that worker goes away meanwhile.
+        They are sent again if that worker is lost in the meantime.
         """
         while not self._broken and self._client.status == "running":
-            with suppress(OSError):  # a worker's connection, or no worker in time: `_watch` decides for how long
+            with suppress(OSError):  # a lost connection, or no worker in time: `_watch` decides how long to try
                 return await self._client.scatter(packed, hash=False, asynchronous=True)
             await asyncio.sleep(0.2)
         raise EngineError(self._broken or f"the Dask scheduler at {self._address} was lost")
 
     def _begun(self, event: tuple[float, dict[str, str]]) -> None:
-        """Record that a worker has begun a task."""
+        """Record that a worker has started a task."""
         task = self._tasks.get(event[1]["key"])
         if task is not None:
             task.worker = event[1]["worker"]
 
     async def _changed(self, event: tuple[float, dict[str, Any]]) -> None:
-        """Handle a worker that comes or goes.
+        """Handle an event of the scheduler.
 
-        Its death counts for the tasks that it had begun.
+        If a worker has died, this counts for the tasks that it had started.
         """
         told = event[1]
         if told.get("action") != "remove-worker" or told["expected"]:
@@ -309,22 +312,22 @@ class DaskExecutor(Engine):
                 await self._died(task)
 
     async def _died(self, task: _Task) -> None:
-        """Count one more worker that died under a task.
+        """Count one more worker that died while running a task.
 
-        Dask tries the task again; after `DEATHS` deaths it fails, and is cancelled.
+        Dask tries the task again. After `DEATHS` deaths the task fails and is cancelled.
         """
         task.deaths += 1
         if task.deaths >= DEATHS and not task.outcome.done():
             task.outcome.set_exception(
-                WorkerLost("its worker died twice: the first one, and the one that tried it again")
+                WorkerLost("two workers died while running it: the first one and the one that retried it")
             )
             await self._client.cancel([task.future], asynchronous=True)
 
     async def _watch(self) -> None:
-        """Count the workers, and give up when there have been none for too long."""
+        """Count the workers, and end the run if there have been none for too long."""
         seen, warned = monotonic(), False
         while not self._broken and self._client.status in ("running", "connecting"):
-            with suppress(OSError, AttributeError):  # the scheduler is out of reach: the futures tell of that
+            with suppress(OSError, AttributeError):  # no connection to the scheduler: the futures report that
                 self._threads_there = sum((await self._client.scheduler.ncores()).values())
             if self._threads_there:
                 seen, warned = monotonic(), False
@@ -336,14 +339,14 @@ class DaskExecutor(Engine):
             await asyncio.sleep(POLL_S)
 
     def _break(self, why: str) -> None:
-        """Give every waiting task an `EngineError`: the cluster cannot be used any more."""
+        """End every waiting task with an `EngineError`, since the cluster cannot be used any more."""
         self._broken = self._broken or why
         for task in list(self._tasks.values()):
             if not task.outcome.done():
                 task.outcome.set_exception(EngineError(self._broken))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Leave the cluster: after the queued tasks, or with `cancel_futures` at once, ending what runs."""
+        """Leave the cluster after the queued tasks; with `cancel_futures`, end them at once."""
         tasks = list(self._tasks.values())
         if cancel_futures:
             for task in tasks:
@@ -360,7 +363,7 @@ class DaskExecutor(Engine):
         if self._client.status == "running":
             try:
                 self._client.unregister_worker_plugin(self._name)
-            except Exception as error:  # noqa: BLE001 - whatever Dask raises, there is nothing left to lose
+            except Exception as error:  # noqa: BLE001 - the run has ended, so an error of Dask does not matter
                 logging.getLogger("slicebench").debug("leaving %s: %s", self._address, error)
         self._client.close()
         self._mark.unlink(missing_ok=True)
@@ -403,22 +406,20 @@ def _connected(address: str) -> Any:
 
 
 def _check_installed(client: Any) -> None:
-    """Check that every worker has slicebench, by a call that does not import it there."""
+    """Check that every worker has slicebench, with a call that does not import it there."""
     found = client.run(version, "slicebench", on_error="return")
-    _refuse({worker: "has no slicebench" for worker, answer in found.items() if isinstance(answer, Exception)})
+    _refuse({worker: "does not have slicebench" for worker, answer in found.items() if isinstance(answer, Exception)})
 
 
 def _refuse(lacking: Mapping[str, str]) -> None:
     if lacking:
         worker, what = next(iter(lacking.items()))
-        more = f" ({len(lacking) - 1} more workers are not fit either)" if len(lacking) > 1 else ""
-        raise ConfigError(
-            f"the Dask worker {worker} {what}{more}; every worker needs the packages that this process has"
-        )
+        more = f" ({len(lacking) - 1} more workers cannot be used either)" if len(lacking) > 1 else ""
+        raise ConfigError(f"the Dask worker {worker} {what}{more}; install the same packages on every worker as here")
 
 
 def _wanted(cells: list[Cell], shelf: Mapping[str, Path], mark: Path) -> Wanted:
-    """Return what workers need for `cells`, and the files that prove a shared file system."""
+    """Return what workers need for `cells`, and the files that show a shared file system."""
     from slicebench.runs.dask_worker import Wanted, file_hash, origins
 
     problems = {cell.problem.identity: cell.problem for cell in cells}
@@ -438,7 +439,7 @@ def _wanted(cells: list[Cell], shelf: Mapping[str, Path], mark: Path) -> Wanted:
 def _no_workers(address: str, waited_s: float) -> str:
     return (
         f"the Dask cluster at {address} has had no workers for {waited_s:g} s; start some (`dask worker {address}`), "
-        "or wait longer with --wait SECONDS; the same command goes on from here"
+        "or wait longer with --wait SECONDS; the same command continues this run"
     )
 
 

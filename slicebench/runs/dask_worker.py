@@ -1,7 +1,8 @@
-"""Set up every Dask worker of a run: child processes with limits, a place for sent problems.
+"""Set up every Dask worker of a run: child processes with limits, and folders for sent problems.
 
-A task runs in a child of the Dask worker, as it would in a local worker process: with a time and a memory limit, and a crash
-costs the task and not the Dask worker. Dask sets the station up on workers that join later, too.
+A task runs in a child process of the Dask worker, like in a local worker process: it has a time and
+a memory limit, and its crash does not end the Dask worker. Dask also sets up the station on workers
+that join later.
 """
 
 from __future__ import annotations
@@ -34,19 +35,18 @@ if TYPE_CHECKING:
 
 
 STARTED = "slicebench-started"
-"""Topic of the events by which workers report the tasks that they have begun."""
+"""Topic of the events by which workers report the tasks that they have started."""
 
 IDLE_S = 600.0
-"""Seconds after which unused child processes end: a client that was killed cannot end them."""
+"""Seconds after which unused child processes end, since a killed client cannot end them."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Requirements of a worker: this version and these plugins.
+    """Requirements for a worker: the version of slicebench and the plugins.
 
-    Plugins are given as distribution and version by name.
-
-    Folders are shared with a worker if its cache folder is `cache`, and it sees `files` (SHA-256 by path).
+    Plugins are given as distribution and version by name. Folders are shared with a worker if its
+    cache folder is `cache` and it can read `files` (SHA-256 by path).
     """
 
     version: str
@@ -56,12 +56,12 @@ class Wanted:
     files: Mapping[str, str]
 
     def lacking(self) -> str:
-        """Describe what this process lacks; empty if it lacks nothing."""
+        """Describe what this process lacks; the text is empty if it lacks nothing."""
         if __version__ != self.version:
-            return f"has slicebench {__version__}, and this run needs {self.version}"
+            return f"has slicebench {__version__}, but this run needs {self.version}"
         found = [("method", self.methods, origins(METHODS)), ("dataset", self.datasets, origins(DATASETS))]
         wrong = [
-            f"the {kind} {name!r} of {origin}" + (f" (it has that of {there[name]})" if name in there else "")
+            f"the {kind} {name!r} of {origin}" + (f" (it has the one of {there[name]})" if name in there else "")
             for kind, wanted, there in found
             for name, origin in wanted.items()
             if there.get(name) != origin
@@ -81,7 +81,7 @@ def origins(registry: Registry) -> dict[str, str]:
 
 
 def file_hash(path: str) -> str:
-    """Compute the SHA-256 of a small file, empty if it cannot be read."""
+    """Compute the SHA-256 of a small file; return an empty text if it cannot be read."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
@@ -120,16 +120,16 @@ class Done:
 
 
 class Station(WorkerPlugin):  # type: ignore[misc]
-    """The part of a run that lives on one Dask worker.
+    """Part of a run on one Dask worker.
 
     Parameters
     ----------
     name : str
-        Of the run, unique.
+        Unique name of the run.
     wanted : Wanted
-        What the worker is compared with.
+        Requirements that the worker is compared with.
     timeout, memory_gb, threads
-        As in `LocalExecutor`. Without `memory_gb`, an even share of 80 % of the worker's
+        As in `LocalExecutor`. By default, `memory_gb` is an even share of 80 % of the worker's
         `--memory-limit`, or of the free memory if that is less.
 
     """
@@ -139,9 +139,9 @@ class Station(WorkerPlugin):  # type: ignore[misc]
         self.timeout, self.memory_gb, self.threads = timeout, memory_gb, threads
 
     def setup(self, worker: Any) -> None:
-        """Compare the worker with the run's needs, and set its limits.
+        """Compare the worker with the requirements, and set its limits.
 
-        Dask calls it; it must be quick.
+        Dask calls it, so it must be quick.
         """
         multiprocessing.current_process().daemon = False  # a nanny's worker is a daemon, which may have no children
         self.lacking, self.shares = self.wanted.lacking(), self.wanted.shared()
@@ -183,15 +183,15 @@ class Station(WorkerPlugin):  # type: ignore[misc]
             task = executor.submit(fn, *args)
         try:
             while not wait([task], timeout=0.5).done:
-                if self._executor is not executor:  # torn down: a pool that is stopped need not end what it ran
-                    raise EngineError("the run was ended")
+                if self._executor is not executor:  # torn down: a stopped pool need not end its tasks
+                    raise EngineError("the run has ended")
             return task.result()
         finally:
             with self._lock:
                 self._busy, self._used = self._busy - 1, monotonic()
 
     def receive(self, sent: Sent, data: bytes) -> Path:
-        """Return the folder of a problem that was sent, unpacked unless it is there."""
+        """Return the folder of a problem that was sent; unpack it if the folder is missing."""
         with self._unpacking:  # one unpacks, the others wait
             if not sent.folder.exists():
                 unpack(data, sent.folder)
@@ -216,12 +216,14 @@ def run_task(
     *,
     shares: bool,
 ) -> Done | Failure:
-    """Run `fn(*args)` in a child of this Dask worker; `data` are the bytes of the problem that is `Sent` in `args`.
+    """Run `fn(*args)` in a child process of this Dask worker; return errors of the task.
+
+    `data` are the bytes of the problem whose `Sent` is in `args`.
 
     Raises
     ------
     EngineError
-        if the worker cannot take part in the run. Errors of the task itself are returned.
+        if the worker cannot take part in the run.
 
     """
     station = _station(name, key, shares=shares)
@@ -230,12 +232,12 @@ def run_task(
     try:
         given = [station.receive(a, data) if isinstance(a, Sent) and data is not None else a for a in args]
         return Done(station.call(fn, *given))
-    except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
+    except Exception as error:  # noqa: BLE001 - any error of a task is its outcome
         return Failure(message_of(error))
 
 
 def build_parcel(name: str, key: str, problem: PlannedProblem) -> bytes | Failure:
-    """Build a problem on this worker unless its cache has it; return it packed.
+    """Build a problem on this worker unless it is in the cache; return it packed.
 
     The bytes stay on the cluster.
     """
@@ -249,16 +251,16 @@ def build_parcel(name: str, key: str, problem: PlannedProblem) -> bytes | Failur
 
 
 def _station(name: str, key: str, *, shares: bool) -> Station:
-    """Return the run's station on this worker; tell the client that a task has begun here."""
+    """Return the run's station on this worker, and report to the client that a task has started."""
     worker = get_worker()
     station: Station | None = worker.plugins.get(name)
     if station is None or station.lacking or (shares and not station.shares):
         why = (
             "was not set up for this run"
             if station is None
-            else station.lacking or "has another cache folder than the others"
+            else station.lacking or "does not share the cache folder of the other workers"
         )
         raise EngineError(f"the Dask worker {worker.address} {why}")
-    # if this worker dies, the client counts it only for the tasks that it had begun
+    # if this worker dies, the client counts it only for the tasks that it had started
     worker.log_event(STARTED, {"key": key, "worker": worker.address})
     return station

@@ -25,11 +25,11 @@ Slot = tuple[str, int, str]
 
 
 class Outcomes(Protocol):
-    """Cells by slot, in the order they were asked for."""
+    """Results of cells by slot, in the order of the request."""
 
     @property
     def records(self) -> Mapping[Slot, Record | None]:
-        """The record of every cell that was asked for; None if there is none yet."""
+        """Record of every requested cell; None if there is none yet."""
         ...
 
     def facts(self, problem: str) -> ProblemFacts | None:
@@ -51,7 +51,8 @@ class Outcomes(Protocol):
 class RunOutcomes:
     """The `Outcomes` of cells in a run folder.
 
-    Errors: `StorageError`, naming the file, for one that is missing, cannot be read, or is about other examples.
+    Methods raise a `StorageError` for a file that is missing, cannot be read, or is about other
+    examples.
     """
 
     def __init__(self, store: RunStore, cells: Sequence[tuple[Entry, Record | None]]) -> None:
@@ -64,18 +65,18 @@ class RunOutcomes:
         store.read_ahead(entry for entry, record in cells if record is not None and record.status == "ok")
 
     def facts(self, problem: str) -> ProblemFacts | None:
-        """Return the facts of a problem, as noted at its first seed that has run."""
+        """Return the facts of a problem, as stored at its first seed that has run."""
         return next((f for e in self.entries.values() if e.problem == problem and (f := self.store.facts(e))), None)
 
     def truth(self, problem: str, seed: int) -> TestTruth:
-        """Return labels and planted membership of a test split; read once."""
+        """Return labels and planted membership of a test split, which is read once."""
         key = problem, seed
         if key not in self._truths:
             self._truths[key] = self.store.truth(self._splits[key])
         return self._truths[key]
 
     def hardness(self, slot: Slot) -> NDArray[np.float64]:
-        """Return the hardness of a finished cell, joined by id with the test split; read once."""
+        """Return the hardness of a finished cell, which is read once and checked against the test split."""
         if slot not in self._hardness:
             self._hardness[slot] = self._read(self.entries[slot])
         return self._hardness[slot]

@@ -33,7 +33,8 @@ def with_settings(suite: Suite, settings: Sequence[str], methods: Sequence[str] 
     Raises
     ------
     PluginError, ConfigError
-        for a method that does not exist or does not run, a parameter that it has not, and a value that cannot be read.
+        for a method that does not exist or does not run, an unknown parameter, and a value that
+        cannot be read.
 
     """
     params = {name: dict(given) for name, given in suite.method_params.items()}
@@ -52,7 +53,7 @@ def with_settings(suite: Suite, settings: Sequence[str], methods: Sequence[str] 
 class Filters:
     """The part of a suite to run; an empty tuple means all of it.
 
-    Methods and seeds may also lie outside the suite.
+    Methods and seeds need not be in the suite.
     """
 
     methods: tuple[str, ...] = ()
@@ -71,7 +72,7 @@ class Cell:
 
     @cached_property
     def identity(self) -> str:
-        """32 hex digits; a change of problem, method version or any parameter changes it."""
+        """Hash of problem, method, its version and all parameters: 32 hex digits."""
         return content_key(self.problem.identity, self.method, self.method_version, self.method_params)
 
     def __str__(self) -> str:
@@ -81,12 +82,13 @@ class Cell:
 def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
     """Return the cells of `suite`, problem by problem, with every name and parameter checked.
 
-    A method whose constructor takes a `seed` gets the problem's, unless the suite sets one: seeds then vary the method too.
+    A method whose constructor takes a `seed` gets that of the problem, unless the suite sets one.
+    So seeds also vary the method.
 
     Raises
     ------
     PluginError, ConfigError
-        for a name or parameter that does not exist, with near ones.
+        for a name or parameter that does not exist; the message suggests similar ones.
 
     """
     filters = filters or Filters()
@@ -123,7 +125,7 @@ def problem_of(suite: Suite, name: str, seed: int, encoder: str | None = None) -
 
 @dataclass(frozen=True)
 class _PlannedMethod:
-    """A method, constructed once; `seeded` if its seed is the problem's."""
+    """A method, constructed once; `seeded` if it gets the problem's seed."""
 
     name: str
     version: str
@@ -158,7 +160,7 @@ def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
 def _constructed(registry: Registry, name: str, params: dict[str, Any], where: str) -> Any:
     """Construct a plugin with `params`.
 
-    Raises a `ConfigError` that names the parameter at fault.
+    Raises a `ConfigError` that names the wrong parameter.
     """
     cls = registry.load(name)
     known = list(inspect.signature(cls).parameters)
@@ -171,7 +173,10 @@ def _constructed(registry: Registry, name: str, params: dict[str, Any], where: s
 
 
 def json_params(params: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the parameters as JSON gives them back (tuples become lists), so that a record compares equal to its plan."""
+    """Return the parameters after conversion to JSON and back, e.g. with lists for tuples.
+
+    So a record compares equal to its plan.
+    """
     try:
         plain: dict[str, Any] = json.loads(json.dumps(params, allow_nan=False))
     except (TypeError, ValueError) as error:
@@ -180,10 +185,7 @@ def json_params(params: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def ready(cells: Sequence[Cell], shelf: Path) -> list[Cell]:
-    """Return those `cells` that need no local data.
-
-    Their problem is on the shelf, or generated.
-    """
+    """Return the cells that need no local data: their problem is on the shelf or generated."""
     from slicebench.plugins.registry import DATASETS
 
     there = shelved(shelf) if shelf.is_dir() else {}

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _AHEAD = 4
-"""Cells queued in the engine for each that runs, so that none waits for this process."""
+"""Cells queued in the engine per running cell, so that workers do not wait for this process."""
 
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A line of the plan: a cell, where it is stored, whether it will run, and why."""
+    """A line of the plan: a cell, its entry in the store, whether it will run, and why."""
 
     cell: Cell
     entry: Entry
@@ -52,9 +52,8 @@ class PlannedCell:
 class Progress:
     """Argument of a progress callback.
 
-    A cell has ended if `record` is set; otherwise a problem is being built.
-
-    `running` names the oldest tasks that have not ended, as many as run at a time.
+    A cell has ended if `record` is set; otherwise the build of a problem starts. `running` names
+    the oldest tasks that have not ended, as many as run at a time.
     """
 
     done: int
@@ -67,9 +66,10 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class RunOutcome:
-    """Records of the cells asked for, in plan order, and how the run went.
+    """Records of the requested cells, in plan order, and the course of the run.
 
-    It tells how many cells were computed now, and whether Ctrl-C came first.
+    `computed` counts the cells that this run computed, `missing` those without a record;
+    `interrupted` is True if Ctrl-C ended the run.
     """
 
     store: RunStore
@@ -87,12 +87,12 @@ class RunOutcome:
 def plan_run(cells: Iterable[Cell], store: RunStore, *, force: bool = False) -> list[PlannedCell]:
     """Compare `cells` with the contents of the run folder.
 
-    Failed cells run again; so do skipped ones, which cost nothing.
+    Failed and skipped cells run again; skipped ones cost almost nothing.
 
     Raises
     ------
     StorageError
-        for a record that cannot be read, naming the file; with `force` it is replaced instead.
+        for a record that cannot be read; with `force` the record is replaced instead.
 
     """
     with _no_garbage():
@@ -103,7 +103,7 @@ def plan_run(cells: Iterable[Cell], store: RunStore, *, force: bool = False) -> 
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Switch off the search for reference cycles: it scans 100,000 records again and again and finds none."""
+    """Disable garbage collection, which would scan up to 100,000 records repeatedly without finding cycles."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -134,19 +134,21 @@ def run(
     problems: Location | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunOutcome:
-    """Run what is missing of `cells` (from `slicebench.runs.plan.plan`) into the folder `out`.
+    """Run the `cells` that have no result yet, and store their records in the folder `out`.
 
-    A cell that raises, hangs, crashes or runs out of memory is recorded as failed and stops nothing else. Ctrl-C ends the
-    workers and returns what is finished.
+    A cell that raises, hangs, crashes or runs out of memory is recorded as failed and does not
+    affect other cells. Ctrl-C ends the workers, and the results so far are returned.
 
-    What the run folder `out` holds already is not run again, unless `force`. `scheduler` is the address of a Dask scheduler
-    (docs/scale.md); without it, the workers are processes of this machine. Frozen problems in the folder `problems`
-    are used instead of built. `on_progress` is called for every build that starts and every cell that ends.
+    Cells with a record in `out` are not run again, unless `force`. `scheduler` is the address of a
+    Dask scheduler (docs/how-to/many-machines.md); without it, the workers are processes on this machine. Frozen
+    problems in the folder `problems` are not built. `on_progress` is called for every build that
+    starts and every cell that ends.
 
     Raises
     ------
     EngineError
-        if the cluster cannot be used any more; results so far are stored, and the next run continues there.
+        if the cluster cannot be used any more; results are stored, and the next run continues from
+        there.
 
     """
     limits = limits or Limits()
@@ -189,8 +191,8 @@ class _Execution:
     """Main loop of one run.
 
     At most `width` builds run at a time. The cells of a problem are queued as soon as it is built.
-
-    Cells are handed to the engine a few at a time: engines look at all that they hold, and a grid may have 100,000 cells.
+    Cells are submitted a few at a time: the time of an engine grows with the number of cells that
+    it holds, and a grid may have 100,000.
     """
 
     def __init__(
@@ -210,14 +212,14 @@ class _Execution:
         self.waiting = deque(groups.values())
         self.builds: dict[Future[tuple[TestTruth, ProblemFacts]], tuple[list[PlannedCell], Any]] = {}
         self.ready: deque[tuple[PlannedCell, Any]] = deque()
-        """Cells whose problem is built, with its place."""
+        """Cells whose problem is built, with what `Engine.place` returned for it."""
         self.cells: dict[Future[CellResult], PlannedCell] = {}
         self.arrived: SimpleQueue[Future[Any]] = SimpleQueue()
 
     def run(self) -> None:
         """Run until every cell has a record.
 
-        On Ctrl-C, store the results that have come back and are not stored yet.
+        On Ctrl-C, store the results that have arrived but are not stored yet.
         """
         try:
             while self._fill():
@@ -231,7 +233,7 @@ class _Execution:
     def _arrivals(self) -> Iterator[Future[Any]]:
         """Yield the futures that have ended since the last call.
 
-        It waits half a second for the first, and not longer: Ctrl-C may not interrupt the wait.
+        It waits at most half a second for the first one, since Ctrl-C may not interrupt the wait.
         """
         try:
             yield self.arrived.get(timeout=0.5)
@@ -250,9 +252,9 @@ class _Execution:
             del self.cells[future]
 
     def _fill(self) -> bool:
-        """Keep the engine busy; return whether anything is in progress.
+        """Submit builds and cells to the engine; return whether any are in progress.
 
-        Builds are started up to the width, and cells up to a few times that.
+        There are at most `width` builds at a time, and a few times as many cells.
         """
         width = self.engine.width
         enough = _AHEAD * width
@@ -306,7 +308,7 @@ class _Execution:
         )
 
     def _running(self, ended: PlannedCell | None = None) -> tuple[str, ...]:
-        """Return what is running: builds first, then the cells that were queued first."""
+        """Return the running tasks: builds first, then the cells that were queued first."""
         width = self.engine.width
         builds = (f"building {items[0].cell.problem}" for items, _ in self.builds.values())
         cells = (str(item.cell) for item in self.cells.values() if item is not ended)

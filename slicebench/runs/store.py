@@ -1,11 +1,9 @@
 """Read and write the run folder: a JSON record per cell, and the scores beside it.
 
-A record's path is the cell's identity. Both files are written atomically.
+A record's path is the cell's identity. Both files are written atomically. The folder may be a URL.
 
-The folder may be a URL.
-
-run.json                                                    suite, versions and the cells asked for so far
-records/<problem>.s<seed>/<method>-<identity>.json          the record: that it exists means that the cell is done
+run.json                                                    suite, versions and the cells requested so far
+records/<problem>.s<seed>/<method>-<identity>.json          the record; the cell is done if it exists
 records/<problem>.s<seed>/<method>-<identity>.safetensors   hardness, flagged, membership; the ids in the metadata
 records/<problem>.s<seed>/problem-<identity>.safetensors    labels and minority of the test split, so that every metric
                                                             and interval can be recomputed from this folder alone
@@ -49,11 +47,11 @@ Model = TypeVar("Model", bound=BaseModel)
 REMEDY = "delete the records beside it and run again"
 
 HELD_IDS = 16
-"""Problems whose ids a store remembers: more are seldom in progress at a time."""
+"""Problems whose ids a store keeps in memory; more are seldom in progress at a time."""
 
 
 class Entry(BaseModel):
-    """One cell that a run was asked for; `folder` and the two names say where its files are."""
+    """A requested cell; its files are in `folder`, with the names `record` and `truth`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,7 +72,7 @@ class Entry(BaseModel):
 
 
 class RunHeader(BaseModel):
-    """`run.json`."""
+    """Content of `run.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,7 +83,7 @@ class RunHeader(BaseModel):
 
 
 class RunStore:
-    """Reads and writes one run folder; only the parent process of a run writes."""
+    """Reader and writer of a run folder; only the parent process of a run writes."""
 
     def __init__(self, folder: Location) -> None:
         self.folder = folder
@@ -93,7 +91,7 @@ class RunStore:
         self._ids: dict[str, NDArray[np.str_]] = {}
 
     def open(self, suite: Suite, cells: Iterable[Cell]) -> None:
-        """Enter `cells` into `run.json`, keeping those of earlier runs; delete half-written files of killed runs."""
+        """Add `cells` to those in `run.json`, and delete half-written files of killed runs."""
         if isinstance(self.folder, Path):
             sweep(self.folder)
         known = {e.slot: e for e in self._entries()}
@@ -102,7 +100,7 @@ class RunStore:
         write_text(self._header_path, header.model_dump_json(indent=1))
 
     def reopen(self, suite: Suite, cells: Iterable[Cell]) -> None:
-        """Enter `cells` again, if a run beside this one has put a `run.json` without them in its place."""
+        """Add `cells` again if a concurrent run has replaced `run.json` with one without them."""
         wanted = list(cells)
         if not {entry_of(cell) for cell in wanted} <= set(self._entries()):
             self.open(suite, wanted)
@@ -121,13 +119,13 @@ class RunStore:
         Raises
         ------
         StorageError
-            if there is none, or one that this version cannot read.
+            if it is missing, or this version cannot read it.
 
         """
         content = bytes_if_there(self._header_path)
         if content is None:
             raise StorageError(
-                f"{self.folder} is not a run folder: it has no run.json; `slicebench run --out` makes one"
+                f"{self.folder} is not a run folder: it has no run.json; `slicebench run --out` creates one"
             )
         return self._parsed_header(content)
 
@@ -140,7 +138,7 @@ class RunStore:
         Raises
         ------
         StorageError
-            if the file cannot be read, naming it.
+            if the file cannot be read.
 
         """
         path = self._record_path(entry)
@@ -150,7 +148,7 @@ class RunStore:
     def records(self, entries: Sequence[Entry]) -> dict[Entry, Record]:
         """Return the records of those `entries` that have one.
 
-        Under a URL they are read in parallel. Raises the same errors as `record`.
+        If the folder is a URL, they are read in parallel. Raises the same errors as `record`.
         """
         if isinstance(self.folder, Path):
             return {entry: record for entry in entries if (record := self.record(entry)) is not None}
@@ -164,9 +162,9 @@ class RunStore:
         return self.folder / entry.folder / f"{entry.record}.json"
 
     def read_ahead(self, entries: Iterable[Entry]) -> None:
-        """Read scores and truths of `entries` in parallel, if they are under a URL.
+        """Read scores and truths of `entries` in parallel, if the folder is a URL.
 
-        Each is held until it is asked for.
+        Each file is kept until it is used.
         """
         if not isinstance(self.folder, Path):
             names = [f"{e.folder}/{name}.safetensors" for e in entries for name in (e.record, e.truth)]
@@ -182,7 +180,7 @@ class RunStore:
         return read_arrays(path, REMEDY) if content is None else parse_arrays(path, content, REMEDY)
 
     def save(self, entry: Entry, record: Record, scores: SliceScores | None) -> None:
-        """Write scores, then the record: where there is a record, its scores are complete."""
+        """Write scores, then the record, so that the scores of an existing record are complete."""
         if scores is not None:
             arrays = {"hardness": scores.hardness, "flagged": scores.flagged, "membership": scores.membership}
             names = {} if scores.names is None else {"names": json.dumps(scores.names)}
@@ -199,7 +197,7 @@ class RunStore:
             return np.array(json.loads(metadata["ids"]), dtype=np.str_), SliceScores(**arrays, names=names)
 
     def save_truth(self, entry: Entry, truth: TestTruth, facts: ProblemFacts) -> None:
-        """Write labels and minority of a problem's test split, and what the problem is."""
+        """Write labels and minority of a problem's test split, and the facts about the problem."""
         arrays = {"labels": truth.labels, "minority": truth.minority}
         metadata = {"ids": json.dumps(truth.ids.tolist()), "facts": facts.model_dump_json()}
         self._write(_truth_name(entry), arrays, metadata)
@@ -216,7 +214,7 @@ class RunStore:
     def facts(self, entry: Entry) -> ProblemFacts | None:
         """Return the facts of a cell's problem.
 
-        None if it was not built for this run, or built by a version that did not note them.
+        None if it was not built for this run, or by a version that did not store them.
         """
         name = _truth_name(entry)
         content = self._read.get(name) or bytes_if_there(self.folder / name)
@@ -249,7 +247,7 @@ class RunStore:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run folder as read: what was asked for, and the records there are."""
+    """Content of a run folder: the requested cells and their records."""
 
     store: RunStore
     suite: Suite
@@ -259,7 +257,7 @@ class Run:
 
     @property
     def cells(self) -> list[tuple[Entry, Record | None]]:
-        """Every cell asked for so far, with its record if there is one."""
+        """Every requested cell, with its record or None."""
         return [(entry, self.records.get(entry.slot)) for entry in self.entries]
 
 
@@ -269,7 +267,7 @@ def load_run(folder: Location) -> Run:
     Raises
     ------
     StorageError
-        naming the file that is missing or cannot be read.
+        that names a file that is missing or cannot be read.
 
     """
     store = RunStore(folder)
@@ -279,7 +277,7 @@ def load_run(folder: Location) -> Run:
 
 
 def entry_of(cell: Cell) -> Entry:
-    """Return where the files of `cell` are."""
+    """Return the entry of `cell`, with the names of its files."""
     folder = f"records/{safe_name(cell.problem.name)}.s{cell.problem.seed}"
     return Entry(
         problem=cell.problem.name,
@@ -301,7 +299,7 @@ def _truth_name(entry: Entry) -> str:
 
 
 def safe_name(name: str) -> str:
-    """Replace every character that some file system does not allow in a file name."""
+    """Replace every character that some file systems do not allow in a file name."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 
@@ -321,4 +319,6 @@ def _parsed_record(path: Location, content: bytes) -> Record:
 def _check_version(path: Location, described: object) -> None:
     version = described.get("schema_version") if isinstance(described, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise StorageError(f"{path} has schema version {version}, this slicebench reads {SCHEMA_VERSION}; update it")
+        raise StorageError(
+            f"{path} has schema version {version}, but this slicebench reads {SCHEMA_VERSION}; update slicebench"
+        )

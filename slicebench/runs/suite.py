@@ -1,4 +1,4 @@
-"""Suites: TOML files that name problems and methods, and the plan of cells that follows from them.
+"""Suites: TOML files that name problems, methods and seeds.
 
     name = "mine"
     seeds = [0, 1, 2]
@@ -12,7 +12,7 @@
     [method_params.random]
     seed = 7
 
-Every name and parameter is checked while planning, before any work.
+Every name and parameter is checked by the plan, before any work.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 def _folder_name(value: object) -> object:
     """Check a name of a problem or suite, which becomes the name of a folder."""
     if isinstance(value, str) and not _FOLDER_NAME.fullmatch(value):
-        raise ValueError(f"{value!r} names a folder; use letters, digits, '.', '_' and '-', a letter or digit first")
+        raise ValueError(
+            f"{value!r} cannot be the name of a folder; use letters, digits, '.', '_' and '-', first a letter or digit"
+        )
     return value
 
 
@@ -55,8 +57,9 @@ class ProblemSpec(BaseModel):
 class Suite(BaseModel):
     """A named list of problems, methods and seeds; `method_params` holds constructor parameters by method.
 
-    `unit` is what methods are compared over: "family", where problems of one dataset adapter count as one, or "problem", where
-    each counts, which makes a claim about problems like these and not about other families (docs/statistics.md).
+    `unit` is the unit of comparison between methods. With "family", problems of one dataset adapter
+    count as one. With "problem", each problem counts; results are then about problems like these,
+    not about other families (docs/concepts/statistics.md).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,7 +93,7 @@ def load_suite(name_or_path: str) -> Suite:
     Raises
     ------
     ConfigError
-        naming file, key and expectation.
+        that names file, key and what was expected.
 
     """
     return parse_suite(*document_text(name_or_path, "runs/suites", "suite"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from slicebench.runs.plan import Cell
 
     Report = Callable[[int, int, str], object]
-    """Called with tasks done, tasks to do in all, and what was done last or is being built."""
+    """Called with the number of tasks done, their total, and the task done last or the problem being built."""
 
 
 K = TypeVar("K")
@@ -39,17 +39,18 @@ DEFAULT_WAIT_S = 300.0
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a run: `jobs` worker processes; seconds and GiB for each cell and each build.
+    """Limits of a run: `jobs` worker processes, seconds and GiB for each cell and each build.
 
-    On a Dask cluster `jobs` means nothing, and `wait_s` is how long a run waits for workers if there are none.
+    On a Dask cluster `jobs` is ignored, and a run waits for `wait_s` seconds if there are no
+    workers.
     """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     timeout_s: float = DEFAULT_TIMEOUT_S
     memory_gb: float | None = None
-    """None: an even share of 80 % of the free memory; on a Dask cluster, of each worker's memory."""
+    """By default an even share of 80 % of the free memory or, on a Dask cluster, of each worker's memory."""
     threads: int = 1
-    """Of each worker; results repeat to the bit for the same number, whatever `jobs` is."""
+    """Threads of each worker; for the same number, results are the same to the bit for every `jobs`."""
     wait_s: float = DEFAULT_WAIT_S
 
     def __post_init__(self) -> None:
@@ -66,7 +67,7 @@ def local_executor(limits: Limits, tasks: int) -> LocalExecutor:
 
 
 def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, ProblemFacts]:
-    """Build `problem` into `folder` unless it is there; what a worker process does first."""
+    """Build `problem` into `folder` unless it is there; return its test truth and facts."""
     import numpy as np
 
     from slicebench.problems.cache import build_missing
@@ -84,9 +85,9 @@ def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, P
 def build_absent(
     executor: Executor, problems: Iterable[PlannedProblem], say: Callable[[str], object]
 ) -> dict[str, str]:
-    """Build the `problems` that the cache lacks, or holds damaged.
+    """Build the `problems` that are missing or damaged in the cache.
 
-    Returns the errors, by the problem's identity.
+    Returns the errors by the identity of the problem.
     """
     wanted = {problem.identity: problem for problem in problems}
     absent = {key: problem for key, problem in wanted.items() if not find_built(frozen_folder(problem))}
@@ -113,22 +114,24 @@ def run_missing(
 ) -> None:
     """Run the tasks `missing` in worker processes; store each result at once.
 
-    Ctrl-C is raised.
+    Ctrl-C raises `KeyboardInterrupt`.
 
     Parameters
     ----------
     missing : sequence
         Tasks whose results are not stored yet.
     work : callable
-        Return what a worker calls for a task, such as a `functools.partial`; it is pickled.
+        Returns the callable that a worker runs for a task, such as a `functools.partial`; it is
+        pickled.
     store : callable
-        Called in this process with each task and its result, in the order in which they end.
+        Called in this process with each task and its result, in the order in which tasks end.
     failed : callable
-        Return the result of a task whose problem could not be built or whose worker returned none, from the task and the reason.
+        Returns, from task and reason, the result of a task whose problem could not be built or
+        whose worker failed.
     problem : callable, optional
-        Return the problem that has to be in the cache before the task runs, or None if there is none.
+        Returns the problem that has to be in the cache before the task runs, or None.
     limits : Limits
-        Of the workers.
+        Limits of the workers.
     on_progress : callable
         Called when a problem is built and after each result.
 
@@ -157,7 +160,7 @@ def run_missing(
 
 
 def run_cell(folder: Path, problem: str, method: str, params: dict[str, Any]) -> CellResult:
-    """Evaluate a cell in a worker process; the record bears the suite's name for the problem."""
+    """Evaluate a cell in a worker process; the record has the suite's name for the problem."""
     from dataclasses import replace
 
     from slicebench.evaluation.cell import evaluate_cell

@@ -1,4 +1,4 @@
-"""Run work in processes with limits; the interface is that of `concurrent.futures.Executor`.
+"""Run tasks in processes with limits, with the interface of `concurrent.futures.Executor`.
 
 This module must not import NumPy: workers import it before their thread count is set.
 """
@@ -31,10 +31,10 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 MEMORY_EXIT = 77
-"""Exit code of a worker that its own memory watchdog ended."""
+"""Exit code of a worker that its memory watchdog ended."""
 
 SILENT_EXIT = 78
-"""Exit code of a worker in place of 0, on which pebble would wait for a result until the time limit."""
+"""Exit code of a worker instead of 0, after which pebble would wait for a result until the time limit."""
 
 GIB = 2**30
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -42,15 +42,15 @@ _PLAIN_ALLOCATOR = {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # the usual one rese
 
 
 class CellTimeout(SlicebenchError):  # noqa: N818 - an outcome of a cell
-    """A task ran past its time limit and was ended."""
+    """A task exceeded its time limit and was ended."""
 
 
 class CellMemory(SlicebenchError):  # noqa: N818
-    """A task asked for more memory than its limit."""
+    """A task needed more memory than its limit."""
 
 
 class CellCrashed(SlicebenchError):  # noqa: N818
-    """The worker process died under a task."""
+    """The worker process died while running a task."""
 
     def __init__(self, exit_code: int | None) -> None:
         super().__init__(f"the worker process died ({_exit_text(exit_code)})")
@@ -58,7 +58,7 @@ class CellCrashed(SlicebenchError):  # noqa: N818
 
 
 class EngineError(SlicebenchError):
-    """The engine itself cannot continue; the task that gets this error is not at fault."""
+    """The engine itself cannot continue; the task with this error did not cause it."""
 
 
 def _exit_text(code: int | None) -> str:
@@ -73,7 +73,7 @@ def _exit_text(code: int | None) -> str:
 
 
 class Engine(Executor):
-    """An executor with what a run needs beyond `submit`."""
+    """Base class of executors for runs."""
 
     @property
     def width(self) -> int:
@@ -81,12 +81,12 @@ class Engine(Executor):
         raise NotImplementedError
 
     def place(self, problem: PlannedProblem, folder: Path) -> object:  # noqa: ARG002 - for engines that send it
-        """Return what a task gets for the `folder` of a problem: here, the folder itself."""
+        """Return the argument that a task gets for the `folder` of a problem: here, the folder itself."""
         return folder
 
 
 class LocalExecutor(Engine):
-    """Worker processes that outlive their tasks, with a time and a memory limit for each task.
+    """Executor with reusable worker processes, and a time and a memory limit for each task.
 
     A task that crashes, hangs or exceeds its memory ends with `CellCrashed`, `CellTimeout` or `CellMemory`.
     Its worker is replaced; no other task is affected. Workers ignore Ctrl-C and die with the parent.
@@ -98,9 +98,11 @@ class LocalExecutor(Engine):
     timeout : float, optional
         Seconds per task.
     memory_gb : float, optional
-        GiB that a task may add to what its worker holds already. Processes that a task starts itself are not counted.
+        GiB that a task may use in addition to what its worker already uses. Processes that a task
+        starts are not counted.
     threads : int, default 1
-        Threads of each worker's linear algebra. The order of a sum depends on it, and so the last bits of a result.
+        Threads of each worker's linear algebra. The order of sums, and so the last bits of a
+        result, depend on it.
 
     """
 
@@ -126,7 +128,7 @@ class LocalExecutor(Engine):
         return self.jobs
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Queue `fn(*args, **kwargs)`; a future that was not started can be cancelled."""
+        """Queue `fn(*args, **kwargs)`; a future that has not started can be cancelled."""
         outcome: Future[T] = Future()
         limited = fn if self.memory_gb is None else partial(call_with_memory_limit, self.memory_gb, fn)
         task = self._pool.schedule(limited, args=args, kwargs=kwargs, timeout=self.timeout)
@@ -134,7 +136,7 @@ class LocalExecutor(Engine):
         return outcome
 
     def _relay(self, outcome: Future[T], task: Future[T]) -> None:
-        """Pass on the result of pebble's future, its errors as our own types."""
+        """Copy the result of pebble's future, with errors as our own types."""
         if task.cancelled() or not outcome.set_running_or_notify_cancel():
             outcome.cancel()
             return
@@ -165,7 +167,7 @@ class LocalExecutor(Engine):
         return CellMemory(f"needs more than the memory limit of {self.memory_gb:.3g} GiB")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
-        """End the workers: after the queued tasks, or with `cancel_futures` at once."""
+        """End the workers after the queued tasks; with `cancel_futures`, end them at once."""
         if cancel_futures:
             self._pool.stop()
         else:
@@ -186,10 +188,9 @@ class LocalExecutor(Engine):
 
 
 def _find_patiently(find: Callable[[int], T], worker: int) -> T:
-    """Find the task of a worker that died, trying for a second.
+    """Find the task of a worker that died, retrying for a second.
 
-    Pebble may not have read yet that the worker took the task, and would then wait for the time
-    limit.
+    Pebble may not yet know that the worker took the task, and would then wait until the time limit.
     """
     from concurrent.futures.process import BrokenProcessPool
 
@@ -202,9 +203,9 @@ def _find_patiently(find: Callable[[int], T], worker: int) -> T:
 
 
 def _ran_out(task: Any) -> bool:
-    """Check whether a task is past its time limit, by the monotonic clock.
+    """Check whether a task has exceeded its time limit, by the monotonic clock.
 
-    Pebble uses the wall clock; when that is set, a task ends too soon, or never.
+    Pebble uses the wall clock: if that is changed, a task ends too early, or never.
     """
     if not (task.timeout and task.started):
         return False
@@ -214,15 +215,15 @@ def _ran_out(task: Any) -> bool:
 
 
 def as_they_end(tasks: dict[Future[T], K]) -> Iterator[tuple[K, Future[T]]]:
-    """Yield keys of `tasks` with their finished futures, as they end; empties `tasks`."""
+    """Yield keys of `tasks` with their futures, in the order in which they end; empty `tasks`."""
     while tasks:
-        # the timeout lets Ctrl-C through where it does not wake a waiting thread
+        # the timeout lets Ctrl-C through on systems where it does not wake a waiting thread
         for future in wait(tasks, timeout=0.5, return_when=FIRST_COMPLETED).done:
             yield tasks.pop(future), future
 
 
 def default_memory_gb(jobs: int) -> float:
-    """Return GiB per task: its share of 80 % of the memory that is free now."""
+    """Return GiB per task: an even share of 80 % of the free memory."""
     import psutil
 
     return float(0.8 * psutil.virtual_memory().available / jobs / GIB)
@@ -250,10 +251,11 @@ def _die_with_parent() -> None:
 
 
 def call_with_memory_limit(memory_gb: float, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-    """Run `fn` in this process, with at most `memory_gb` GiB more than it holds now.
+    """Run `fn` in this process, with at most `memory_gb` GiB more than it uses now.
 
-    On Linux the kernel refuses the allocation and `fn` gets a `MemoryError`. That also stops a loop in C that
-    never lets another thread run. Elsewhere a watchdog ends the process with `MEMORY_EXIT`.
+    On Linux the kernel refuses the allocation and `fn` gets a `MemoryError`. This also stops a loop
+    in C that never lets other threads run. On other systems a watchdog ends the process with
+    `MEMORY_EXIT`.
     """
     limit = _data_limit if sys.platform == "linux" else _watchdog
     with limit(memory_gb):

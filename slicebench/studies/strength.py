@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 EXACT_UP_TO = 8
-"""Pairs up to which Spearman's p counts all orders; SciPy's approximation calls three points in order certain."""
+"""Most pairs for which Spearman's p counts all orders; SciPy's approximation gives p = 0 for three points in order."""
 
 
 ROUNDING = 1e-12
-"""Strengths closer than this are equal."""
+"""Strengths closer than this count as equal."""
 
 
 class StrengthTest(NamedTuple):
     """Test of strengths: `strength` (C,), permutation p (C,), and `null` (B, C).
 
-    p is NaN where there is no strength; `null` are strengths under chance.
+    p is NaN where there is no strength; `null` are the strengths under permutation.
     """
 
     strength: Floats
@@ -50,25 +50,24 @@ class Spearman(NamedTuple):
 def strength_permutation(method: SliceMethod, data: AuditData, permutations: int = 199, seed: int = 0) -> StrengthTest:
     """Test the strength of each class against its permutation distribution.
 
-    Under permutation, outcomes are independent of inputs.
-
-    Each permutation shuffles the outcomes of val (probabilities, loss and correctness together) within each class and fits a
-    fresh copy of `method`, whose own seed stays as it is. p = (1 + how many reach the observed strength) / (1 + B) holds its
-    level whatever bias the strength has. Costs B + 1 fits.
+    Each permutation shuffles the outcomes of val (probabilities, loss and correctness together) within
+    each class, which makes them independent of the inputs. It fits a fresh copy of `method` with the
+    same seed. p = (1 + number of permutations that reach the observed strength) / (1 + B) keeps its
+    level whatever bias the strength has. The cost is B + 1 fits.
 
     Raises
     ------
     MethodError
-        if `method` declines the data or has no strength.
+        if `method` cannot run on the data or has no strength.
     ConfigError
         if `permutations` is below 1.
 
     """
     if permutations < 1:
-        raise ConfigError(f"permutations is {permutations}; expected 1 or more, 199 say")
+        raise ConfigError(f"permutations is {permutations}; expected 1 or more, for example 199")
     reason = method.supports(data)
     if reason is not None:
-        raise MethodError(f"{type(method).__name__} declines these data: {reason}")
+        raise MethodError(f"{type(method).__name__} cannot run on this data: {reason}")
     strength = _strength(method, data)
     rng = np.random.default_rng(seed)
     shuffled = (replace(data, val=permuted_outcomes(data.val, rng)) for _ in range(permutations))
@@ -90,8 +89,8 @@ def _strength(method: SliceMethod, data: AuditData) -> Floats:
 def spearman(strengths: Sequence[float] | Floats, degrees: Sequence[float] | Floats) -> Spearman | None:
     """Correlate strengths with planted degrees by rank; pairs with a NaN are left out.
 
-    None for fewer than three degrees, or if all strengths are equal. Up to `EXACT_UP_TO` pairs p counts all orders of the
-    strengths, beyond that it is SciPy's approximation by Student's t.
+    Returns None for fewer than three degrees, or if all strengths are equal. Up to `EXACT_UP_TO` pairs,
+    p counts all orders of the strengths; beyond that, it is SciPy's approximation by Student's t.
     """
     from scipy.stats import permutation_test, rankdata, spearmanr
 

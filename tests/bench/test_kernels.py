@@ -14,7 +14,7 @@ from slicebench_datasets._render import draw_attributes, render
 
 
 def direct_namf(h, g):
-    """METRICS.md word for word."""
+    """Compute the metric by its definition, word for word."""
     area = lambda order: np.mean([g[order[:k]].mean() for k in range(1, len(g) + 1)])
     return (area(np.argsort(-h)) - g.mean()) / (area(np.argsort(~g)) - g.mean())
 

@@ -1,6 +1,7 @@
 """Each kernel beside its reference, quality beside time: pytest tests/bench/test_references.py --benchmark-enable
 
-With --benchmark-enable at the sizes of docs/performance.md, which takes ten minutes; without, everything runs once, small.
+With --benchmark-enable at the sizes of docs/reference/performance.md, which takes ten minutes.
+Without, everything runs once, small.
 `python scripts/regenerate/performance.py` times the same cases in one interleaved run and writes the table.
 """
 

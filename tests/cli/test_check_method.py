@@ -1,4 +1,4 @@
-"""`slicebench check-method`: whatever a stranger's module does, the answer is a table of checks or one message."""
+"""`slicebench check-method`: for any module, the result is a table of checks or one message."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def check(tmp_path, monkeypatch, capfd):
         ("mine_good:Bad", r"mine_good has no 'Bad'; did you mean 'Good'|known: Good, Leaves, Refuses, Wordless"),
         ("mine_good:good", r"an instance of Good, not a subclass of slicebench.SliceMethod"),
         ("json:JSONDecoder", r"the class JSONDecoder, not a subclass"),
-        ("./mine_good:Good", r"names no class: expected module:Class"),
-        (":", r"names no class"),
-        ("mine_good:", r"names no class"),
-        ("..:X", r"names no class"),
+        ("./mine_good:Good", r"is not the name of a class; expected module:Class"),
+        (":", r"is not the name of a class"),
+        ("mine_good:", r"is not the name of a class"),
+        ("..:X", r"is not the name of a class"),
         ("confidense", r"did you mean 'confidence'\?"),
     ],
 )

@@ -54,7 +54,7 @@ def test_every_format_gives_the_same_slices_and_ids(table, tmp_path, ending):
     result = run(path, "--out", out, "--json")
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
-    assert said["verdict"] == "4 of 4 tested slices stand up to the test; 2 of them repeat others."
+    assert said["verdict"] == "4 of 4 tested slices are significant; 2 of them repeat others."
     assert said["slices"][0]["rule"] in ("time is night", "x >= 2.39")
     members = pd.read_csv(out, dtype=str)
     assert set(members["id"]) <= set(table["id"])
@@ -83,7 +83,8 @@ def test_the_table_and_the_page(table, tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert "1,200 examples of mine.parquet" in result.stdout
-    assert "stand up to the test" in result.stdout
+    assert "tested slices are significant" in result.stdout
+    assert "A slice is significant if its error rate exceeds" in " ".join(result.stdout.split())
     assert "kmeans_errors and tree_rules rank held-out examples with Spearman" in result.stdout
     page = (tmp_path / "page.html").read_text()
     assert "Slices of mine.parquet" in page

@@ -70,7 +70,7 @@ def test_nothing_is_overwritten_without_force(cli, tmp_path):
     (tmp_path / "selected.csv").write_text("mine")
     done = cli(*BOTH, "--k", "5")
     assert done.returncode == 2
-    assert "selected.csv is there already; --force overwrites it" in done.stderr
+    assert "selected.csv already exists; overwrite it with --force" in done.stderr
     assert (tmp_path / "selected.csv").read_text() == "mine"
     assert cli(*BOTH, "--k", "5", "--force").returncode == 0
     assert len(pd.read_csv(tmp_path / "selected.csv")) == 10
@@ -112,17 +112,17 @@ def test_embeddings_from_files_are_those_of_the_column(cli, tmp_path):
     ("arguments", "says"),
     [
         ((), "--pool"),
-        (("--pool", "pool.parquet"), "nothing says which examples have a known truth"),
+        (("--pool", "pool.parquet"), "cannot tell labelled examples from candidates"),
         (("--data", "known.parquet", "--pool", "nowhere.parquet"), "cannot read the table nowhere.parquet"),
         ((*BOTH, "--k", "0"), "--k"),
         ((*BOTH, "--method", "svm_direction"), "did you mean 'svm_directions'"),
         ((*BOTH, "--out", "next.xlsx"), "expected .csv, .jsonl, .parquet"),
         ((*BOTH, "--out", "known.parquet/next.csv"), "cannot write known.parquet/next.csv"),
         ((*BOTH, "--embeddings", "a.npy"), "give both"),
-        (("--pool", "pool.parquet", "--embeddings", "a.npy"), "--embeddings belongs to --data"),
+        (("--pool", "pool.parquet", "--embeddings", "a.npy"), "--embeddings needs --data"),
         ((*BOTH, "--embeddings", "a.npy", "--pool-embeddings", "b.npy"), "cannot read a.npy"),
         ((*BOTH, "--embedding", "embedding", "--pool-embeddings", "b.npy"), "choose one of them"),
-        (("--data", "known.parquet", "--pool", "known.parquet"), "an id of the data table too"),
+        (("--data", "known.parquet", "--pool", "known.parquet"), "this id is also in the data table"),
     ],
 )
 def test_usage_errors_are_one_message_and_exit_code_2(cli, tmp_path, arguments, says):

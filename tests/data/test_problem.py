@@ -36,7 +36,7 @@ def with_value(shape, at, value):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ids": ["a", "b", "a", "c", "d", "e"]}, r"ids 'a' stands at rows 0 and 2"),
+        ({"ids": ["a", "b", "a", "c", "d", "e"]}, r"ids has 'a' at rows 0 and 2"),
         ({"ids": ["a", "", "b", "c", "d", "e"]}, r"ids is empty at row 1"),
         ({"ids": []}, r"ids has shape \(0,\).*at least one"),
         ({"ids": np.array([1.5] * 6)}, r"ids has dtype float64; expected strings"),
@@ -117,7 +117,7 @@ def test_take_keeps_everything_aligned():
 def test_audit_data_rejects_overlap_and_unequal_spaces():
     train, val = Split(**arrays()), Split(**arrays(ids=[f"v{i}" for i in range(6)]))
     AuditData(train=train, val=val, class_names=("a", "b"))
-    with pytest.raises(DataError, match=r"id 'x0' stands in train and in val"):
+    with pytest.raises(DataError, match=r"id 'x0' is in both train and val"):
         AuditData(train=train, val=Split(**arrays()), class_names=("a", "b"))
     wide = Split(**arrays(ids=val.ids, embeddings=np.ones((6, 4))))
     with pytest.raises(DataError, match=r"val.embeddings has 4 columns, train.embeddings 3"):

@@ -84,7 +84,7 @@ def test_losses_follow_from_labels_and_probabilities(problem):
 def test_what_does_not_fit_is_said(problem):
     frame = split_to_frame(problem.test, NAMES)
     for bad, names, says in [
-        (frame.drop(columns=["loss", "label"]), (), "nothing says where the model errs"),
+        (frame.drop(columns=["loss", "label"]), (), "does not say where the model errs"),
         (frame.drop(columns="embedding"), NAMES, "has no column 'embedding'"),
         (frame.assign(label="cow"), NAMES, "column 'label' of the table is 'cow' at row 0"),
         (frame.assign(loss=np.nan), NAMES, "column 'loss' of the table has no value at row 0"),
@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_said(problem):
             frame_to_split(bad, names)
     with pytest.raises(DataError, match="2 names for 3 classes"):
         split_to_frame(problem.test, ("cat", "dog"))
-    with pytest.raises(DataError, match="a name twice"):
+    with pytest.raises(DataError, match="repeats a name"):
         split_to_frame(problem.test, ("cat", "cat", "dog"))
 
 

@@ -106,9 +106,7 @@ def test_a_field_of_no_use_is_refused():
     assert columns_given({"label": "y"}, "select", ("label",)) == Columns(label="y")
     with pytest.raises(ConfigError, match="select has no parameter 'lable'; did you mean 'label'"):
         columns_given({"lable": "y"}, "select", ("label",))
-    with pytest.raises(
-        ConfigError, match="select has no use for 'image'; it takes label, prediction, probs, embedding"
-    ):
+    with pytest.raises(ConfigError, match="select does not use 'image'; it takes label, prediction, probs, embedding"):
         select(None, pd.DataFrame(WHOLE), image="photo")
 
 

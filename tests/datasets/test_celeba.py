@@ -1,4 +1,4 @@
-"""CelebA: the plants of the papers on a miniature of the archive, streaming in bounded memory, and every kind of damage told."""
+"""CelebA: the papers' plants on a miniature of the archive, streaming in bounded memory, and damaged files."""
 
 from __future__ import annotations
 
@@ -137,14 +137,14 @@ ATTRS, PARTS = "list_attr_celeba.txt", "list_eval_partition.txt"
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        (ATTRS, "400\n", "401\n", "announces 401 rows and has 400"),
+        (ATTRS, "400\n", "401\n", "announces 401 rows but has 400"),
         (ATTRS, "400\n", "x\n400\n", "begins with 'x'; expected the number of images"),
         (ATTRS, "000007.jpg", "000006.jpg", "image is '000006.jpg' at row 5 and again at row 6"),
         (ATTRS, "Young", "Yuong", "names the attribute 'Yuong' in line 2"),
         (ATTRS, "000007.jpg -1", "000007.jpg  2", "5_o_Clock_Shadow is '2' at row 6"),
         (ATTRS, "000007.jpg -1", "000007.jpg  0", "5_o_Clock_Shadow is 0 at row 6; expected 1 or -1"),
         (PARTS, "000009.jpg 0", "000009.jpg 3", "part is '3' at row 8"),
-        (PARTS, "000009.jpg 0\n", "", "lists other images, or in another order"),
+        (PARTS, "000009.jpg 0\n", "", "does not list the same images in the same order"),
     ],
 )
 def test_damaged_tables_are_told(tmp_path, file, old, new, message):

@@ -1,4 +1,4 @@
-"""CIFAR: every official layout gives the same images, pickles are read and never run, what is wrong is told."""
+"""CIFAR: every official layout gives the same images, pickles are read but never run, errors name the fault."""
 
 from __future__ import annotations
 

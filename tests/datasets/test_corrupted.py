@@ -1,4 +1,4 @@
-"""Corruption of any image dataset: as many images as asked for, the same ones every time, and only those."""
+"""Corruption of any image dataset: the share asked for, the same images every time, and no others."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_every_corruption_gets_worse_with_severity_and_leaves_numpys_state_alone
     [
         ({"corruption": "gaussian"}, "corruption is 'gaussian'; did you mean 'gaussian_noise'"),
         ({"severity": 6}, "severity is 6"),
-        ({"dataset": "gaussian"}, "dataset is 'gaussian', which does not give raw images"),
-        ({"dataset": "corrupted"}, "dataset is 'corrupted', which does not"),
+        ({"dataset": "gaussian"}, "dataset is 'gaussian', which has no raw images; choose another"),
+        ({"dataset": "corrupted"}, "dataset is 'corrupted', which has no raw images"),
         ({"dataset": "scenes", "params": {"sied": 32}}, "params of 'scenes': .*sied"),
         ({"dataset": "scenes", "params": {"side": 2}}, "scenes: side is 2"),
     ],

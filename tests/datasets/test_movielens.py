@@ -235,7 +235,7 @@ def test_broken_files_are_told(copy, spoil, message):
         ({"groups": ["genre=Horor"]}, "no genre 'Horor'; did you mean 'Horror'"),
         ({"groups": ["occupation=studnet"]}, "did you mean 'student'"),
         ({"groups": ["age<young"]}, "expected a whole number of years"),
-        ({"groups": ["gender<M"]}, "compared by '=' alone"),
+        ({"groups": ["gender<M"]}, "gender can only be compared by '='"),
         ({"keep": 2}, "keep is 2"),
         ({"rank": 2.5}, "rank is 2.5"),
     ],

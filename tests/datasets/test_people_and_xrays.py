@@ -1,4 +1,4 @@
-"""FairFace, UTKFace, ChestX-ray14, a hundred open chest X-rays: miniatures of their layouts, real tables, every damage told."""
+"""FairFace, UTKFace and two sets of chest X-rays: miniatures of their layouts, real tables, damaged files."""
 
 from __future__ import annotations
 
@@ -388,8 +388,8 @@ LAST = films()["Image Index"].iloc[-1]
         (INDEX, "Patient ID", "Patient", r"Data_Entry_2017_v2020\.csv has no column 'Patient ID'"),
         (INDEX, LAST, FIRST, rf"Data_Entry_2017_v2020\.csv: Image Index is '{FIRST}' at row 0 and again at row 159"),
         (INDEX, LAST, "99999999_000.png", rf"test_list\.txt lists '{LAST}' at row \d+, which .* lacks"),
-        (TEST, LAST, FIRST, rf"test_list\.txt lists '{FIRST}' at row \d+, which stands in train_val_list\.txt already"),
-        (TRAIN, FIRST, "", rf"Data_Entry_2017_v2020\.csv names 1 films that neither .* lists, '{FIRST}' first"),
+        (TEST, LAST, FIRST, rf"test_list\.txt lists '{FIRST}' at row \d+, which train_val_list\.txt lists already"),
+        (TRAIN, FIRST, "", rf"Data_Entry_2017_v2020\.csv names 1 films that are in neither .* nor .*, '{FIRST}' first"),
     ],
 )
 def test_chest_xray14_damaged_tables_are_told(tmp_path, file, old, new, message):

@@ -160,7 +160,7 @@ def test_captions_are_embedded_once_a_class_and_may_be_embedded_elsewhere():
 def test_mistakes_are_named():
     with pytest.raises(DataError, match="class 4 is not one of the 4 classes"):
         decoder().decode(embed("a circle"), 4)
-    with pytest.raises(DataError, match=f"points have 3 columns, the captions' embeddings {len(WORDS)}"):
+    with pytest.raises(DataError, match=f"points have 3 columns but the captions' embeddings {len(WORDS)}"):
         decoder().decode(np.ones((1, 3)), 0)
     with pytest.raises(DataError, match="no text tower"):
         decoder(encoder=Encoder()).decode(np.ones((1, 3)), 0)
@@ -177,7 +177,7 @@ def test_for_a_problem_with_its_own_encoder(problem):
     assert decoded.texts == (text,)
     assert decoded.images.shape == (1, 12, 12, 3)
     assert found.seed == 3
-    with pytest.raises(ConfigError, match="reads no captions"):
+    with pytest.raises(ConfigError, match="cannot embed captions"):
         SceneDecoder.for_problem(replace(scenes, encoder="identity"))
-    with pytest.raises(ConfigError, match="renders 'scenes' and no others"):
+    with pytest.raises(ConfigError, match="only problems of 'scenes' can be rendered"):
         SceneDecoder.for_problem(problem)

@@ -1,4 +1,4 @@
-"""Scenes from captions: what is said is drawn, what is not varies, and the class holds."""
+"""Scenes from captions: they show what a caption says, vary in all else, and keep the class."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_family_of_pairs_is_drawn_evenly_unless_the_caption_chooses(drawn):
     make.generate("a blue shape", 50, 1, 0)
     assert set(drawn[-1]["shape"]) == {"square"}
     with pytest.raises(
-        DataError, match=r"'a red square' says red and square, which no scene of class 1 \(family B\) is"
+        DataError, match=r"'a red square' says red and square, but no scene of class 1 \(family B\) combines"
     ):
         make.generate("a red square", 5, 1, 0)
     with pytest.raises(DataError, match=r"says hourglass, but shape is circle or square or triangle in every scene"):
@@ -165,9 +165,9 @@ def test_for_a_problem_of_scenes_by_name(problem):
     assert isinstance(make, SceneGenerator)
     assert make.seed == 3
     assert make.generate("a red square", 2, 1, 0).shape == (2, *np.asarray(built.data.train.inputs[0]).shape)
-    with pytest.raises(ConfigError, match="renders 'scenes' and no others"):
+    with pytest.raises(ConfigError, match="only problems of 'scenes' can be rendered"):
         make_generator("scenes", problem, problem.data)
-    with pytest.raises(ConfigError, match="takes nothing behind its name"):
+    with pytest.raises(ConfigError, match="takes no argument, got"):
         make_generator("scenes:x", built, built.data)
     with pytest.raises(DataError, match="class 2 is not one of the 2 classes"):
         make.generate("a circle", 1, 2, 0)

@@ -1,4 +1,4 @@
-"""Rendered scenes: what is drawn, what is planted, what is said, and what methods may see of it."""
+"""Rendered scenes: pixels, plants, captions, and the metadata that methods may see."""
 
 from __future__ import annotations
 

@@ -265,9 +265,9 @@ def qa(content, number=1):
         (edited("train-v1.1.json", lambda c: c["data"][3].pop("paragraphs")), "article 3 is not as .*'paragraphs'"),
         (
             edited("train-v1.1.json", lambda c: qa(c)["answers"][0].update(answer_start=4)),
-            r"train-v1\.1\.json: the answer of '010000' is '\d+', which its context does not have at 4",
+            r"train-v1\.1\.json: the answer of '010000' is '\d+', which is not in its context at position 4",
         ),
-        (edited("dev-v1.1.json", lambda c: qa(c).update(id="010000")), "'010000' stands twice, first in train-v1"),
+        (edited("dev-v1.1.json", lambda c: qa(c).update(id="010000")), "'010000' occurs twice, first in train-v1"),
         (edited("train-v1.1.json", lambda c: c["data"].__setitem__(slice(1, None), [])), "too few articles"),
     ],
 )
@@ -300,7 +300,7 @@ def test_pairs(pairs, bag):
 
 
 def test_a_reader_needs_the_answers(pairs, bag):
-    with pytest.raises(ConfigError, match=r"reader needs the answers, and .* has sentences only"):
+    with pytest.raises(ConfigError, match=r"reader needs the answers, but .* has only sentences"):
         quick(pairs, reader="anywhere").build(0)
 
 
@@ -328,7 +328,9 @@ def test_impossible_parameters_are_named(root, bag, params, message):
 
 
 def test_an_unknown_encoder_is_named():
-    with pytest.raises(slicebench.errors.PluginError, match=r"no slicebench\.encoders named 'sentence-transformer'"):
+    with pytest.raises(
+        slicebench.errors.PluginError, match=r"slicebench\.encoders has no plugin named 'sentence-transformer'"
+    ):
         SQuAD(selector="sentence-transformer:x").check()
 
 

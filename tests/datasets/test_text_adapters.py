@@ -1,4 +1,4 @@
-"""Text datasets: official layouts in miniature, what is planted, what is told of broken files; the real ones where they are."""
+"""Text datasets: official layouts in miniature, plants, errors for broken files; the real data where available."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def sst_glue(root):
 
 
 def reviews(n, seed):
-    """Every fourth review speaks of a book."""
+    """Write reviews, of which every fourth mentions a book."""
     content = [f'{"This Book" if i % 4 == 0 else "this bookcase"}\\nis "so, so" {i}' for i in range(n)]
     titles = [f"Title {i}" for i in range(n)]
     return pd.DataFrame({"label": coin(n, seed), "title": titles, "content": content})
@@ -578,8 +578,8 @@ def test_impossible_parameters_are_named(adapter, params, message):
 @pytest.mark.parametrize(
     ("key", "params", "message"),
     [
-        ("sst parquet", {"words": ["zebra"]}, r"sst2: words: none of the 222 texts hold one of zebra"),
-        ("madlibs csv", {"terms": ["is"]}, r"bias_madlibs: terms: all of the 400 texts hold one of is"),
+        ("sst parquet", {"words": ["zebra"]}, r"sst2: words: none of the 222 texts contain one of zebra"),
+        ("madlibs csv", {"terms": ["is"]}, r"bias_madlibs: terms: all of the 400 texts contain one of is"),
         ("madlibs csv", {"n_test": 500}, r"n_test is 500, but only 400"),
         ("civil", {"n_val": 21}, r"n_val is 21, but only 20"),
     ],

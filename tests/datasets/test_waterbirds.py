@@ -1,4 +1,4 @@
-"""Waterbirds: the published splits and groups on a miniature of the archive, and every kind of damage told."""
+"""Waterbirds: the published splits and groups on a miniature of the archive, and errors for damaged files."""
 
 from __future__ import annotations
 
@@ -148,7 +148,8 @@ def test_damaged_images_are_told(damaged):
 
 
 @pytest.mark.parametrize(
-    ("more", "message"), [({"side": 4}, "waterbirds: side is 4"), ({"recipe": {"epoch": 3}}, "epoch is no parameter")]
+    ("more", "message"),
+    [({"side": 4}, "waterbirds: side is 4"), ({"recipe": {"epoch": 3}}, "epoch is not a parameter")],
 )
 def test_impossible_parameters_are_named(more, message):
     with pytest.raises(ConfigError, match=message):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -59,8 +61,45 @@ def test_a_planted_slice_is_found_named_and_tested():
     members = found.members[found.members["stands"]]
     night = table.set_index("id")["time"] == "night"
     assert night.loc[members["id"]].mean() > 0.9
-    assert found.verdict.startswith(f"{len(found.standing)} of ")
+    assert found.verdict.startswith(f"{len(found.standing)} of {len(found.slices)} tested slices are significant")
     assert "time is night" in repr(found)
+
+
+def test_the_verdict_counts_the_significant_slices():
+    found = discover(predictions(), method="kmeans_errors")
+    one = found.standing[0]
+    other = replace(one, verdict=replace(one.verdict, stands=False))
+    again = replace(one, key="S9", repeats=one.key)
+    for slices, verdict in [
+        ((one, other), "1 of 2 tested slices is significant."),
+        ((one, one, other), "2 of 3 tested slices are significant."),
+        ((one, again, other), "2 of 3 tested slices are significant; 1 of them repeats another."),
+        ((one, again, again), "3 of 3 tested slices are significant; 2 of them repeat others."),
+        ((other,) * 3, "No slice is significant (3 tested)."),
+    ]:
+        assert replace(found, slices=slices).verdict == verdict
+    few = f"{found.methods[0].returned} found, all with too few held-out members"
+    assert replace(found, slices=()).verdict == f"No slice is significant ({few})."
+
+
+def test_small_p_values_are_printed_as_a_bound():
+    found = discover(predictions(), method="kmeans_errors")
+    verdict = found.standing[0].verdict
+    assert 0 < verdict.p_holm < 1e-6
+    for text in (repr(found), found.to_html(), found._repr_html_()):
+        assert re.search(r"(p |<dd>|<td>|number\">)(<|&lt;) 1e-6", text)
+        assert not re.search(r"e-(0[7-9]|\d\d)", text)
+    assert found.to_frame()["p_holm"].iloc[0] == verdict.p_holm
+
+
+def test_the_page_says_which_slices_are_significant():
+    found = discover(predictions(), method="kmeans_errors")
+    one = found.standing[0]
+    other = replace(one, key="S9", verdict=replace(one.verdict, stands=False))
+    page = replace(found, slices=(one, other)).to_html()
+    assert "<h2>Significant slices</h2>" in page
+    assert "<summary>Tested slices that are not significant (1)</summary>" in page
+    assert "<h2>Significant slices</h2>" not in replace(found, slices=(other,)).to_html()
 
 
 def test_the_numbers_are_those_of_the_held_out_examples():
@@ -84,13 +123,13 @@ def test_a_method_cannot_return_the_errors_themselves():
     assert found.hardness["hardness"].sum() == (predictions()["label"] != predictions()["prediction"]).sum()
 
 
-def test_where_there_is_nothing_nothing_stands():
+def test_where_there_is_nothing_no_slice_is_significant():
     false_alarms = 0
     for seed in range(10):
         table = predictions(seed=seed, n=600, rate=0.05)
         found = discover(table, seed=seed, method=["kmeans_errors", "svm_directions", "tree_rules"])
         false_alarms += bool(found.standing)
-        assert found.standing or "No slice stands up to the test" in found.verdict
+        assert found.standing or found.verdict.startswith("No slice is significant (")
     assert false_alarms <= 3  # 10 times 5 %: more than 3 have a chance of .001
 
 
@@ -141,11 +180,11 @@ def test_classes_of_predictions_and_probabilities_in_every_form():
     assert set(discover(whole).to_frame()["class"]) == {"0", "1"}
 
 
-def test_a_column_that_gives_the_answers_away_is_told_of():
+def test_a_column_that_gives_the_answers_away_is_reported():
     table = predictions()
     wrong = (table["label"] != table["prediction"]).to_numpy()
     leaky = table.assign(error=wrong, doubt=wrong + 0.1 * np.arange(len(table)) / len(table))
-    assert any("Columns 'error', 'doubt' tell right from wrong" in note for note in discover(leaky).notes)
+    assert any("Columns 'error', 'doubt' separate right from wrong answers" in note for note in discover(leaky).notes)
     assert not any("right from wrong" in note for note in discover(table).notes)
 
 
@@ -200,7 +239,7 @@ def test_images_in_every_form(tmp_path):
         discover(table.assign(image=[f"gone/{i}.png" for i in range(len(table))]), encoder="pixels-pca")
     with pytest.raises(ConfigError, match="needs the audited model itself"):
         discover(table.assign(image=encoded), encoder="own-latent")
-    with pytest.raises(ConfigError, match="an encoder will do"):
+    with pytest.raises(ConfigError, match="the table has images, so an encoder is enough"):
         discover(table.assign(image=encoded))
 
 
@@ -259,15 +298,15 @@ def test_captions_say_what_a_slice_shows():
 @pytest.mark.parametrize(
     ("change", "columns", "error", "message"),
     [
-        (lambda t: t.drop(columns="label"), {}, ConfigError, "say which column holds it"),
-        (lambda t: t.drop(columns="prediction"), {}, ConfigError, "nothing says where the model errs"),
-        (lambda t: t[["label", "prediction"]], {}, ConfigError, "nothing says what an example looks like"),
+        (lambda t: t.drop(columns="label"), {}, ConfigError, "name the label column"),
+        (lambda t: t.drop(columns="prediction"), {}, ConfigError, "none of them says where the model errs"),
+        (lambda t: t[["label", "prediction"]], {}, ConfigError, "the examples have no embeddings: name a column"),
         (lambda t: t, {"label": "lable"}, ConfigError, "did you mean 'label'"),
         (lambda t: t, {"lable": "label"}, ConfigError, "no parameter 'lable'; did you mean 'label'"),
         (lambda t: t, {"features": ["time"], "embeddings": "x.npy"}, ConfigError, "three ways"),
         (lambda t: t, {"method": []}, ConfigError, "no method is named"),
         (lambda t: t, {"method": "oracle"}, ConfigError, "needs the planted truth"),
-        (lambda t: t, {"method": "lff"}, ConfigError, "lff declines these data: needs"),
+        (lambda t: t, {"method": "lff"}, ConfigError, "lff cannot run on this data: needs"),
         (lambda t: t, {"class_names": ["cat"]}, DataError, "expected one of the classes cat$"),
         (lambda t: t[:3], {}, DataError, "too few"),
         (lambda t: t[:0], {}, DataError, "no rows"),
@@ -283,7 +322,7 @@ def test_captions_say_what_a_slice_shows():
         (lambda t: t.assign(x=[[1]] * len(t)), {"features": ["x"]}, DataError, r"is '\[1\]' at row 0"),
         (lambda t: t.assign(x=1j), {"features": ["x"]}, DataError, "expected numbers or words"),
         (lambda t: t.assign(x=np.inf), {"features": ["x"]}, DataError, "is inf at row 0"),
-        (lambda t: t.assign(split="nowhere"), {}, DataError, "splits holds 'nowhere'"),
+        (lambda t: t.assign(split="nowhere"), {}, DataError, "splits has 'nowhere'"),
         (lambda t: t, {"captions": ["a", "a"], "encoder": "nano-clip"}, DataError, "embeds captions in|vocabulary"),
     ],
 )
@@ -301,8 +340,8 @@ def test_no_errors_or_nothing_but(outcome):
     assert found.to_frame().empty
     assert found.members.empty
     assert "there is nothing to find" in found.notes[0] or "no part of them is worse" in found.notes[0]
-    assert "No slice stands up" in found.to_html()
-    assert "No slice stands up" in found._repr_html_()
+    assert "No slice is significant" in found.to_html()
+    assert "No slice is significant" in found._repr_html_()
 
 
 def test_words_without_end_are_no_description():

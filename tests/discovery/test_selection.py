@@ -200,19 +200,19 @@ NAN = np.full(8, np.nan, dtype=np.float32)
     [
         ({}, {"k": 0}, ConfigError, "k is 0; expected 1 or more"),
         ({}, {"method": "oracle"}, ConfigError, "oracle needs the planted truth"),
-        ({}, {"method": "lff"}, ConfigError, "lff declines these data: needs raw inputs and a trainer"),
-        ({}, {"method": "confidence"}, ConfigError, "confidence declines these data: needs class probabilities"),
+        ({}, {"method": "lff"}, ConfigError, "lff cannot run on this data: needs raw inputs and a trainer"),
+        ({}, {"method": "confidence"}, ConfigError, "confidence cannot run on this data: needs class probabilities"),
         ({}, {"label": "lable"}, DataError, "the data table has no column 'lable'; did you mean 'label'"),
         ({}, {"embedding": "vec"}, DataError, "the data table has no column 'vec'"),
         ({}, {"loss": "los"}, DataError, "the data table has no column 'los'; did you mean 'loss'"),
         ({}, {"probs": "q_"}, DataError, "the data table has no column 'q_cat'"),
         ({}, {"probs": ["p_cat"]}, DataError, "probs names 1 columns for 2 classes"),
-        ({}, {"features": ["x0"], "embedding": "embedding"}, ConfigError, "say either"),
+        ({}, {"features": ["x0"], "embedding": "embedding"}, ConfigError, "either .*; got embedding and features"),
         ({"label": "owl"}, {}, DataError, "'label' of the pool table is 'owl' at row 0 .* expected one of the classes cat, dog"),
         ({"prediction": "owl"}, {}, DataError, "'prediction' of the pool table is 'owl' at row 0"),
         ({"prediction": None}, {}, DataError, "'prediction' of the pool table has no value at row 0"),
-        ({"id": "2-1"}, {}, DataError, "'id' of the pool table '2-1' stands at rows 0 and 1"),
-        ({"id": "1-5"}, {}, DataError, "'id' of the pool table is '1-5' at row 0 .* an id of the data table too"),
+        ({"id": "2-1"}, {}, DataError, "'id' of the pool table has '2-1' at rows 0 and 1"),
+        ({"id": "1-5"}, {}, DataError, "'id' of the pool table is '1-5' at row 0 .* also in the data table"),
         ({"embedding": NAN}, {}, DataError, "'embedding' of the pool table is nan at row 0, column 0"),
         ({"embedding": None}, {}, DataError, "'embedding' of the pool table has no value at row 0"),
         ({"embedding": np.zeros(3)}, {}, DataError, "'embedding' of the pool table is not a rectangular array"),
@@ -258,9 +258,9 @@ def test_parts_that_do_not_fit_together_are_named(data, pool):
 
 
 def test_one_table_must_say_what_is_what(data):
-    with pytest.raises(ConfigError, match=r"nothing says which examples have a known truth.* no column 'split'"):
+    with pytest.raises(ConfigError, match=r"cannot tell labelled examples from candidates: .* no column 'split'"):
         select(None, data)
-    with pytest.raises(DataError, match="'split' of the table says pool of no row"):
+    with pytest.raises(DataError, match="'split' of the table has no row marked 'pool'; train, val and pool are all"):
         select(None, data.assign(split=["train", "val"] * 300))
     with pytest.raises(
         DataError, match=r"'split' of the table is 'vla' at row 1 .* expected one of train, val, test, pool"

@@ -1,4 +1,4 @@
-"""Cells: costs, outcomes, the wall around the truth, and metrics that agree with direct computation."""
+"""Cells: costs, outcomes, a truth that methods cannot reach, and metrics that agree with direct computation."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def test_the_export_says_all_but_the_truth(problem, tmp_path):
 def test_an_export_overwrites_nothing(problem, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    with pytest.raises(StorageError, match="is there already"):
+    with pytest.raises(StorageError, match="already exists"):
         export_problem(problem, tmp_path / "out")
     with pytest.raises(StorageError, match="cannot write"):
         export_problem(problem, tmp_path / "out" / "mine.txt" / "below")
@@ -283,7 +283,7 @@ def test_what_discover_writes_is_read(large, spotlight, tmp_path):
     record = judged(large, members, tmp_path / "slices.parquet").records[0]
     assert record.method == "spotlight"
     assert record.slices.k == 5
-    assert f"hardness is given for {covered} of 600 test examples and does not count" in record.notes
+    assert f"only {covered} of 600 test examples have hardness, so it is ignored" in record.notes
     assert any("the order in which a reader" in note for note in record.notes)
     complete = judged(large, found.hardness, tmp_path / "hardness.parquet").records[0]
     assert complete.metrics["namf"] == spotlight.record.metrics["namf"]
@@ -319,13 +319,13 @@ def test_ids_of_other_splits_are_ignored_and_said(problem, tmp_path):
     more = pd.DataFrame({"id": [*problem.data.val.ids, *problem.data.pool.ids], "score": 99.0})
     frame = scored(problem)
     found = judged(problem, pd.concat([more, frame]), tmp_path / "scores.csv").records[0]
-    assert found.notes == ("ignored: 300 ids of other splits than test",)
+    assert found.notes == ("ignored: 300 ids of splits other than test",)
     assert found.metrics == judged(problem, frame, tmp_path / "only.csv").records[0].metrics
 
 
 CHANGES = {
     "missing": (lambda f: f[:-7], r"7 of the 150 test examples have no score, such as 'test-\d+', 'test-\d+', 'test"),
-    "unknown": (lambda f: f.assign(id="x" + f["id"]), r"the problem 'example' .* does not know the ids 'xtest-.*150 in all"),
+    "unknown": (lambda f: f.assign(id="x" + f["id"]), r"the problem 'example' .* does not have the ids 'xtest-.*150 in all"),
     "twice": (lambda f: pd.concat([f, f[:2]]), r"more than one row for the ids 'test-\d+', 'test-\d+'; expected one"),
     "null": (lambda f: f.assign(score=f["score"].where(f.index > 3)), r"score has no value for the ids .*\(4 in all\)"),
     "infinite": (lambda f: f.assign(score=np.inf), r"score is inf for the ids"),
@@ -336,7 +336,7 @@ CHANGES = {
     "other name": (lambda f: f.rename(columns={"score": "scores"}), r"no column 'score' or 'slice'.*did you mean 'scores'"),
     "capitals": (lambda f: f.rename(columns={"id": "ID"}), r"no column 'id'; rename 'ID'"),
     "both": (lambda f: f.assign(hardness=1.0), r"columns 'score' and 'hardness'"),
-    "newer": (lambda f: f.assign(slicebench_submission=2), r"version 2, this slicebench reads 1; update"),
+    "newer": (lambda f: f.assign(slicebench_submission=2), r"version 2, but this slicebench reads 1; update"),
     "word for a version": (lambda f: f.assign(slicebench_submission="one"), r"slicebench_submission is 'one'; expected 1"),
     "empty": (lambda f: f[:0], r"has no rows"),
     "membership": (lambda f: f.assign(slice="s", membership=1.5), r"membership of the ids .* is not a number from 0 to 1"),
@@ -344,12 +344,12 @@ CHANGES = {
     "twice in a slice": (lambda f: pd.concat([f, f[:1]]).assign(slice="s"), r"slice 's' holds the id 'test-\d+' more than"),
     "two scores": (
         lambda f: pd.concat([f, f[:1].assign(score=9)]).assign(slice=[*["a"] * 150, "b"]),
-        r"more than one score for the id 'test-\d+'; expected the same",
+        r"different values of score for the id 'test-\d+'; all rows of an id must agree",
     ),
     "escape": (lambda f: f.assign(method="\x1b[2Jx"), r"name '\\x1b\[2Jx' cannot be printed"),
     "long name": (lambda f: f.assign(slice="x" * 300), r"the slice name .* cannot be printed; expected at most 200"),
-    "long id": (lambda f: f.assign(id="x" * 20_000), r"a text of 20,000 bytes; expected 10,000"),
-    "many slices": (lambda f: pd.concat([f.assign(slice=f"s{i}") for i in range(1001)]), r"1,001 slices; expected 1,000"),
+    "long id": (lambda f: f.assign(id="x" * 20_000), r"a text of 20,000 bytes; expected at most 10,000"),
+    "many slices": (lambda f: pd.concat([f.assign(slice=f"s{i}") for i in range(1001)]), r"1,001 slices; expected at most 1,000"),
 }  # fmt: skip
 
 
@@ -401,7 +401,7 @@ DOCUMENTS = {
     "inner list": ('{"a": [["x"]]}', DataError, r"slice 'a' holds \['x'\]; expected ids"),
     "empty id": ('{"a": [""]}', DataError, "slice 'a' holds ''; expected ids"),
     "no version": ('{"slices": {"a": ["x"]}}', DataError, "needs 'slicebench_submission': 1"),
-    "newer": ('{"slicebench_submission": 2}', DataError, "version 2, this slicebench reads 1"),
+    "newer": ('{"slicebench_submission": 2}', DataError, "version 2, but this slicebench reads 1"),
     "wrong version": ('{"slicebench_submission": true}', DataError, "slicebench_submission is True; expected 1"),
     "unknown key": (
         '{"slicebench_submission": 1, "slice": {}}',
@@ -425,9 +425,9 @@ def test_what_is_wrong_with_a_document_is_said(tmp_path, text, error, says):
 def test_files_that_cannot_be_read(problem, tmp_path):
     for name in ("a.xlsx", "a", "a.csv.gz"):
         (tmp_path / name).write_text("x")
-        with pytest.raises(DataError, match=r"the ending says how to read it; expected \.parquet"):
+        with pytest.raises(DataError, match=r"has an unknown file ending; expected one of \.parquet"):
             read_submissions(tmp_path / name)
-    with pytest.raises(StorageError, match="is not there"):
+    with pytest.raises(StorageError, match="does not exist"):
         read_submissions(tmp_path / "nowhere.csv")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(StorageError, match="is a folder"):
@@ -449,7 +449,7 @@ def test_a_file_that_says_much_with_few_bytes(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="more than one row for the id 'xxx"):
         read_submissions(tmp_path / "bomb.parquet")
     monkeypatch.setattr(reading_module, "MOST_ROWS", 1000)
-    with pytest.raises(DataError, match="3,000,000 rows; expected 1,000 at the most"):
+    with pytest.raises(DataError, match="3,000,000 rows; expected at most 1,000"):
         read_submissions(tmp_path / "bomb.parquet")
 
 

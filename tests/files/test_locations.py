@@ -79,7 +79,9 @@ def test_what_is_a_url():
 
 
 def test_a_protocol_that_is_unknown_or_not_installed_is_told(monkeypatch):
-    with pytest.raises(StorageError, match=r"cannot reach nosuch://x: .*expected a path, or a URL that fsspec knows"):
+    with pytest.raises(
+        StorageError, match=r"cannot reach nosuch://x: .*expected a path, or a URL that fsspec supports"
+    ):
         location("nosuch://x")
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(_registry, "s3", raising=False)
@@ -88,7 +90,7 @@ def test_a_protocol_that_is_unknown_or_not_installed_is_told(monkeypatch):
 
 
 def test_a_run_in_object_storage(suite, planned, memory, tmp_path):
-    """Problems from one URL, results to another: resumed, read as from a folder, and damage told."""
+    """Problems from one URL, results to another: resumed, read as from a folder, and damage reported."""
     shelf, there = location("memory://shelf"), location("memory://runs/small")
     freeze(planned, shelf)
     shutil.rmtree(frozen_folder(planned))
@@ -152,14 +154,14 @@ def test_what_is_not_what_was_sent_is_never_read(uploaded, tmp_path, damage):
         file.unlink()
     else:
         file.write_bytes(content[:-4] if damage == "shorter" else content[:-4] + b"\0\1\2\3")
-    with pytest.raises(DamagedError, match=r"train\.safetensors is missing or not what was uploaded"):
+    with pytest.raises(DamagedError, match=r"train\.safetensors is missing or differs from what was uploaded"):
         fetch_problem(uploaded, tmp_path / "got")
     assert [p.name for p in tmp_path.iterdir()] == ["sent"]
 
 
 def test_a_name_that_leads_outside_is_refused(uploaded, tmp_path, monkeypatch):
     monkeypatch.setattr("slicebench.problems.remote.listed", lambda _: {"problem.json": 1, "../evil": 1})
-    with pytest.raises(StorageError, match="lies outside"):
+    with pytest.raises(StorageError, match="is outside that folder"):
         fetch_problem(uploaded, tmp_path / "got")
 
 
@@ -271,7 +273,7 @@ def test_a_model_that_could_not_be_shared_is_told_and_used(planned, two_levels, 
     monkeypatch.setattr(type(memory), "put_file", broken)
     with caplog.at_level("WARNING", "slicebench"):
         trainer.fit(seed=9)
-    assert "not shared: cannot reach memory://cache/models/" in caplog.text
+    assert "not uploaded to the shared cache: cannot reach memory://cache/models/" in caplog.text
 
 
 def test_a_cache_that_cannot_be_written_is_told_before_any_work(planned, memory, monkeypatch, builds):

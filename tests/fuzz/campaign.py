@@ -51,7 +51,7 @@ def campaign(
 
 
 def as_json(family: str, counts: dict[str, Count]) -> list[dict[str, Any]]:
-    """Rows of `docs/reliability.json`: an entry, its inputs and how they ended."""
+    """Rows of `docs/reference/reliability.json`: an entry, its inputs and how they ended."""
     return [
         {
             "family": FAMILIES[family],
@@ -83,6 +83,6 @@ def table(described: dict[str, Any]) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """`docs/reliability.json`."""
+    """`docs/reference/reliability.json`."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

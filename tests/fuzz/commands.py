@@ -66,7 +66,7 @@ LINES = {
     ),
 }
 STARTS = {"check", "controls", "intervene", "run", "freeze", "sparse", "sweep"}
-"""Commands that may begin to work for minutes when all they are told is fine."""
+"""Commands that may work for minutes if all their arguments are valid."""
 
 
 class Usage(SlicebenchError):

@@ -1,4 +1,4 @@
-"""Strategies that entries share: arrays as strangers have them, hostile names, and files that were valid once."""
+"""Strategies that entries share: arrays of many kinds, hostile names, and damaged files."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ PRESENTED: dict[str, Callable[[np.ndarray], Any]] = {
     "ragged": lambda x: [*x.tolist()[:-1], [1, 2, 3, 4, 5, 6, 7]],
     "masked": lambda x: np.ma.masked_array(x, mask=np.arange(x.size).reshape(x.shape) % 5 == 0),
 }
-"""The same numbers as a stranger hands them on, by how."""
+"""The same numbers in other containers, by kind."""
 
 
 def presented(x: np.ndarray, how: str) -> Any:

@@ -136,7 +136,7 @@ def test_refusals():
         ("ensemble",): "cannot be a member of itself",
         ("confidense",): "'confidense', which is not registered; did you mean 'confidence'",
         ("confidence", "confidence"): "each name once",
-        ("oracle",): "told the truth",
+        ("oracle",): "given the planted truth",
         (): "one or more",
         "confidence": "expected the names",
     }

@@ -84,7 +84,6 @@ def test_refitting_without_the_pair_forgets_the_debiased_model(task):
 
 
 def test_classes_without_loss_or_without_examples_do_not_break():
-    """PROTOCOLS, trap 13."""
     labels, rows = torch.tensor([0, 0, 3, 3]), torch.arange(4)
     running = RunningLoss(labels, 5, 0.7)
     running.update(rows, torch.tensor([0.0, 0.0, 2.0, 4.0]))

@@ -162,7 +162,7 @@ def test_losses_alone_are_enough_and_the_missing_test_is_noted(fitted):
     scores = method.score(alone)
     assert scores.membership.shape == (240, 2)
     assert scores.hardness[blob == 3].mean() > scores.hardness[blob < 3].mean() + 0.2
-    assert method.notes() == ("slices are not tested, as nothing says right or wrong",)
+    assert method.notes() == ("slices are not tested, because the task has no right and wrong",)
     assert len(MCSD(size=0.6, n_slices=3).fit(audit(alone, ())).slices_) == 1  # after it fewer are left than it needs
 
 

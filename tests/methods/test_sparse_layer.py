@@ -45,7 +45,7 @@ def test_blames_the_shortcut(problem, fitted):
         f"{'no' if w == 0 else 'yes'} for its feature {SHORTCUT}" for w, _ in fitted.blamed_[:2]
     )
     assert group[scores.flagged].mean() > 0.95
-    assert "of the errors there is one that decides" in fitted.notes()[0]
+    assert "features per class; a single feature decides " in fitted.notes()[0]
 
 
 def test_an_error_is_explained_by_the_feature_whose_removal_mends_it(problem, fitted):

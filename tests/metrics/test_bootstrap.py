@@ -145,7 +145,7 @@ def test_nothing_planted_has_no_interval_and_unequal_methods_are_refused():
     empty = SeedScores(base.labels, np.zeros(120, dtype=bool), base.hardness)
     assert sampled_problem([base, empty], 0) == {}
     other = SeedScores(base.labels, base.minority, {"a": base.hardness["a"]})
-    with pytest.raises(DataError, match="same at each seed"):
+    with pytest.raises(DataError, match="expected the same methods at every seed"):
         sampled_problem([base, other], 0)
 
 

@@ -1,4 +1,4 @@
-"""Coverage and level of the statistics on simulated leaderboards: docs/statistics.md has the whole tables."""
+"""Coverage and level of the statistics on simulated leaderboards: docs/concepts/statistics.md has the whole tables."""
 
 from __future__ import annotations
 

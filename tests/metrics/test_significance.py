@@ -107,5 +107,5 @@ def test_about_the_group_is_enriched_and_not_by_chance():
 
 def test_without_correctness_nothing_can_be_tested():
     split = Split(ids=["a", "b"], embeddings=np.ones((2, 1)), losses=np.ones(2))
-    with pytest.raises(DataError, match="where the model is right"):
+    with pytest.raises(DataError, match="does not say which predictions are correct"):
         judged_parts(np.ones((2, 1), dtype=bool), split)

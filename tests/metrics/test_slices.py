@@ -85,7 +85,7 @@ def test_complements_as_dcbench_counts_them():
 
 @pytest.mark.parametrize(("rate", "shown"), [(0.10, 0.26), (0.334, 0.57)])
 def test_the_best_of_ten_random_slices(rate, shown):
-    """METRICS.md's figures for n = 5000."""
+    """Known figures for n = 5000."""
     assert round(expected_best(5000, round(5000 * rate), 10), 2) == shown
 
 

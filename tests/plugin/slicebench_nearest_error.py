@@ -1,4 +1,7 @@
-"""nearest_error: hardness by company. Replace the idea by yours and keep the shape."""
+"""nearest_error: an example is as hard as its neighbours.
+
+Replace the idea with your own, and keep the structure.
+"""
 
 from __future__ import annotations
 
@@ -18,32 +21,32 @@ class NearestError(SliceMethod):
     Parameters
     ----------
     k : int, default 15
-        Neighbours that are asked.
+        Number of neighbours.
 
     Attributes
     ----------
     known_ : dict
-        Of each class the validation embeddings (m, d) and whether the model is wrong on them (m,).
+        For each class, its validation embeddings (m, d) and whether the model is wrong on them (m,).
 
-    Complexity: fitting stores validation; scoring n test examples against m validation examples is O(n m d).
+    Complexity: fitting stores the validation split; scoring n test examples against m validation examples is O(n m d).
 
-    Reference: the paper that the method is written from: authors, "title", year. Say where you depart from it, and why.
+    Reference: the paper of the method: authors, "title", year. Say where you deviate from it, and why.
     """
 
     requires: ClassVar[frozenset[str]] = frozenset({"embeddings", "labels", "correct"})
-    version: ClassVar[str] = "1"  # another one when the same parameters give other scores: records then count as new
+    version: ClassVar[str] = "1"  # change it when the same parameters give other scores: records then count as new
 
     def __init__(self, k: int = 15) -> None:
         self.k = k
 
     def fit(self, data: AuditData) -> Self:
-        """Keep embeddings and errors of each class of the validation split."""
+        """Store the embeddings and errors of each class of the validation split."""
         val = data.val
         self.known_ = {c: (val.embeddings[rows], ~val.correct[rows]) for c, rows in val.by_class()}
         return self
 
     def score(self, split: Split) -> SliceScores:
-        """Error rate of the neighbourhood; 0 for a class that validation does not have."""
+        """Return the error rate among the neighbours; 0 for a class that validation does not have."""
         from sklearn.neighbors import NearestNeighbors  # here, because `slicebench list` imports this file
 
         known = self._fitted("known_")

@@ -49,7 +49,7 @@ def test_what_is_missing_is_said_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("SLICEBENCH_DATA", str(tmp_path / "data"))
     assert data_dir() == tmp_path / "data"
     with pytest.raises(
-        StorageError, match=r"Toys: there is no folder .*data/toys.*go and look\..*SLICEBENCH_DATA moves"
+        StorageError, match=r"Toys: there is no folder .*data/toys.*go and look\..*SLICEBENCH_DATA replaces"
     ):
         locate(CARD)
     fill(tmp_path / "data" / "toys", "toys.csv")
@@ -68,7 +68,7 @@ def test_counts_and_checksums_are_compared_with_the_published(tmp_path):
     assert not other.complete
     csv, pictures = tables.files
     assert (csv.md5_holds, csv.size, csv.problem) == (True, 5, "")
-    assert pictures.problem == "1 files, published are 2"
+    assert pictures.problem == "1 files; the published data have 2"
     assert other.files[0].problem == "missing"
     (tmp_path / "toys.csv").write_bytes(b"hallo")
     assert inspect_data(CARD, tmp_path, checksums=True)[0].files[0].problem == "differs from the published checksum"

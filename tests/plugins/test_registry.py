@@ -56,7 +56,9 @@ def test_names_are_those_of_the_project():
 
 
 def test_a_typo_gets_near_names():
-    with pytest.raises(PluginError, match=r"no slicebench.methods named 'spotligth'; did you mean 'spotlight'\?"):
+    with pytest.raises(
+        PluginError, match=r"slicebench.methods has no plugin named 'spotligth'; did you mean 'spotlight'\?"
+    ):
         METHODS.load("spotligth")
 
 
@@ -179,7 +181,7 @@ def test_off_loads_nothing_of_a_stranger(strangers, hostile, monkeypatch, capfd)
 
 
 def test_every_registry_can_be_turned_off(tmp_path, monkeypatch):
-    """A stranger of every kind; none is imported, all are known of."""
+    """One foreign plugin of every kind; none is imported, all are listed."""
     from slicebench.cli.commands.listing import _registries
 
     info = tmp_path / "stranger-1.0.dist-info"
@@ -194,7 +196,7 @@ def test_every_registry_can_be_turned_off(tmp_path, monkeypatch):
     for registry in registries:
         assert "strange" not in registry.names()
         assert [e.name for e in registry.ignored()] == ["strange"]
-        with pytest.raises(PluginError, match="by stranger, which SLICEBENCH_PLUGINS=off leaves out; to use it, unset"):
+        with pytest.raises(PluginError, match="by stranger, which SLICEBENCH_PLUGINS=off excludes; to use it, unset"):
             registry.load("strange")
 
 
@@ -215,18 +217,18 @@ def test_on_is_the_default(strangers, monkeypatch, capfd, text):
 
 
 def test_off_holds_for_workers_suites_and_modules_by_name(hostile, monkeypatch, tmp_path):
-    """A suite that names a stranger's method stops before any work, and no worker process knows the name either."""
+    """A suite with a foreign method stops before any work, and no worker process knows the name either."""
     from slicebench.cli import app
     from slicebench.runs.workers import LocalExecutor
 
     monkeypatch.setenv("SLICEBENCH_PLUGINS", "off")
     monkeypatch.chdir(tmp_path)
     for words in (["--method", "gentle"], ["--set", "gentle.scale=2"]):
-        with pytest.raises(PluginError, match="by hostile, which SLICEBENCH_PLUGINS=off leaves out"):
+        with pytest.raises(PluginError, match="by hostile, which SLICEBENCH_PLUGINS=off excludes"):
             app(["run", *words], standalone_mode=False)
     assert not list(tmp_path.iterdir())
     (tmp_path / "mine.py").write_text("raise SystemExit('imported')")
-    with pytest.raises(PluginError, match="SLICEBENCH_PLUGINS=off loads no module by its name"):
+    with pytest.raises(PluginError, match="SLICEBENCH_PLUGINS=off does not allow loading a module by name"):
         app(["check-method", "mine:Mine"], standalone_mode=False)
     with LocalExecutor(jobs=1) as pool:
         assert "gentle" not in pool.submit(METHODS.names).result()

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
         ("a\nb", "such as 'a_b'"),
         ("{{ 7 * 7 }}", "a letter first"),
         ("a" * 41, "up to 40"),
-        ("lambda", "a word of Python's own"),
+        ("lambda", "a Python keyword"),
         ("methods", "the module slicebench_methods"),
-        ("domino", "registered already, by slicebench"),
+        ("domino", "already registered by slicebench"),
     ],
 )
 def test_names_that_cannot_be_used(name, said, tmp_path, monkeypatch):
@@ -51,7 +51,7 @@ def test_names_that_cannot_be_used(name, said, tmp_path, monkeypatch):
 
 def test_a_name_is_taken_by_its_kind_only_and_never_by_itself(tmp_path, monkeypatch):
     assert planned("dataset", "domino").name == "domino"
-    with pytest.raises(ConfigError, match="a dataset named 'scenes' is registered already"):
+    with pytest.raises(ConfigError, match="a dataset named 'scenes' is already registered"):
         planned("dataset", "scenes")
     info = tmp_path / "slicebench_mine-1.0.dist-info"
     info.mkdir()
@@ -62,7 +62,7 @@ def test_a_name_is_taken_by_its_kind_only_and_never_by_itself(tmp_path, monkeypa
     monkeypatch.syspath_prepend(tmp_path)
     assert planned("method", "mine").distribution == "slicebench-mine"  # to make it again with --force
     monkeypatch.setenv("SLICEBENCH_PLUGINS", "off")
-    with pytest.raises(ConfigError, match="registered already, by Slicebench_Mine"):
+    with pytest.raises(ConfigError, match="already registered by Slicebench_Mine"):
         planned("method", "yours")
 
 
@@ -132,7 +132,7 @@ def test_no_link_leads_out_and_what_cannot_be_written_is_said(tmp_path):
     outside.mkdir()
     folder.mkdir()
     (folder / "tests").symlink_to(outside)
-    with pytest.raises(StorageError, match="a link leads elsewhere"):
+    with pytest.raises(StorageError, match="a symbolic link leads there"):
         write_files({"a.txt": "a", "tests/b.txt": "b"}, folder, force=True)
     assert not list(outside.iterdir())
     assert [p.name for p in folder.iterdir()] == ["tests"]
@@ -242,7 +242,7 @@ def test_a_plugin_in_an_environment_of_its_own(tmp_path):
 
 @pytest.mark.slow
 def test_a_plugin_in_a_clean_environment(tmp_path):
-    """The same as a stranger does it: pip fetches everything, and the steps of the plugin's own workflow run as they stand."""
+    """The same as an outside author does it: pip fetches everything, and the steps of the plugin's workflow run."""
     package = tmp_path / "company"
     app(["new", "method", "company", "--folder", str(package)], standalone_mode=False)
     environment = Environment(tmp_path / "venv", package, with_pip=True)

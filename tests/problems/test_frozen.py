@@ -1,4 +1,4 @@
-"""Frozen problems come back as they went, truth apart; damage is told, not guessed around."""
+"""Frozen problems load as they were saved, with the truth kept apart; damaged files raise errors."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_missing_folder_and_a_later_format_are_told(tmp_path, folder):
         load_header(tmp_path / "nowhere")
     described = json.loads((folder / "problem.json").read_text())
     (folder / "problem.json").write_text(json.dumps({**described, "format_version": 99}))
-    with pytest.raises(StorageError, match="format 99, this version reads 3"):
+    with pytest.raises(StorageError, match="format 99, but this version reads 3"):
         load_header(folder)
 
 

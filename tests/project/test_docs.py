@@ -16,7 +16,14 @@ import pytest
 from tests.support.paths import ROOT
 
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "index.md"),
+    *(
+        page
+        for shelf in ("tutorial", "how-to", "concepts", "reference")
+        for page in sorted((ROOT / "docs" / shelf).glob("*.md"))
+    ),
+]
 
 
 def modules():
@@ -31,6 +38,11 @@ def shell(command, folder, site):
     done = subprocess.run(command, cwd=folder, env=environment, shell=True, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def commands(blocks):
+    """Lines of the page's shell blocks."""
+    return {line for language, _, body in blocks if language in {"sh", "console"} for line in body.splitlines()}
 
 
 def scaffolded(kind, name, page, tmp_path):
@@ -52,7 +64,8 @@ def scaffolded(kind, name, page, tmp_path):
 
 def test_add_a_method_works_as_written(tmp_path):
     """Makes the page's package, puts the page's method into it, and runs the page's code and commands."""
-    blocks, package, site = scaffolded("method", "loss_neighbours", "add-a-method.md", tmp_path)
+    blocks, package, site = scaffolded("method", "loss_neighbours", "tutorial/own-method.md", tmp_path)
+    assert {"slicebench list methods", "slicebench check-method loss_neighbours", "pytest"} <= commands(blocks)
     assert "loss_neighbours" in shell("slicebench list methods", tmp_path, site)
     assert "failed" not in shell("slicebench check-method loss_neighbours", tmp_path, site)
     assert "3 passed" in shell(f"{sys.executable} -m pytest -q -p no:cacheprovider", package, site)
@@ -64,30 +77,46 @@ def test_add_a_method_works_as_written(tmp_path):
 
 def test_add_a_dataset_works_as_written(tmp_path):
     """Makes the page's package, puts the page's adapter, tests and suite into it; runs the tests, plans the suite."""
-    _, package, site = scaffolded("dataset", "leaves", "add-a-dataset.md", tmp_path)
+    blocks, package, site = scaffolded("dataset", "leaves", "how-to/add-a-dataset.md", tmp_path)
+    assert {"pytest", "slicebench run --suite suite.toml"} <= commands(blocks)
     assert "4 passed" in shell(f"{sys.executable} -m pytest -q -p no:cacheprovider", package, site)
     shell("mkdir -p data/leaves && touch data/leaves/leaves.csv", package, "")
     assert "layout 'csv': complete" in shell("SLICEBENCH_DATA=data slicebench data check leaves", package, site)
     assert "run  leaves s0 oracle" in shell("slicebench run --suite suite.toml --dry-run --verbose", package, site)
 
 
-def test_your_own_dataset_works_as_written(tmp_path):
-    """Runs the page's code from top to bottom, then its suite."""
-    blocks = BLOCK.findall((ROOT / "docs" / "your-own-dataset.md").read_text())
+def test_your_own_data_works_as_written(tmp_path):
+    """Runs the page's code from top to bottom, then all its commands, the suite among them."""
+    blocks = BLOCK.findall((ROOT / "docs" / "how-to" / "own-data.md").read_text())
     (tmp_path / "page.py").write_text("\n".join(body for language, _, body in blocks if language == "python"))
     out = shell(f"{sys.executable} page.py", tmp_path, "")
-    assert "slices stand up to the test" in out
-    assert "hour" in out
+    assert "2 of 3 tested slices are significant" in out
+    assert "digit is 8" in out
     assert "look at these first: [" in out
-    assert "stand up" in shell(
-        "slicebench discover predictions.parquet --html report.html --out slices.csv", tmp_path, ""
-    )
     scores = {words[0]: float(words[2]) for line in out.splitlines() if (words := line.split())[1:2] == ["ok"]}
     assert scores["svm_directions"] > 0.5 > abs(scores["random"])
     for _, name, body in blocks:
         if name:
             (tmp_path / name).write_text(body)
-    assert "visits" in shell("slicebench run --suite visits.toml", tmp_path, "")
+    first, second, suite = (shell(body, tmp_path, "") for language, _, body in blocks if language == "sh")
+    assert "2 of 3 tested slices" in first
+    assert "digit is 8" in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "slices.csv").exists()
+    assert "mcsd" in second
+    assert "digits" in suite
+
+
+def test_label_more_works_as_written(tmp_path):
+    """Runs the page's code, its command between; the choice holds more of the failing subgroup than the pool."""
+    blocks = BLOCK.findall((ROOT / "docs" / "how-to" / "label-more.md").read_text())
+    make, choose = (body for language, _, body in blocks if language == "python")
+    (command,) = (body for language, _, body in blocks if language == "sh")
+    (tmp_path / "make.py").write_text(make)
+    (tmp_path / "page.py").write_text(make + choose)
+    shell(f"{sys.executable} make.py", tmp_path, "")
+    assert "50 examples in next.csv" in shell(command, tmp_path, "")
+    chosen, pool = re.findall(r"(\d+)%", shell(f"{sys.executable} page.py", tmp_path, ""))
+    assert int(chosen) > 2 * int(pool)
 
 
 @pytest.mark.parametrize("name", list(modules()))

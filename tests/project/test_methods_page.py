@@ -1,4 +1,4 @@
-"""docs/methods.md is what its script writes."""
+"""docs/reference/methods.md is what its script writes."""
 
 from __future__ import annotations
 

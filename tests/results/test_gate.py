@@ -77,7 +77,7 @@ def test_a_cell_that_breaks_fails_and_one_that_broke_before_does_not(baseline, t
     new.add("q", 1, "m", new.truths["q", 1], None)
     (found,) = check_scores(new, baseline, STATISTICAL)
     assert found.status == "fail"
-    assert "1 of 6 cells ended well in the baseline and do not now; q s1: failed: it broke" in found.why
+    assert "1 of 6 cells succeeded in the baseline but not now; q s1: failed: it broke" in found.why
     _, suite = synthetic({"m": 1.0})
     write_outcomes(new, suite, tmp_path / "c")
     (found,) = check_scores(changed(lambda h, g, rng: h), LeaderboardStore(tmp_path / "c"), STATISTICAL)
@@ -96,7 +96,7 @@ def test_new_methods_and_foreign_runs(baseline):
 
 def test_other_examples_are_refused(baseline):
     strange, _ = synthetic({"m": 1.0}, seed=9)
-    with pytest.raises(DataError, match=r"test examples of p s0, p s1, q s0 \.\.\. are not those"):
+    with pytest.raises(DataError, match=r"test examples of p s0, p s1, q s0 \.\.\. differ from those of"):
         check_scores(strange, baseline, STATISTICAL)
 
 
@@ -138,7 +138,7 @@ def test_ratios_round_trip_and_are_read_from_pytest_benchmark(tmp_path):
     [
         (["--update"], "say why with --reason"),
         (["--update", "--reason", "  "], "say why with --reason"),
-        (["--leaderboard", "nowhere"], "nowhere is no leaderboard"),
+        (["--leaderboard", "nowhere"], "nowhere is not a leaderboard"),
         (["nowhere"], "nowhere is not a run folder"),
         (["--controls", "nowhere.json"], "there is no nowhere.json"),
         (["--timings", "nowhere.json"], "cannot read timings"),

@@ -88,7 +88,7 @@ def test_one_method_is_rewritten_alone(root):
 
 def test_other_examples_are_not_mixed_in(root):
     strange, suite = synthetic({"bad": 1.0}, seed=5)
-    with pytest.raises(StorageError, match="which also holds good, random; run those methods too"):
+    with pytest.raises(StorageError, match="which also has results of good, random; run those"):
         write_outcomes(strange, suite, root / "small")
     everything, suite = synthetic(SHIFTS, seed=5)
     write_outcomes(everything, suite, root / "small")
@@ -110,7 +110,7 @@ def test_what_is_generated_repeats_to_the_byte(root, tmp_path):
 def test_the_command_builds_and_checks(root, capsys):
     run = lambda *words: app(["leaderboard", "build", str(root), *words], standalone_mode=False)
     assert run("--check") == 1
-    assert "README.md is not what" in capsys.readouterr().err
+    assert "README.md differs from what the records give" in capsys.readouterr().err
     run()
     assert run("--check") == 0
     (root / "README.md").write_text("edited")
@@ -127,7 +127,7 @@ def test_updates_are_told(root):
     ("file", "damage", "said"),
     [
         ("suite.json", "{", "suite.json"),
-        ("suite.json", None, "is no leaderboard"),
+        ("suite.json", None, "is not a leaderboard"),
         ("truth.safetensors", "x", "truth.safetensors"),
         ("records/good.jsonl", "{}\n", "good.jsonl, line 1"),
         ("scores/good.safetensors", "x", "good.safetensors"),
@@ -141,7 +141,7 @@ def test_damage_is_named(root, file, damage, said):
 
 
 def test_tolerances_are_checked(tmp_path):
-    with pytest.raises(ConfigError, match="is no leaderboard"):
+    with pytest.raises(ConfigError, match="is not a leaderboard"):
         load_tolerances(tmp_path)
     for text, said in {"namf_dorp = 1": "namf_drop", "time_hard = 0.5": "time_hard", "x = [": "TOML"}.items():
         (tmp_path / "tolerances.toml").write_text(text)

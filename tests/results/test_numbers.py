@@ -6,7 +6,7 @@ import pytest
 
 from slicebench.cli.console import numbers as console
 from slicebench.metrics.estimate import Estimate
-from slicebench.results.numbers import between, estimated, interval, optional, probability, rate, short, signed
+from slicebench.results.numbers import between, estimated, interval, optional, p_value, probability, rate, short, signed
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,14 @@ def test_the_terminal_keeps_brackets_from_being_markup():
 )
 def test_probabilities(p, text, without_zero):
     assert (probability(p), console.p_value(p)) == (text, without_zero)
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.25, "0.250"), (2e-6, "2e-6"), (1e-6, "1e-6"), (9.9e-7, "< 1e-6"), (0.0, "< 1e-6")]
+)
+def test_small_p_values_are_printed_as_a_bound(p, text):
+    assert p_value(p) == text
+    assert console.p_value(p) == text.removeprefix("0")
 
 
 def test_rates_are_per_cent_and_losses_are_not():

@@ -30,7 +30,7 @@ dataset = "scenes"
 params = { n_train = 600, n_val = 500, n_test = 500 }
 """
 LAST_BITS = {"domino", "error_mlp", "kmeans_errors"}
-"""Methods whose results may change with the number of threads of a worker (`--threads`): docs/reliability.md."""
+"""Methods whose results may change with the number of threads of a worker (`--threads`): docs/reference/reliability.md."""
 
 
 def run(folder: Path, name: str, *options: str, **environment: str) -> dict[str, object]:

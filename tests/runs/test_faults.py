@@ -336,7 +336,7 @@ def test_a_damaged_problem_that_the_user_named_is_an_error(planned, tmp_path):
         )
     )
     assert code == 1
-    assert "is not what was saved" in said
+    assert "is damaged (its checksum or size differs)" in said
     assert (mine / "x" / "data" / "test.safetensors").exists()
 
 
@@ -364,7 +364,7 @@ def test_a_damaged_model_is_trained_again_and_said(tmp_path):
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
     flip(file, 0.99)
-    with pytest.warns(SlicebenchWarning, match="not what was saved"):
+    with pytest.warns(SlicebenchWarning, match="checksum differs from that of the saved model"):
         again = trainer.fit()
     inputs = example_problem(n=40).test.inputs
     np.testing.assert_array_equal(first.predict(inputs), again.predict(inputs))
@@ -396,7 +396,7 @@ def test_a_cache_that_cannot_be_written_costs_no_model(tmp_path, monkeypatch):
     trainer = example_problem(n=40).data.trainer
     trainer.cache = tmp_path / "file" / "models"
     (tmp_path / "file").write_text("not a folder")
-    with pytest.warns(SlicebenchWarning, match="not kept"):
+    with pytest.warns(SlicebenchWarning, match="cannot cache a trained model"):
         assert trainer.fit().seconds > 0
 
 

@@ -1,4 +1,4 @@
-"""On every offline dataset and plant: the ends of the scale, order of rows, monotone transforms, and the wall."""
+"""Every offline dataset and plant: ends of the scale, row order, monotone transforms, unreachable truth."""
 
 from __future__ import annotations
 

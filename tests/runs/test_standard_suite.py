@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from statistics import fmean
 
 import pytest
 
@@ -76,20 +77,62 @@ def test_the_defaults_stay_unless_clearly_beaten_and_the_earlier_trial_wins_a_ti
     assert chosen(0.5, 0.7, 0.7) == 1
 
 
-def test_the_page_has_the_recorded_figures(suite, tuning):
+@pytest.fixture(scope="module")
+def rows():
+    """Cells of the rows of the page's tables, the first one a name in backticks."""
+    lines = (ROOT / "docs" / "reference" / "standard-suite.md").read_text(encoding="utf-8").splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+
+
+def test_the_page_has_the_plants_figures(suite, rows):
     calibration = ROOT / "datasets" / "slicebench_datasets" / "calibration.json"
     recorded = json.loads(calibration.read_text(encoding="utf-8"))["problems"]
-    lines = (ROOT / "docs" / "standard-suite.md").read_text(encoding="utf-8").splitlines()
     for problem in suite.problems:
-        (row,) = [line for line in lines if line.startswith(f"| `{problem.name}` |")]
+        (row,) = [row for row in rows if row[0] == f"`{problem.name}`"]
         best = min(recorded[problem.name]["grid"], key=lambda tried: tried["distance"])
-        found = [tuple(map(float, cell.split(" / "))) for cell in row.split(" | ")[2:4]]
+        found = [tuple(map(float, cell.split(" / "))) for cell in row[2:4]]
         for key, figures in zip(("calibration", "benchmark"), found, strict=True):
             expected = [best[key][name] for name in ("minority_accuracy", "majority_accuracy", "confidence_namf")]
             assert figures == pytest.approx(expected, abs=0.0051)
+
+
+def written(value):
+    if isinstance(value, list):
+        return " + ".join(map(written, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_the_page_has_the_trials(tuning, rows):
+    """The defaults and the best other trial of each method, and which of the two is used."""
+    found = {row[0].strip("`"): row[1:] for row in rows if row[-1] in {"defaults", "best trial"}}
+    assert set(found) == set(tuning["methods"])
     for name, of in tuning["methods"].items():
-        (row,) = [line for line in lines if line.startswith(f"| `{name}` | ") and "defaults" in line]
-        scores = [
-            float(trial.rsplit(" ", 1)[1]) for trial in row.strip("| ").split(" | ")[1].replace("**", "").split("; ")
-        ]
-        assert scores == pytest.approx([trial["score"] for trial in of["trials"]], abs=0.00051)
+        defaults, *others = of["trials"]
+        best = max(others, key=lambda trial: trial["score"])
+        assert [float(score) for score in found[name][:2]] == pytest.approx(
+            [defaults["score"], best["score"]], abs=5e-4
+        )
+        assert found[name][2] == ", ".join(f"{key} {written(value)}" for key, value in best["params"].items())
+        assert (found[name][3], of["chosen"]) in [("defaults", {}), ("best trial", best["params"])]
+
+
+def test_the_page_has_the_scores_of_the_leaderboard(suite, rows):
+    dataset = {p.name: p.dataset for p in suite.problems}
+    families = list(dict.fromkeys(dataset.values()))
+    found = {row[0].strip("`"): row[1:] for row in rows if len(row) == len(families) + 2}
+    assert set(found) == set(suite.methods) - {"random", "oracle"}
+    for method, cells in found.items():
+        values: dict[str, list[float]] = {}
+        path = ROOT / "leaderboard" / "standard" / "records" / f"{method}.jsonl"
+        for record in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            if record["status"] == "ok":
+                values.setdefault(record["problem"], []).append(record["metrics"]["namf"])
+        means = {problem: fmean(of) for problem, of in values.items()}
+        groups = [*({p for p in dataset if dataset[p] == family} for family in families), set(dataset)]
+        for cell, problems in zip(cells, groups, strict=True):
+            whole = problems <= set(means)
+            assert (
+                cell == "–"
+                if not whole
+                else float(cell) == pytest.approx(fmean(means[p] for p in problems), abs=0.0051)
+            )

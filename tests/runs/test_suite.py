@@ -81,7 +81,7 @@ def test_a_typo_names_near_ones(filters, error, says):
             ('dataset = "tiny"\nparams', 'dataste = "tiny"\nparams'),
             r"problems\[0\].dataste: unknown key; did you mean 'dataset'",
         ),
-        (('name = "a"', 'name = "../a"'), "names a folder"),
+        (('name = "a"', 'name = "../a"'), "cannot be the name of a folder"),
         (('name = "a"', 'name = "b"'), "more than once: b"),
         (("[[problems]]", "[[problems"), "not valid TOML"),
     ],

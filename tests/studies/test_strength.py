@@ -120,7 +120,7 @@ def test_a_permutation_without_strength_counts_against_the_method(problem):
 def test_what_cannot_be_tested(problem):
     with pytest.raises(MethodError, match="Random has no strength to test"):
         strength_permutation(METHODS.load("random")(), problem.data, 2)
-    with pytest.raises(MethodError, match=r"SVMDirections declines these data: needs .*class labels"):
+    with pytest.raises(MethodError, match=r"SVMDirections cannot run on this data: needs .*class labels"):
         strength_permutation(METHODS.load("svm_directions")(), without_labels(problem.data), 2)
     with pytest.raises(ConfigError, match="permutations is 0"):
         strength_permutation(Correlates(), problem.data, 0)
@@ -153,7 +153,7 @@ def test_spearman_says_nothing_of_too_little():
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "repeats", "mean", "high"), [(50, 600, 0.534, 0.655), (500, 200, 0.517, 0.554)])
 def test_the_seed_papers_score_exceeds_one_half_without_any_structure(n, repeats, mean, high):
-    """METRICS.md's figures, which do not name dimension or error rate; 64 and 0.3 give them. Why strength needs a p."""
+    """Strength without any signal, with d = 64 and an error rate of 0.3: why strength needs a p."""
     rng = np.random.default_rng(0)
     SVM = METHODS.load("svm_directions")
     found = [SVM().fit(data_of(rng, n, 64, 0.3)).strength()[0] for _ in range(repeats)]

@@ -1,1 +1,1 @@
-"""The commands, one module each: they parse what was typed, call, and print."""
+"""The commands, one module each: each parses its options, calls the library and prints."""

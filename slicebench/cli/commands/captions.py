@@ -17,23 +17,27 @@ def captions_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the problem.")] = 0,
     suite: SuiteName = "quick",
     encoder: Annotated[
-        list[str] | None, typer.Option(help="Judge the captions in this encoder too; repeatable.")
+        list[str] | None, typer.Option(help="Also judge the captions in this encoder; repeatable.")
     ] = None,
     other_seed: Annotated[
-        list[int] | None, typer.Option(min=0, help="Hold them against a base model of this seed too; repeatable.")
+        list[int] | None,
+        typer.Option(min=0, help="Also judge them by a base model trained with this seed; repeatable."),
     ] = None,
     other_arch: Annotated[
-        list[str] | None, typer.Option(help="... and of this architecture, such as mlp; repeatable.")
+        list[str] | None,
+        typer.Option(help="Also judge them by a base model of this architecture, such as mlp; repeatable."),
     ] = None,
     decoder: Annotated[
-        str | None, typer.Option(help="Make images along the directions: scenes, retrieval, unclip:FOLDER.")
+        str | None,
+        typer.Option(help="Make images along the directions with this decoder: scenes, retrieval or unclip:FOLDER."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder.  [default: runs/captions/<problem>.s<seed>/<method>]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Output folder.  [default: runs/captions/<problem>.s<seed>/<method>]"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look closely at a method's captions: hits, easy-hard gaps before several judges, pictures.
+    """Inspect a method's captions on one problem, and judge them by other encoders and base models.
 
     \b
     slicebench captions --problem scenes-correlation

@@ -21,13 +21,13 @@ def controls_command(
     suite: Annotated[
         str | None,
         typer.Option(
-            help="Take methods and their parameters from this suite.  [default: all methods, as they are]",
+            help="Take methods and their parameters from this suite.  [default: all methods, with default parameters]",
             autocompletion=suite_names,
         ),
     ] = None,
     control: Annotated[list[str] | None, typer.Option(help="Run this control (C0 ... C5, power); repeatable.")] = None,
     replicates: Annotated[int, typer.Option(min=1, help="Random re-splits per method and control.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Of the re-splits and permutations.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the re-splits and permutations.")] = 0,
     out: Annotated[
         Location, typer.Option(parser=parsed_location, metavar="DIR", help="Folder of the results, or its URL.")
     ] = Path("runs/controls"),
@@ -35,15 +35,17 @@ def controls_command(
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Seconds per build and per 25 replicates.  [default: 1800]")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Recompute finished results.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count how often a method finds something where there is nothing to find.
+    """Measure how often a method declares a slice where there is none.
 
-    A method declares a slice if its error rate on held-out data is higher than in the rest of its class: Fisher's exact test,
-    Holm-corrected over the slices returned, effect and support large enough. Runs all methods but the oracle on all controls
-    unless told otherwise; what the folder holds already is not run again, and `controls.json` there is about what was asked
-    for last.
+    A method declares a slice if the slice's error rate on held-out data is significantly higher
+    than in the rest of its class. The test is Fisher's exact test, Holm-corrected over the slices
+    returned; the effect and the support must be large enough too.
+
+    By default, all methods but the oracle run on all controls. Replicates that the folder already
+    holds are not run again. `controls.json` in the folder covers the last request.
 
     \b
     slicebench controls
@@ -82,7 +84,7 @@ def _run(out: Location, **options: Any) -> ControlsOutcome:
         with ProgressReport() as report:
             return run_controls(out=out, on_progress=report.count, **options)
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from here", err=True)
+        typer.echo("interrupted; run the same command again to continue", err=True)
         raise typer.Exit(130) from None
 
 

@@ -19,7 +19,7 @@ def check_data_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what there is of a dataset's files, what is missing, and how to get it; exit code 1 unless it can be used.
+    """Show which files of a dataset are there or missing, and how to get them; exit code 1 if it cannot be used.
 
     \b
     slicebench data check celeba --root ~/data/celeba
@@ -42,12 +42,12 @@ def export_command(
     problem: Annotated[
         str, typer.Argument(help="Problem of the suite, or the folder of a frozen one.", metavar="PROBLEM")
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to create.")],
     suite: ProblemSuite = None,
     seed: ProblemSeed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a problem down without its truth: a Parquet file for each split, for tools that know nothing of slicebench.
+    """Export a problem without its truth, one Parquet file per split, for use with other tools.
 
     \b
     slicebench data export scenes-correlation --out scenes
@@ -62,18 +62,18 @@ def export_command(
         return
     for name, n in counts.items():
         typer.echo(f"{out / name}.parquet  {n:,} examples")
-    typer.echo(f"{out / 'README.md'} says what the columns are, and what to hand in", err=True)
+    typer.echo(f"{out / 'README.md'} describes the columns and what to submit", err=True)
 
 
 def freeze_command(
     suite: SuiteName = "real",
     out: Annotated[
-        Location, typer.Option(parser=parsed_location, metavar="DIR", help="Folder or URL to put the problems into.")
+        Location, typer.Option(parser=parsed_location, metavar="DIR", help="Folder or URL to save the problems to.")
     ] = Path("leaderboard/problems"),
     problem: Annotated[list[str] | None, typer.Option(help="Freeze this problem of the suite; repeatable.")] = None,
     seed: Annotated[list[int] | None, typer.Option(min=0, help="Freeze this seed; repeatable.")] = None,
 ) -> None:
-    """Build a suite's problems and save them without raw inputs: embeddings, predictions and groups, to run without the data.
+    """Build a suite's problems and save their embeddings, predictions and groups, to run them without the raw data.
 
     \b
     slicebench freeze --suite real
@@ -92,4 +92,4 @@ def freeze_command(
         kept = freeze(one, out)
         total += kept.size
         typer.echo(f"{kept.folder}  {kept.size / 1e6:.1f} MB{'' if kept.written else '  (there already)'}")
-    typer.echo(f"{len(planned)} problems, {total / 1e6:.1f} MB", err=True)
+    typer.echo(f"{len(planned)} problem{'s' * (len(planned) != 1)}, {total / 1e6:.1f} MB", err=True)

@@ -29,14 +29,14 @@ def discover_command(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Parameter of a method, as domino.n_slices=10; repeatable.", metavar="METHOD.NAME=VALUE"
+            "--set", help="Parameter of a method, such as domino.n_slices=10; repeatable.", metavar="METHOD.NAME=VALUE"
         ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(help="Report to write, one .html file with examples of each slice.")
+        Path | None, typer.Option(help="Report to write, an .html file with examples of each slice.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Table to write, the ids of each slice: .parquet, .csv or .jsonl.")
+        Path | None, typer.Option(help="Table of each slice's ids to write: .parquet, .csv or .jsonl.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite --html and --out.")] = False,
     label: Annotated[str | None, column_of("true classes", "label, if there is one")] = None,
@@ -44,8 +44,8 @@ def discover_command(
     probs: Annotated[
         list[str] | None,
         typer.Option(
-            help="Class probabilities: a column of vectors, a prefix (p_ for p_<class>), or columns by repeating this.  "
-            "[default: probs, or the prefix p_ or prob_, if there is one]",
+            help="Class probabilities: a column of vectors, a prefix (p_ for p_<class>), or one column per class "
+            "(repeat the option).  [default: probs, or the prefix p_ or prob_, if there is one]",
             metavar="COLUMN",
         ),
     ] = None,
@@ -54,42 +54,50 @@ def discover_command(
     ] = None,
     loss: Annotated[str | None, column_of("losses, for tasks without classes", "loss, if there is one")] = None,
     correct: Annotated[
-        str | None, column_of("right or wrong, instead of predictions", "correct, if there is one")
+        str | None, column_of("right and wrong, instead of predictions", "correct, if there is one")
     ] = None,
     id_column: IdColumn = None,
     embedding: Annotated[str | None, column_of("vectors", "embedding, if there is one")] = None,
     embeddings: Annotated[
-        Path | None, typer.Option(help="Instead: .npy or .safetensors file, (n, d).", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="File of vectors, instead of --embedding: .npy or .safetensors, shape (n, d).", metavar="FILE"
+        ),
     ] = None,
     features: FeatureColumns = None,
-    image: Annotated[str | None, column_of("images: paths, bytes or Hugging Face's", "image, if there is one")] = None,
+    image: Annotated[
+        str | None, column_of("images: paths, bytes or Hugging Face images", "image, if there is one")
+    ] = None,
     image_root: Annotated[
-        Path | None, typer.Option(help="Folder of the paths in --image.  [default: that of TABLE]", metavar="DIR")
+        Path | None,
+        typer.Option(help="Folder that the paths in --image are in.  [default: the folder of TABLE]", metavar="DIR"),
     ] = None,
     text: Annotated[str | None, column_of("texts", "text, if there is one")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Embeds images, texts and --captions: slicebench list encoders.", metavar="NAME")
+        str | None,
+        typer.Option(help="Encoder of images, texts and --captions; see `slicebench list encoders`.", metavar="NAME"),
     ] = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column of which rules may be made; repeatable.  [default: all others that hold numbers or few words]",
+            help="Column that rules may use; repeatable.  [default: all other columns of numbers or of few words]",
             metavar="COLUMN",
         ),
     ] = None,
     captions: Annotated[
-        Path | None, typer.Option(help="Text file with a caption a line, to describe slices with.", metavar="FILE")
+        Path | None, typer.Option(help="Text file of captions to describe slices with, one per line.", metavar="FILE")
     ] = None,
-    split: Annotated[str | None, column_of("train, val or test", "split, if there is one")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Deals the examples, and whatever else is left to chance.")] = 0,
+    split: Annotated[str | None, column_of("splits: train, val or test", "split, if there is one")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random split and of the methods.")] = 0,
     device: DeviceName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the slices of your own predictions on which your model does worse, and test each on held-out examples.
+    """Find the slices of your data on which your model does worse, and test each slice on held-out examples.
 
-    The table needs a label and a prediction (or probabilities, losses, or right and wrong) of every example, and what it looks
-    like: a column of vectors, a file of embeddings, columns that describe it, or images or texts and an encoder. Use examples
-    that the model was not trained on.
+    The table has a row per example, with a label and a prediction (or probabilities, a loss, or
+    right and wrong). It also needs a description of each example: a column of vectors, a file of
+    embeddings, columns that describe it, or images or texts and an encoder. Use examples that the
+    model was not trained on.
 
     \b
     slicebench discover predictions.parquet --html report.html
@@ -152,21 +160,21 @@ def discover_command(
 
 
 def _methods(names: list[str] | None, settings: list[str]) -> dict[str, SliceMethod] | None:
-    """Methods with the parameters that --set gives them."""
+    """Return the methods, with the parameters that --set gives them."""
     from slicebench.plugins.parameters import parse_settings, read_value
     from slicebench.plugins.registry import METHODS
 
     params: dict[str, dict[str, Any]] = {name: {} for name in names or []}
     for one in parse_settings(settings):
         if one.plugin not in params or not one.name:
-            known = ", ".join(params) or "none is named by --method"
-            raise one.refused(f"expected METHOD.NAME=VALUE of a method of --method ({known})")
+            known = ", ".join(params) or "none is given"
+            raise one.refused(f"expected METHOD.NAME=VALUE, where --method names METHOD ({known})")
         params[one.plugin][one.name] = read_value(METHODS.load(one.plugin), one.plugin, one.name, one.text)
     return {name: METHODS.load(name)(**given) for name, given in params.items()} or None
 
 
 def _plain(found: Findings, out: Path | None, html: Path | None) -> dict[str, object]:
-    """What --json prints."""
+    """Return what --json prints."""
     written = {name: str(path) for name, path in (("out", out), ("html", html)) if path is not None}
     return {
         "verdict": found.verdict,

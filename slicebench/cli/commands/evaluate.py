@@ -31,10 +31,11 @@ def evaluate_command(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file of --out.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rank what other tools found with the same metrics as `slicebench run`, beside chance and a random ranking.
+    """Score the results of other tools with the metrics of `slicebench run`, next to chance and a random ranking.
 
-    A submission gives each test example a score, higher = harder, or names the members of slices, or both. `slicebench data
-    export` writes down the examples without the truth; docs/submissions.md has the format.
+    A submission gives each test example a score (higher is harder), or lists the members of slices,
+    or both. `slicebench data export` writes the examples without the truth; docs/how-to/scores-from-elsewhere.md
+    describes the format.
 
     \b
     slicebench data export scenes-correlation --out scenes
@@ -50,7 +51,9 @@ def evaluate_command(
 
     if out is not None:
         check_out("--out", out, (".json",), force=force)
-    submissions = [one for path in scores for one in read_submissions(path)]  # before a problem is built for minutes
+    submissions = [
+        one for path in scores for one in read_submissions(path)
+    ]  # before a problem is built, which may take minutes
     found = evaluate_submissions(submissions, chosen_problem(problem, suite, seed))
     said = json.dumps(_plain(found), indent=1, allow_nan=False, ensure_ascii=False)
     if out is not None:
@@ -66,7 +69,7 @@ def evaluate_command(
 
 
 def _plain(found: Evaluation) -> dict[str, Any]:
-    """Records as `slicebench run` writes them, and the interval of each nAMF."""
+    """Return records as `slicebench run` writes them, and the interval of each nAMF."""
     rows = [
         {
             "record": row.record.model_dump(mode="json"),

@@ -31,15 +31,18 @@ BOARD = "interventions.json"
 def intervene_command(
     suite: SuiteName = "interventions",
     problem: Annotated[list[str] | None, typer.Option(help="Only this problem of the suite; repeatable.")] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Only this draw of the problems; repeatable.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Only this seed of the problems; repeatable.")] = None,
     intervention: Annotated[
         list[str] | None,
-        typer.Option(help="Do this; repeatable.  [default: upweight and filter; see `slicebench list interventions`]"),
+        typer.Option(
+            help="Intervention to apply; repeatable.  [default: upweight, filter; see `slicebench list interventions`]"
+        ),
     ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="Follow this method; repeatable.  [default: those of the suite]", autocompletion=method_names
+            help="Method whose findings are used; repeatable.  [default: those of the suite]",
+            autocompletion=method_names,
         ),
     ] = None,
     setting: Annotated[
@@ -47,10 +50,10 @@ def intervene_command(
         typer.Option(
             "--set",
             metavar="NAME.PARAM=VALUE",
-            help="Parameter of an intervention; several values with commas are tried in turn.",
+            help="Parameter of an intervention; values separated by commas are tried in turn.",
         ),
     ] = None,
-    retrain: Annotated[int, typer.Option(min=1, help="Models trained in each arm, from the same seeds in all.")] = 5,
+    retrain: Annotated[int, typer.Option(min=1, help="Models trained per arm; all arms use the same seeds.")] = 5,
     out: Annotated[
         Location, typer.Option(parser=parsed_location, metavar="DIR", help="Run folder, or its URL.")
     ] = Path("runs/interventions"),
@@ -68,15 +71,16 @@ def intervene_command(
         float | None, typer.Option(metavar="SECONDS", help="Seconds per build and per arm.  [default: 1800]")
     ] = None,
     device: DeviceName = None,
-    force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Recompute finished arms.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would run, and run nothing.")] = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Act on what methods find, train again, and measure what that does for the planted subgroup, at equal budget.
+    """Repair a model with what methods find, and measure the effect on the planted subgroup at equal budget.
 
-    Every arm is trained from the same seeds. `random` and `oracle` are always there, and so is retraining without intervention. A
-    run can be stopped at any moment and goes on where it was; the run folder keeps a record per arm and `interventions.json`.
+    All arms are trained from the same seeds. `random`, `oracle` and retraining without intervention
+    are always included. You can stop a run at any time; the same command continues it. The run
+    folder holds a record per arm and `interventions.json`.
 
     \b
     slicebench intervene
@@ -137,12 +141,12 @@ def _run(arms: Sequence[Arm], limits: dict[str, Any], **options: Any) -> Interve
         with ProgressReport() as report:
             return run_arms(arms, limits=Limits(**limits), on_progress=report.count, **options)
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from here", err=True)
+        typer.echo("interrupted; run the same command again to continue", err=True)
         raise typer.Exit(130) from None
 
 
 def _finish(outcome: InterventionsOutcome, suite: str, picture: Path | None, *, as_json: bool) -> None:
-    """Board to the run folder and the terminal; exit code 1 if an arm failed."""
+    """Write the board to the run folder and the terminal; exit with code 1 if an arm failed."""
     from slicebench.cli.console import print_interventions
     from slicebench.files.json_models import save_model
     from slicebench.studies.interventions.effects import intervention_board

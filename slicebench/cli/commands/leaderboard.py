@@ -19,7 +19,7 @@ def build_command(
     root: Annotated[Path, typer.Argument(help="Folder of the leaderboard.", metavar="DIR")] = Path("leaderboard"),
     check: Annotated[
         bool,
-        typer.Option("--check", help="Write nothing; exit with 1 if what is there differs from what would be built."),
+        typer.Option("--check", help="Write nothing; exit with code 1 if a file differs from what would be built."),
     ] = False,
 ) -> None:
     """Generate README.md and index.html from the committed records.
@@ -35,7 +35,9 @@ def build_command(
     changed = differing(root, built)
     if check:
         for name in changed:
-            typer.echo(f"{root / name} is not what `slicebench leaderboard build` makes of the records", err=True)
+            typer.echo(
+                f"{root / name} differs from what the records give; run `slicebench leaderboard build`", err=True
+            )
         raise typer.Exit(1 if changed else 0)
     for name, text in built.items():
         write_text(root / name, text)
@@ -47,8 +49,8 @@ def check_command(
         Location | None,
         typer.Argument(
             parser=parsed_location,
-            help="Run folder to judge, or its URL.  [default: run the golden problems now]",
-            metavar="[RUN]",
+            help="Run folder to check, or its URL.  [default: run the golden problems now]",
+            metavar="RUN",
         ),
     ] = None,
     leaderboard: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the baseline.")] = Path("leaderboard"),
@@ -58,11 +60,11 @@ def check_command(
     controls: Annotated[
         Location | None,
         typer.Option(
-            parser=parsed_location, metavar="FILE", help="controls.json of `slicebench controls`, to judge too."
+            parser=parsed_location, metavar="FILE", help="Also check this controls.json of `slicebench controls`."
         ),
     ] = None,
     timings: Annotated[
-        Path | None, typer.Option(help="JSON of `pytest tests/bench/test_gate.py`, to judge too.")
+        Path | None, typer.Option(help="Also check this JSON of `pytest tests/bench/test_gate.py`.")
     ] = None,
     out: Annotated[
         Location,
@@ -71,17 +73,18 @@ def check_command(
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes.  [default: all cores]")] = None,
     update: Annotated[bool, typer.Option("--update", help="Make this the baseline; needs --reason.")] = False,
     reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why the baseline changes; goes into updates.jsonl.")
+        str | None, typer.Option(metavar="TEXT", help="Why the baseline changes; written to updates.jsonl.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare results with the committed leaderboard; exit code 1 if a method got worse.
 
-    Without RUN the golden problems are run with the code as it is now. Exact methods must repeat their scores; the others
-    fail when they certainly lose more nAMF than `tolerances.toml` allows, and are warned of when they may.
+    Without RUN, the golden problems are run with the current code. Exact methods must repeat their
+    scores. Any other method fails if it certainly loses more nAMF than `tolerances.toml` allows,
+    and gets a warning if it may.
 
     \b
-    slicebench check                                    golden problems, this code
+    slicebench check                                    golden problems
     slicebench check --method svm_directions
     slicebench check runs/standard                      a finished run of a suite
     slicebench check runs/standard --update \\
@@ -96,7 +99,7 @@ def check_command(
     found = None
     if run is not None or (controls is None and timings is None):
         if run is None and not update:
-            # there is none: said before a minute's work
+            # raises if there is no baseline, before minutes of work
             check.baseline(leaderboard, check.golden_suite(leaderboard, tolerances))
         methods = tuple(method or ())
         if run is not None:
@@ -125,7 +128,7 @@ def check_command(
 
 
 def _again(verdict: GateVerdict, run: Location | None, root: Path) -> str:
-    """Command that shows the same again."""
+    """Return the command that repeats a check."""
     where = "" if root == Path("leaderboard") else f" --leaderboard {root}"
     if verdict.check == "time":
         return "pytest tests/bench/test_gate.py --benchmark-enable --benchmark-json=b.json && slicebench check --timings b.json"

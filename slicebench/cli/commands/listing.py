@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What `slicebench list` can list."""
+    """A kind of thing that `slicebench list` can list."""
 
     methods = "methods"
     datasets = "datasets"
@@ -40,7 +40,7 @@ def parsed_kind(text: str) -> Kind:
 
 
 def kinds_named(incomplete: str) -> list[str]:
-    """Return the kinds that begin so, for the shell's completion."""
+    """Return the kinds that begin with `incomplete`, for the shell's completion."""
     return [kind.value for kind in Kind if kind.value.startswith(incomplete)]
 
 
@@ -51,7 +51,7 @@ def list_command(
             parser=parsed_kind,
             autocompletion=kinds_named,
             metavar="KIND",
-            help=f"Only these: {', '.join(Kind)}; the singular will do.",
+            help=f"List only these: {', '.join(Kind)}; the singular works too.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -62,7 +62,7 @@ def list_command(
     slicebench list
     slicebench list datasets                 what is planted, where the data are
     slicebench list methods --json
-    SLICEBENCH_PLUGINS=off slicebench list   load no plugin but our own
+    SLICEBENCH_PLUGINS=off slicebench list   without plugins of other packages
     """
     if left_out := _left_out():
         typer.echo(left_out, err=True)
@@ -85,7 +85,7 @@ def list_command(
 
 
 def _say(item: dict[str, Any], widest: int, about: list[str]) -> None:
-    """Print a name, what there is to say of it wrapped beside it, and where it comes from unless that is slicebench."""
+    """Print a name with its description, wrapped beside it, and its distribution unless that is slicebench."""
     indent = " " * (widest + 4)
     owner = "" if item["distribution"] == "slicebench" else f"from {item['distribution']}"
     state = "" if item["status"] == "ok" else item["status"]
@@ -97,7 +97,7 @@ def _say(item: dict[str, Any], widest: int, about: list[str]) -> None:
 
 
 def _about(kind: Kind, item: dict[str, Any]) -> list[str]:
-    """Return what a plugin or suite is, then what it takes behind its name or needs of a problem."""
+    """Return the description of a plugin or suite, its argument, and what it needs of a problem."""
     described = item.get("description", "")
     if not described and kind is not Kind.datasets and item["status"] == "ok":
         doc = cleandoc(_registries()[kind].load(item["name"]).__doc__ or "")
@@ -114,7 +114,7 @@ def show_command(
     run: Annotated[Location, typer.Argument(parser=parsed_location, help="Run folder, or its URL.", metavar="RUN")],
     as_json: AsJson = False,
 ) -> None:
-    """Print the tables of a run folder: every cell asked for so far.
+    """Print the result tables of a run folder.
 
     \b
     slicebench show runs/quick
@@ -143,7 +143,7 @@ def _registries() -> dict[Kind, Registry]:
 
 
 def _left_out() -> str:
-    """What `$SLICEBENCH_PLUGINS` leaves out, in a sentence; empty if it is not set."""
+    """Return what `$SLICEBENCH_PLUGINS` leaves out, in a sentence; empty if it is not set."""
     from slicebench.plugins.allowed import normalised, setting
     from slicebench.plugins.registry import distribution_of
 

@@ -21,7 +21,7 @@ def check_method_command(
     method: Annotated[str, typer.Argument(help="Registered name, or module:Class.", metavar="METHOD")],
     as_json: AsJson = False,
 ) -> None:
-    """Check a method against the contract; exit code 1 if a check fails.
+    """Check a method against the method contract; exit code 1 if a check fails.
 
     \b
     slicebench check-method confidence
@@ -33,7 +33,7 @@ def check_method_command(
     from slicebench.testing import check_method
 
     checked = method_class(method)
-    with redirect_stdout(sys.stderr):  # what a method prints is no result of ours
+    with redirect_stdout(sys.stderr):  # stdout holds results only; a method's own prints go to stderr
         results = check_method(checked)
     counts = Counter(result.status for result in results)
     if as_json:
@@ -49,7 +49,7 @@ def check_method_command(
 Folder = Annotated[
     Path | None, typer.Option(help="Folder of the new package.  [default: slicebench-NAME]", metavar="DIR")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite the files that are there already.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 
 
 def new_method_command(
@@ -57,10 +57,10 @@ def new_method_command(
     folder: Folder = None,
     force: Force = False,
 ) -> None:
-    """Make a package for a method of your own.
+    """Create a package for your own method.
 
-    It is installable, has tests, a CI workflow and a regression gate, and works as it is: a small method, to be replaced by
-    yours. docs/add-a-method.md goes on from there.
+    The package can be installed and works as it is. It holds a small method to replace with yours,
+    tests, a CI workflow and a regression gate. docs/tutorial/own-method.md describes the next steps.
 
     \b
     slicebench new method my_method
@@ -82,10 +82,11 @@ def new_dataset_command(
     folder: Folder = None,
     force: Force = False,
 ) -> None:
-    """Make a package for a dataset of your own.
+    """Create a package for your own dataset.
 
-    It is installable, has tests on a miniature of its files and a CI workflow, and works as it is: an adapter of three small
-    arrays, to be replaced by yours. docs/add-a-dataset.md goes on from there.
+    The package can be installed and works as it is. It holds an adapter of three small arrays to
+    replace with yours, tests on miniature files and a CI workflow. docs/how-to/add-a-dataset.md describes
+    the next steps.
 
     \b
     slicebench new dataset my_dataset
@@ -101,7 +102,7 @@ def new_dataset_command(
 
 
 def _made(kind: Kind, name: str, folder: Path | None, *, force: bool) -> Path:
-    """Write the package, and say which files."""
+    """Write the package, print its files and return its folder."""
     from slicebench.plugins.scaffold import planned, rendered, write_files
 
     plugin = planned(kind, name)

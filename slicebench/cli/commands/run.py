@@ -1,4 +1,4 @@
-"""`slicebench run` and `slicebench report`, and the tables that `run` and `show` print of a run folder."""
+"""`slicebench run` and `slicebench report`, and the result tables that `run` and `show` print."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def print_results(
     store: RunStore, suite: Suite, cells: Sequence[tuple[Entry, Record | None]], *, as_json: bool
 ) -> None:
-    """Print tables, or {"records": [...], "board": {...}}: what `slicebench.results.board` says of the cells."""
+    """Print the cells' results as tables, or as JSON: {"records": [...], "board": {...}}."""
     from slicebench.results.standings import standings
     from slicebench.runs.outcomes import RunOutcomes
 
@@ -74,11 +74,14 @@ def run_command(
         typer.Option(metavar="GIB", help="GiB per cell and per build.  [default: a share of the free memory]"),
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Run on the Dask cluster of this scheduler (docs/scale.md).")
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Run on the Dask cluster of this scheduler (docs/how-to/many-machines.md)."
+        ),
     ] = None,
     wait: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Seconds to put up with a cluster that has no workers.  [default: 300]"),
+        typer.Option(metavar="SECONDS", help="Seconds to wait for a cluster that has no workers.  [default: 300]"),
     ] = None,
     device: DeviceName = None,
     problems: Annotated[
@@ -86,7 +89,7 @@ def run_command(
         typer.Option(
             parser=parsed_location,
             metavar="DIR",
-            help="Run the problems of the suite that stand frozen in this folder or under this URL, and no others.",
+            help="Run only the problems of the suite that are frozen in this folder or under this URL.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Recompute cells that are done.")] = False,
@@ -94,7 +97,7 @@ def run_command(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a suite; what the run folder holds already is not run again.
+    """Run methods on the problems of a suite; cells that the run folder already holds are not run again.
 
     The quick suite takes half a minute to two minutes on two cores.
 
@@ -133,14 +136,14 @@ def run_command(
 
 
 def _on_shelf(cells: list[Cell], folder: Location) -> list[Cell]:
-    """Cells whose problem stands frozen in `folder`; the others are named on stderr."""
+    """Return the cells whose problem is frozen in `folder`, and name the other problems on stderr."""
     from slicebench.problems.shelf import shelved
 
     shelf = shelved(folder)
     kept = [cell for cell in cells if cell.problem.identity in shelf]
     left_out = dict.fromkeys(str(cell.problem) for cell in cells if cell.problem.identity not in shelf)
     if not kept:
-        raise ConfigError(f"none of the suite's problems stands in {folder}: {', '.join(left_out)}")
+        raise ConfigError(f"{folder} contains none of the suite's problems: {', '.join(left_out)}")
     if left_out:
         typer.echo(f"not in {folder}, left out: {', '.join(left_out)}", err=True)
     return kept
@@ -157,14 +160,14 @@ def _use(device: str, scheduler: str | None) -> None:
 
 
 def _limits(scheduler: str | None, **given: float | None) -> Limits:
-    """Limits from the options given."""
+    """Return the limits that the options give."""
     from slicebench.runs.tasks import Limits
 
     present: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if scheduler is not None and "jobs" in present:
         raise ConfigError("--jobs is for local workers; start as many Dask workers as you want (`dask worker ADDRESS`)")
     if scheduler is None and "wait_s" in present:
-        raise ConfigError("--wait is for --scheduler: local workers are always there")
+        raise ConfigError("--wait is for --scheduler; local workers are always available")
     return Limits(**present)
 
 
@@ -197,7 +200,7 @@ def _print_plan(cells: Sequence[Any], folder: Location, *, force: bool, verbose:
 
 
 def _say_how_it_ended(outcome: RunOutcome, suite: str, folder: Location, settings: Sequence[str]) -> None:
-    """Failures with the commands that reproduce them, on stderr, and the exit code."""
+    """Print failures and the commands that reproduce them on stderr, and set the exit code."""
     for cell, record in outcome.failed:
         again = f"--problem {cell.problem.name} --seed {cell.problem.seed} --method {shlex.quote(cell.method)}"
         own = [setting for setting in settings if setting.startswith(f"{cell.method}.")]
@@ -208,7 +211,9 @@ def _say_how_it_ended(outcome: RunOutcome, suite: str, folder: Location, setting
         )
     typer.echo(f"{outcome.computed} cells run, {len(outcome.failed)} failed; records in {folder}", err=True)
     if outcome.interrupted:
-        typer.echo(f"interrupted: {outcome.missing} cells are missing; the same command goes on from here", err=True)
+        typer.echo(
+            f"interrupted: {outcome.missing} cells are missing; run the same command again to continue", err=True
+        )
         raise typer.Exit(130)
     if outcome.failed:
         raise typer.Exit(1)
@@ -220,9 +225,9 @@ def report_command(
         Location | None,
         typer.Option(parser=parsed_location, metavar="FILE", help="File to write.  [default: RUN/report.html]"),
     ] = None,
-    examples: Annotated[int, typer.Option(min=0, max=50, help="Hardest images shown of each class; 0 for none.")] = 8,
+    examples: Annotated[int, typer.Option(min=0, max=50, help="Hardest images to show per class; 0 for none.")] = 8,
 ) -> None:
-    """Write a run as one page: tables, curves, comparison, captions, and the hardest images with the planted ones marked.
+    """Write a run as one HTML page: tables, curves, comparisons, captions and each class's hardest images.
 
     \b
     slicebench report runs/quick

@@ -24,7 +24,7 @@ def select_command(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Table of examples whose truth is known; without it --split says which rows of the pool's table those are.",
+            help="Table of labelled examples; without it, --split marks them in the table of --pool.",
             metavar="FILE",
         ),
     ] = None,
@@ -37,16 +37,21 @@ def select_command(
     probs: Annotated[
         list[str] | None,
         typer.Option(
-            help="Columns of class probabilities: a prefix (p_ for p_<class>), or each by repeating this.",
+            help="Columns of class probabilities: a prefix (p_ for p_<class>), or one per class (repeat the option).",
             metavar="COLUMN",
         ),
     ] = None,
     embedding: Annotated[str | None, column_of("vectors", "embedding, without --features")] = None,
     features: FeatureColumns = None,
     embeddings: Annotated[
-        Path | None, typer.Option(help="Instead: .npy file of --data's embeddings, (n, d).", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Embeddings of --data in an .npy file, shape (n, d), instead of --embedding.", metavar="FILE"
+        ),
     ] = None,
-    pool_embeddings: Annotated[Path | None, typer.Option(help="... and of --pool's.", metavar="FILE")] = None,
+    pool_embeddings: Annotated[
+        Path | None, typer.Option(help="Embeddings of --pool in an .npy file, instead of --embedding.", metavar="FILE")
+    ] = None,
     id_column: IdColumn = None,
     loss: Annotated[str | None, typer.Option(help="Column of losses; the pool may lack it.", metavar="COLUMN")] = None,
     text: Annotated[
@@ -55,13 +60,13 @@ def select_command(
     split: Annotated[
         str, typer.Option(help="Column that says train, val, pool or test; only without --data.", metavar="COLUMN")
     ] = "split",
-    seed: Annotated[int, typer.Option(min=0, help="Deals --data into train and val, and breaks ties.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed that splits --data into train and val, and breaks ties.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Choose the examples of a pool to add or relabel next: of each class the hardest, by any method.
+    """Choose the examples of a pool to add or relabel next: each class's hardest, by any method.
 
-    The method is fitted on examples whose truth is known and which the model was not trained on. Where the pool has no label,
-    the model's prediction stands in for it.
+    The method is fitted on labelled examples that the model was not trained on. For pool examples
+    without a label, the model's prediction is used instead.
 
     \b
     slicebench select --data labelled.parquet --pool pool.parquet \\
@@ -77,7 +82,7 @@ def select_command(
 
     check_out("--out", out, WRITTEN, force=force)
     if embeddings is not None and data is None:
-        raise ConfigError("--embeddings belongs to --data; those of one table are --pool-embeddings")
+        raise ConfigError("--embeddings needs --data; with --pool alone, give --pool-embeddings")
     if (embeddings or pool_embeddings) and (embedding or features):
         raise ConfigError("embeddings come from .npy files, from --embedding or from --features; choose one of them")
     if data is not None and (embeddings is None) != (pool_embeddings is None):
@@ -108,7 +113,7 @@ def select_command(
 
 
 def _read(path: Path, embeddings: Path | None) -> pd.DataFrame:
-    """Table, with the vectors of a .npy file as its column "embedding"."""
+    """Read a table, with the vectors of an .npy file as its column "embedding"."""
     from slicebench.files.tables import read_frame
     from slicebench.files.untrusted import mapped_npy
 
@@ -128,7 +133,7 @@ def _size(known: pd.DataFrame | None, pool: pd.DataFrame) -> str:
 
 
 def _plain(chosen: Selection, out: Path) -> dict[str, object]:
-    """What --json prints: where the table is, and of each class what the summary says and its ids, the hardest first."""
+    """Return what --json prints: the table's path, and each class's summary and ids, hardest first."""
     from dataclasses import asdict
 
     ids = {name: group["id"].tolist() for name, group in chosen.table.groupby("class")}

@@ -17,34 +17,42 @@ def sparse_command(
     suite: SuiteName = "quick",
     encoder: Annotated[
         str | None,
-        typer.Option(help="Features, instead of the problem's own: own-latent for the base model's last layer."),
+        typer.Option(
+            help="Encoder of the features, instead of the problem's own; own-latent is the base model's last layer."
+        ),
     ] = None,
     captions: Annotated[
         str | None,
-        typer.Option(metavar="ENCODER", help="Describe features of images by captions in this encoder's space."),
+        typer.Option(metavar="ENCODER", help="Describe image features by captions in this encoder's space."),
     ] = None,
     drop: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Accuracy that the layer may lose to the path's best.  [default: 0.02]"),
+        typer.Option(
+            min=0, max=1, help="Accuracy that the layer may lose against the best of the path.  [default: 0.02]"
+        ),
     ] = None,
     per_class: Annotated[
         float | None,
-        typer.Option("--features", min=0, help="Features per class, instead of --drop: the best layer with no more."),
+        typer.Option(
+            "--features",
+            min=0,
+            help="Choose the best layer with at most this many features per class, instead of --drop.",
+        ),
     ] = None,
-    grouped: Annotated[bool, typer.Option("--grouped", help="A feature is in for all classes or for none.")] = False,
+    grouped: Annotated[bool, typer.Option("--grouped", help="Use a feature for all classes or for none.")] = False,
     ablate: Annotated[
         list[str] | None,
         typer.Option(
-            help="Show the layer without this feature (a number), or those that a word describes; repeatable."
+            help="Also show the layer without this feature (a number) or the features that a word describes; repeatable."
         ),
     ] = None,
-    words: Annotated[int, typer.Option(min=1, help="Words or captions that describe a feature.")] = 5,
+    words: Annotated[int, typer.Option(min=1, help="Number of words or captions that describe a feature.")] = 5,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder.  [default: runs/sparse/<problem>.s<seed>]")
+        Path | None, typer.Option(metavar="DIR", help="Output folder.  [default: runs/sparse/<problem>.s<seed>]")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fit a sparse decision layer to a problem's features and take it apart: what its few features are, and what each does.
+    """Fit a sparse decision layer to a problem's features, and show what its few features are and what each one does.
 
     \b
     slicebench sparse --problem scenes-correlation --encoder own-latent \\

@@ -19,7 +19,7 @@ def sweep_command(
         str, typer.Option(metavar="NAME=V1,V2,...", help="Numeric parameter of the dataset, and its values.")
     ],
     dataset: Annotated[str | None, typer.Option(help="Registered dataset.", autocompletion=dataset_names)] = None,
-    problem: Annotated[str | None, typer.Option(help="Instead of --dataset: a problem of the suite, as it is.")] = None,
+    problem: Annotated[str | None, typer.Option(help="Problem of the suite, instead of --dataset.")] = None,
     suite: SuiteName = "quick",
     setting: Annotated[
         list[str] | None,
@@ -34,7 +34,7 @@ def sweep_command(
     seed: Annotated[list[int] | None, typer.Option(min=0, help="Seed; repeatable.  [default: 0, 1, 2]")] = None,
     metric: Annotated[str, typer.Option(help="Ranking metric to show.")] = "namf",
     permutations: Annotated[
-        int, typer.Option(min=0, help="Permutations that test each strength: 0 for none, 199 say; one fit each.")
+        int, typer.Option(min=0, help="Permutations that test each strength, one fit each, such as 199; 0 for no test.")
     ] = 0,
     out: Annotated[
         Location | None,
@@ -48,11 +48,11 @@ def sweep_command(
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Seconds per cell, build and test.  [default: 1800]")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Recompute what is done.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="Also draw it to this .png; needs matplotlib.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Recompute finished cells.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw the sweep to this .png file (needs matplotlib).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move one parameter of a problem, and see whether metric and strength follow.
+    """Vary one parameter of a problem, and show how metric and strength respond.
 
     \b
     slicebench sweep --dataset scenes --param ratio=1,2,4,8
@@ -104,7 +104,7 @@ def _run(sweep: Sweep, folder: Location, limits: dict[str, Any], **options: Any)
                 sweep, out=folder, limits=Limits(**limits), on_progress=report, on_test=report.count, **options
             )
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from here", err=True)
+        typer.echo("interrupted; run the same command again to continue", err=True)
         raise typer.Exit(130) from None
 
 
@@ -118,14 +118,14 @@ def _print(report: SweepReport, *, as_json: bool) -> None:
 
 
 def _say_how_it_ended(outcome: SweepOutcome, folder: Location) -> None:
-    """What failed, on stderr, and the exit code."""
+    """Print what failed on stderr, and set the exit code."""
     failures = [f"{cell}: {record.reason}" for cell, record in outcome.run.failed] + list(outcome.failures)
     for line in failures:
         typer.echo(f"failed: {line}", err=True)
     typer.echo(f"{outcome.run.computed} cells run, {len(outcome.run.failed)} failed; records in {folder}", err=True)
     if outcome.run.interrupted:
         typer.echo(
-            f"interrupted: {outcome.run.missing} cells are missing; the same command goes on from here", err=True
+            f"interrupted: {outcome.run.missing} cells are missing; run the same command again to continue", err=True
         )
         raise typer.Exit(130)
     if failures:

@@ -1,6 +1,6 @@
-"""What a person sees in a terminal: tables on stdout, progress on stderr. The only package that imports rich.
+"""Output for people: tables on stdout, progress on stderr. Only this package imports rich.
 
-A module per kind of table; `numbers` says how estimates and intervals stand in all of them.
+There is a module per kind of table; `numbers` formats estimates and intervals for all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run or a leaderboard: results by problem, then captions and costs."""
+"""Tables of a run or a leaderboard: results by problem, then captions and costs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_board(board: Board, console: Console | None = None) -> None:
-    """Print the result table, split where the terminal is too narrow, then the methods left out, then captions and costs."""
+    """Print the results, the methods that are not ranked, then captions and costs."""
     console = console or results_console()
     _print_scores(board, console)
     console.print(_legend(board))
@@ -33,7 +33,7 @@ def print_board(board: Board, console: Console | None = None) -> None:
 
 
 def _print_scores(board: Board, console: Console) -> None:
-    """Print how the problems are, then what each method reaches on them."""
+    """Print facts about each problem, then each method's score on it."""
     empty = [""] * len(_HEADER_ROWS)
     labels = [Text(label, style="dim") for label, _ in _HEADER_ROWS]
     ranks = ["–" if row.rank is None or row.incomplete else f"{row.rank:.1f}" for row in board.methods]
@@ -77,9 +77,9 @@ def _legend(board: Board) -> Text:
     compared = board.comparison
     over = f" Ranks are means over {compared.units} {_UNITS[compared.unit]}." if compared else ""
     return Text(
-        f"Mean over {count} seeds, 95 % interval below. Chance 0, ideal 1. = not separated from the column's best: the paired "
-        f"interval reaches 0; for the mean, Holm-corrected tests.{over} (ref): ends of the scale, not ranked. "
-        "Accuracies are the base model's.",
+        f"Mean over {count} seed{'s' * (count != '1')}, 95% interval below. Chance is 0, ideal is 1. =: not separated from "
+        f"the column's best (the paired interval contains 0; for the mean, Holm-corrected tests).{over} (ref): ends of the "
+        "scale, not ranked. Accuracies are the base model's.",
         style="dim",
     )
 
@@ -87,15 +87,15 @@ def _legend(board: Board) -> Text:
 _UNITS = {"problem": "problems", "family": "families of datasets"}
 
 _CAPTION_LEGEND = Text(
-    "Share of classes, over all seeds, whose hardest caption (Hit@1) or one of the two hardest (Hit@2) names the planted group; "
-    "p: exact, against chance. MRR: reciprocal rank of the first caption that does. Gap: accuracy on the images nearest the "
-    "easiest caption minus that nearest the hardest.",
+    "Hit@1, Hit@2: share of classes, over all seeds, where the hardest caption, or one of the two hardest, names the planted "
+    "group. p: exact test against chance. MRR: mean reciprocal rank of the first caption that names it. Gap: accuracy on the "
+    "images nearest the easiest caption minus accuracy on those nearest the hardest.",
     style="dim",
 )
 
 
 def _print_captions(board: Board, console: Console) -> None:
-    """Print the captions' metrics over all problems, and Hit@2 problem by problem, each below its chance."""
+    """Print the captions' metrics over all problems and Hit@2 per problem, below their chance."""
     rows = sorted((r for r in board.methods if r.caption_classes), key=lambda r: -r.values["hit_at_1"].mean)
     chance = rows[0].chance
     columns = [Column("classes", ["", *(str(row.caption_classes) for row in rows)])]
@@ -115,7 +115,7 @@ def _print_captions(board: Board, console: Console) -> None:
 
 
 def _caption_chance(board: Board, problem: str) -> float | None:
-    """Chance of Hit@2 on a problem; None if it has no captions."""
+    """Return the chance of Hit@2 on a problem; None if it has no captions."""
     return next((c for one in board.cells[problem].values() if (c := one.chance.get("hit_at_2")) is not None), None)
 
 
@@ -127,7 +127,7 @@ def _print_costs(board: Board, console: Console) -> None:
     rows = sorted((r for r in board.methods if r.seconds is not None), key=lambda r: r.fit_seconds or 0.0)
     fields = (
         ("fit s", "fit_seconds", 3),
-        ("of it\ntraining s", "training_seconds", 2),
+        ("training s\nin fit", "training_seconds", 2),
         ("score s", "score_seconds", 3),
         ("captions s", "caption_seconds", 3),
         ("peak MB", "peak_mb", 0),

@@ -1,61 +1,74 @@
-"""One method's captions on one problem, class by class, and what other judges say of them."""
+"""Tables of one method's captions on one problem, by class and by judge."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import between, results_console
+from slicebench.cli.console.split import EDGE, Column, print_split, wrapped
 from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
 
 def print_captions(report: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print the report of `slicebench captions`: captions and gap of every class, then the gap before each judge."""
+    """Print the report of `slicebench captions`: captions and gap by class, then the gap by judge."""
     console = console or results_console()
     title = f"{report['method']} on {report['problem']}, seed {report['seed']}, in {report['encoder']}"
-    table = Table(title=title, title_justify="left", show_lines=True)
-    for name in ("class", "hardest captions", "easiest captions", "names the plant", "gap"):
-        table.add_column(name, justify="right" if name == "gap" else "left", no_wrap=name in ("class", "gap"))
-    for name, one in report["captions"]["per_class"].items():
-        near = report["accuracy_near"].get(name, {})
-        hardest, easiest = ([_described(text, one, near) for text in one[end][:3]] for end in ("hardest", "easiest"))
-        ranked = "–" if one["metrics"]["mrr"] is None else _rank(one)
-        ends = (Text("\n".join(texts)) for texts in (hardest, easiest))
-        table.add_row(Text(name), *ends, ranked, _gap(one["metrics"]))
-    console.print(table)
-    judges = Table(title="Easy–hard gap by judge", title_justify="left")
-    for name in ("judge", "gap", "share of own"):
-        judges.add_column(name, justify="left" if name == "judge" else "right", no_wrap=True)
-    for name, judged in report["judges"].items():
-        judges.add_row(name, optional(judged["gap"]), optional(judged["retention"]))
-    console.print(judges)
+    classes = report["captions"]["per_class"]
+    room = _WIDE if console.width >= 2 * (_WIDE + EDGE) + _REST else _NARROW
+    columns = []
+    for end in ("hardest", "easiest"):
+        ends = [_first(one[end], one, report["accuracy_near"].get(name, {}), room) for name, one in classes.items()]
+        columns.append(Column(f"{end} captions", ends, "left"))
+    ranks = ["–" if one["metrics"]["mrr"] is None else _rank(one) for one in classes.values()]
+    columns += [
+        Column("names the plant", ranks, "left"),
+        Column("gap", [_gap(one["metrics"]) for one in classes.values()]),
+    ]
+    print_split(console, title, [Column("class", [Text(name) for name in classes], "left")], columns, lines=True)
+    judges = report["judges"]
+    columns = [
+        Column("gap", [optional(judged["gap"]) for judged in judges.values()]),
+        Column("share of own", [optional(judged["retention"]) for judged in judges.values()]),
+    ]
+    print_split(console, "Easy–hard gap by judge", [Column("judge", [Text(name) for name in judges], "left")], columns)
     for name, accuracy in report.get("decoded", {}).items():
         console.print(Text(f"decoded {name}: the base model is right on {accuracy:.0%}"))
     console.print(_LOOK_LEGEND)
 
 
 _LOOK_LEGEND = Text(
-    "* names a planted group. Captions are ranked by the method, hardest first; behind each the base model's accuracy on the "
-    "tenth of the class's test images that is nearest to it.",
+    "*: the caption names a planted group. The method ranks the captions, hardest first. The number after a caption is the base "
+    "model's accuracy on the tenth of the class's test images that is nearest to it.",
     style="dim",
 )
 
 
-def _described(text: str, one: Mapping[str, Any], near: Mapping[str, float]) -> str:
-    """A caption with its mark, and the accuracy nearby."""
-    accuracy = f"  {short(near[text])}" if text in near else ""
-    return f"{'* ' if text in one['naming'] else ''}{text}{accuracy}"
+_WIDE, _NARROW = 40, 27
+"""Widths at which a caption is wrapped, on a wide and on a narrow terminal."""
+
+_REST = 52
+"""Width that the other columns may take on a wide terminal."""
+
+
+def _first(texts: Sequence[str], one: Mapping[str, Any], near: Mapping[str, float], width: int) -> Text:
+    """Return the first three captions, each with its mark and the accuracy nearby; wrapped lines are indented."""
+    lines = []
+    for text in texts[:3]:
+        accuracy = f" {short(near[text])}" if text in near else ""
+        marked = f"{'* ' if text in one['naming'] else ''}{text}{accuracy}"
+        lines += str(wrapped(marked, width, indent="  ")).split("\n")
+    return Text("\n".join(lines))
 
 
 def _rank(one: Mapping[str, Any]) -> str:
-    """Reciprocal rank of the first caption that names a group, as a rank, of how many."""
+    """Return the rank of the first caption that names a group, and the number of captions."""
     rank = 1 / one["metrics"]["mrr"]
     return f"{'yes' if rank < 1.5 else 'no'}: rank {rank:.3g}\nof {one['candidates']}"
 

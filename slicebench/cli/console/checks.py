@@ -1,14 +1,13 @@
-"""Whether results hold: the gate's verdicts against a baseline, and the controls."""
+"""Tables of the gate's verdicts against a baseline, and of the controls."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import between, cell, change, results_console
-from slicebench.cli.console.split import Column, print_split
+from slicebench.cli.console.split import EDGE, Column, print_split, wrapped
 from slicebench.results.numbers import optional, short
 
 if TYPE_CHECKING:
@@ -22,26 +21,36 @@ if TYPE_CHECKING:
 
 
 def print_verdicts(verdicts: Sequence[GateVerdict], console: Console | None = None) -> None:
-    """Print what the gate says, method by method, and below what moved."""
+    """Print the gate's verdict on each method, then the problems on which scores changed."""
     console = console or results_console()
-    table = Table(title="Against the baseline", title_justify="left")
-    for name in ("method", "check", "verdict", "nAMF now − then", "cells", "why"):
-        table.add_column(name, justify="right" if name == "cells" else "left", no_wrap=name in ("method", "verdict"))
-    for v in verdicts:
-        table.add_row(v.method, v.check, _VERDICTS[v.status], _moved(v.difference), str(v.cells or "–"), Text(v.why))
-    console.print(table)
+    kept = [
+        Column("method", [Text(v.method) for v in verdicts], "left"),
+        Column("check", [v.check for v in verdicts], "left"),
+    ]
+    columns = [
+        Column("verdict", [_VERDICTS[v.status] for v in verdicts], "left"),
+        Column("nAMF now − then", [_moved(v.difference) for v in verdicts], "left"),
+        Column("cells", [str(v.cells or "–") for v in verdicts]),
+    ]
+    room = console.width - 1 - sum(column.width for column in (*kept, *columns)) - EDGE
+    columns.append(Column("why", [wrapped(v.why, max(_WHY, room)) for v in verdicts], "left"))
+    print_split(console, "Against the baseline", kept, columns)
     moved = [(v.method, m) for v in verdicts for m in v.moved]
     if moved:
-        table = Table(title="What moved", title_justify="left")
-        for name in ("method", "problem", "nAMF now − then"):
-            table.add_column(name, no_wrap=name != "nAMF now − then")
-        for method, one in moved:
-            table.add_row(method, one.problem, _moved(one.difference))
-        console.print(table)
+        kept = [
+            Column("method", [Text(method) for method, _ in moved], "left"),
+            Column("problem", [Text(one.problem) for _, one in moved], "left"),
+        ]
+        changes = Column("nAMF now − then", [_moved(one.difference) for _, one in moved], "left")
+        print_split(console, "Problems on which nAMF changed", kept, [changes])
+
+
+_WHY = 30
+"""Width at which the reason of a verdict is wrapped, unless there is more room."""
 
 
 def _moved(difference: Estimate | None) -> str:
-    """A difference that has an interval, on one line."""
+    """Return a difference with its interval on one line; "–" if it has no interval."""
     return change(None if difference is None or difference.high is None else difference, gap=" ")
 
 
@@ -54,7 +63,7 @@ _VERDICTS = {
 
 
 def print_controls(board: ControlBoard, console: Console | None = None) -> None:
-    """Print how often each method declares in each control, then what the controls are and what there is to say of a method."""
+    """Print how often each method declares a slice in each control, then notes on controls and methods."""
     console = console or results_console()
     seen = [
         ({rate.control: rate for rate in row.rates}, {rate.control: rate for rate in row.open_rates})
@@ -75,7 +84,7 @@ def print_controls(board: ControlBoard, console: Console | None = None) -> None:
     ]
     if any(info.key == "C1" for info in board.controls):
         columns.append(Column("C1\nnAMF", [cell(row.namf) for row in board.rows], "center"))
-    title = f"Controls: share of {board.replicates} replicates in which a method declares"
+    title = f"Controls: share of {board.replicates} replicates in which a method declares a slice"
     print_split(console, title, [Column("method", [Text(row.method) for row in board.rows], "left")], columns)
     for info in board.controls:
         console.print(Text(f"{info.key}: {info.about}", style="dim"))
@@ -86,8 +95,8 @@ def print_controls(board: ControlBoard, console: Console | None = None) -> None:
 
 
 _CONTROLS_LEGEND = Text(
-    "95 % Clopper–Pearson interval below. The held-out part is scored blind, with outcomes permuted within class; open: with the "
-    "outcomes that the slices are tested on. returned: before any test, a slice has a member.",
+    "95% Clopper–Pearson interval below. Methods score the held-out part blind, with outcomes permuted within class; open: they "
+    "see the outcomes that the slices are tested on. returned: share in which a slice has a member, before any test.",
     style="dim",
 )
 

@@ -1,4 +1,4 @@
-"""Datasets: what there is, and the state of one dataset's files."""
+"""Lists of datasets, and the state of one dataset's files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def print_datasets(datasets: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
-    """Print of each dataset what is planted, how much of it, the licence, where the data are expected, and are they there."""
+    """Print what is planted in each dataset, its licence, and where its data are or should be."""
     console = console or results_console()
     for item in datasets:
         console.print(Text(item["name"], style="bold"), soft_wrap=True)
@@ -31,34 +31,37 @@ def print_datasets(datasets: Sequence[Mapping[str, Any]], console: Console | Non
         _print_fact("planted", f"{item['group']}; {item['rate']}", console)
         _print_fact("licence", item["licence"], console)
         _print_fact("data", f"{'ready' if item['ready'] else 'missing'}: {place}", console)
-    console.print(Text("`slicebench data check NAME` says what is missing, how to get it, and under which licence."))
+    console.print(Text("`slicebench data check NAME` shows what is missing, how to get it, and its licence."))
 
 
 def _print_fact(label: str, fact: str, console: Console) -> None:
-    """Print a fact beside its label; a path or URL that is longer than the line keeps one of its own."""
+    """Print a fact beside its label; a path or URL is never broken."""
     lines = str(wrapped(fact, max(30, console.width - _FACT))).splitlines()
     for i, line in enumerate(lines):
         console.print(Text(f"{label if i == 0 else '':>{_FACT - 2}}  {line}"), soft_wrap=True)
 
 
 _FACT = 11
-"""Columns before a fact."""
+"""Width before a fact."""
 
 
 def print_data_report(report: DataReport, console: Console | None = None) -> None:
-    """Print a dataset's card and the state of its files."""
+    """Print a dataset's card and the state of its files; no line is broken inside a path."""
     console, card = console or results_console(), report.card
     console.print(Text(f"{card.title} ({report.name})"))
     facts = {"n": card.size, "planted": f"{card.group}; {card.rate}", "licence": card.licence, "source": card.source}
     for label, fact in (facts | ({"obtain": card.obtain} if card.obtain else {})).items():
         _print_fact(label, fact, console)
     if report.layouts and not report.root.is_dir():
-        console.print(Text(f"there is no folder {report.root}"))
+        console.print(Text(f"there is no folder {report.root}"), soft_wrap=True)
     for layout in report.layouts:
         state = "complete" if layout.complete else "incomplete"
-        console.print(Text(f"layout {layout.layout!r}: {state} in {layout.folder}"))
+        console.print(Text(f"layout {layout.layout!r}: {state} in {layout.folder}"), soft_wrap=True)
+        paths = max(len(file.wanted.path) for file in layout.files)
+        whats = max(len(file.wanted.what) for file in layout.files)
         for file in layout.files:
-            console.print(Text(f"  {file.wanted.path:<34} {file.wanted.what:<18} {_file_state(file)}"))
+            line = f"  {file.wanted.path:<{paths}}  {file.wanted.what:<{whats}}  {_file_state(file)}"
+            console.print(Text(line), soft_wrap=True)
     usable = "ready" if report.usable else "not ready: fetch what is missing or differs"
     console.print(Text(usable if report.layouts else f"ready: {card.obtain or 'generated, nothing to fetch'}"))
 

@@ -1,4 +1,4 @@
-"""Slices found in a user's own predictions."""
+"""Print the slices found in a user's own predictions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 MOST = 20
-"""Slices that are printed; the report has all."""
+"""Slices that the terminal shows; the report has all."""
 MOST_NOTES = 3
 
 
 def print_findings(found: Findings, console: Console | None = None) -> None:
-    """Print the verdict, the slices that stand up to the test, and in a line how many do not."""
+    """Print the verdict, a table of the significant slices, and the notes."""
     console = console or results_console()
     percent, several = found.examples.wrong is not None, len(found.methods) > 1
     overall = np.mean(found.examples.losses if found.examples.wrong is None else found.examples.wrong)
@@ -49,7 +49,7 @@ def print_findings(found: Findings, console: Console | None = None) -> None:
 
 
 def _notes(method: MethodNote) -> list[str]:
-    """What a method says of its fit; it may have something to say of each of a thousand classes."""
+    """Return the notes of a method, at most `MOST_NOTES`: there may be one for each of a thousand classes."""
     told, more = [f"{method.name}: {note}" for note in method.notes], len(method.notes) - MOST_NOTES
     return told if more <= 0 else [*told[:MOST_NOTES], f"{method.name}: and {more} more such notes"]
 
@@ -84,12 +84,26 @@ def _difference(one: FoundSlice, percent: bool) -> str:  # noqa: FBT001
     return f"{show(delta)} {between(low, high, show)}"
 
 
+def _least(found: Findings) -> str:
+    """Write the least difference of a significant slice."""
+    from slicebench.discovery.verdicts import MIN_LOSS_EFFECT
+    from slicebench.metrics.slices.significance import MIN_EFFECT
+
+    if found.measure == "error rate":
+        return f"{100 * MIN_EFFECT:g} percentage points"
+    return f"{MIN_LOSS_EFFECT:g} standard deviations of that class's losses"
+
+
 def _legend(found: Findings) -> Text:
+    from slicebench.metrics.statistics import ALPHA
+
     more = len(found.distinct) - MOST
+    unit = ", percentage points" if found.measure == "error rate" else ""
     return Text(
         (f"And {more} more: see --html or --json. " if more > 0 else "")
-        + f"Rates, differences (95 % interval{', percentage points' if found.measure == 'error rate' else ''}) and p are about "
-        f"{len(found.examples.at['test']):,} held-out examples, sizes about all. A slice stands up if it is worse than the rest "
-        "of its class by more than chance allows, over all slices tested.",
+        + f"Rates, differences (95% interval{unit}) and p are measured on {len(found.examples.at['test']):,} held-out "
+        f"examples; sizes count all examples. A slice is significant if its {found.measure} exceeds that of the rest "
+        f"of its class by at least {_least(found)} and p, corrected by Holm's method for all slices tested, is at most "
+        f"{ALPHA}.",
         style="dim",
     )

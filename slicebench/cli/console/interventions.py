@@ -1,4 +1,4 @@
-"""Interventions: what each arm did for the model, and what a search of the pool found."""
+"""Tables of interventions: accuracies and effects of each arm, and searches of the pool."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from slicebench.studies.interventions.record import ArmRow, InterventionBoard
 
     Shown = tuple[str, Callable[[ArmRow], str]]
-    """Heading, and what stands in a row."""
+    """Heading of a column, and the function that returns its cell for a row."""
 
 
 _ACCURACIES = ("minority", "worst_group", "overall", "heldout")
 
 
 def print_interventions(board: InterventionBoard, console: Console | None = None) -> None:
-    """Print per problem what accuracies the arms reach and what they change, then what they were noted for."""
+    """Print each problem's accuracies and effects by arm, then the arms' notes."""
     console = console or results_console()
     for problem in dict.fromkeys(row.problem for row in board.rows):
         rows = [row for row in board.rows if row.problem == problem]
@@ -55,7 +55,7 @@ def _arm(row: ArmRow) -> str:
 
 
 def _accuracies() -> list[Shown]:
-    """Accuracies, and what the budget was spent on."""
+    """Return columns of accuracies, and of how the budget was spent."""
     shown: list[Shown] = [(name.replace("_", "\n"), partial(_value, name)) for name in _ACCURACIES]
     shown.append(("chosen", lambda row: "–" if row.chosen is None else f"{row.chosen:.0f}"))
     return [*shown, ("of them\nminority", lambda row: optional(row.chosen_minority))]
@@ -66,7 +66,7 @@ def _value(name: str, row: ArmRow) -> str:
 
 
 def _effects() -> list[Shown]:
-    """Differences to retraining without intervention and to the reference, and recovery."""
+    """Return columns of differences to `none` and to the reference, and of recovery."""
     return [
         ("minority\nagainst none", lambda row: change(row.change.get("minority"))),
         ("minority\nagainst reference", lambda row: change(row.against.get("minority"))),
@@ -77,15 +77,15 @@ def _effects() -> list[Shown]:
 
 
 _INTERVENTIONS_LEGEND = Text(
-    "95 % intervals over draws of the problem, or with one draw over retrained models and test examples. Reference: the same "
-    "with the method random, or as the intervention says. Recovery: gain over random as a share of the oracle's. Heldout: test "
-    "examples that the audited model gets wrong.",
+    "95% intervals are over draws of the problem, or with one draw over retrained models and test examples. None: retraining "
+    "without intervention. Reference: the same intervention with the method random, or the intervention's own reference. "
+    "Recovery: gain over random, as a share of the oracle's gain. Heldout: test examples that the audited model gets wrong.",
     style="dim",
 )
 
 
 def _print_search(problem: str, rows: Sequence[ArmRow], console: Console) -> None:
-    """Data-Centric Debugging as its paper's tables have it: accuracies on seed, heldout and test, and what the search cost."""
+    """Print accuracies and search costs of Data-Centric Debugging, in the columns of its paper."""
 
     def numbers(name: str) -> list[str]:
         return ["–" if (value := row.measures.get(name)) is None else f"{value:.4g}" for row in rows]
@@ -99,4 +99,4 @@ def _print_search(problem: str, rows: Sequence[ArmRow], console: Console) -> Non
         Column("images\nadded", [f"{row.chosen or 0:.0f}" for row in rows]),
         *(Column(h, numbers(n)) for h, n in (("dimensions",) * 2, ("MB", "megabytes"), ("search s", "retrieval_s"))),
     ]
-    print_split(console, f"{problem}: debugging", [Column("arm", [row.variant for row in rows], "left")], columns)
+    print_split(console, f"{problem}: debugging", [Column("arm", [Text(row.variant) for row in rows], "left")], columns)

@@ -1,4 +1,4 @@
-"""What a run would do, and how far one is."""
+"""The plan of a run, and its progress."""
 
 from __future__ import annotations
 
@@ -19,30 +19,32 @@ from slicebench.cli.console.numbers import results_console
 from slicebench.cli.console.split import Column, print_split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Self
+
+    from rich.console import RenderableType
 
     from slicebench.runs.runner import Progress
 
 
 MOST_REASONS = 10
-"""Reasons to run a cell that a summary lists."""
+"""Number of reasons to run a cell that a summary lists."""
 
 
 @dataclass(frozen=True)
 class PlanLine:
-    """A cell or arm of a plan: whether it would run, and why."""
+    """A cell or arm of a plan: its action, "run" or "done", and why."""
 
     action: str
     problem: str
     method: str
     text: str
-    """All there is to say of it, for a line of its own."""
+    """Full description, for a line of its own."""
     why: str = ""
 
 
 def print_plan(lines: Sequence[PlanLine], *, verbose: bool = False, console: Console | None = None) -> None:
-    """Print how much of each problem and method would run, and why; or a line per cell."""
+    """Print how much of each problem and method would run, and why; or one line per cell."""
     console = console or results_console()
     if verbose:
         for line in lines:
@@ -60,17 +62,28 @@ def print_plan(lines: Sequence[PlanLine], *, verbose: bool = False, console: Con
 
 
 def _print_counts(what: str, names: Sequence[str], lines: Sequence[PlanLine], console: Console) -> None:
-    """Print a row per problem or method: how many of its cells would run, and how many are done."""
+    """Print a row per problem or method, with its counts of cells to run and cells done."""
     counts = Counter((name, line.action) for name, line in zip(names, lines, strict=True))
     distinct = list(dict.fromkeys(names))
     actions = [Column(action, [f"{counts[name, action]:,}" for name in distinct]) for action in ("run", "done")]
     print_split(console, "", [Column(what, [Text(name) for name in distinct], "left")], actions)
 
 
-class ProgressReport:
-    """Progress on stderr: a bar on a terminal, one plain line per cell when piped. A context manager and a callback.
+class _BarAndTasks(Bar):
+    """A bar in one line, and what runs in lines below it, which no terminal is too narrow for."""
 
-    What is left is estimated from all that has been done so far, builds and trainings included, so it is "about".
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the bar, then what runs, wrapped between words."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            yield Text(task.description, no_wrap=False, overflow="fold")
+
+
+class ProgressReport:
+    """Progress on stderr: a bar on a terminal, one plain line per cell when piped.
+
+    Use it as a context manager and as a callback. The time left is estimated from all work done so
+    far, builds and trainings included.
     """
 
     def __init__(self, *, terminal: bool | None = None, clock: Callable[[], float] = perf_counter) -> None:
@@ -82,9 +95,8 @@ class ProgressReport:
             BarColumn(bar_width=30 if self._console.width >= _WIDE else 10, table_column=whole()),
             TimeElapsedColumn(table_column=whole()),
             TextColumn("{task.fields[left]}", markup=False, table_column=whole()),
-            TextColumn("{task.description}", markup=False, table_column=whole(ratio=1, overflow="ellipsis")),
         )
-        self._bar = Bar(*columns, console=self._console, transient=True, expand=True)
+        self._bar = _BarAndTasks(*columns, console=self._console, transient=True)
         self._task = self._bar.add_task("starting", total=None, left="")
         self._clock, self._start = clock, clock()
         self._done, self._total = 0, 0
@@ -114,14 +126,14 @@ class ProgressReport:
             self._console.print(Text(line), soft_wrap=True)
 
     def count(self, done: int, total: int, what: str) -> None:
-        """Show that `done` of `total` are done, and `what` was or is next."""
+        """Show that `done` of `total` tasks are done; `what` is the last or the next one."""
         left = self._show(done, total, what)
         if not self.terminal:
             self._console.print(Text(f"[{done}/{total}{left}] {what}"), soft_wrap=True)
 
     def _show(self, done: int, total: int, what: str) -> str:
-        """Move the bar; the estimate of what is left, as it stands in a line, or nothing while there is too little to go by."""
-        if self._total and (total != self._total or done < self._done):  # other work: its pace is its own
+        """Move the bar, and return the estimated time left for a line; "" if it is too early for one."""
+        if self._total and (total != self._total or done < self._done):  # another phase, with a pace of its own
             self._start = self._clock()
         self._done, self._total = done, total
         spent = self._clock() - self._start
@@ -131,27 +143,27 @@ class ProgressReport:
         return f", {left}" if left else ""
 
 
-_WIDE = 100
-"""Columns of a terminal from which the bar is long; below, the counter and what is left need the room."""
+_WIDE = 70
+"""Width of a terminal from which the bar is long."""
 
 _SOON_S = 3.0
-"""Seconds before an estimate means anything."""
+"""Seconds before the first estimate."""
 
 _FEW = 10
-"""An estimate goes by a tenth of the work, or by so many: the first cells wait for their problem and say little."""
+"""An estimate needs a tenth of the work, or this many tasks: the first cells wait for their problem."""
 
 
 def _named(running: Sequence[str]) -> str:
-    """What runs now, in a line's width.
+    """Return the first two of the tasks that run, and the number of the others.
 
     >>> _named(["building a s0", "a s1 m", "b s0 m"])
-    'building a s0; a s1 m; …'
+    'building a s0; a s1 m; and 1 more'
     """
-    return "; ".join([*running[:2], *(["…"] if len(running) > 2 else [])])
+    return "; ".join([*running[:2], *([f"and {len(running) - 2} more"] if len(running) > 2 else [])])
 
 
 def _duration(seconds: float) -> str:
-    """Seconds, minutes or hours, whichever is short.
+    """Return a duration in seconds, minutes or hours, whichever is short.
 
     >>> _duration(8.2), _duration(95), _duration(5000)
     ('8 s', '2 min', '1.4 h')

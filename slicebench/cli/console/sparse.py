@@ -1,10 +1,9 @@
-"""A sparse decision layer: its path in a line, its features class by class, and what it does without them."""
+"""Tables of a sparse decision layer: its features by class, and its accuracy without them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
 from slicebench.cli.console.numbers import results_console
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 MOST = 10
-"""Features per class that are printed; the report has all of them."""
+"""Number of features printed per class; the report has all."""
 
 
 def print_sparse(report: Mapping[str, Any], console: Console | None = None) -> None:
@@ -34,37 +33,37 @@ def print_sparse(report: Mapping[str, Any], console: Console | None = None) -> N
     )
     _print_features(report, console)
     if report["ablated"] is not None:
-        console.print(_ablated(report))
+        _print_ablated(report, console)
     console.print(_LEGEND)
 
 
 def _print_features(report: Mapping[str, Any], console: Console) -> None:
     rows: list[tuple[Text, str, str, Text, list[str]]] = []
     for name, one in report["classes"].items():
-        rows.append((Text(name, style="bold"), "", "", Text(""), _cells(one["accuracy"])))
+        rows.append((Text(name, style="bold"), "all", "", Text(""), _cells(one["accuracy"])))
         for feature in one["features"][:MOST]:
             said = wrapped(", ".join(feature["described"]), _DESCRIBED)
             rows.append(
-                (Text(""), str(feature["index"]), f"{feature['weight']:+.2f}", said, _cells(feature["without"]))
+                (Text(name), str(feature["index"]), f"{feature['weight']:+.2f}", said, _cells(feature["without"]))
             )
         if (more := len(one["features"]) - MOST) > 0:
-            rows.append((Text(""), "", "", Text(f"and {more} more", style="dim"), [""] * len(_ACCURACIES)))
+            rows.append((Text(name), f"{more} more", "", Text(""), [""] * len(_ACCURACIES)))
     classes, features, weights, described, accuracies = zip(*rows, strict=True)
     columns = [Column("weight", weights), Column("pushed up by", described, "left")]
     columns += [Column(name, cells) for name, cells in zip(_ACCURACIES, zip(*accuracies, strict=True), strict=True)]
     kept = [Column("class", classes, "left"), Column("feature", features)]
-    print_split(console, "Features, and the accuracy on the class without each", kept, columns)
+    print_split(console, "Features, and the accuracy on the class without each one", kept, columns)
 
 
 _DESCRIBED = 40
-"""Width at which what describes a feature is wrapped."""
+"""Width at which the description of a feature is wrapped."""
 
 _ACCURACIES = {"accuracy": "all", "minority": "minority", "majority": "majority", "gap": "gap"}
 
 _LEGEND = Text(
-    "Accuracies are those of the layer on test, within the class; minority and majority: in and outside the planted groups. "
-    "Without a feature the layer's biases are set anew on train. A feature with a negative weight is described by what pushes "
-    "it down.",
+    "Accuracies are the layer's on test, within the class; minority and majority: in and outside the planted groups. A row all: "
+    "with all features; a feature's row: without it, with the layer's biases fitted again on train. A feature with a negative "
+    "weight is described by what pushes it down.",
     style="dim",
 )
 
@@ -73,17 +72,16 @@ def _cells(accuracy: Mapping[str, float | None]) -> list[str]:
     return [optional(accuracy[key]) for key in _ACCURACIES.values()]
 
 
-def _ablated(report: Mapping[str, Any]) -> Table:
+def _print_ablated(report: Mapping[str, Any], console: Console) -> None:
     features = report["ablated"]["features"]
     title = f"Without {len(features)} feature{'s'[: len(features) != 1]}: {', '.join(map(str, features))}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("class", no_wrap=True)
-    for name in _ACCURACIES:
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, after in report["ablated"]["classes"].items():
-        before = report["classes"][name]["accuracy"]
-        table.add_row(Text(name), *(_change(before[key], after[key]) for key in _ACCURACIES.values()))
-    return table
+    pairs = [(report["classes"][name]["accuracy"], after) for name, after in report["ablated"]["classes"].items()]
+    columns = [
+        Column(name, [_change(before[key], after[key]) for before, after in pairs]) for name, key in _ACCURACIES.items()
+    ]
+    print_split(
+        console, title, [Column("class", [Text(name) for name in report["ablated"]["classes"]], "left")], columns
+    )
 
 
 def _change(before: float | None, after: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Tables of many columns, split so that each part fits the terminal and every row keeps its name."""
+"""Tables split into parts that fit the terminal; each part repeats the rows' names."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 EDGE = 3
-"""What a column takes beside its text: a space on both sides and a line."""
+"""Width of a column beside its text: a space on both sides and a line."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A heading and a cell per row, as rich reads them: text, or markup with its brackets escaped."""
+    """A heading and a cell per row: text, or rich's markup with its brackets escaped."""
 
     heading: str
     cells: Sequence[str | Text]
@@ -29,33 +29,43 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal that it takes."""
+        """Width of the column in the terminal, with its edges."""
         return EDGE + max(_width(cell) for cell in (self.heading, *self.cells))
 
 
 def print_split(
-    console: Console, title: str, kept: Sequence[Column], columns: Sequence[Column], *, head: int = 0
+    console: Console,
+    title: str,
+    kept: Sequence[Column],
+    columns: Sequence[Column],
+    *,
+    head: int = 0,
+    lines: bool = False,
 ) -> None:
-    """Print tables that have the columns `kept` and as many of `columns` as fit; a line below the first `head` rows."""
+    """Print tables, each with the columns `kept` and as many of `columns` as fit.
+
+    A line separates the first `head` rows from the others, or all rows if `lines` is set.
+    """
     for part in _parts(columns, console.width - 1 - sum(column.width for column in kept)):
-        table = Table()
+        table = Table(show_lines=lines)
         shown = [*kept, *part]
         for column in shown:
             table.add_column(column.heading, justify=column.justify, no_wrap=True)
         for i, row in enumerate(zip(*(column.cells for column in shown), strict=True)):
             table.add_row(*row, end_section=i == head - 1)
-        if title:  # not the table's own title, which wraps where the table is narrow
+        if title:  # a table's own title would be wrapped to the table's width
             console.print(Text(title, style="table.title"))
         console.print(table)
 
 
-def wrapped(text: str, width: int) -> Text:
-    """Return `text` broken between words into lines of at most `width`; a longer word has a line of its own."""
-    return Text("\n".join(wrap(text, width, break_long_words=False, break_on_hyphens=False)))
+def wrapped(text: str, width: int, *, indent: str = "") -> Text:
+    """Return `text` in lines of at most `width`, broken between words only; `indent` begins all but the first."""
+    lines = wrap(text, width, break_long_words=False, break_on_hyphens=False, subsequent_indent=indent)
+    return Text("\n".join(lines))
 
 
 def _parts(columns: Sequence[Column], room: int) -> Iterator[list[Column]]:
-    """Yield runs of columns that fit into `room`, at least one column each."""
+    """Yield runs of columns that fit into `room`, with at least one column each."""
     part: list[Column] = []
     for column in columns:
         if part and sum(one.width for one in part) + column.width > room:

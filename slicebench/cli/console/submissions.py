@@ -1,4 +1,4 @@
-"""Submissions from elsewhere: their metrics beside chance, and their slices."""
+"""Tables of submissions: their metrics next to chance, and their slices."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 RANKING = ("mf_at_10", "mf_at_25", "mf_at_100", "ap", "auroc")
 SLICES = ("matched_kappa_at_10", "corrected_p_at_10", "discovery_rate_8_5", "error_coverage")
 MOST_SLICES = 10
-"""Slices of one submission that the terminal shows."""
+"""Number of slices shown per submission."""
 
 
 def print_evaluation(found: Evaluation, console: Console | None = None) -> None:
-    """Print the submissions by nAMF, chance above and `random` below, what their slices are worth, and what was derived."""
+    """Print the submissions by nAMF between chance and `random`, then their slices and notes."""
     console = console or results_console()
     _print_scores(found, console)
     console.print(_legend(found))
@@ -58,7 +58,7 @@ def _print_scores(found: Evaluation, console: Console) -> None:
 
 
 def _print_worth(records: Sequence[Record], console: Console) -> None:
-    """Print metrics of slices against the planted groups; chance in brackets where it depends on the slices themselves."""
+    """Print how well slices match the planted groups, with chance in brackets if it is known."""
     slices = [record.slices for record in records if record.slices is not None]
     columns = []
     for key in SLICES:
@@ -67,15 +67,15 @@ def _print_worth(records: Sequence[Record], console: Console) -> None:
         columns.append(Column(SLICE_METRICS[key].label, values))
     columns.append(Column("slices", [str(one.k) for one in slices]))
     names = Column("method", [Text(record.method) for record in records], "left")
-    print_split(console, "What the slices are worth", [names], columns)
-    console.print(Text("In brackets: chance, where it is known.", style="dim"))
+    print_split(console, "Slices against the planted groups", [names], columns)
+    console.print(Text("In brackets: chance, if it is known.", style="dim"))
 
 
 def _legend(found: Evaluation) -> Text:
     base = found.rows[0].record.base_model
     assert base is not None
     if not found.planted:
-        return Text("Nothing is planted among these examples: no metric against the truth is defined.", style="dim")
+        return Text("Nothing is planted among these examples, so no metric against the truth is defined.", style="dim")
     rates = (
         f"The base model is right on {optional(base.minority_accuracy)} of the planted minority ({optional(base.minority_rate)} "
         f"of the test examples) and {optional(base.majority_accuracy)} of the rest. "
@@ -83,27 +83,31 @@ def _legend(found: Evaluation) -> Text:
         else ""
     )
     return Text(
-        f"{rates}nAMF: chance 0, ideal 1, within classes; its 95 % interval speaks of these test examples at this one seed. = "
-        "not separated from the best submission: the paired interval reaches 0. – undefined. --json has all metrics.",
+        f"{rates}nAMF: within classes, chance is 0 and ideal is 1; the 95% interval below it covers these test examples at this "
+        "seed only. =: not separated from the best submission (the paired interval contains 0). –: undefined. --json prints all "
+        "metrics.",
         style="dim",
     )
 
 
 def _print_slices(method: str, slices: SliceOutcome, console: Console) -> None:
     shown = slices.per_slice[:MOST_SLICES]
+    room = _ABOUT if console.width >= _WIDE else _NARROW
     first = f"the first {len(shown)} of " if slices.k > len(shown) else ""
     columns = [
         Column("size", [f"{one.size:,}" for one in shown]),
         Column("error rate", [optional(one.error_rate) for one in shown]),
         Column("Δ to the rest\nof its class", [_apart(one) for one in shown]),
-        Column("about", [wrapped(one.group or "–", _ABOUT) for one in shown], "left"),
+        Column("about", [wrapped(one.group or "–", room) for one in shown], "left"),
     ]
     title = f"{method}: {first}{slices.k} slice{'' if slices.k == 1 else 's'}"
-    print_split(console, title, [Column("slice", [wrapped(one.name, _ABOUT) for one in shown], "left")], columns)
+    print_split(console, title, [Column("slice", [wrapped(one.name, room) for one in shown], "left")], columns)
 
 
+_WIDE = 120
+_NARROW = 24
 _ABOUT = 36
-"""Width at which names and groups of slices are wrapped."""
+"""Width at which names and groups of slices are wrapped on a wide terminal."""
 
 
 def _apart(one: SliceFinding) -> str:

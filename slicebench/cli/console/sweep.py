@@ -1,4 +1,4 @@
-"""A sweep: base model, metric and strength at each value of the parameter, and what follows what."""
+"""Tables of a sweep: metrics at each value of the parameter, and the correlations with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from slicebench.cli.console.numbers import cell, p_value, results_console, share_cell
-from slicebench.cli.console.split import Column, print_split
+from slicebench.cli.console.split import Column, print_split, wrapped
 from slicebench.results.numbers import optional
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def print_sweep(report: SweepReport, console: Console | None = None) -> None:
-    """Print a row per value of the parameter, split where the terminal is too narrow, then how everything follows it."""
+    """Print a row per value of the parameter, then how everything correlates with it."""
     console = console or results_console()
     _print_values(report, console)
     _print_trends(report, console)
@@ -29,7 +29,7 @@ def print_sweep(report: SweepReport, console: Console | None = None) -> None:
 
 
 def _print_values(report: SweepReport, console: Console) -> None:
-    """Print the base model, then metric and strength of each method, at each value of the parameter."""
+    """Print the base model, then each method's metric and strength, per value of the parameter."""
     rows = report.rows
     columns = [
         Column("base model\naccuracy", [share_cell(row.accuracy) for row in rows], "center"),
@@ -50,36 +50,42 @@ def _print_values(report: SweepReport, console: Console) -> None:
                 Column(f"{method}\n{what}", [values[i] for values in strength], "center")
                 for i, what in enumerate(shown)
             ]
-    title = f"{report.base}: {report.param}, mean and 95 % interval over {len(report.seeds)} seeds"
+    n = len(report.seeds)
+    title = f"{report.base}: {report.param}, mean and 95% interval over {n} seed{'s' * (n != 1)}"
     print_split(console, title, [Column(report.param, [f"{row.value:g}" for row in rows])], columns)
 
 
-_STRENGTH = ("strength", "strength\nby chance", "classes with\np ≤ .05")
+_STRENGTH = ("strength", "strength\nby chance", "share of\nclasses with\np ≤ .05")
 
 _SWEEP_LEGEND = Text(
-    "Strength: mean over classes. ρ: Spearman, a point for each value and seed, or for each class of those; classes of one base "
-    "model are not independent, so their p is a guide.",
+    "Strength: mean over classes. ρ: Spearman's correlation, with a point per value and seed, or per class of those. Classes of "
+    "one base model are not independent, so their p is only a guide.",
     style="dim",
 )
 
 
 def _print_trends(report: SweepReport, console: Console) -> None:
     trends = report.trends
+    what, against = (48, 40) if console.width >= _WIDE else (26, 20)
     kept = [
-        Column("of", [trend.method or "base model" for trend in trends], "left"),
-        Column("what", [_what(report, trend) for trend in trends], "left"),
+        Column("of", [wrapped(_of(report, trend), what) for trend in trends], "left"),
+        Column("against", [wrapped(_against(trend), against) for trend in trends], "left"),
     ]
     columns = [
-        Column("against", [_against(trend) for trend in trends], "left"),
         Column("points", [str(trend.points) for trend in trends]),
         Column("ρ", [optional(trend.rho) for trend in trends]),
         Column("p", ["–" if trend.p is None else p_value(trend.p) for trend in trends]),
     ]
-    print_split(console, "What follows what", kept, columns)
+    print_split(console, "Correlations", kept, columns)
 
 
-def _what(report: SweepReport, trend: Trend) -> str:
-    return _metric_label(report) if trend.what == report.metric else trend.what.replace("_", " ")
+_WIDE = 120
+"""Width of a terminal from which names have more room."""
+
+
+def _of(report: SweepReport, trend: Trend) -> str:
+    what = _metric_label(report) if trend.what == report.metric else trend.what.replace("_", " ")
+    return f"{trend.method or 'base model'}: {what}"
 
 
 def _against(trend: Trend) -> str:

@@ -1,4 +1,4 @@
-"""Texts, which of them are candidates in which class, and each class's reference."""
+"""Candidate captions by class, and the reference caption of each class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class CaptionSet:
-    """Candidate captions of C classes, before any encoder has read them.
+    """Candidate captions of C classes, not yet embedded.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class CaptionSet:
 
     @classmethod
     def of(cls, candidates: Sequence[Sequence[str]], references: Sequence[str]) -> Self:
-        """Return the set of the candidate texts of each class, C lists, and C references.
+        """Build a set from C lists of candidate texts, one per class, and C references.
 
         Texts keep the order in which they are first seen; equal ones, within a class or across classes, become one.
 
@@ -72,7 +72,8 @@ class CaptionSet:
         """
         if len(candidates) != len(references):
             raise DataError(
-                f"candidates for {len(candidates)} classes, references for {len(references)}; expected one each"
+                f"there are candidates for {len(candidates)} classes, but {len(references)} references; "
+                "expected one per class"
             )
         per_class = [_strings(f"candidates[{c}]", texts) for c, texts in enumerate(candidates)]
         column = {text: j for j, text in enumerate(dict.fromkeys(chain.from_iterable(per_class)))}
@@ -89,7 +90,7 @@ class CaptionSet:
 def _strings(where: str, values: Iterable[str]) -> tuple[str, ...]:
     """Return `values` as a tuple of non-blank strings, at least one.
 
-    Raises `DataError` otherwise. A single string is refused, not split into its letters.
+    Raises `DataError` otherwise, also for a single string, which would be split into its letters.
     """
     if isinstance(values, str):
         raise DataError(f"{where} is the string {values!r}; expected a list of captions")

@@ -12,11 +12,16 @@
     [classes.dog]
     phrase = ["on the grass"]
 
-Five rules. A template is expanded with every combination of its slots' words; "" leaves a slot out. A slot's words for a class
-are those of `slots`, then the class's own, then the nouns below the WordNet synset that `wordnet.<slot>.<class>` names.
-`{class}` is the name under `classes`, readable; the reference may use it and any slot that has one word in the class. With
-`classes`, only the classes named there can be expanded; without, all classes share their candidates. White space is squeezed,
-and "a" becomes "an" before a vowel letter.
+The rules:
+
+1. A template is expanded with every combination of its slots' words; "" leaves a slot out.
+2. A slot's words for a class are those of `slots`, then the class's own, then the nouns below the
+   WordNet synset that `wordnet.<slot>.<class>` names.
+3. `{class}` is the name under `classes`, with blanks for "_". The reference may use it and any slot
+   that has one word in the class.
+4. With `classes`, only the classes named there can be expanded. Without, all classes share their
+   candidates.
+5. White space is squeezed, and "a" becomes "an" before a vowel letter.
 """
 
 from __future__ import annotations
@@ -71,11 +76,13 @@ def caption_set(
     name_or_path : str
         A packaged set (`caption_set_names`), or a path ending in ".toml".
     class_names : C strings
-        Of the problem; case and "_" for a blank do not matter.
+        Class names of the problem. Case does not matter, and "_" counts as a blank.
     entries : mapping, optional
-        Class name to the grammar's class, where they differ: {"tench": "fish"} for ImageNet's ancestors.
+        Maps class names to the grammar's classes where they differ: {"tench": "fish"} for ImageNet's
+        ancestors.
     nouns : callable
-        WordNet synset ("dog.n.01") to nouns, for grammars with `wordnet`; by default from the system's database.
+        Returns the nouns below a WordNet synset ("dog.n.01"), for grammars with `wordnet`. By default
+        they come from the system's database.
 
     Returns
     -------
@@ -100,8 +107,6 @@ def _entry(grammar: Grammar, where: str, class_name: str, entries: Mapping[str, 
     """Return the grammar's key for a class of the problem.
 
     A grammar without classes has no keys. Then the class's entry is returned, or else its own name.
-
-    A grammar without classes has no keys; the class's own name is returned then.
     """
     wanted = entries.get(class_name, class_name)
     if not grammar.classes:
@@ -113,12 +118,12 @@ def _entry(grammar: Grammar, where: str, class_name: str, entries: Mapping[str, 
 
 
 def unknown_class(where: str, class_name: str, wanted: str, known: list[str]) -> ConfigError:
-    """Return the error for a class that a caption set does not know, with what the user can do."""
+    """Return the error for a class that a caption set does not have."""
     looked = f" (looked up as {wanted!r})" if wanted != class_name else ""
     file = where if where.endswith(".toml") else f"a copy of {where}.toml"
     return ConfigError(
-        f"caption set {where} has no class {class_name!r}{looked}; map it to one that it has by "
-        f"entries={{{class_name!r}: ...}}, or write a table [classes.{_toml_key(class_name)}] into {file}; "
+        f"caption set {where} has no class {class_name!r}{looked}; map it to one of its classes with "
+        f"entries={{{class_name!r}: ...}}, or add a table [classes.{_toml_key(class_name)}] to {file}; "
         + did_you_mean(plain(wanted), known)
     )
 
@@ -132,7 +137,7 @@ def _expand(grammar: Grammar, where: str, entry: str, nouns: Callable[[str], Seq
         words[slot] = list(dict.fromkeys([*own, *(nouns(synset) if synset else ())]))
         if not words[slot]:
             raise ConfigError(
-                f"caption set {where}: no nouns below {synset} for {{{slot}}} of class {entry!r}; expected some"
+                f"caption set {where}: no nouns below {synset} for {{{slot}}} of class {entry!r}; expected at least one"
             )
     for slot in SLOT.findall(grammar.reference):
         if len(words[slot]) != 1:

@@ -1,4 +1,4 @@
-"""Schema of caption grammar files, and the errors of a file that breaks it."""
+"""Schema of caption grammar files, and the errors for files that break it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _word(text: str) -> str:
     if "{" in text or "}" in text:
-        raise ValueError("words cannot hold braces; templates can")
+        raise ValueError("words cannot contain braces; only templates can")
     return text
 
 
 def _template(text: str) -> str:
     if not text.strip() or set(SLOT.sub("", text)) & set("{}"):
-        raise ValueError("expected text with slots in braces, as in 'a photo of a {noun}'")
+        raise ValueError("expected text with slots in braces, such as 'a photo of a {noun}'")
     return text
 
 
 def _slot_name(name: str) -> str:
     if name == "class" or not re.fullmatch(r"[a-z][a-z_]*", name):
         raise ValueError(
-            "a slot has a name of small letters and '_', other than 'class', which stands for the class's name"
+            "a slot's name has only lower-case letters and '_'; it cannot be 'class', which means the class's name"
         )
     return name
 
@@ -51,7 +51,7 @@ Words = Annotated[tuple[Annotated[str, AfterValidator(_word)], ...], Field(min_l
 
 
 class Grammar(BaseModel):
-    """A caption grammar, as its file has it; the rules are in `slicebench.data.captions.grammar`."""
+    """Content of a caption grammar file; the rules are in `slicebench.data.captions.grammar`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -97,7 +97,7 @@ class Grammar(BaseModel):
             if slot == "class" or slot in self.slots:
                 continue
             if slot not in self.defined():
-                yield f"{{{slot}}} in a template is no slot; {did_you_mean(slot, [*self.defined(), 'class'])}"
+                yield f"{{{slot}}} in a template is not a slot; {did_you_mean(slot, [*self.defined(), 'class'])}"
             for name, own in self.classes.items():
                 if slot not in own and name not in self.wordnet.get(slot, {}):
                     yield f"classes.{name}.{slot}: missing; templates use {{{slot}}}, which has no words in slots.{slot}"
@@ -105,7 +105,7 @@ class Grammar(BaseModel):
     def _idle(self) -> Iterator[str]:
         for slot in self.defined():
             if slot not in self._used():
-                yield f"the slot {slot!r} stands in no template; write {{{slot}}} where its words go"
+                yield f"no template uses the slot {slot!r}; write {{{slot}}} where its words belong"
 
 
 def parse_grammar(text: str, where: str) -> Grammar:
@@ -114,7 +114,7 @@ def parse_grammar(text: str, where: str) -> Grammar:
 
 
 def plain(name: str) -> str:
-    """Return the form of a name by which classes are compared.
+    """Return the form of a class name that is used to compare classes.
 
     >>> plain("Aquatic_mammals")
     'aquatic mammals'

@@ -1,7 +1,7 @@
-"""Find the captions that name a planted group: whole words and their synonyms, nothing cleverer.
+"""Find the captions that name a planted group, by whole words and synonyms.
 
-A caption names a group if it mentions every one of the group's concepts. `synonyms.toml` lists what else names a concept; a
-concept that it lacks is taken literally.
+A caption names a group if it mentions every one of the group's concepts. `synonyms.toml` lists the
+other names of a concept. A concept that it does not list has only its own name.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 def names(caption: str, concepts: Sequence[str]) -> bool:
     """Check whether `caption` mentions every concept.
 
-    A mention is the concept's name, a synonym, or a plural of either, as whole words in any case.
-
-    A hyphen joins words ("man-made" mentions no man); "_" in a concept is a blank.
+    A mention is the concept's name, a synonym, or a plural of either, as whole words in any case. A
+    hyphen joins words ("man-made" does not mention a man). "_" in a concept is a blank.
 
     >>> names("a photo of a young lady", ["female", "young"]), names("a photo of a woman", ["male"])
     (True, False)
@@ -49,7 +48,7 @@ def captions_naming(texts: Iterable[str], concepts: Sequence[str]) -> tuple[str,
 
 def _patterns(concepts: Sequence[str]) -> list[re.Pattern[str]]:
     if isinstance(concepts, str) or not concepts or not all(isinstance(c, str) and c.strip() for c in concepts):
-        raise DataError(f"concepts is {concepts!r}; expected a list of words or phrases, as in ['red', 'circle']")
+        raise DataError(f"concepts is {concepts!r}; expected a list of words or phrases, such as ['red', 'circle']")
     return [_pattern(" ".join(concept.replace("_", " ").lower().split())) for concept in concepts]
 
 
@@ -73,6 +72,6 @@ def _forms(phrase: str) -> tuple[str, str]:
 
 @cache
 def _synonyms() -> dict[str, tuple[str, ...]]:
-    """Return the phrases that name each concept; the file's tables only sort them."""
+    """Return the phrases that name each concept; the tables of the file have no meaning."""
     tables = tomllib.loads((files("slicebench.data.captions") / "synonyms.toml").read_text(encoding="utf-8"))
     return {concept: tuple(phrases) for table in tables.values() for concept, phrases in table.items()}

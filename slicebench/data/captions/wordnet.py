@@ -1,8 +1,8 @@
-"""Look up nouns in WordNet: those below a synset, and the nearest of some words above one.
+"""Look up nouns in WordNet: those below a synset, or the nearest of some words above it.
 
-Two files of the database are read as wndb(5WN) describes them, so Debian's package, Princeton's archive
-and NLTK's copy all work. NLTK's own reader would not: it needs files that Debian leaves out, and refuses
-folders outside its data path.
+Two files of the database are read as wndb(5WN) describes them, so Debian's package, Princeton's
+archive and NLTK's copy all work. NLTK's own reader would not: it needs files that Debian leaves out,
+and it rejects folders outside its data path.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def wordnet_folder(folder: str | Path | None = None) -> Path:
     StorageError
         if a given folder, or WNHOME, lacks index.noun or data.noun.
     ConfigError
-        if none is given and none is found, saying what to install.
+        if none is given and none is found; the message says what to install.
 
     """
     home = os.environ.get("WNHOME")
@@ -55,7 +55,7 @@ def wordnet_folder(folder: str | Path | None = None) -> Path:
         if all((path / name).is_file() for name in FILES):
             return path
     if folder or home:
-        raise StorageError(f"{folder or home} holds no WordNet database ({' and '.join(FILES)}); {HOW}")
+        raise StorageError(f"{folder or home} has no WordNet database ({' and '.join(FILES)}); {HOW}")
     raise ConfigError(f"no WordNet database in {', '.join(map(str, tried))}; {HOW}")
 
 
@@ -64,16 +64,17 @@ def nouns_below(
 ) -> tuple[str, ...]:
     """Return the descendants of `synset` that are in a list of English words, nearest first.
 
-    The synset's own names are not among them, unless a descendant shares them; instances ("Seabiscuit") are not followed.
+    The synset's own names are left out, unless a descendant shares them. Instances ("Seabiscuit") are
+    not followed.
 
     Parameters
     ----------
     synset : str
-        As "dog.n.01", or by number as in ImageNet, "n02084071".
+        Name such as "dog.n.01", or number as in ImageNet, "n02084071".
     folder : path, optional
-        Of the database, see `wordnet_folder`.
+        Folder of the database; see `wordnet_folder`.
     word_list : path, optional
-        Words, one a line (UTF-8); /usr/share/dict/words if None.
+        File with one word per line (UTF-8); /usr/share/dict/words if None.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def nouns_below(
 def closest_ancestor(synset: str, ancestors: Sequence[str], *, folder: str | Path | None = None) -> str:
     """Return the word of `ancestors` that names the nearest synset above `synset`, or itself.
 
-    A synset with several of the words takes the first listed.
+    If several of the words name that synset, the first listed is returned.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def closest_ancestor(synset: str, ancestors: Sequence[str], *, folder: str | Pat
             if word in one.lemmas:
                 return word
     raise ConfigError(
-        f"nothing above {synset} is named by any of: {', '.join(ancestors)}; 'entity' is above every noun"
+        f"none of these words names a synset above {synset}: {', '.join(ancestors)}; 'entity' is above every noun"
     )
 
 
@@ -131,12 +132,14 @@ def _offset(path: Path, synset: str) -> int:
     sense = _SENSE.fullmatch(synset)
     if not sense:
         raise ConfigError(
-            f"{synset!r} is no noun synset; expected a name such as 'dog.n.01' or a number such as 'n02084071'"
+            f"{synset!r} is not a noun synset; expected a name such as 'dog.n.01' or a number such as 'n02084071'"
         )
     lemma, number = sense["lemma"].lower().replace(" ", "_"), int(sense["number"])
     senses = _senses(path, lemma)
     if not senses:
-        raise ConfigError(f"WordNet has no noun {lemma!r}; expected a noun, its sense counted from 1, as in 'dog.n.01'")
+        raise ConfigError(
+            f"WordNet has no noun {lemma!r}; expected a noun and the number of its sense, such as 'dog.n.01'"
+        )
     if not 1 <= number <= len(senses):
         raise ConfigError(
             f"the noun {lemma!r} has {len(senses)} senses; expected {lemma}.n.01 to {lemma}.n.{len(senses):02}"
@@ -193,7 +196,8 @@ def _parsed(line: str, offset: int) -> _Synset:
 def _system_words() -> Path:
     if not WORD_LIST.is_file():
         raise ConfigError(
-            f"no list of English words at {WORD_LIST}; install Debian's package wamerican, or give `word_list`, one word a line"
+            f"no list of English words at {WORD_LIST}; install Debian's package wamerican, or give `word_list`, "
+            "a file with one word per line"
         )
     return WORD_LIST
 

@@ -1,10 +1,10 @@
-"""Convert to and from the formats of other tools, a module for each.
+"""Convert to and from the formats of other tools, with one module per tool.
 
 Their packages are imported only when needed.
 
-`huggingface` brings data in, `huggingface` and `cleanlab` take findings out, and `sklearn` wraps a method as a transformer. What
-goes out is `found`: the result of `slicebench.discover`, or what `found_by` makes of a method's own scores. docs/interchange.md
-has an example of each, and recipes for FiftyOne and Renumics Spotlight.
+`huggingface` reads data, `huggingface` and `cleanlab` write findings, and `sklearn` wraps a method as
+a transformer. Findings are the result of `slicebench.discover`, or of `found_by` for a method's own
+scores. docs/how-to/other-tools.md has an example of each, and recipes for FiftyOne and Renumics Spotlight.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""cleanlab: findings as the table of issues that its Datalab keeps.
+"""cleanlab: convert findings to the table of issues of its Datalab.
 
-Convention of `Datalab.get_issues()`: a row per example in the order of the dataset, and for each type of issue the columns
-is_<type>_issue (a bool) and <type>_score, in [0, 1], where low is bad; more columns may say more. Needs pandas only.
+`Datalab.get_issues()` has a row per example, in the order of the dataset. Each type of issue has the
+columns is_<type>_issue (a bool) and <type>_score, in [0, 1], where low is bad; other columns may be
+added. Needs pandas only.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ if TYPE_CHECKING:
 def to_issues(found: Any, ids: Sequence[object], *, issue: str = "slice", method: str | None = None) -> pd.DataFrame:
     """Return a table of issues, n rows in the order of `ids`.
 
-    Its columns are is_<issue>_issue, <issue>_score and <issue>.
-
-    An example is an issue if it is in a slice. Its score is the share of examples that are harder than it, ties counted half,
-    so that the hardest are nearest 0. The last column names the slice of the strongest membership, empty where there is none.
+    Its columns are is_<issue>_issue, <issue>_score and <issue>. An example is an issue if it is in a
+    slice. Its score is the share of harder examples, ties counted half, so the hardest are nearest 0.
+    The last column names the slice in which its membership is strongest, and is empty if there is
+    none.
 
     Parameters
     ----------
     found : Found, or the result of `slicebench.discover`
         What a method found.
     ids : n strings or integers
-        Of the examples, in the order of the dataset.
+        Ids of the examples, in the order of the dataset.
     issue : str
-        Type of issue.
+        Name of the type of issue.
     method : str, optional
-        Which of several methods.
+        The method to use; needed if there are several.
 
     Raises
     ------
     ConfigError
-        for a type that is no word.
+        if `issue` is not a word of letters, digits and underscores.
     DataError
-        for an id without hardness, and for the same reasons as in
-        `slicebench.discovery.interop.found.align`.
+        if an id has no hardness. Raises the same errors as
+        `slicebench.discovery.interop.found.align`, too.
 
     """
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Findings of a method as two tables by id, from which every tool's module starts."""
+"""Findings of a method as two tables by id: the input of the modules for other tools."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Found:
     hardness : DataFrame
         A row for each example: method, id, hardness (higher = harder).
 
-    The result of `slicebench.discover` has the same two attributes and goes everywhere where this one goes.
+    The result of `slicebench.discover` has the same two attributes and can be used in its place.
 
     """
 
@@ -42,14 +42,13 @@ class Found:
 def found_by(scores: SliceScores, split: Split, class_names: Sequence[str] = (), method: str = "method") -> Found:
     """Return a method's `scores` of the examples of `split` as tables.
 
-    The members of each slice are sorted by falling membership.
-
-    A method without slices that raises flags has one slice per class, the flagged.
+    The members of each slice are sorted by falling membership. If a method has flags but no slices,
+    the flagged examples of each class form one slice.
 
     Raises
     ------
     DataError
-        if there are not as many scores as examples.
+        if the number of scores differs from that of the examples.
 
     """
     import pandas as pd
@@ -75,8 +74,9 @@ _MEMBERS = {"method": "str", "slice": "str", "id": "str", "rank": "int64", "memb
 class Aligned:
     """Findings of one method for n examples, in the order of another tool's data.
 
-    `hardness` (n,), NaN for examples that the method did not score; `members` has the columns row, slice, rank and membership,
-    slices in the order in which the method returned them; `names` are those of the slices.
+    `hardness` (n,) is NaN for examples that the method did not score. `members` has the columns row,
+    slice, rank and membership. `names` are the names of the slices, in the order in which the method
+    returned them.
     """
 
     method: str
@@ -100,23 +100,24 @@ class Aligned:
 
 
 def align(found: Any, ids: Sequence[object], method: str | None = None) -> Aligned:
-    """Join the findings of one method by id with n examples.
+    """Match the findings of one method to n examples by id.
 
-    Examples that the method does not know are in no slice.
+    Examples that the method did not score are in no slice.
 
     Parameters
     ----------
     found : Found, or the result of `slicebench.discover`
-        With the findings of one method or several.
+        Findings of one or several methods.
     ids : n strings or integers
-        Distinct.
+        Distinct ids of the examples.
     method : str, optional
-        Which of several methods.
+        The method to use; needed if there are several.
 
     Raises
     ------
     DataError
-        if the tables lack a column, hold another method or several, share no id with `ids`, or `ids` has one twice.
+        if a table lacks a column, the method is missing or ambiguous, no id of the findings is in
+        `ids`, or `ids` are not distinct.
 
     """
     members, hardness = (
@@ -128,22 +129,22 @@ def align(found: Any, ids: Sequence[object], method: str | None = None) -> Align
     keys = [str(key) for key in ids]
     rows = {key: row for row, key in enumerate(keys)}
     if len(rows) < len(keys):
-        raise DataError("the data hold an id more than once; expected distinct ids")
+        raise DataError("the data has an id more than once; expected distinct ids")
     values = np.full(len(keys), np.nan)
     at = hardness["id"].astype(str).map(rows)
     if at.isna().all():
         raise DataError(
-            f"none of the {len(keys):,} ids of the data is in the findings: {keys[:1]} here, "
-            f"{hardness['id'].head(1).tolist()} there; name the column of ids"
+            f"none of the {len(keys):,} ids of the data is in the findings: the data begins with {keys[:1]}, "
+            f"the findings with {hardness['id'].head(1).tolist()}; name the column of ids"
         )
     values[at.dropna().astype(int)] = hardness["hardness"].to_numpy(dtype=np.float64)[at.notna()]
     return Aligned(name, values, _members(members, rows), tuple(dict.fromkeys(members["slice"].astype(str))))
 
 
 def _members(members: pd.DataFrame, rows: dict[str, int]) -> pd.DataFrame:
-    """Return the members that are among the examples, by slice and rank.
+    """Return the members that are among the examples, with row, slice, membership and rank.
 
-    Memberships are 1 where the method has none.
+    Memberships are 1 if the table has none.
     """
     import pandas as pd
 
@@ -158,7 +159,7 @@ def _members(members: pd.DataFrame, rows: dict[str, int]) -> pd.DataFrame:
 def _table(found: Any, name: str, columns: Sequence[str]) -> pd.DataFrame:
     table = getattr(found, name, None)
     if table is None:
-        raise DataError(f"{type(found).__name__} has no {name}; expected what slicebench.discover or found_by returns")
+        raise DataError(f"{type(found).__name__} has no {name}; expected a result of slicebench.discover or found_by")
     known = [str(column) for column in table]
     for column in columns:
         if column not in known:

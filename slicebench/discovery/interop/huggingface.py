@@ -1,8 +1,9 @@
-"""Hugging Face `datasets`: a Dataset or DatasetDict as a DataFrame, and findings as columns of a Dataset.
+"""Hugging Face `datasets`: read a Dataset or DatasetDict, and write findings as columns of a Dataset.
 
-Convention: a column's type says what it is. ClassLabel holds numbers whose names the feature knows, a list of numbers is a
-vector, an Image is {"bytes", "path"}, of which the path is kept if there is such a file; the splits of a DatasetDict are train,
-validation and test. The package is not imported here: what is passed in brings its own methods.
+The type of a column decides how it is read. A ClassLabel holds numbers, and its feature has their
+names. A list of numbers is a vector. An Image is {"bytes", "path"}; the path is kept if there is such
+a file. The splits of a DatasetDict are train, validation and test. The package is not imported here:
+only methods of the given objects are called.
 """
 
 from __future__ import annotations
@@ -32,24 +33,24 @@ SPLITS = {
 
 
 def from_huggingface(dataset: Any, rename: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Return the DataFrame of a Dataset, or of all splits of a DatasetDict.
+    """Return a DataFrame of a Dataset, or of all splits of a DatasetDict.
 
-    The latter gets the column split.
+    A DatasetDict gets the column `split`. Classes become words, vectors become arrays, and images
+    become the paths of their files, or their encoded bytes if there is no file. Without a column
+    `id`, examples are numbered, with the name of the split in front if there are several.
 
     Parameters
     ----------
     dataset : Dataset, DatasetDict or {split: Dataset}
-        Any columns.
+        Its columns may have any names.
     rename : mapping of column to name, optional
-        For columns that slicebench looks for under other names: {"labels": "label", "img": "image"}.
-
-    Classes become words, vectors arrays, images the path of their file, or their encoded bytes where there is none. Without a
-    column id the examples are numbered, after the name of the split if there are several.
+        New names for columns that slicebench expects under other names: {"labels": "label", "img": "image"}.
 
     Raises
     ------
     DataError
-        for a class number without a name, an unknown split, and names of columns that are not there or not distinct.
+        if a class number has no name, a split is unknown, a renamed column does not exist, or two
+        columns would have one name.
 
     """
     import pandas as pd
@@ -78,19 +79,19 @@ def to_huggingface(dataset: Any, found: Any, *, id: str | None = None, method: s
     Parameters
     ----------
     dataset : Dataset
-        None of these columns in it.
+        Must not have any of these columns.
     found : Found, or the result of `slicebench.discover`
         What a method found.
     id : str, optional
         Column of ids; by default "id" if there is one, else the row numbers.
     method : str, optional
-        Which of several methods.
+        The method to use; needed if there are several.
 
     Raises
     ------
     DataError
-        if the columns exist already, and for the same reasons as in
-        `slicebench.discovery.interop.found.align`.
+        if the dataset has one of these columns, or no column `id`. Raises the same errors as
+        `slicebench.discovery.interop.found.align`, too.
 
     """
     names = list(dataset.column_names)
@@ -157,7 +158,8 @@ def _class(value: int | None, names: list[str], column: str) -> str | None:
         return None
     if not 0 <= value < len(names):
         raise DataError(
-            f"column {column!r} holds the class number {value}; expected 0 to {len(names) - 1} (-1 is no label: drop those)"
+            f"column {column!r} holds the class number {value}; expected 0 to {len(names) - 1} (-1 means no label: "
+            "drop such rows)"
         )
     return names[value]
 

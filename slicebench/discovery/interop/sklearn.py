@@ -1,7 +1,8 @@
-"""scikit-learn: any slice-discovery method as a transformer, alone or in a Pipeline.
+"""scikit-learn: use any slice-discovery method as a transformer, alone or in a Pipeline.
 
-Convention: the constructor stores its parameters, `fit(X, y)` learns, `transform(X)` gives an array, learnt state ends in "_".
-X, as it comes out of the steps before, is the embedding; the model that is audited is a parameter.
+X, the output of the steps before, is the embedding; the audited model is a parameter. As usual, the
+constructor stores its parameters, `fit(X, y)` learns, `transform(X)` returns an array, and the names
+of learnt attributes end in "_".
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ if TYPE_CHECKING:
 
 
 SHARES = {"train": 0.2, "val": 0.8}
-"""How fit deals its examples: methods take means and deviations from train, and learn from val."""
+"""Shares of the examples of `fit`: methods take means and deviations from train, and learn from val."""
 
 
 class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Hardness and memberships of examples, as features.
 
-    `transform` knows no labels: it uses the class that the model predicts, so that nothing of the truth leaks into
+    `transform` takes no labels: it uses the class that the model predicts, so that no label leaks into
     later steps. `scores` and `findings` take labels, for audits of labelled data.
 
     Parameters
@@ -46,23 +47,25 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
     method : str or SliceMethod, default "kmeans_errors"
         Registered name, or a method with parameters of its own.
     model : classifier with predict_proba, optional
-        The model that is audited. One in a `FrozenEstimator` is asked as it is, and should not have been trained on what `fit`
-        gets. Any other is cloned: `fit` takes its predictions on folds that it was not trained on, and trains it on everything
-        for `transform`. Without a model, `fit` and `transform` need `probs`.
+        The audited model. A model in a `FrozenEstimator` is used as it is, and should not have been
+        trained on the examples of `fit`. Any other is cloned: `fit` uses its predictions on folds
+        that it was not trained on, and trains it on all examples for `transform`. Without a model,
+        `fit` and `transform` need `probs`.
     cv : int or splitter, default 5
         Folds for a model that is not frozen.
     random_state : int, default 0
-        Deals the examples of `fit` into what methods standardise by (a fifth of each class) and what they learn from.
+        Seed of the random split of the examples of `fit`: methods standardise by a fifth of each
+        class, and learn from the rest.
 
     Attributes
     ----------
     classes_ : (C,) array
     method_ : SliceMethod
-        Fitted.
+        The fitted method.
     model_ : classifier or None
     n_features_in_ : int
     n_slices_ : int
-        Memberships that the method has; 0 for methods that rank only.
+        Number of the method's slices; 0 for methods that only rank.
 
     Examples
     --------
@@ -95,41 +98,40 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         X : (n, d) array
             Embeddings.
         y : (n,) classes
-            Numbers or words, two or more distinct ones.
+            Numbers or words, of at least two classes.
         probs : (n, C) array, optional
-            What the audited model says, columns in the sorted order of the classes, if there is no `model`.
+            Predictions of the audited model, if there is no `model`; columns are in the sorted order
+            of the classes.
 
         Raises
         ------
         ConfigError
-            for a method that declines such data, or needs the truth.
+            if the method cannot run on such data, or needs the planted truth.
         DataError
-            if nothing says what the model predicts, or `probs` are no probabilities.
+            if there is neither a `model` nor `probs`, or `probs` are not probabilities.
 
         """
         self._fit(X, y, probs)
         return self
 
     def fit_transform(self, X: ArrayLike, y: ArrayLike, probs: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Fit, then transform the same examples by the predictions that `fit` used: those of models not trained on them.
+        """Fit, then transform the same examples by the predictions that `fit` used.
 
-        Not the same as `fit(X, y).transform(X)`, which asks a model that has seen them.
+        These come from models that were not trained on the examples. `fit(X, y).transform(X)` differs:
+        it uses a model that was.
         """
         P = self._fit(X, y, probs)
         split = self._split(np.asarray(validate_data(self, X, reset=False)), None, P, None)
         return self._features(self.method_.score(split))
 
     def transform(self, X: ArrayLike, probs: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Return hardness and memberships, shape (n, 1 + n_slices_).
-
-        Memberships are those of the method's slices, where it has any.
-        """
+        """Return hardness and, if the method has slices, memberships, shape (n, 1 + n_slices_)."""
         return self._features(self.scores(X, probs=probs))
 
     def scores(self, X: ArrayLike, y: ArrayLike | None = None, probs: ArrayLike | None = None) -> SliceScores:
         """Return the method's scores of n examples.
 
-        Without `y` the predicted class is used in place of the true one.
+        Without `y`, the predicted class is used instead of the true one.
         """
         split = self._examples(X, y, probs, None)
         return self.method_.score(split)
@@ -142,9 +144,9 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         ids: Sequence[object] | None = None,
         probs: ArrayLike | None = None,
     ) -> Found:
-        """Return members of the slices and hardness as tables; ids count from 0.
+        """Return the members of the slices and the hardness as tables, the input of the other modules here.
 
-        The other modules here take them.
+        Without `ids`, examples are numbered from 0.
         """
         split = self._examples(X, y, probs, ids)
         name = self.method if isinstance(self.method, str) else type(self.method).__name__.lower()
@@ -193,19 +195,21 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         refuse_truth(f"the method {self.method!r}", given)
         reason = given.supports(data)
         if reason is not None:
-            raise ConfigError(f"the method {self.method!r} declines these data: {reason}")
+            raise ConfigError(f"the method {self.method!r} cannot run on this data: {reason}")
         return type(given)(**given.get_params())
 
     def _audited(self, X: NDArray[Any], y: NDArray[Any], probs: ArrayLike | None) -> NDArray[np.float32]:
         """Return probabilities (n, C) of a model that was not trained on the examples.
 
-        That holds as far as it is up to us.
+        For `probs` and a frozen model, the caller must see to that.
         """
         if probs is not None:
             self.model_ = None if self.model is None else clone(self.model).fit(X, y)
             return self._checked(probs, len(X))
         if self.model is None:
-            raise DataError("nothing says what the audited model predicts; give model, or probs to fit and transform")
+            raise DataError(
+                "the predictions of the audited model are missing; set model, or pass probs to fit and transform"
+            )
         self.model_ = clone(self.model).fit(X, y)  # a frozen one stays what it is
         if isinstance(self.model, FrozenEstimator):
             return self._predicted(X)
@@ -218,7 +222,7 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
             )
         if not np.array_equal(self.model_.classes_, self.classes_):
             known = ", ".join(map(str, self.model_.classes_[:5]))
-            raise DataError(f"the model knows the classes {known}, y has {self._names()}; expected the same")
+            raise DataError(f"the model knows the classes {known}, but y has {self._names()}; expected the same")
         return self._checked(self.model_.predict_proba(X), len(X))
 
     def _checked(self, probs: ArrayLike, n: int) -> NDArray[np.float32]:
@@ -242,13 +246,13 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return numbers
 
     def _names(self) -> str:
-        """Return the first few classes, as messages show them."""
+        """Return the first few classes, for messages."""
         return ", ".join(map(str, self.classes_[:5])) + (", ..." if len(self.classes_) > 5 else "")
 
     def _examples(
         self, X: ArrayLike, y: ArrayLike | None, probs: ArrayLike | None, ids: Sequence[object] | None
     ) -> Split:
-        """Return examples after the fit, with the model's answers."""
+        """Return examples with the model's predictions, after the fit."""
         check_is_fitted(self)
         vectors = np.asarray(validate_data(self, X, reset=False))
         P = self._predicted(vectors) if probs is None else self._checked(probs, len(vectors))
@@ -263,7 +267,7 @@ class SliceTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
     ) -> Split:
         """Return examples as methods see them.
 
-        The predicted class is used where the true one is not known.
+        The predicted class is used if the true one is not known.
         """
         y = P.argmax(axis=1) if codes is None else codes.astype(np.int64)
         names = np.arange(len(X)).astype(str) if ids is None else np.asarray(ids)

@@ -1,9 +1,10 @@
-"""Rank the output of other tools like a method's.
+"""Evaluate the output of other tools like that of a method.
 
 It is read, checked against a problem's test split, and measured.
 
-`contents` is what a submission says; `reading`, `table_files` and `json_files` are how files say it (docs/submissions.md);
-`scoring` measures it; `export` writes what somebody needs to make one: a problem without its truth.
+`contents` defines a submission. `reading`, `table_files` and `json_files` read it from files
+(docs/how-to/scores-from-elsewhere.md). `scoring` measures it. `export` writes the input for other tools: a problem
+without its truth.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 VERSION = 1
-"""Of the submission format; a file that names none has this one."""
+"""Version of the submission format, also of a file that names no version."""
 LONGEST_NAME = 200
 MOST_SLICES = 1000
 """Slices that one method may return; each is compared with every planted group."""
@@ -22,18 +22,22 @@ MOST_SLICES = 1000
 
 @dataclass(frozen=True)
 class Members:
-    """Ids of a slice, the most typical first. With memberships in [0, 1], in the same order, it is a soft slice.
+    """Ids of a slice, the most typical first.
 
-    All of the ranked ids are members; of a soft slice as many of the strongest as its memberships add up to.
+    With memberships in [0, 1], in the same order, it is a soft slice. All ids of a ranked slice are
+    members; of a soft slice, the strongest are, as many as its memberships add up to.
     """
 
     ids: tuple[str, ...]
     membership: tuple[float, ...] | None = None
 
     def check(self, where: str) -> None:
-        """Raise `DataError` for an id that is there twice, and a membership outside of [0, 1]; `where` names the slice."""
+        """Raise `DataError` for an id that occurs twice or a membership outside [0, 1].
+
+        `where` names the slice in the message.
+        """
         if len(set(self.ids)) < len(self.ids):
-            raise DataError(f"{where} holds {the_ids(twice(self.ids))} more than once; expected each once in a slice")
+            raise DataError(f"{where} holds {the_ids(twice(self.ids))} more than once; expected each id once per slice")
         bad = [key for key, value in zip(self.ids, self.membership or (), strict=False) if not 0 <= value <= 1]
         if bad:
             raise DataError(f"{where}: the membership of {the_ids(bad)} is not a number from 0 to 1")
@@ -46,21 +50,21 @@ class Submission:
     Parameters
     ----------
     where : str
-        What messages call it, the file for example.
+        Name of the submission in messages, e.g. the file.
     method : str
-        What records call it.
+        Name of the method in records.
     scores : mapping of id to finite float, optional
-        Hardness, higher = harder.
+        Hardness; higher is harder.
     slices : mapping of name to Members
         The most suspicious first; an example may be in several.
     partial : mapping of id to float, optional
-        Hardness that a table of members gives, as `slicebench discover --out` writes it: it may leave examples out, and then
-        counts for nothing.
+        Hardness in a table of members, as `slicebench discover --out` writes it. It is ignored if
+        it leaves out examples.
 
     Raises
     ------
     DataError
-        naming the file, the method and the id or slice at fault.
+        that names the file, the method and the invalid id or slice.
 
     """
 
@@ -77,7 +81,7 @@ class Submission:
         for scores in (self.scores, self.partial):
             _check_finite(str(self), scores or {})
         if len(self.slices) > MOST_SLICES:
-            raise DataError(f"{self}: there are {len(self.slices):,} slices; expected {MOST_SLICES:,} at the most")
+            raise DataError(f"{self}: there are {len(self.slices):,} slices; expected at most {MOST_SLICES:,}")
         for name, members in self.slices.items():
             check_name(self.where, "slice", name)
             members.check(f"{self}: slice {name!r}")
@@ -87,7 +91,7 @@ class Submission:
 
 
 def check_name(where: str, kind: str, name: str) -> None:
-    """Raise `DataError` for a name that is empty, too long, or would do things to a terminal."""
+    """Raise `DataError` for a name that is empty, too long or not printable."""
     if not name.strip():
         raise DataError(f"{where}: a {kind} has an empty name")
     if len(name) > LONGEST_NAME or not name.isprintable():
@@ -97,20 +101,20 @@ def check_name(where: str, kind: str, name: str) -> None:
 
 
 def check_version(where: str, version: object) -> None:
-    """Raise `DataError` for a format that is not a number, or newer than this one."""
+    """Raise `DataError` for a format version that is not a number, or newer than this one."""
     if isinstance(version, bool) or not isinstance(version, int | np.integer) or version < 1:
         raise DataError(
             f"{where}: slicebench_submission is {shown([version])}; expected {VERSION}, the version of the format"
         )
     if version > VERSION:
         raise DataError(
-            f"{where} is a submission of version {version}, this slicebench reads {VERSION}; update slicebench, or write "
-            f"version {VERSION} (docs/submissions.md)"
+            f"{where} is a submission of version {version}, but this slicebench reads {VERSION}; update slicebench, or write "
+            f"version {VERSION} (docs/how-to/scores-from-elsewhere.md)"
         )
 
 
 def shown(values: Sequence[object], most: int = 3) -> str:
-    """Return the first few of `values` as messages show them, and how many there are."""
+    """Return the first few of `values` for messages, and how many there are."""
     texts = [text if len(text) <= 60 else f"{text[:57]}..." for text in map(_representation, values[:most])]
     return ", ".join(texts) + (f", ... ({len(values):,} in all)" if len(values) > most else "")
 
@@ -125,7 +129,7 @@ def _representation(value: object) -> str:
 
 
 def twice(values: Iterable[str]) -> list[str]:
-    """Return the values that occur more than once, each once, by their second appearance."""
+    """Return the values that occur more than once, each once, in the order of their second occurrence."""
     seen: set[str] = set()
     again: dict[str, None] = {}
     for value in values:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 FIXED = {
-    "id": "name of the example; a submission is joined by it",
+    "id": "name of the example, by which a submission is joined",
     "label": "true class",
-    "prediction": "class that the base model says",
+    "prediction": "class that the base model predicts",
     "correct": "whether the base model is right",
     "loss": "the base model's loss",
     "text": "the raw text",
@@ -29,20 +29,22 @@ FIXED = {
 
 
 def export_problem(problem: Problem, folder: Path, options: str = "--problem FOLDER") -> dict[str, int]:
-    """Write the splits of `problem` to `folder`, a Parquet file each, with a README.md and a columns.json; never the truth.
+    """Write the splits of `problem`, without the truth, to `folder`.
 
-    Returns the number of examples by split. The folder appears complete or not at all. `options` are those by which
-    `slicebench evaluate` finds the problem again, for the README: by default the folder of the frozen problem.
+    There is a Parquet file per split, a README.md and a columns.json. The folder appears complete
+    or not at all. `options` are the options for the README with which `slicebench evaluate` finds
+    the problem, by default the folder of the frozen problem. Returns the number of examples by
+    split.
 
     Raises
     ------
     StorageError
-        if the folder is there already, or cannot be written.
+        if the folder exists already, or cannot be written.
 
     """
     present = problem.splits()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StorageError(f"{folder} is there already; give another folder, or delete it")
+        raise StorageError(f"{folder} already exists; give another folder, or delete it")
     try:
         with atomic.folder(folder) as building:
             _write(problem, present, building, options)
@@ -75,9 +77,9 @@ def _write(problem: Problem, splits: dict[str, Split], folder: Path, options: st
 
 
 def _table(split: Split, class_names: tuple[str, ...]) -> Any:
-    """Return an Arrow table.
+    """Return a split as an Arrow table.
 
-    Embeddings are one buffer: a list for each example would take minutes where there are many.
+    Embeddings are one buffer, since a list for each of many examples would take minutes.
     """
     import pyarrow as pa
 
@@ -108,7 +110,11 @@ def _readme(problem: Problem, splits: dict[str, Split], columns: dict[str, str],
     counts = "\n".join(f"| `{name}.parquet` | {split.n:,} |" for name, split in splits.items())
     shown = dict(list(columns.items())[:40])
     listed = "\n".join(f"| `{name}` | {about} |" for name, about in shown.items())
-    more = f"\n\n{len(columns) - len(shown)} more columns stand in columns.json." if len(columns) > len(shown) else ""
+    more = (
+        f"\n\n{len(columns) - len(shown)} more columns are described in columns.json."
+        if len(columns) > len(shown)
+        else ""
+    )
     return _README.format(
         name=problem.name,
         seed=problem.seed,
@@ -123,8 +129,8 @@ def _readme(problem: Problem, splits: dict[str, Split], columns: dict[str, str],
 
 _README = """# {name}, seed {seed}
 
-A problem of slicebench without its truth: somewhere in it a subgroup was planted on which the base model fails. Learn from
-train and val, and say how hard each example of test is.
+A problem of slicebench without its truth. It contains a planted subgroup on which the base model fails. Learn from train
+and val, and rate how hard each example of test is.
 
 | file | examples |
 | --- | --- |
@@ -134,14 +140,17 @@ train and val, and say how hard each example of test is.
 | --- | --- |
 {columns}
 
-The embeddings are those that slicebench's own methods see. Raw images are not in here.
+The embeddings are those that slicebench's own methods see. Raw images are not included.
 
-## What to hand in
+## What to submit
 
-A table (.parquet, .csv, .tsv, .jsonl, .arrow) with a row for each example of test: `id`, and `score`, higher = harder. Or
-slices: a row for each member, with `id`, `slice`, and `rank` (1 = most typical). Or both. A column `method` tells several methods
-apart. A JSON file may hold `{{"slice": ["id", ...]}}` instead. This is version {version} of
-the format; docs/submissions.md has the rest.
+A table (.parquet, .csv, .tsv, .jsonl, .arrow) with one of these, or both:
+
+- scores: a row for each example of test, with `id` and `score` (higher = harder)
+- slices: a row for each member, with `id`, `slice` and `rank` (1 = most typical)
+
+For several methods, add a column `method`. Instead of a table, a JSON file may hold `{{"slice": ["id", ...]}}`. This is
+version {version} of the format; docs/how-to/scores-from-elsewhere.md describes it.
 
     slicebench evaluate {options} --scores scores.parquet
 

@@ -1,4 +1,4 @@
-"""Submissions in a JSON document."""
+"""Read submissions from a JSON document."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ FIELDS = (MARK, "method", "slices", "scores")
 def submissions_of_json(content: bytes, where: str, default: str) -> list[Submission]:
     """Read the submissions of a JSON document.
 
-    `default` is the name of a submission without one.
-
-    The document is {slice: [ids]}, or an object with the key slicebench_submission, or a list of such objects.
+    The document is {slice: [ids]}, or an object with the key slicebench_submission, or a list of
+    such objects. `default` is the method's name in a submission that names none.
 
     Raises
     ------
     StorageError
         if it is not JSON.
     DataError
-        naming `where` and the key or id at fault.
+        that names `where` and the invalid key or id.
 
     """
     said = _parsed(content, where)
@@ -33,7 +32,7 @@ def submissions_of_json(content: bytes, where: str, default: str) -> list[Submis
             raise DataError(f"{where} is an empty list; expected submissions")
         found = [_submission(one, f"{where}, entry {i}", default) for i, one in enumerate(said)]
         if again := twice([one.method for one in found]):
-            raise DataError(f"{where} names the method {shown(again)} more than once; expected each once")
+            raise DataError(f"{where} names the method {shown(again)} more than once; expected each method once")
         return found
     return [_submission(said, where, default)]
 
@@ -41,8 +40,8 @@ def submissions_of_json(content: bytes, where: str, default: str) -> list[Submis
 def _parsed(content: bytes, where: str) -> Any:
     """Parse the document.
 
-    NaN, which JSON does not have, and keys that occur twice, which would lose data silently, are
-    refused.
+    Raises an error for NaN, which is not JSON, and for keys that occur twice, which would lose
+    data.
     """
 
     def refuse(name: str) -> Any:
@@ -120,6 +119,6 @@ def _scores(said: Any, where: str) -> dict[str, float]:
             scores[key] = float(value)
         except OverflowError:
             raise DataError(
-                f"{where}: the score of {shown([key])} is too large for a number of double precision"
+                f"{where}: the score of {shown([key])} is too large for double precision; expected a smaller number"
             ) from None
     return scores

@@ -1,7 +1,7 @@
-"""Files of submissions: a table or a JSON document; docs/submissions.md says what is in them.
+"""Read files of submissions: tables or JSON documents, as docs/how-to/scores-from-elsewhere.md describes them.
 
-Tables are read by pyarrow, not by `slicebench.files.tables`: ids have to stay as they are written ("007" in a .csv file), a
-missing number is not NaN, and only the columns that matter are read.
+Tables are read by pyarrow, not by `slicebench.files.tables`: ids must not change ("007" in a .csv
+file), a missing number is not NaN, and only the columns of the format are read.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
 
 
 MOST_ROWS = 50_000_000
-"""Rows of a table; some formats can claim any number of them in a few bytes."""
+"""Most rows of a table; in some formats a few bytes can declare any number of rows."""
 LARGEST_JSON = 2**30
-"""Bytes of a JSON document, which is parsed as a whole."""
+"""Most bytes of a JSON document, which is parsed as a whole."""
 
 
 def read_submissions(path: Path) -> list[Submission]:
     """Read the submissions in a file, one for each method in it.
 
-    A file that names no method is called by its own name.
+    If a file names no method, the method gets the file's name.
 
     Raises
     ------
     StorageError
-        if the file is missing, truncated or not what its ending says.
+        if the file is missing, truncated or not of the format that its ending names.
     DataError
-        naming file, method, and the column, id or slice at fault.
+        that names file, method, and the invalid column, id or slice.
 
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise DataError(f"{path}: the ending says how to read it; expected {', '.join(FORMATS)}")
+        raise DataError(f"{path} has an unknown file ending; expected one of {', '.join(FORMATS)}")
     if not path.is_file():
         raise StorageError(
-            f"{path} is {'a folder' if path.is_dir() else 'not there'}; expected a file of scores or slices"
+            f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; expected a file of scores or slices"
         )
     try:
         return reader(path)
     except SlicebenchError:
         raise
-    except Exception as error:  # each format's library has errors of its own
+    except Exception as error:  # each format's library has its own errors
         reason = " ".join(str(error).split())[:300]
         raise StorageError(f"cannot read {path} as {path.suffix}: {reason or type(error).__name__}") from error
 
@@ -65,9 +65,9 @@ def _table_reader(read: Callable[[Path], Any]) -> Callable[[Path], list[Submissi
 
 
 def _read_parquet(path: Path) -> Any:
-    """Read the columns of a Parquet file that matter.
+    """Read the columns of the format from a Parquet file.
 
-    Words stay coded, so that a repeated word is held once.
+    Strings stay dictionary-encoded, so that a repeated string is held once.
     """
     import pyarrow.parquet as pq
 
@@ -117,7 +117,7 @@ def _read_jsonl(path: Path) -> Any:
 
 def _check_rows(path: Path, n: int) -> None:
     if n > MOST_ROWS:
-        raise DataError(f"{path} has {n:,} rows; expected {MOST_ROWS:,} at the most, one for each example and slice")
+        raise DataError(f"{path} has {n:,} rows; expected at most {MOST_ROWS:,}, one for each example and slice")
 
 
 _READERS: dict[str, Callable[[Path], list[Submission]]] = {

@@ -1,4 +1,4 @@
-"""Score submissions: join them by id with the test split and measure them like methods."""
+"""Measure submissions like methods, after joining them with the test split by id."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 REFERENCE = "random"
 LARGEST = 10**8
-"""Examples times slices, which are held as a matrix."""
+"""Largest number of examples times slices, which are held as a matrix."""
 RESAMPLED = 2 * 10**8
-"""Examples times bootstrap draws; test splits of more than 100,000 examples get fewer draws than `DRAWS`."""
+"""Largest number of examples times bootstrap draws; above 100,000 examples, it limits the draws."""
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Record of a submission, or of `random` as the `reference`; its nAMF with the interval of these test examples.
+    """Record of a submission, or of `random` as the `reference`, with the interval of its nAMF.
 
-    `namf` is None where nothing is planted.
+    `namf` is None if nothing is planted.
     """
 
     record: Record
@@ -49,7 +49,7 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Results of submissions to one problem, the best nAMF first, beside the reference."""
+    """Results of submissions to one problem, the best nAMF first, then the reference."""
 
     problem: str
     seed: int
@@ -58,7 +58,7 @@ class Evaluation:
 
     @property
     def planted(self) -> bool:
-        """True if a group is planted among the test examples."""
+        """Whether a group is planted among the test examples."""
         return self.rows[0].namf is not None
 
     @property
@@ -86,19 +86,19 @@ class _Aligned:
 
 
 def evaluate_submissions(submissions: Sequence[Submission], problem: Problem) -> Evaluation:
-    """Measure `submissions` on the test split of `problem`, and `random` beside them.
+    """Measure `submissions` and the reference `random` on the test split of `problem`.
 
     Parameters
     ----------
     submissions : sequence of Submission
-        Of distinct methods.
+        Submissions of distinct methods.
     problem : Problem
-        With its truth.
+        Problem with its truth.
 
     Raises
     ------
     DataError
-        naming the submission and the ids that are missing, unknown or there twice.
+        that names the submission and the ids that are missing, unknown or repeated.
 
     """
     _check_methods(submissions)
@@ -120,7 +120,7 @@ def evaluate_submissions(submissions: Sequence[Submission], problem: Problem) ->
 
 def _check_methods(submissions: Sequence[Submission]) -> None:
     if not submissions:
-        raise DataError("there are no submissions; expected one or more")
+        raise DataError("there are no submissions; expected at least one")
     first: dict[str, Submission] = {}
     for one in submissions:
         other = first.setdefault(one.method, one)
@@ -138,22 +138,24 @@ def _aligned(submission: Submission, ids: _Ids) -> _Aligned:
         return _Aligned(np.array([scores[key] for key in rows]), slices, tuple(notes))
     if partial is not None:
         covered = len(rows.keys() & partial.keys())
-        notes.append(f"hardness is given for {covered:,} of {len(rows):,} test examples and does not count")
-    notes.append("no score for every example: hardness is the order in which a reader of the slices meets the examples")
+        notes.append(f"only {covered:,} of {len(rows):,} test examples have hardness, so it is ignored")
+    notes.append(
+        "not every example has a score, so hardness is the order in which a reader of the slices sees the examples"
+    )
     assert slices is not None
     return _Aligned(_reading_order(slices), slices, tuple(notes))
 
 
 def _check_ids(submission: Submission, ids: _Ids) -> list[str]:
-    """Raise `DataError` for ids that are unknown or missing; a note says what is ignored."""
+    """Raise `DataError` for unknown or missing ids; return notes on ids that are ignored."""
     rows = ids.rows
     said = [submission.scores or {}, submission.partial or {}, *(one.ids for one in submission.slices.values())]
     given = dict.fromkeys(key for keys in said for key in keys)
     unknown = [key for key in given if key not in rows and key not in ids.elsewhere]
     if unknown:
         raise DataError(
-            f"{submission}: {ids.problem} does not know {the_ids(unknown)}; its test examples have ids such as "
-            f"{shown([*rows][:2])}, and `slicebench data export` writes them all down"
+            f"{submission}: {ids.problem} does not have {the_ids(unknown)}; its test examples have ids such as "
+            f"{shown([*rows][:2])}; `slicebench data export` writes all of them"
         )
     if submission.scores is not None:
         missing = [key for key in rows if key not in submission.scores]
@@ -163,14 +165,14 @@ def _check_ids(submission: Submission, ids: _Ids) -> list[str]:
                 "expected a score for each of them"
             )
     ignored = sum(key not in rows for key in given)
-    return [f"ignored: {ignored:,} ids of other splits than test"] if ignored else []
+    return [f"ignored: {ignored:,} ids of splits other than test"] if ignored else []
 
 
 def _matrices(submission: Submission, rows: dict[str, int]) -> Slices:
-    """Return slices as matrices; an example of another split is not a member.
+    """Return slices as matrices, without examples of other splits.
 
-    Ranked members are all members, and soft ones as many of the strongest as their memberships add up to, as in
-    `slicebench.evaluation.slices.returned_slices`.
+    Members are counted as in `slicebench.evaluation.slices.returned_slices`: all ids of a ranked
+    slice, and of a soft slice the strongest, as many as its memberships add up to.
     """
     n, k = len(rows), len(submission.slices)
     if n * k > LARGEST:
@@ -190,12 +192,11 @@ def _matrices(submission: Submission, rows: dict[str, int]) -> Slices:
 
 
 def _reading_order(slices: Slices) -> NDArray[np.float64]:
-    """Compute hardness where only slices are given, shape (n,).
+    """Compute hardness from slices alone, shape (n,).
 
-    It is minus the place at which a reader meets an example.
-
-    One slice is read after the other, each from its most typical member; members that are equally typical share a place. Examples
-    in no slice come last, all alike.
+    It is minus the position of an example in reading order. Slices are read one after the other,
+    each from its most typical member; equally typical members share a position. Examples in no
+    slice share the last position.
     """
     n = len(slices.hard)
     place, begun = np.full(n, np.inf), 0
@@ -229,15 +230,14 @@ def _record(submission: Submission, aligned: _Aligned, problem: Problem) -> Reco
 def _intervals(problem: Problem, hardness: Sequence[NDArray[np.float64]]) -> list[Estimate | None]:
     """Compute each nAMF with the interval over resampled test examples.
 
-    It is tied if its paired difference to the best submission has an interval that reaches 0.
-
-    The last is the reference, which is not among those that may be best.
+    It is tied if the interval of its paired difference to the best submission reaches 0. The last
+    one is the reference, which never counts as the best.
     """
     test = problem.test
     labels = np.zeros(test.n, dtype=np.int64) if test.labels is None else test.labels
     by_name = {str(i): values for i, values in enumerate(hardness)}
     scores = SeedScores(labels, problem.truth.minority(test.ids), by_name)
-    entropy = int.from_bytes(f"{problem.name}|{[problem.seed]}".encode(), "big")  # as a run's, so that intervals agree
+    entropy = int.from_bytes(f"{problem.name}|{[problem.seed]}".encode(), "big")  # as in a run, so that intervals agree
     draws = int(np.clip(RESAMPLED // test.n, 100, DRAWS))
     sampled = sampled_problem([scores], entropy, draws=draws)
     if not sampled:

@@ -1,4 +1,4 @@
-"""Submissions in a table: a row per example, or one per example and slice."""
+"""Read submissions from a table with a row per example, or per example and slice."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ LONGEST_ID = 10_000
 def submissions_of_table(table: Any, where: str, default: str) -> list[Submission]:
     """Read the submissions of an Arrow table, one for each method.
 
-    `default` is the name of the only one if no column names it.
+    `default` is the method's name if no column names it.
 
     Raises
     ------
     DataError
-        naming `where` and the column, id or slice at fault.
+        that names `where` and the invalid column, id or slice.
 
     """
     check_columns(table.column_names, where)
@@ -53,7 +53,7 @@ def submissions_of_table(table: Any, where: str, default: str) -> list[Submissio
 
 
 def check_columns(names: Sequence[str], where: str) -> None:
-    """Raise `DataError` unless there are an id and a score or slice among `names`, each once."""
+    """Raise `DataError` unless `names` contain an id and a score or slice, each once."""
     if again := twice([name for name in names if name in WANTED]):
         raise DataError(f"{where} has the column {shown(again)} more than once")
     if "id" not in names:
@@ -108,7 +108,7 @@ class _Rows:
             longest = pc.max(pc.binary_length(distinct)).as_py() or 0
             if longest > LONGEST_ID:
                 raise DataError(
-                    f"{self.where}: column {name!r} holds a text of {longest:,} bytes; expected {LONGEST_ID:,} at the most"
+                    f"{self.where}: column {name!r} contains a text of {longest:,} bytes; expected at most {LONGEST_ID:,}"
                 )
         known = [None if value is None else str(value) for value in distinct.to_pylist()]
         return [None if code is None else known[code] for code in codes]
@@ -122,7 +122,7 @@ class _Rows:
         return [key for key in ids if key is not None]
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column of numbers, NaN where it has no value; NaN in the file itself is refused."""
+        """Return a column of numbers, NaN for missing values; NaN in the file itself is an error."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -151,7 +151,7 @@ def _coded(column: Any) -> tuple[Any, list[int | None]]:
 
 
 def _submission(rows: _Rows, method: str, at: NDArray[np.intp]) -> Submission:
-    """Return the submission in the rows `at` of the table, which are one method's."""
+    """Return the submission in the rows `at` of the table, all of one method."""
     where = f"{rows.where}, method {method!r}"
     slices = _slices(rows, where, at)
     name = "score" if "score" in rows.numbers else "hardness"
@@ -169,7 +169,7 @@ def _submission(rows: _Rows, method: str, at: NDArray[np.intp]) -> Submission:
 def _scores(rows: _Rows, where: str, name: str, at: NDArray[np.intp]) -> dict[str, float] | None:
     """Return the score of each id, None if the method has none.
 
-    An id in several slices has it in each row.
+    An id in several slices has its score in each row.
     """
     values, ids = rows.numbers[name][at].tolist(), [rows.ids[row] for row in at]
     missing = [key for key, value in zip(ids, values, strict=True) if value != value]
@@ -183,13 +183,13 @@ def _scores(rows: _Rows, where: str, name: str, at: NDArray[np.intp]) -> dict[st
     differing = [key for key, value in zip(ids, values, strict=True) if scores[key] != value]
     if differing:
         raise DataError(
-            f"{where} has more than one {name} for {the_ids(differing)}; expected the same in each row of an id"
+            f"{where} has different values of {name} for {the_ids(differing)}; all rows of an id must agree"
         )
     return scores
 
 
 def _slices(rows: _Rows, where: str, at: NDArray[np.intp]) -> dict[str, Members]:
-    """Return the slices in the order in which the table comes to them."""
+    """Return the slices in the order of their first rows in the table."""
     members: dict[str, list[int]] = {}
     for row in at.tolist():
         name = rows.slices[row]

@@ -1,4 +1,4 @@
-"""Δ: how much more often the base model errs in a slice than in the rest of its class."""
+"""Compute Δ, the error rate of a slice minus that of the rest of its class."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ class Contrast:
 def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer]) -> Contrast:
     """Compute Δ of each slice: its error rate minus that of the rest of its class.
 
-    `classes` (n,) are numbers.
+    `classes` (n,) are class numbers. The examples must not have been used to choose the slices.
 
-    For a slice over several classes, the rest of each weighs as much as the class does in the slice. The interval is Newcombe's
-    hybrid score interval (1998, method 10), which holds for small slices and rates near 0; over several classes its sides
-    are added in squares (Zou & Donner 2008), the weights taken as given. NaN for an empty slice, and for one that leaves no
-    rest of some class. The examples must not have been used to choose the slices.
+    For a slice over several classes, the rest of each class is weighted by the share of the class
+    in the slice. The interval is Newcombe's hybrid score interval (1998, method 10), which holds
+    for small slices and rates near 0. Over several classes its half-widths are combined as the root
+    of their sum of squares (Zou & Donner 2008), with the weights taken as fixed.
+
+    All is NaN for an empty slice; Δ and its interval are NaN for a slice that contains all of a
+    class.
     """
     of_class = np.unique(classes)[:, None] == classes
     inside = hard.T.astype(np.float64) @ of_class.T
@@ -53,7 +56,7 @@ def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer]) -> Contra
 
 
 def _wilson(count: Floats, total: Floats) -> tuple[Floats, Floats, Floats]:
-    """Compute rates and their 95 % Wilson limits; a total of 0 is taken as 0 in 1."""
+    """Compute rates and their 95 % Wilson limits; a total of 0 counts as 0 out of 1."""
     from statsmodels.stats.proportion import proportion_confint
 
     total = np.maximum(total, 1)

@@ -1,4 +1,4 @@
-"""Slices as sets: which planted groups they discover, how many are false, how much they repeat one another."""
+"""Measure slices as sets: discovery rates, false discovery rates and redundancy."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def discoveries(hard: Bools, groups: Bools, precision: float, recall: float) -> tuple[Floats, Floats]:
     """Compute discovery rate and false discovery rate of the first 1..k slices, (k,) each.
 
-    A slice belongs to a group if its share of members there is `precision` or more; a group is discovered once the slices
-    that belong to it together hold a share `recall` of it. Falsely discovered are slices that belong to no group.
-    Slices must not be empty, nor groups. Plumb et al., "Towards a more rigorous science of blindspot discovery", 2023.
+    A slice belongs to a group if at least a share `precision` of its members are in the group. A
+    group is discovered if the slices that belong to it together contain at least a share `recall`
+    of it. A slice that belongs to no group is a false discovery. Neither slices nor groups may be
+    empty. Plumb et al., "Towards a more rigorous science of blindspot discovery", 2023.
     """
     belongs = (hard.T.astype(np.float64) @ groups) / hard.sum(axis=0)[:, None] >= precision
     discovered = [_held(hard, groups[:, b], belongs[:, b]) >= recall for b in range(groups.shape[1])]
@@ -37,11 +38,10 @@ def _held(hard: Bools, group: Bools, belongs: Bools) -> Floats:
 
 
 def full_discovery(hard: Bools, groups: Bools, precision: float, recall: float) -> tuple[float, float]:
-    """Compute the discovery rate of all slices, and the false discovery rate that reaches it.
+    """Compute the discovery rate of all slices, and the false discovery rate at which it is reached.
 
-    The latter is that of the fewest first slices with that discovery rate.
-
-    Where nothing is discovered no prefix reaches anything, and all slices count.
+    The latter is taken over the fewest first slices that have that discovery rate, or over all
+    slices if no group is discovered.
     """
     if not groups.shape[1]:
         return np.nan, np.nan

@@ -1,4 +1,4 @@
-"""Rank planted groups by slices: P@K, the best slice, its chance level, split-half matching.
+"""Match slices with planted groups: P@K, the best slice, its chance level, split-half matching.
 
 Where a ranking is cut, tied examples count by expectation; average precision follows scikit-learn.
 """
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 TOP = 10
-"""K of the headline, P@10."""
+"""K of the main metric, P@10."""
 
 SPLITS = 5
-"""Random splits in halves that the headline averages over, each in both directions."""
+"""Number of random half splits that the main metric averages over, each in both directions."""
 
 
 def precision_at(soft: NDArray[np.floating], groups: Bools, top: int) -> Floats:
@@ -43,7 +43,10 @@ def precision_at(soft: NDArray[np.floating], groups: Bools, top: int) -> Floats:
 
 
 def ap_table(soft: NDArray[np.floating], groups: Bools) -> Floats:
-    """Average precision of every slice for every group, shape (k, g); a group must have a member."""
+    """Compute the average precision of every slice for every group, shape (k, g).
+
+    Every group must have a member.
+    """
     values = [[average_precision(Ranking.of(column, group)) for group in groups.T] for column in soft.T]
     return np.array(values, dtype=np.float64).reshape(soft.shape[1], groups.shape[1])
 
@@ -71,16 +74,16 @@ def slice_tables(soft: NDArray[np.floating], hard: Bools, groups: Bools) -> dict
 def best_slices(tables: dict[str, Floats]) -> dict[str, Floats]:
     """Return every table's entries of the slice with the highest AP of each group, (g,) each.
 
-    That slice is the one that dcbench calls the best slice.
+    dcbench calls it the best slice.
     """
     best = tables["ap"].argmax(axis=0)
     return {name: table[best, np.arange(len(best))] for name, table in tables.items()}
 
 
 def with_complements(soft: NDArray[np.floating], hard: Bools) -> tuple[NDArray[np.floating], Bools]:
-    """Return the slices followed by their complements; for parity with dcbench only.
+    """Return the slices followed by their complements, for comparison with dcbench only.
 
-    dcbench counts both, which is where the numbers of Domino's paper come from.
+    dcbench counts both, and the numbers in Domino's paper come from it.
     """
     return np.concatenate([soft, 1 - soft], axis=1), np.concatenate([hard, ~hard], axis=1)
 
@@ -89,9 +92,10 @@ def with_complements(soft: NDArray[np.floating], hard: Bools) -> tuple[NDArray[n
 def expected_best(n: int, members: int, slices: int, top: int = TOP) -> float:
     """Compute E0, the expected largest P@`top` of independent random rankings.
 
-    There are as many rankings as `slices`, of n examples with so many `members`.
+    There are `slices` rankings of n examples, `members` of which belong to the group.
 
-    1 - P(all draw at most x), summed over x < `top`, of hypergeometric draws; `top` must not exceed n.
+    It is the sum of 1 - P(all draw at most x) over x < `top`, for hypergeometric draws, divided by
+    `top`, which must not exceed n.
     """
     from scipy.special import binom
 
@@ -101,7 +105,7 @@ def expected_best(n: int, members: int, slices: int, top: int = TOP) -> float:
 
 
 def halves(groups: Bools, splits: int = SPLITS, seed: int = 0) -> NDArray[np.intp]:
-    """Return the rows of both halves of random splits, each group dealt to both halves alike.
+    """Return the rows of both halves of random splits, each group divided evenly.
 
     The shape is (splits, 2, n // 2).
     """
@@ -112,9 +116,9 @@ def halves(groups: Bools, splits: int = SPLITS, seed: int = 0) -> NDArray[np.int
 
 
 def matched(table: Floats) -> NDArray[np.intp]:
-    """Match each group with a slice, one to one, with the largest sum; (g,), from (k, g).
+    """Match each group with one slice so that the sum over `table` (k, g) is largest; shape (g,).
 
-    -1 for a group without a slice.
+    A group without a slice gets -1.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -129,11 +133,12 @@ def split_half(soft: NDArray[np.floating], groups: Bools, splits: int = SPLITS, 
 
     Slices are matched in one half of the examples and scored in the other.
 
-    The matching is the Hungarian method's on P@10 itself: what is chosen by is what is scored, and no choice is favoured that
-    the score would not reward. A group without a slice scores chance, its share of the half. Averaged over both directions
-    of `splits` random splits. κ@10 is P@10 on a scale on which chance is 0 and the best possible 1.
+    The Hungarian method matches on P@10, the score itself. A group without a slice scores chance,
+    its share of the half. The result is averaged over both directions of `splits` random splits.
+    κ@10 is P@10 on a scale on which chance is 0 and the best possible value is 1.
 
-    Choosing among m slices costs nothing here, while the best of all on the same examples grows with m.
+    The score does not grow by chance with the number of slices. The highest P@10 of m slices on the
+    same examples grows with m.
     """
     parts = halves(groups, splits, seed).reshape(2 * splits, -1)
     inside = groups[parts]
@@ -150,7 +155,7 @@ def split_half(soft: NDArray[np.floating], groups: Bools, splits: int = SPLITS, 
 
 
 def mean_known(values: Floats) -> Floats:
-    """Average over the first axis what is not NaN; NaN where all is."""
+    """Average over the first axis without NaN values; NaN where all values are NaN."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         mean: Floats = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)

@@ -2,8 +2,9 @@
 
 The errors of a slice are compared with those of the rest of its class.
 
-A slice over several classes is tested class by class, since errors are compared within a class only: its *parts* with
-enough support are all in Holm's family. Support depends on membership alone, so leaving small parts out costs no validity.
+A slice over several classes is tested class by class, since errors are compared only within a
+class. All of its *parts* with enough support are in Holm's family. Support depends on membership
+alone, so the tests stay valid if small parts are left out.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MIN_EFFECT = 0.05
 MIN_SUPPORT = 20
 
 ABOUT_LIFT = 1.5
-"""A part is about a planted group if the group is that much more frequent in it than in its class, and not by chance."""
+"""Least ratio of a group's share in a part to its share in the class, for the part to be about it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +69,11 @@ def judged_parts(hard: Bools, split: Split) -> Parts:
     Raises
     ------
     DataError
-        if the split does not say where the model is right.
+        if the split does not say which predictions are correct.
 
     """
     if split.correct is None:
-        raise DataError("slices are tested for their error rate, but the split does not say where the model is right")
+        raise DataError("cannot test the error rate of slices: the split does not say which predictions are correct")
     wrong = ~split.correct
     found = [_of_class(c, hard[rows], wrong[rows]) for c, rows in split.by_class()]
     slices, classes, support, effect, p = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -93,9 +94,10 @@ def _of_class(c: int, inside: Bools, wrong: Bools) -> tuple[NDArray[Any], ...]:
 
 
 def excess_p(hits: NDArray[np.intp], support: NDArray[np.intp] | int, total: NDArray[np.intp] | int, n: int) -> Floats:
-    """Compute the one-sided Fisher p; (m,) or numbers.
+    """Compute the one-sided Fisher p; arguments are arrays (m,) or numbers.
 
-    It is P(`support` of n examples drawn at random hold at least `hits` of the `total`).
+    It is the probability that `support` of n examples, drawn at random, include at least `hits` of
+    the `total`.
     """
     from scipy.stats import hypergeom
 
@@ -106,8 +108,8 @@ def excess_p(hits: NDArray[np.intp], support: NDArray[np.intp] | int, total: NDA
 def about_group(parts: Parts, hard: Bools, split: Split, group: Bools) -> Bools:
     """Mark the parts that are about the planted `group`, (n,) bool; shape (m,).
 
-    The group's share among the members is at least `ABOUT_LIFT` times its share in the class, and Fisher's one-sided test
-    says at 5 % that this is not by chance.
+    The group's share among the members is at least `ABOUT_LIFT` times its share in the class, and
+    this is significant at 5 % in Fisher's one-sided test.
     """
     about = np.zeros(len(parts.slices), dtype=bool)
     for c, rows in split.by_class():

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 DOWN = False
-"""Direction of a metric of which less is better."""
+"""Direction of a metric where lower is better."""
 
 WITHIN, WHOLE = True, False
-"""Whether a metric sees the examples of a class at a time, or all of them."""
+"""Whether a metric is computed on one class at a time, or on all examples."""
 
 ROUNDING = 1e-9
-"""Room above chance that is no more than rounding."""
+"""Differences up to this size count as rounding errors."""
 
 LAMBDAS = (0.5, 0.8)
 """λp and λr of discovery rates."""
@@ -37,7 +37,10 @@ LAMBDAS = (0.5, 0.8)
 
 @dataclass(frozen=True, eq=False)
 class SliceCase:
-    """Examples as the metrics see them, those of one class or all of them; `groups` holds groups that have members."""
+    """Examples as the metrics see them: those of one class, or all.
+
+    `groups` holds only groups that have members.
+    """
 
     soft: NDArray[np.floating]
     hard: Bools
@@ -48,8 +51,8 @@ class SliceCase:
     def of_class(cls, soft: NDArray[np.floating], hard: Bools, groups: Bools) -> SliceCase:
         """Return the examples of one class, with the slices that have members in it.
 
-        If there is none, one empty slice that ranks all examples alike takes their place. So a method without slices
-        scores like chance.
+        If there is none, they are replaced with one empty slice that ranks all examples alike. So a
+        method without slices scores chance.
         """
         here = hard.any(axis=0)
         if not here.any():
@@ -69,7 +72,7 @@ class SliceCase:
 
     @cached_property
     def best(self) -> dict[str, Floats]:
-        """Of the slice with the highest AP, (g,) each."""
+        """P@10, P@25, AP and F1 of each group's slice with the highest AP, (g,) each."""
         return best_slices(self.tables)
 
     @property
@@ -80,14 +83,14 @@ class SliceCase:
 
     @cached_property
     def expected_highest(self) -> Floats:
-        """E0, (g,)."""
+        """E0, the expected highest P@10 of as many random slices, (g,)."""
         n, k = self.soft.shape
         counts = self.groups.sum(axis=0).tolist()
         return np.array([expected_best(n, m, k) if n >= TOP else np.nan for m in counts])
 
     @cached_property
     def matched(self) -> tuple[Floats, Floats]:
-        """Compute split-half P@10 and κ@10, (g,) each."""
+        """Split-half P@10 and κ@10, (g,) each."""
         return split_half(self.soft, self.groups)
 
     @cached_property
@@ -99,10 +102,11 @@ class SliceCase:
 
 @dataclass(frozen=True)
 class SliceMetric:
-    """A row of the table. `value` and `chance` give one number per group, or one for all; NaN where undefined.
+    """A row of the table.
 
-    Metrics `within_class` see the examples of a class at a time, the others all of them. `chance` is that of slices that know
-    nothing of the groups; where it has no closed form it is NaN.
+    `value` and `chance` give one number per group, or one for all groups; NaN where undefined. A
+    metric `within_class` is computed on one class at a time, the others on all examples. `chance`
+    is the value for slices that are unrelated to the groups; it is NaN if it has no closed form.
     """
 
     name: str

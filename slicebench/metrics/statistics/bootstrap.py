@@ -1,4 +1,4 @@
-"""Estimate uncertainty: the hierarchical bootstrap of nAMF over seeds and test examples."""
+"""Estimate uncertainty with the hierarchical bootstrap of nAMF over seeds and test examples."""
 
 from __future__ import annotations
 
@@ -61,8 +61,9 @@ class Interval:
 
         `error` is the standard error, on `dof` degrees of freedom.
 
-        Quantiles of a few resampled seeds are too close to the mean (3 seeds, a nominal 95 %: 78 %; docs/statistics.md),
-        so the draws are stretched about it until their standard deviation is error · t / z.
+        Quantiles of a few resampled seeds are too close to the mean: with 3 seeds, a nominal 95 %
+        interval covers 78 % (docs/concepts/statistics.md). So the draws are stretched about the mean until
+        their standard deviation is error · t / z.
         """
         from scipy.stats import norm, t
 
@@ -75,12 +76,11 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """One quantity on one problem: its value at each of S seeds, and its resampled values there.
+    """One quantity on one problem: its value at each of S seeds, and on resampled test examples.
 
-    The test examples of each seed are resampled.
-
-    `values` (S,); `resampled` S arrays, as many draws as `chosen` (B, S) asks of each seed. Quantities of one problem share
-    `chosen` and their resamples, so that the difference of two of them is paired.
+    `values` has shape (S,). `resampled` holds S arrays, each with as many draws as `chosen` (B, S)
+    takes from the seed. Quantities of one problem share `chosen` and their resamples, so that the
+    difference of two of them is paired.
     """
 
     values: Floats
@@ -107,8 +107,9 @@ class Sampled:
     def variance(self) -> tuple[float, float]:
         """Return the variance of the mean over seeds, and its degrees of freedom.
 
-        The values at the seeds differ by their models and by their test examples, so their own variance holds both, on S - 1
-        degrees. With a single seed only the examples' variance is left, which the bootstrap estimates well.
+        The values at the seeds differ in their models and their test examples, so their variance
+        covers both, on S - 1 degrees. With a single seed, only the variance of the examples is
+        known, which the bootstrap estimates well.
         """
         seeds = len(self.values)
         if seeds == 1:
@@ -132,8 +133,8 @@ def welch_dof(variances: Floats, dofs: Floats) -> float:
 
     Welch (1947): (Σ v)² / Σ v² / (ν + 2) - 2.
 
-    The better-known form of Satterthwaite takes ν for ν + 2 and loses degrees where ν is small: of the 16
-    of 8 problems with 3 seeds it leaves 8.
+    The better-known form of Satterthwaite has ν in place of ν + 2 and loses degrees if ν is small:
+    of the 16 degrees of 8 problems with 3 seeds, it keeps 8.
     """
     lost = (variances**2 / (dofs + 2)).sum()
     return float(variances.sum() ** 2 / lost - 2) if lost > 0 else np.inf
@@ -159,7 +160,7 @@ def sampled_problem(seeds: Sequence[SeedScores], entropy: int, *, draws: int = D
     for one in seeds[1:]:
         if set(one.hardness) != set(methods):
             raise DataError(
-                f"seeds hold the methods {methods} and {list(one.hardness)}; expected the same at each seed"
+                f"seeds hold the methods {methods} and {list(one.hardness)}; expected the same methods at every seed"
             )
     if not all(any(True for _ in one.classes()) for one in seeds):
         return {}
@@ -232,9 +233,8 @@ def weighted_namf(h: Floats, minority: NDArray[np.bool_], counts: NDArray[np.int
 def _cumulative(counts: NDArray[np.int32], order: NDArray[np.intp]) -> NDArray[np.int32]:
     """Compute cumulative sums of `counts` (n, B) down its rows in `order`, from zeros.
 
-    The shape is (n + 1, B).
-
-    A row at a time, all draws at once: several times faster than NumPy's cumsum, along either axis.
+    The shape is (n + 1, B). Adding row by row for all draws is several times faster than NumPy's
+    cumsum.
     """
     out = np.zeros((len(counts) + 1, counts.shape[1]), dtype=np.int32)
     for i, row in enumerate(order.tolist()):
@@ -243,11 +243,10 @@ def _cumulative(counts: NDArray[np.int32], order: NDArray[np.intp]) -> NDArray[n
 
 
 def _runs(h: Floats, minority: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Find the runs of sorted examples that can be taken together.
+    """Find the runs of sorted examples that can be handled together.
 
-    Returns their starts, and which of them are ties of both groups.
-
-    Blocks of equal hardness that hold one group merge with neighbours of the same group; mixed blocks stay alone.
+    Returns their starts, and which of them are ties of both groups. Blocks of equal hardness with
+    one group merge with neighbours of the same group; mixed blocks stay separate.
     """
     block = np.concatenate(([0], np.flatnonzero(np.diff(h)) + 1))
     hits = np.add.reduceat(minority.astype(np.intp), block)
@@ -262,9 +261,8 @@ def interval_over_seeds(
 ) -> tuple[float, float | None, float | None]:
     """Average several quantities, with the interval by Student's t.
 
-    Each part holds the values of one quantity at its seeds.
-
-    For metrics that are not resampled. The interval is None where some part has one seed only.
+    Each part holds the values of one quantity at its seeds. Use it for metrics that are not
+    resampled. The interval is None if a part has only one seed.
     """
     from scipy.stats import t
 

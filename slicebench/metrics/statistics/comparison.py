@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 FEW_UNITS = 10
-"""Below it the sign-flip test, which can be exact; from it on Wilcoxon's signed ranks."""
+"""Fewer units are compared with the exact sign-flip test, others with Wilcoxon's signed ranks."""
 
 
 @dataclass(frozen=True, eq=False)
 class PairTest:
-    """Columns `a` and `b` of a table: the mean difference over the units, p, and p after Holm's correction over all pairs."""
+    """Comparison of columns `a` and `b` of a table over the units.
+
+    `difference` is the mean difference, `p_holm` is p after Holm's correction over all pairs.
+    """
 
     a: int
     b: int
@@ -51,7 +54,7 @@ def ranks(table: Floats) -> Floats:
 
 
 def ranks_without(table: Floats, families: Sequence[str]) -> tuple[Floats, Floats]:
-    """Return each method's least and largest mean rank, (M,) each, with one family left out.
+    """Return each method's lowest and highest mean rank, (M,) each, with one family left out.
 
     Each family is left out in turn; `families` (U,) are names.
     """
@@ -64,7 +67,8 @@ def ranks_without(table: Floats, families: Sequence[str]) -> tuple[Floats, Float
 def holm(p: Floats) -> Floats:
     """Apply Holm's step-down correction, shape (m,); m may be 0.
 
-    In three lines because statsmodels' `multipletests` collects garbage on every call: 40 ms, hundreds of times the rest.
+    statsmodels' `multipletests` is not used: it collects garbage on every call, which takes 40 ms,
+    hundreds of times the rest.
     """
     order, m = np.argsort(p), len(p)
     corrected = np.empty(m)
@@ -98,11 +102,11 @@ def compare_pairs(table: Floats, *, seed: int = 0, draws: int = DRAWS) -> list[P
 
 
 def paired_p(differences: Floats) -> float:
-    """Compute the two-sided p that paired `differences` (U,) are symmetric about 0.
+    """Compute the two-sided p of the hypothesis that `differences` (U,) are symmetric about 0.
 
-    The test is on signed ranks, or on all 2^U sign flips of the mean for few units.
-
-    Zero differences keep their ranks (Pratt); with zeros or ties SciPy approximates the signed ranks' distribution.
+    The test uses signed ranks, or all 2^U sign flips of the mean if there are few units. Zero
+    differences keep their ranks (Pratt). With zeros or ties, SciPy approximates the distribution of
+    the signed ranks.
     """
     from scipy.stats import permutation_test, wilcoxon
 
@@ -117,10 +121,11 @@ def paired_p(differences: Floats) -> float:
 def family_p(table: Floats, families: Sequence[str], pairs: Sequence[PairTest]) -> list[float] | None:
     """Compute p of each of `pairs` by Student's t over the means of families, Holm-corrected.
 
-    None for fewer than three families.
+    None for fewer than three families or without pairs.
 
-    Units of one family may share what makes a method good. Their differences are then not independent draws,
-    and tests over units reject too often as claims about other families. Here each family counts once.
+    Units of one family may favour the same methods. Their differences are then not independent, and
+    tests over units reject too often if the claim is about other families. Here each family counts
+    once.
     """
     from scipy.stats import ttest_1samp
 
@@ -204,7 +209,8 @@ def winner_shares(draws: NDArray[np.float64], *, seed: int = 0) -> Floats:
 
     `draws` (U, M, B) are bootstrap values per unit.
 
-    The units are resampled too, so the shares hold for other units of their kind. Tied methods share a draw.
+    The units are resampled too, so the shares also apply to other units of their kind. Tied methods
+    share a draw.
     """
     u, _, b = draws.shape
     counts = np.random.default_rng([seed, u, b]).multinomial(u, np.full(u, 1 / u), size=b)

@@ -51,7 +51,7 @@ def image_batches(inputs: Inputs, rows: int) -> Iterator[Images]:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
             raise DataError(
                 f"inputs are {images.dtype} of shape {shape}; image encoders take uint8 images (n, H, W) or (n, H, W, 3). "
-                "For vectors there are 'identity' and 'pixels-pca', for texts 'sentence-transformers'."
+                "For vectors use 'identity' or 'pixels-pca', for texts 'sentence-transformers'."
             )
         yield np.array(np.broadcast_to(images, (*images.shape[:3], 3)))  # torch wants a writable copy
 
@@ -64,7 +64,7 @@ def encode_images(name: str, inputs: Inputs, function: Callable[[Images], Tensor
     Raises
     ------
     DataError
-        for inputs that are no images, or none at all; `name` is that of the encoder.
+        for inputs that are not images, and without inputs; `name` is that of the encoder.
 
     """
     import torch

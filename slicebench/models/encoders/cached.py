@@ -1,4 +1,4 @@
-"""Embeddings that are made once: found again by the content of weights and inputs, half precision on disk."""
+"""Cache embeddings on disk, in half precision, by the content of weights and inputs."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
 
 CHUNK = 1024
-"""Inputs that are hashed at a time, so that lazily loaded ones are never in memory together."""
+"""Inputs hashed at a time, so that lazily loaded inputs are never all in memory."""
 
 
 def embed(encoder: Encoder, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> Embeddings:
-    """Return embeddings of `inputs`, shape (n, d), from the cache if this encoder has seen them.
+    """Return embeddings of `inputs`, shape (n, d), from the cache if they are there.
 
-    Those of an encoder with a fingerprint are rounded to half precision, cached or not: results do not depend on the cache.
+    Embeddings of an encoder with a fingerprint are always rounded to half precision, so that
+    results do not depend on the cache.
     """
     return _cached(encoder, "inputs", lambda: _hash(inputs), lambda: encoder.encode(inputs, ids), len(inputs))
 
@@ -45,7 +46,7 @@ def embed_texts(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
 
 
 def embed_captions(encoder: Encoder, captions: CaptionSet | Captions) -> Captions:
-    """Embed candidates and references of `captions` by an encoder that reads text."""
+    """Embed the candidates and references of `captions` with an encoder that reads text."""
     return Captions(
         texts=captions.texts,
         embeddings=embed_texts(encoder, captions.texts),
@@ -61,18 +62,22 @@ def _cached(
     weights = encoder.fingerprint()
     if weights is None:
         return make()
-    key = hashlib.sha256(f"{kind} {weights} {device()} {content()}".encode()).hexdigest()[:32]  # a GPU rounds otherwise
+    key = hashlib.sha256(f"{kind} {weights} {device()} {content()}".encode()).hexdigest()[
+        :32
+    ]  # a GPU rounds differently
     path = cache_dir() / "embeddings" / f"{key}.safetensors"
     found = _read(path, n)
     if found is None:
         with np.errstate(over="ignore"):
             found = make().astype(np.float16)
         if not np.isfinite(found).all():
-            raise DataError(f"encoder {type(encoder).__name__} gives embeddings beyond half precision or not finite")
+            raise DataError(
+                f"encoder {type(encoder).__name__} returns embeddings that are not finite in half precision"
+            )
         try:
             _write(path, found)
         except StorageError as error:  # a full or read-only cache costs time, not the embeddings
-            logging.getLogger("slicebench").warning("embeddings are not kept: %s", error)
+            logging.getLogger("slicebench").warning("cannot cache embeddings: %s", error)
     return found.astype(np.float32)
 
 
@@ -91,15 +96,17 @@ def _read(path: Path, n: int) -> NDArray[np.float16] | None:
             said = (file.metadata() or {}).get("sha256")
         _check(said, found)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        logging.getLogger("slicebench").warning("cached embeddings %s are damaged (%s); made again", path, error)
+        logging.getLogger("slicebench").warning(
+            "cached embeddings %s are damaged (%s); computing them again", path, error
+        )
         return None
     return found if len(found) == n else None
 
 
 def _check(said: str | None, found: NDArray[np.float16]) -> None:
-    """Raise `ValueError` unless embeddings are what was saved; older versions noted no digest."""
+    """Raise `ValueError` if the digest of embeddings differs; files of older versions have no digest."""
     if said not in (None, content_key(found)):
-        raise ValueError("they are not what was saved")
+        raise ValueError("their checksum differs from that of the saved ones")
 
 
 def _write(path: Path, embeddings: NDArray[np.float16]) -> None:

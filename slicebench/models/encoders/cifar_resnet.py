@@ -28,11 +28,13 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class CifarResNet(Encoder):
-    """Embed images by the 64 pooled features of a ResNet of 6n+2 layers; how many is read off the weights.
+    """Embed images by the 64 pooled features of a ResNet with 6n+2 layers.
 
-    Shortcuts between stages take every other pixel and pad channels with zeros, the paper's option A. The argument is the path
-    of a weights file with the names of github.com/akamaster/pytorch_resnet_cifar10. Images are resized to 32 × 32 pixels and
-    normalised by the mean and deviation of ImageNet, as there.
+    The argument is the path of a weights file with the parameter names of
+    github.com/akamaster/pytorch_resnet_cifar10. The number of layers follows from the weights. As
+    in that repository, images are resized to 32 × 32 pixels and normalised by the mean and
+    deviation of ImageNet. Shortcuts between stages take every other pixel and pad channels with
+    zeros, the paper's option A.
 
     References
     ----------
@@ -60,13 +62,13 @@ class CifarResNet(Encoder):
         )
 
     def identify(self) -> str:
-        """Hash of weights and preprocessing."""
+        """Compute the hash of weights and preprocessing."""
         arrays = [self.state[name].cpu().numpy() for name in sorted(self.state)]
         return content_key(sorted(self.state), *arrays, [SIDE, MEAN, STD])
 
     @cached_property
     def state(self) -> dict[str, Tensor]:
-        """The weights, single precision, checked by passing one image through."""
+        """The weights in single precision, checked with one image."""
         import torch
 
         path = Path(self.argument or "").expanduser()
@@ -78,11 +80,11 @@ class CifarResNet(Encoder):
                 width = features(state, torch.zeros(1, 3, SIDE, SIDE, device=device())).shape[1]
         except (KeyError, RuntimeError, ValueError) as error:
             raise StorageError(
-                f"{path} is no ResNet for CIFAR ({type(error).__name__}: {first_line(error)}); expected conv1.weight, bn1.*, "
+                f"{path} is not a ResNet for CIFAR ({type(error).__name__}: {first_line(error)}); expected conv1.weight, bn1.*, "
                 "layer1.0.conv1.weight ... layer3.*.bn2.*"
             ) from error
         if width != 64 or "layer1.0.conv1.weight" not in state:
-            raise StorageError(f"{path} is no ResNet for CIFAR: it gives {width} features; expected 64")
+            raise StorageError(f"{path} is not a ResNet for CIFAR: it has {width} features; expected 64")
         return state
 
 

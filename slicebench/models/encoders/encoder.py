@@ -1,4 +1,4 @@
-"""Encoders: from raw inputs, and where there is a text tower captions, to the embeddings that methods see.
+"""Encoders turn raw inputs, and captions if they have a text tower, into the embeddings that methods see.
 
 To add an encoder: one file with one subclass of `Encoder` and an entry point in the group `slicebench.encoders`. The name of an
 encoder is that of its entry point, or that and an argument: "pixels-pca", "open_clip:ViT-B-32/openai".
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class Encoder:
-    """Maps n inputs to (n, d) float32; learns, if at all, from the train split alone.
+    """Base class of encoders, which map n inputs to float32 embeddings (n, d).
+
+    An encoder learns, if at all, only from the train split.
 
     Parameters
     ----------
@@ -33,16 +35,19 @@ class Encoder:
     """
 
     argument_help: ClassVar[str] = ""
-    """What the argument is, such as "ARCH/PRETRAINED"; empty for an encoder that takes none."""
+    """Form of the argument, such as "ARCH/PRETRAINED"; empty for an encoder without one."""
     argument_optional: ClassVar[bool] = False
     needs_model: ClassVar[bool] = False
-    """Whether it cannot do without the audited model."""
+    """Whether it needs the audited model."""
 
     def __init__(self, argument: str | None = None) -> None:
         self.argument = argument
 
     def fit(self, inputs: Inputs, model: TrainedModel | None) -> Self:  # noqa: ARG002
-        """Learn from the train inputs; `model` is the base model, if it is at hand. By default there is nothing to learn."""
+        """Learn from the train inputs; by default there is nothing to learn.
+
+        `model` is the base model, or None if it is not available.
+        """
         return self
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:
@@ -61,7 +66,11 @@ class Encoder:
         raise DataError(f"{type(self).__name__} has no text tower; captions need an encoder such as 'nano-clip'")
 
     def fingerprint(self) -> str | None:
-        """Hash of weights and preprocessing, by which embeddings are cached; None: they depend on the problem, or are cheap."""
+        """Return the hash of weights and preprocessing, which is the cache key of embeddings.
+
+        None for an encoder whose embeddings are not cached: they depend on the problem, or are
+        cheap.
+        """
         return self._fingerprint
 
     @cached_property
@@ -69,7 +78,7 @@ class Encoder:
         return self.identify()  # hundreds of megabytes may have to be read for it
 
     def identify(self) -> str | None:
-        """Compute the fingerprint; asked for once. By default there is none."""
+        """Compute the fingerprint, which `fingerprint` keeps; by default there is none."""
         return None
 
 
@@ -82,9 +91,9 @@ def make_encoder(name: str) -> Encoder:
     Raises
     ------
     PluginError
-        for an unknown name, with near ones.
+        for an unknown name; the message suggests similar ones.
     ConfigError
-        for an argument that is missing or not wanted.
+        for an argument that is missing or not allowed.
 
     """
     kind, argument = ENCODERS.load_with_argument(name)

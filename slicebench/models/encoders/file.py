@@ -1,4 +1,4 @@
-"""Embeddings made elsewhere, joined by id."""
+"""Embeddings from a file, joined by id."""
 
 from __future__ import annotations
 
@@ -30,18 +30,23 @@ EXPECTED = (
 
 
 class FileEncoder(Encoder):
-    """Look embeddings up in a file by the examples' ids, and captions by their text: "file:/data/clip.safetensors".
+    """Look up embeddings in a file, by the id of an example or the text of a caption.
 
-    Formats: safetensors with `embeddings` (n, d) and, in the metadata, `ids` as a JSON list; npz with arrays `ids` and
-    `embeddings`; Parquet with the columns `id` and `embedding` (a list). The first two may hold `text_embeddings` (m, d) with
-    `texts` beside, in the same space. Order and surplus rows do not matter.
+    The argument is the file's path: "file:/data/clip.safetensors". Formats:
+
+    - safetensors with `embeddings` (n, d) and, in the metadata, `ids` as a JSON list
+    - npz with arrays `ids` and `embeddings`
+    - Parquet with the columns `id` and `embedding` (a list)
+
+    The first two may also hold `text_embeddings` (m, d) and `texts`, in the same space. The order
+    of rows does not matter, and rows that are not needed are ignored.
 
     Raises
     ------
     StorageError
         for a file that cannot be read.
     DataError
-        for ids or captions that it lacks, ids that it has twice, and values that are not finite.
+        for ids or captions that are missing, ids that occur twice, and values that are not finite.
 
     """
 
@@ -50,7 +55,7 @@ class FileEncoder(Encoder):
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
         """Return the rows of the file for `ids`, shape (n, d)."""
         if ids is None:
-            raise DataError("encoder 'file' finds embeddings by id, and none were given")
+            raise DataError("encoder 'file' looks up embeddings by id, but no ids were given")
         return self._looked_up("ids", ids.tolist(), self._contents["ids"], self._contents["embeddings"])
 
     def reads_captions(self) -> bool:

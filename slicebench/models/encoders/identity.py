@@ -1,4 +1,4 @@
-"""The inputs themselves: for problems whose inputs are vectors."""
+"""The encoder that returns its inputs, for problems whose inputs are vectors."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ TEXTS = 256
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model with its weights, in evaluation mode, and what goes before it.
+    """A model with its weights, in evaluation mode, and its preprocessing.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Loaded:
     tokenize : callable
         From captions to token numbers.
     about_prepare : str
-        What the two depend on, for the fingerprint.
+        Text on which `prepare` and `tokenize` depend, for the fingerprint.
 
     """
 
@@ -68,9 +68,10 @@ class OpenClip(Encoder):
     Raises
     ------
     ConfigError
-        for an unknown architecture, with near ones, or tag, with those that there are.
+        for an unknown architecture or tag; the message lists similar architectures, or all tags.
     StorageError
-        for weights that cannot be had, cannot be read or are of another architecture; never are weights random.
+        for weights that cannot be found or read, or are of another architecture; weights are never
+        random.
 
     """
 
@@ -78,12 +79,12 @@ class OpenClip(Encoder):
 
     @property
     def name(self) -> str:
-        """As the user calls it."""
+        """Name as the user writes it."""
         return f"open_clip:{self.argument}"
 
     @cached_property
     def loaded(self) -> Loaded:
-        """The model, loaded when first needed; the global random state stays as it was."""
+        """The model, loaded when first needed; the global random state does not change."""
         import torch
 
         with torch.random.fork_rng(devices=[]):
@@ -127,7 +128,7 @@ class OpenClip(Encoder):
         return embeddings
 
     def identify(self) -> str:
-        """Hash of weights, preprocessing and tokeniser."""
+        """Compute the hash of weights, preprocessing and tokeniser."""
         return content_key(state_hash(self.loaded.model), self.loaded.about_prepare)
 
     def _load(self) -> Loaded:
@@ -136,16 +137,14 @@ class OpenClip(Encoder):
         arch, _, pretrained = (self.argument or "").partition("/")
         if arch not in open_clip.list_models():
             near = did_you_mean(arch, open_clip.list_models())
-            raise ConfigError(f"encoder {self.name!r}: open_clip knows no architecture {arch!r}; {near}")
+            raise ConfigError(f"encoder {self.name!r}: open_clip has no architecture {arch!r}; {near}")
         path, options = self._weights_of(arch, pretrained)
         model, transform = _created(arch, str(path), str(path), **options)
         try:
             with quick_hub():
                 tokenize = open_clip.get_tokenizer(arch)
         except (OSError, ValueError, RuntimeError, ImportError) as error:
-            raise StorageError(
-                f"encoder {self.name!r}: its tokeniser cannot be fetched: {first_line(error)}"
-            ) from error
+            raise StorageError(f"encoder {self.name!r}: cannot fetch its tokeniser: {first_line(error)}") from error
         about = f"{transform!r} {type(tokenize).__name__} {tokenize.context_length}"
         return Loaded(model.to(device()), lambda images: on_pictures(transform, images), tokenize, about)
 
@@ -171,16 +170,16 @@ class OpenClip(Encoder):
         try:
             with quick_hub():
                 return Path(open_clip.download_pretrained(about)), options
-        except Exception as error:  # whatever a download fails by
+        except Exception as error:  # downloads fail in many ways
             raise missing_weights(
                 self.name, "open_clip", f"{arch}/{pretrained}", _source(about), error, captions=True
             ) from error
 
 
 def _source(about: dict[str, Any]) -> str:
-    """Return where an entry of open_clip's table has its weights: a file of the hub, or a URL.
+    """Return the source of the weights in an entry of open_clip's table: a file of the hub, or a URL.
 
-    OpenAI's own files hold code.
+    The hub is preferred, since OpenAI's own files contain code.
     """
     repository, _, file = about.get("hf_hub", "").rpartition("/")
     if repository:

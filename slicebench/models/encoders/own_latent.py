@@ -1,4 +1,4 @@
-"""The base model's own penultimate layer."""
+"""The encoder that returns the base model's penultimate layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class LatentModel(Protocol):
-    """A model that shows its penultimate layer."""
+    """A model with access to its penultimate layer."""
 
     def latent(self, inputs: Inputs) -> NDArray[np.float32]:
         """Return penultimate features, shape (n, h)."""
@@ -44,7 +44,7 @@ class OwnLatent(Encoder):
         """Keep the base model; raise `ConfigError` if it has no penultimate layer."""
         if not isinstance(model, LatentModel):
             raise ConfigError(
-                f"encoder 'own-latent' needs a model trained here; {type(model).__name__} shows no latent layer"
+                f"encoder 'own-latent' needs a model that slicebench trained; {type(model).__name__} has no method latent"
             )
         self.model_ = model
         return self

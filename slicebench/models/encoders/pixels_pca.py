@@ -19,20 +19,23 @@ if TYPE_CHECKING:
 
 
 CHUNK = 4096
-"""Inputs that are in memory together."""
+"""Inputs held in memory at a time."""
 FITTED_BYTES = 2**28
-"""Of the inputs that the components are learnt from, as float32: more are thinned evenly, so that memory does not grow with n."""
+"""Most bytes of inputs, as float32, that the components are learnt from.
+
+Larger sets are thinned evenly, so that memory does not grow with n.
+"""
 
 
 class PixelsPCA(Encoder):
     """Project flattened inputs on the leading principal components of the train split.
 
-    The plainest embedding there is: it knows neither the labels nor the model, and needs no weights from anywhere.
+    It uses neither the labels nor the model, and needs no pretrained weights.
 
     Parameters
     ----------
     argument : str, optional
-        Number of components, 64 by default; fewer where the train split has fewer rows or columns.
+        Number of components, 64 by default; fewer if the train split has fewer rows or columns.
 
     Attributes
     ----------
@@ -72,9 +75,9 @@ class PixelsPCA(Encoder):
 
 
 def _flat(inputs: Inputs, most: int | None = None) -> Iterator[NDArray[np.float32]]:
-    """Yield some thousand flattened rows at a time, of all inputs or of `most`.
+    """Yield flattened rows, up to `CHUNK` at a time, of all inputs or of `most`.
 
-    Bytes become 0..1.
+    Bytes are scaled to 0..1.
     """
     step = 1 if most is None else -(-len(inputs) // most)
     for start in range(0, len(inputs), CHUNK * step):

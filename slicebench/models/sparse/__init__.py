@@ -1,4 +1,4 @@
-"""Sparse decision layers: an elastic-net path on deep features, what its few features are, and what ablating one does."""
+"""Sparse decision layers: the elastic-net path of a linear layer on deep features."""
 
 from __future__ import annotations
 

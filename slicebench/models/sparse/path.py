@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
 
 MAX_ITER = 2000
-"""Iterations at one λ and set of features; none of the problems that we ran came near it."""
+"""Most iterations at one λ and set of features."""
 
 
 FARTHEST = np.float32(1e12)
-"""Largest feature in standard deviations; no table of finite numbers of one scale comes near it."""
+"""Largest value of a standardised feature; larger ones are clipped."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DecisionLayer:
     """Linear layer with `weights` (C, d) on standardised features and `biases` (C,), found at strength `lam`.
 
-    `objective` is at most `gap` above the optimum; `gap` is NaN for the dense layer, whose problem may have none.
+    `objective` is at most `gap` above the optimum. `gap` is NaN for the dense layer, whose problem
+    may have no optimum.
     """
 
     weights: NDArray[np.float32]
@@ -51,18 +52,21 @@ class DecisionLayer:
         return logits
 
     def accuracy(self, Z: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-        """Compute the share of the rows whose largest logit is that of their label."""
+        """Compute the share of rows whose largest logit is that of their label."""
         return float(np.mean(self.logits(Z).argmax(axis=1) == labels))
 
     @property
     def per_class(self) -> float:
-        """Sparsity: features with a weight other than 0, mean over the classes."""
+        """Mean number of features per class with a weight other than 0."""
         return float(np.count_nonzero(self.weights, axis=1).mean())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SparsePath:
-    """Layers from the strongest penalty to the weakest, then the dense one; accuracies on held-out data, shape (k,)."""
+    """Layers from the strongest penalty to the weakest, then the dense layer.
+
+    `accuracies` (k,) are those on held-out data.
+    """
 
     layers: tuple[DecisionLayer, ...]
     accuracies: NDArray[np.float64]
@@ -75,9 +79,8 @@ class SparsePath:
     def within(self, drop: float, *, relative: bool = False) -> int:
         """Return the position of the sparsest layer near the path's best held-out accuracy.
 
-        It is at most `drop` below the best.
-
-        `relative`: `drop` is a share of that accuracy. The first of equally sparse ones.
+        Its accuracy is at most `drop` below the best, or at most that share of the best if
+        `relative`. Of equally sparse layers, the first is taken.
 
         Raises
         ------
@@ -105,9 +108,7 @@ class SparsePath:
 def standardisation(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Compute mean and reciprocal of the unbiased standard deviation per feature, (d,) each.
 
-    The reciprocal is 0 for a constant feature.
-
-    A constant feature so becomes 0 everywhere and cannot be used; with its deviation in the denominator it would be NaN.
+    The reciprocal is 0 for a constant feature, so that the feature becomes 0 everywhere, not NaN.
     """
     X64 = X.astype(np.float64)
     varies = np.ptp(X64, axis=0) > 0
@@ -120,7 +121,7 @@ def standardisation(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
 def standardised(X: NDArray[np.float32], mean: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
     """Standardise features (n, d) by the mean and scale of `standardisation`.
 
-    They are clipped at `FARTHEST` from 0, so that sums of squares stay finite.
+    The results are clipped at ±`FARTHEST`, so that sums of squares stay finite.
     """
     with np.errstate(over="ignore"):
         Z = (X - mean) * scale
@@ -144,27 +145,30 @@ def fit_path(
 
     See `solver` for the objective.
 
-    `n_lambdas` strengths, log-spaced from the smallest that uses no feature down to its `smallest`-fold, then λ = 0. `held_out`
-    (features, labels) gives the accuracies. Each objective is at most `tol` of itself above its optimum. At each λ the solver
-    sees only the features that the sequential strong rule lets through, and what that rule wrongly left out is found and added.
+    There are `n_lambdas` strengths, log-spaced from the smallest that uses no feature down to
+    `smallest` times that, then λ = 0. Accuracies are those on `held_out` (features, labels). Each
+    objective is above its optimum by at most the share `tol` of itself. At each λ the solver sees
+    only the features that the sequential strong rule keeps; features that the rule wrongly left out
+    are found and added.
 
-    A class that `labels` lack gets weights 0 and the bias −∞: it is never predicted.
+    A class without `labels` gets weights 0 and the bias −∞: it is never predicted.
 
-    Wong, Santurkar, Madry, "Leveraging Sparse Linear Layers for Debuggable Deep Networks", ICML 2021, section 2, whose α, number
-    and range of λ are the defaults. Tibshirani et al., "Strong rules for discarding predictors in lasso-type problems", 2012.
+    Wong, Santurkar, Madry, "Leveraging Sparse Linear Layers for Debuggable Deep Networks", ICML
+    2021, section 2; α, number and range of λ are by default those of the paper. Tibshirani et al.,
+    "Strong rules for discarding predictors in lasso-type problems", 2012.
 
     Raises
     ------
     ConfigError
         for a parameter out of range.
     DataError
-        for labels of one class only, and features that do not vary with them.
+        for labels of only one class, and features that do not vary with the class.
 
     """
     check_parameters(alpha=alpha, n_lambdas=n_lambdas, smallest=smallest, tol=tol)
     present, coded = np.unique(labels, return_inverse=True)
     if len(present) < 2:
-        raise DataError(f"all {len(labels)} examples are of one class; a decision layer needs two at least")
+        raise DataError(f"all {len(labels)} examples are of one class; a decision layer needs at least two classes")
     solver = _PathSolver(Z, coded, alpha=alpha, grouped=grouped, tol=tol)
     lambdas = [*np.geomspace(solver.largest, smallest * solver.largest, n_lambdas), 0.0]
     layers = []
@@ -178,16 +182,17 @@ def fit_path(
 def fit_held_out(
     Z: NDArray[np.float32], train: Split, *, n_classes: int, held_out: float, seed: int, **options: Any
 ) -> SparsePath:
-    """Run `fit_path` on standardised features `Z` of `train`; a held-out share judges.
+    """Run `fit_path` on standardised features `Z` of `train`, with accuracies on a held-out share.
 
-    The share `held_out` of each class is drawn by `seed`.
+    The share `held_out` of each class is drawn with `seed`.
 
     Raises
     ------
     ConfigError
-        for a share that is not between 0 and 1, and as `fit_path`.
+        for a share that is not between 0 and 1, and wherever `fit_path` raises it.
     DataError
-        for train without labels, too few examples to hold any out, and as `fit_path`.
+        for train without labels, too few examples to hold any out, and wherever `fit_path` raises
+        it.
 
     """
     if not 0 < held_out < 1:
@@ -198,7 +203,7 @@ def fit_held_out(
     dealt = [deal(rows, shares, rng) for _, rows in train.by_class()]
     fit, held = (np.concatenate([part[name] for part in dealt]) for name in shares)
     if not len(held):
-        raise DataError(f"{train.n} train examples are too few to hold {held_out:.0%} of each class out")
+        raise DataError(f"{train.n} train examples are too few to hold out {held_out:.0%} of each class")
     return fit_path(Z[fit], train.labels[fit], (Z[held], train.labels[held]), n_classes=n_classes, **options)
 
 
@@ -215,7 +220,10 @@ def check_parameters(*, alpha: float, n_lambdas: int, smallest: float, tol: floa
 
 
 class _PathSolver:
-    """Solves at falling λ, each from the solution before; `largest` is the smallest λ that uses no feature."""
+    """Solver for decreasing λ, which starts each time from the previous solution.
+
+    `largest` is the smallest λ that uses no feature.
+    """
 
     def __init__(
         self, Z: NDArray[np.float32], labels: NDArray[np.int64], *, alpha: float, grouped: bool, tol: float
@@ -226,7 +234,7 @@ class _PathSolver:
         self.gradient = certify(Z, labels, self.state, self._penalty(1.0)).gradient
         self.lam = self.largest = float(self._penalty(1.0).sizes(self.gradient).max()) / alpha
         if self.largest == 0:
-            raise DataError("no feature varies with the class; there is no decision layer to find")
+            raise DataError("no feature varies with the class, so no decision layer can be fitted")
         self.steepest = steepest(Z)
 
     def _penalty(self, lam: float) -> Penalty:

@@ -4,10 +4,11 @@
 
 Ω is the sum of absolute values, or, grouped, the sum over features of the norm of a feature's C weights. Biases are free.
 
-An iteration costs two matrix products, n × d × C each: logits are linear in the weights, so those of an extrapolated point are
-extrapolated logits. The dual needs no more. With p a row of probabilities and G = Zᵀ(P − Y)/n, mean entropy of the
-rows minus Σ (|G| − λα)₊² / (2λ(1 − α)) is below every objective value as soon as the columns of P − Y sum to 0, which Newton's
-method on the biases alone brings about; so the distance to the optimum is known, not guessed.
+An iteration costs two matrix products, n × d × C each: logits are linear in the weights, so the
+logits of an extrapolated point are extrapolated logits. The dual costs no more. Let P be the matrix
+of probabilities and G = Zᵀ(P − Y)/n. The mean entropy of the rows of P minus Σ (|G| − λα)₊² / (2λ(1
+− α)) is below every objective value if the columns of P − Y sum to 0, which Newton's method on the
+biases alone achieves. So the bound on the distance to the optimum is proven.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
 
 
 CHECK_EVERY = 10
-"""Iterations between two duality gaps; one costs as much as an iteration."""
+"""Iterations between two duality gaps; a gap costs as much as an iteration."""
 
 DENSE_GAIN = 1e-4
-"""Fall of the loss below which the dense layer is done: what the released code asks of an epoch."""
+"""Decrease of the loss below which the dense layer is done; the released code has the same limit per epoch."""
 
 ROUNDING = 1e-7
-"""Relative error of a mean of float32 losses: by less than that no step is judged."""
+"""Relative error of a mean of float32 losses; a smaller increase does not reject a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
-    """Strength λ, share α of the first norm, and whether a feature's weights are in or out together."""
+    """Strength λ, share α of the first norm, and whether a feature's weights are grouped."""
 
     lam: float
     alpha: float
@@ -80,7 +81,7 @@ class Penalty:
 
 @dataclass(eq=False)
 class State:
-    """Weights (d, C), biases (C,), the logits (n, C) they give, and a guess at the curvature of the loss."""
+    """Weights (d, C), biases (C,), their logits (n, C), and an estimate of the loss's curvature."""
 
     W: Array
     b: Array
@@ -88,7 +89,7 @@ class State:
     curvature: float = 1.0
 
     def beyond(self, before: State, beta: float) -> State:
-        """Extrapolate by the share `beta` away from `before`; the logits cost no product."""
+        """Extrapolate by the share `beta` away from `before`; the logits need no matrix product."""
         share = np.float32(beta)  # a float64 scalar of NumPy would make the arrays float64
         return State(
             W=self.W + share * (self.W - before.W),
@@ -99,9 +100,9 @@ class State:
 
 @dataclass(frozen=True)
 class Certificate:
-    """Objective, proven bound on its distance to the optimum, gradient of the loss (d, C).
+    """Objective, proven bound on its distance to the optimum, and gradient of the loss (d, C).
 
-    The bound comes from the dual.
+    The bound `gap` comes from the dual.
     """
 
     objective: float
@@ -126,10 +127,10 @@ def minimise(
 ) -> int:
     """Move `state` to within `tol` · objective of the optimum; return the iterations.
 
-    The optimum is over the features of `Z` (n, d).
-
-    Without a penalty (λ = 0) there may be no optimum: it then ends when `CHECK_EVERY` iterations gain less than `DENSE_GAIN`.
-    Restarts by the gradient (O'Donoghue, Candès 2015), curvature by backtracking (Beck, Teboulle 2009).
+    The optimum is over the features of `Z` (n, d). Without a penalty (λ = 0) there may be no
+    optimum; the search then ends when `CHECK_EVERY` iterations gain less than `DENSE_GAIN`.
+    Restarts follow the gradient (O'Donoghue, Candès 2015), and backtracking sets the curvature
+    (Beck, Teboulle 2009).
     """
     before, momentum, last = State(state.W, state.b, state.logits), 1.0, np.inf
     for iteration in range(max_iter):
@@ -156,9 +157,7 @@ def _step(
     """Take a proximal gradient step from `start`.
 
     The curvature is doubled until the parabola of that curvature lies above the loss at the step's
-    end.
-
-    The curvature `steepest` is always enough, so it is accepted without a look at the rounded loss.
+    end. The curvature `steepest` is always enough, so it is accepted without computing the loss.
     """
     P, loss = softmax(start.logits, labels)
     P[np.arange(len(labels)), labels] -= 1
@@ -246,7 +245,7 @@ def settled_biases(logits: Array, labels: NDArray[np.int64], biases: Array) -> A
 def _settle_biases(labels: NDArray[np.int64], state: State) -> None:
     """Make the biases optimal by Newton's method, halving steps until the loss falls.
 
-    At the optimum, as many of each class are expected as there are.
+    At the optimum, the expected number of examples of each class equals the observed number.
     """
     n, C = state.logits.shape
     shares = np.bincount(labels, minlength=C) / n

@@ -1,1 +1,1 @@
-"""Images that are made: decoders of embeddings and generators from captions."""
+"""Make images: decoders from embeddings, and generators from captions."""

@@ -17,20 +17,20 @@ METADATA = ("metadata.csv", "metadata.jsonl")
 
 
 def captioned_files(folder: Path) -> dict[str, list[Path]]:
-    """Return the image files of each text, every file once, in the order of the metadata.
+    """Return the image files of each text, each file once, in the order of the metadata.
 
     Raises
     ------
     StorageError
-        for a folder or metadata that are missing or cannot be read, a line without its file or text, a file that is not there,
-        and one that lies outside the folder.
+        for a folder or metadata that are missing or cannot be read, a line without file or text,
+        and a file that is missing or outside the folder.
 
     """
     if not folder.is_dir():
         raise StorageError(f"there is no folder {folder}; expected one of images with {' or '.join(METADATA)}")
     present = [folder / name for name in METADATA if (folder / name).is_file()]
     if len(present) != 1:
-        raise StorageError(f"{folder} has {len(present)} of the files {' and '.join(METADATA)}; expected one of them")
+        raise StorageError(f"{folder} has {len(present)} of the files {' and '.join(METADATA)}; expected exactly one")
     home = folder.resolve()
     found: dict[str, dict[Path, None]] = {}
     for line, row in _rows(present[0]):
@@ -43,7 +43,7 @@ def captioned_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield line number and content of each entry."""
+    """Yield the line number and content of each entry."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix == ".csv":
@@ -74,7 +74,7 @@ def _inside(where: str, folder: Path, name: str) -> Path:
     except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, links in a circle
         raise StorageError(f"{where}: {name!r} cannot be a file ({error})") from error
     if not inside:
-        raise StorageError(f"{where}: {name!r} lies outside {folder}; only images in the folder are read")
+        raise StorageError(f"{where}: {name!r} lies outside {folder}; move the image into the folder")
     if not there:
         raise StorageError(f"{where}: there is no file {name!r} in {folder}; add it, or delete the line")
     return path

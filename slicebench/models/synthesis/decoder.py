@@ -1,12 +1,13 @@
-"""Decode a direction of hardness back to images.
+"""Decode a direction of hardness to images.
 
-Points on the arc to the direction are computed, and decoders turn them into images.
+Decoders turn points on the arc to the direction into images.
 
 Jain, Lawrence, Moitra and Madry (2022) turn a direction w of a class into images by generating from the points
 slerp(reference caption, ±w, α) of CLIP's unit sphere.
 
-To add a decoder: one file with one subclass of `Decoder` with a `decode` and a `for_problem`, and an entry point in the group
-`slicebench.decoders`. The name of a decoder is that of its entry point, or that and an argument: "retrieval", "unclip:FOLDER".
+To add a decoder: one file with one subclass of `Decoder` with a `decode` and a `for_problem`, and
+an entry point in the group `slicebench.decoders`. The name of a decoder is that of its entry point,
+with or without an argument: "retrieval", "unclip:FOLDER".
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def slerp(a: NDArray[Any], b: NDArray[Any], t: ArrayLike) -> Floats:
     """
     u, v = _unit("a", a), _unit("b", b)
     if u.shape != v.shape:
-        raise DataError(f"a has {len(u)} dimensions, b {len(v)}; expected one space")
+        raise DataError(f"a has {len(u)} dimensions, b has {len(v)}; expected vectors of one space")
     fractions = np.asarray(t, dtype=np.float64)
     if fractions.ndim > 1 or not ((fractions >= 0) & (fractions <= 1)).all():
         raise DataError(f"t is {t!r}; expected a number or (k,) numbers from 0 to 1")
@@ -69,11 +70,10 @@ def slerp(a: NDArray[Any], b: NDArray[Any], t: ArrayLike) -> Floats:
 def decoded_points(reference: NDArray[Any], direction: NDArray[Any], alphas: ArrayLike) -> tuple[Floats, Floats]:
     """Return hard and easy points slerp(reference, ±direction, α).
 
-    Each is of shape (k, d) and length 1.
-
-    `reference` (d,) is the embedding of the class's reference caption, `direction` (d,) points to harder examples (minus the
-    normal of Jain et al.'s SVM), `alphas` (k,) from 0, the reference, to 1, the direction itself.
-    Raises the same errors as `slerp`.
+    Each has shape (k, d), with rows of length 1. `reference` (d,) is the embedding of the class's
+    reference caption. `direction` (d,) points to harder examples (minus the normal of Jain et al.'s
+    SVM). `alphas` (k,) go from 0, the reference, to 1, the direction itself. Raises the same errors
+    as `slerp`.
     """
     reached = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
     w = np.asarray(direction)
@@ -84,27 +84,27 @@ def _unit(name: str, vector: NDArray[Any]) -> Floats:
     x: Floats = array_of(name, vector, np.float64, 1)
     length = np.linalg.norm(x)
     if length == 0:
-        raise DataError(f"{name} is 0; expected a vector that points somewhere (a class without a direction has none)")
+        raise DataError(f"{name} is the zero vector; expected a vector with a direction (does the class have one?)")
     unit: Floats = x / length
     return unit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Decoded:
-    """Images that picture k points of the embedding space.
+    """Images of k points of the embedding space.
 
     Parameters
     ----------
     images : (k, H, W) or (k, H, W, 3) uint8
     labels : (k,) int64, optional
-        True class of each image, where the decoder knows it.
+        True class of each image, if the decoder knows it.
     texts : k strings
-        What each image is: an id, a caption.
+        Name of each image: an id or a caption.
 
     Raises
     ------
     DataError
-        for images of another kind, labels or texts that are not one per image.
+        for images of another kind, and unless there is one label or text per image.
 
     """
 
@@ -120,28 +120,31 @@ class Decoded:
             )
         put_field(self, "texts", tuple(self.texts))
         if len(self.texts) != len(self.images):
-            raise DataError(f"{len(self.texts)} texts for {len(self.images)} decoded images; expected one each")
+            raise DataError(f"{len(self.texts)} texts for {len(self.images)} decoded images; expected one per image")
         if self.labels is not None:
             put_field(self, "labels", labels_of("labels of decoded images", self.labels, len(self.images)))
 
 
 class Decoder:
-    """Pictures points of the embedding space; equal points give equal images."""
+    """Base class of decoders, which turn points of the embedding space into images.
+
+    Equal points give equal images.
+    """
 
     argument_help: ClassVar[str] = ""
+    """Form of the argument after the name, such as "FOLDER"; empty for a decoder without one."""
     argument_optional: ClassVar[bool] = False
-    """What the argument behind the name is, such as "FOLDER"; empty for a decoder that takes none."""
 
     @classmethod
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:
-        """Return the decoder into the images of `problem`.
+        """Return the decoder for images of `problem`.
 
-        Raises `ConfigError` or `DataError` if there is none.
+        Raises `ConfigError` or `DataError` if the decoder does not fit the problem.
         """
         raise NotImplementedError(f"{cls.__name__} has no for_problem")
 
     def decode(self, embeddings: NDArray[Any], class_index: int) -> Decoded:
-        """Return one image for each of the points `embeddings`, shape (k, d).
+        """Return one image for each point in `embeddings`, shape (k, d).
 
         The points lie along a direction of class `class_index`.
         """
@@ -149,15 +152,15 @@ class Decoder:
 
 
 class RetrievalDecoder(Decoder):
-    """Gives each point the nearest image, by cosine, of the class asked for.
+    """Decoder that returns, for each point, the nearest image of the class by cosine.
 
-    Points choose in turn, and an image is given once per call, so a point may get its second nearest; ties go to the image
-    that comes first. O(k n d) for k points and n images.
+    Points choose in turn, and an image is returned once per call, so a point may get its second
+    nearest image. Of equally near images, the first is taken. O(k n d) for k points and n images.
 
     Parameters
     ----------
     split : Split
-        Where images are taken from, the pool for example; without labels the class is not looked at.
+        Source of the images, e.g. the pool; without labels the class is ignored.
 
     Raises
     ------
@@ -173,7 +176,7 @@ class RetrievalDecoder(Decoder):
 
     @classmethod
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:  # noqa: ARG003 - takes none
-        """Retrieve from the problem's pool, or where it has none from its test split."""
+        """Return a decoder for the problem's pool or, without a pool, its test split."""
         return cls(problem.data.pool if problem.data.pool is not None else problem.test)
 
     def decode(self, embeddings: NDArray[Any], class_index: int) -> Decoded:
@@ -182,14 +185,15 @@ class RetrievalDecoder(Decoder):
         Raises
         ------
         DataError
-            for points of another width, more points than the class has images, and inputs that are no uint8 images.
+            for points of another width, more points than the class has images, and inputs that are
+            not uint8 images.
 
         """
         points = array_of("embeddings", embeddings, np.float64, 2)
         rows = self._rows(class_index)
         if points.shape[1] != self.split.d:
             raise DataError(
-                f"points have {points.shape[1]} columns, the images' embeddings {self.split.d}; expected equal"
+                f"points have {points.shape[1]} columns, but the images' embeddings have {self.split.d}; expected the same"
             )
         if len(points) > len(rows):
             raise DataError(
@@ -210,7 +214,7 @@ class RetrievalDecoder(Decoder):
         assert self.split.inputs is not None
         images = np.asarray([self.split.inputs[int(i)] for i in rows])
         if images.dtype != np.uint8:
-            raise DataError(f"inputs are of dtype {images.dtype}; retrieval shows uint8 images")
+            raise DataError(f"inputs are of dtype {images.dtype}; retrieval needs uint8 images")
         return images
 
 
@@ -236,9 +240,9 @@ def make_decoder(name: str, problem: Problem) -> Decoder:
     Raises
     ------
     PluginError
-        for an unknown name, with near ones.
+        for an unknown name; the message suggests similar ones.
     ConfigError
-        for an argument that is missing or not wanted, and a decoder that does not fit the problem.
+        for an argument that is missing or not allowed, and a decoder that does not fit the problem.
 
     """
     kind, argument = DECODERS.load_with_argument(name)
@@ -249,14 +253,15 @@ def make_decoder(name: str, problem: Problem) -> Decoder:
 def decoded_accuracy(
     model: TrainedModel, hard: Decoded, easy: Decoded, *, class_index: int | None = None
 ) -> tuple[float, float]:
-    """Compute the share of the hard and of the easy images that `model` gets right.
+    """Compute the accuracy of `model` on the hard and on the easy images.
 
-    `class_index` is the class to assume where a decoder does not know it, as for generated images.
+    `class_index` is the class to assume if the decoder does not know it, as for generated images.
 
     Raises
     ------
     DataError
-        without images, with neither labels nor a class, and for images of a size that the model was not trained on.
+        without images, without both labels and a class, and for images of another size than in
+        training.
 
     """
     return _accuracy(model, hard, class_index), _accuracy(model, easy, class_index)
@@ -264,7 +269,7 @@ def decoded_accuracy(
 
 def _accuracy(model: TrainedModel, decoded: Decoded, class_index: int | None) -> float:
     if not len(decoded.images):
-        raise DataError("there are no decoded images to measure an accuracy on; decode one point or more")
+        raise DataError("there are no decoded images to measure the accuracy on; decode at least one point")
     truth = decoded.labels if decoded.labels is not None else class_index
     if truth is None:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Load diffusers' pipelines from a local folder; nothing is fetched."""
+"""Load diffusers' pipelines from a local folder; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def index_of(folder: Path, sources: Iterable[str]) -> dict[str, Any]:
     Raises
     ------
     StorageError
-        for a folder without one that can be read, naming `sources`, repositories of the Hugging Face hub.
+        if it cannot be read; the message names `sources`, repositories of the Hugging Face hub.
 
     """
     try:
@@ -37,33 +37,35 @@ def index_of(folder: Path, sources: Iterable[str]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise incomplete(folder, sources, f"it has no readable model_index.json ({type(error).__name__})") from error
     if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
-        raise incomplete(folder, sources, "it has no readable model_index.json: it names no class of diffusers")
+        raise incomplete(
+            folder, sources, "it has no readable model_index.json: the file does not name a class of diffusers"
+        )
     return index
 
 
 def parts_of(index: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Return name, library and class of each part that the pipeline has."""
+    """Yield name, library and class of each part of the pipeline."""
     for name, entry in index.items():
         if isinstance(entry, list) and len(entry) == 2 and all(isinstance(word, str) for word in entry):
             yield name, (entry[0], entry[1])
 
 
 def refuse_code(folder: Path, index: dict[str, Any]) -> None:
-    """Raise `ConfigError` for a pipeline that brings code of its own: older versions of diffusers run it."""
+    """Raise `ConfigError` for a pipeline with its own code, which older versions of diffusers run."""
     for name, (library, _) in parts_of(index):
         if (folder / name / f"{library}.py").is_file():
-            raise ConfigError(f"{name} of {folder} comes with code of its own, {library}.py, which is not run")
+            raise ConfigError(f"{name} of {folder} contains its own code, {library}.py, which slicebench does not run")
 
 
 def loaded(folder: Path, sources: Iterable[str], load: Callable[[], Any]) -> Any:
-    """Return the pipeline that `load` gives, silent, on the GPU if there is one.
+    """Return the pipeline that `load` returns, without progress bars, on the GPU if there is one.
 
     Raises
     ------
     ConfigError
-        without diffusers.
+        if diffusers is not installed.
     StorageError
-        for a folder that is incomplete, naming `sources`, repositories of the Hugging Face hub.
+        for an incomplete folder; the message names `sources`, repositories of the Hugging Face hub.
 
     """
     try:
@@ -99,7 +101,7 @@ def _silence() -> Iterator[None]:
 
 
 def incomplete(folder: Path, sources: Iterable[str], reason: str) -> StorageError:
-    """Build the error for a folder that is no whole pipeline, saying what to put there."""
+    """Build the error for an incomplete pipeline, which says what to download."""
     return StorageError(
         f"{folder} is not a complete diffusers pipeline: {reason.rstrip('.')}. Fetch {' or '.join(sources)} from the Hugging "
         f"Face hub where there is a network (`hf download REPOSITORY --local-dir {folder}`) and put it there."

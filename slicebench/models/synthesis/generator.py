@@ -1,9 +1,10 @@
-"""From captions to images: generators, which make training data that show what a caption says.
+"""Generators make training images from captions.
 
 Jain, Lawrence, Moitra and Madry (2022) fine-tune on images that Stable Diffusion makes of the caption of a class's hard examples.
 
-To add a generator: one file with one subclass of `Generator` with a `for_problem` and a `draw`, and an entry point in the group
-`slicebench.generators`. The name of a generator is that of its entry point, or that and an argument: "scenes", "folder:PATH".
+To add a generator: one file with one subclass of `Generator` with a `for_problem` and a `draw`, and
+an entry point in the group `slicebench.generators`. The name of a generator is that of its entry
+point, with or without an argument: "scenes", "folder:PATH".
 """
 
 from __future__ import annotations
@@ -28,20 +29,22 @@ if TYPE_CHECKING:
 
 
 class Generator:
-    """Makes images that show what a caption says; equal arguments give equal images.
+    """Base class of generators, which make images that show what a caption says.
+
+    Equal arguments give equal images.
 
     Parameters
     ----------
     shape : (H, W), (H, W, 1) or (H, W, 3)
-        Of one image.
+        Shape of one image.
     n_classes : int
     seed : int
-        Of the problem, 0 or more.
+        The problem's seed, 0 or more.
 
     """
 
     argument_help: ClassVar[str] = ""
-    """What the argument behind the name is, such as "FOLDER"; empty for a generator that takes none."""
+    """Form of the argument after the name, such as "FOLDER"; empty for a generator without one."""
     argument_optional: ClassVar[bool] = False
 
     def __init__(self, shape: tuple[int, ...], n_classes: int, seed: int = 0) -> None:
@@ -53,14 +56,14 @@ class Generator:
     def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:
         """Return a generator of images like those of a problem.
 
-        Raises `ConfigError` or `StorageError` if it has none.
+        Raises `ConfigError` or `StorageError` if the generator does not fit the problem.
         """
         raise NotImplementedError(f"{cls.__name__} has no for_problem")
 
     def draw(self, caption: str, n: int, class_index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Generate n images, shape (n, *self.shape), for a checked request.
+        """Generate n images, shape (n, *self.shape), for arguments that `generate` has checked.
 
-        `generate` has checked it. All randomness comes from `rng`.
+        All randomness comes from `rng`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no draw")
 
@@ -72,18 +75,19 @@ class Generator:
         Parameters
         ----------
         caption : str
-            What the images show; what a generator can read is its own affair.
+            What the images show; generators differ in the captions that they can read.
         n : int
             1 or more.
         class_index : int
-            Class that the images will be labelled with. Captions of one class share their chance under one seed.
+            Label of the images. With one seed, all captions of a class use the same random numbers.
         seed : int
             0 or more.
 
         Raises
         ------
         DataError
-            for an empty caption, numbers outside their ranges, and a caption of which there are not n images to be had.
+            for an empty caption, numbers outside their ranges, and a caption with fewer than n
+            images.
         StorageError
             for a file that cannot be read.
 
@@ -100,7 +104,8 @@ class Generator:
         images = self.draw(caption, n, class_index, np.random.default_rng([self.seed, seed, class_index]))
         if images.dtype != np.uint8 or images.shape != (n, *self.shape):
             raise DataError(
-                f"{type(self).__name__}.draw gave {images.dtype} of shape {images.shape}; expected uint8 of {(n, *self.shape)}"
+                f"{type(self).__name__}.draw returned {images.dtype} of shape {images.shape}; "
+                f"expected uint8 of {(n, *self.shape)}"
             )
         return images
 
@@ -116,9 +121,10 @@ def make_generator(name: str, about: Identified, data: AuditData) -> Generator:
     Raises
     ------
     PluginError
-        for an unknown name, with near ones.
+        for an unknown name; the message suggests similar ones.
     ConfigError
-        for an argument that is missing or not wanted, and a generator that does not fit the problem.
+        for an argument that is missing or not allowed, and a generator that does not fit the
+        problem.
     StorageError
         for files of the generator that are missing or damaged.
 
@@ -147,7 +153,7 @@ def image_shape(about: Identified, data: AuditData) -> tuple[int, ...]:
 def fitted(image: Image.Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Crop the middle of `image` to the proportions of `shape`, and resize it.
 
-    Resizing is bicubic and antialiased. The result is in colour or grey as `shape` says.
+    Resizing is bicubic and antialiased. `shape` determines whether the result is in colour or grey.
     """
     from PIL import Image, ImageOps
 
@@ -157,16 +163,17 @@ def fitted(image: Image.Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 class FolderGenerator(Generator):
-    """Gives images that were made elsewhere, in the layout of Hugging Face's imagefolder.
+    """Generator that returns images made elsewhere, in the layout of Hugging Face's imagefolder.
 
-    The folder holds PNG or JPEG images and `metadata.csv` or `metadata.jsonl` with `file_name`, relative to the folder, and
-    `text`, the caption. Which n of a caption's images are given follows from the seed; none is given twice.
+    The folder holds PNG or JPEG images and `metadata.csv` or `metadata.jsonl` with `file_name`,
+    relative to the folder, and `text`, the caption. The seed determines which n of a caption's
+    images are returned, without repetition.
 
     Parameters
     ----------
     folder : Path
     shape, n_classes, seed
-        As of `Generator`.
+        See `Generator`.
 
     Raises
     ------
@@ -184,7 +191,7 @@ class FolderGenerator(Generator):
 
     @classmethod
     def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:
-        """Take the images of the folder `argument`."""
+        """Return a generator with the images in the folder `argument`."""
         if argument is None:
             raise ConfigError("the generator needs the folder of its images: folder:PATH")
         return cls(Path(argument), image_shape(about, data), len(data.class_names), about.seed)
@@ -194,8 +201,8 @@ class FolderGenerator(Generator):
         files = self.files.get(caption.strip(), [])
         if len(files) < n:
             raise DataError(
-                f"{self.folder} has {len(files)} images whose text is {caption!r}, {n} are needed; add some, or ask for fewer. "
-                f"{_other_texts(caption, self.files)}"
+                f"{self.folder} has {len(files)} images whose text is {caption!r}, but {n} are needed; "
+                f"add some, or ask for fewer. {_other_texts(caption, self.files)}"
             )
         return np.stack([_read(files[i], self.shape) for i in rng.permutation(len(files))[:n]])
 
@@ -206,7 +213,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.mode[0] in "IF":
-                raise StorageError(f"{path} has more than 8 bits a channel ({image.mode}); save it with 8")
+                raise StorageError(f"{path} has more than 8 bits per channel ({image.mode}); save it with 8")
             return fitted(image, shape)
     except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _damaged(path, error) from error
@@ -215,7 +222,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _damaged(path: Path, error: Exception) -> StorageError:
-    return StorageError(f"{path} cannot be decoded as a PNG or JPEG image: {error}; make it again")
+    return StorageError(f"{path} cannot be decoded as a PNG or JPEG image: {error}; replace it")
 
 
 def _other_texts(caption: str, texts: Iterable[str]) -> str:

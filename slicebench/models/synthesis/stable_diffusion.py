@@ -1,6 +1,7 @@
-"""Generation by diffusion: a text-to-image model, such as Stable Diffusion, through diffusers.
+"""Generate images with a text-to-image model of diffusers, such as Stable Diffusion.
 
-Needs `pip install 'slicebench[diffusion]'` and a pipeline in a local folder; nothing is fetched, and no code in it is run.
+Needs `pip install 'slicebench[diffusion]'` and a pipeline in a local folder. Nothing is downloaded,
+and no code in the folder is run.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ if TYPE_CHECKING:
 
 
 SOURCES = ("stable-diffusion-v1-5/stable-diffusion-v1-5", "stabilityai/stable-diffusion-xl-base-1.0")
-"""Repositories of the Hugging Face hub that hold pipelines which can be used, among many."""
+"""Examples of repositories of the Hugging Face hub with suitable pipelines."""
 UNUSED = ("safety_checker", "feature_extractor")
-"""Parts of older pipelines that black out images; a problem would get black ones without warning."""
+"""Parts of older pipelines that black out images; a problem would get black images without warning."""
 
 
 class StableDiffusion(Generator):
-    """Generates images of a caption with a text-to-image pipeline, as Jain et al. (2022) did.
+    """Generator that uses a text-to-image pipeline, as Jain et al. (2022) did.
 
-    Images are made in the pipeline's own size; the middle in the proportions of the problem's images is resized to theirs. The
-    i-th image of a class starts from the same noise whatever the caption and n. Images are the same from run to run on one
-    machine.
+    Images are made in the pipeline's own size, then cropped to the proportions of the problem's
+    images and resized. The i-th image of a class starts from the same noise for every caption and
+    n. Images are the same from run to run on one machine.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ class StableDiffusion(Generator):
         A pipeline that diffusers counts as text-to-image, StableDiffusionPipeline or StableDiffusionXLPipeline for example, with
         its weights as safetensors.
     shape, n_classes, seed
-        As of `Generator`.
+        See `Generator`.
     steps : int, optional
         Denoising steps; by default the pipeline's own number.
     guidance : float, optional
@@ -64,9 +65,10 @@ class StableDiffusion(Generator):
     Raises
     ------
     ConfigError
-        without diffusers, for a pipeline of another kind or with code of its own, and for steps below 1.
+        without diffusers, for a pipeline of another kind or with its own code, and for steps below
+        1.
     StorageError
-        for a folder that is missing or incomplete, naming what to put there.
+        for a folder that is missing or incomplete; the message says what to download.
 
     """
 
@@ -91,13 +93,13 @@ class StableDiffusion(Generator):
 
     @classmethod
     def for_problem(cls, about: Identified, data: AuditData, argument: str | None = None) -> Self:
-        """Generate with the pipeline in the folder `argument`."""
+        """Return a generator with the pipeline in the folder `argument`."""
         if argument is None:
             raise ConfigError("the generator needs the folder of its pipeline: stable-diffusion:FOLDER")
         return cls(Path(argument), image_shape(about, data), len(data.class_names), about.seed)
 
     def draw(self, caption: str, n: int, class_index: int, rng: np.random.Generator) -> NDArray[np.uint8]:  # noqa: ARG002
-        """Generate batch by batch, each image from noise of its own."""
+        """Generate images in batches, each image from its own noise."""
         seeds = rng.integers(2**63, size=n).tolist()
         patience, images = Patience(f"generating {caption!r}", n), []
         for start in range(0, n, BATCH):
@@ -116,7 +118,7 @@ class StableDiffusion(Generator):
             self.pipeline(prompt=[caption] * len(seeds), generator=noise, output_type="np", **given).images
         )
         if not np.isfinite(made).all():
-            raise DataError(f"the pipeline gave pixels that are no numbers for {caption!r}; are its weights whole?")
+            raise DataError(f"the pipeline returned pixels that are not finite for {caption!r}; check its weights")
         return [fitted(Image.fromarray(image), self.shape) for image in pixels_of(made)]
 
 
@@ -137,7 +139,7 @@ def _pipeline(folder: Path, index: dict[str, Any]) -> Any:
 
 
 def _text_to_image(folder: Path, name: str) -> Any:
-    """Return the class `name` of diffusers, if it makes images from text and nothing else."""
+    """Return the class `name` of diffusers, if it makes images from text alone."""
     from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
 
     known = {kind.__name__: kind for kind in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()}
@@ -152,7 +154,7 @@ def _text_to_image(folder: Path, name: str) -> Any:
 def _networks(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the networks of the pipeline by name.
 
-    A network that lacks weights is refused; diffusers would fill in random ones.
+    A network that lacks weights raises an error; diffusers would fill in random ones.
     """
     from torch.nn import Module
 
@@ -171,11 +173,15 @@ def _networks(folder: Path, index: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _check_words(folder: Path, parts: Mapping[str, Any]) -> None:
-    """Refuse a tokenizer that knows no words: without its vocabulary transformers gives one, and captions would not be read."""
+    """Raise an error for a tokenizer without words.
+
+    If the vocabulary is missing, transformers returns such a tokenizer, and captions would have no
+    effect.
+    """
     from transformers import PreTrainedTokenizerBase
 
     for name, part in parts.items():
         if isinstance(part, PreTrainedTokenizerBase):
             read = part.convert_tokens_to_ids(part.tokenize("a photo"))
             if {*np.atleast_1d(read)} <= {part.unk_token_id}:
-                raise incomplete(folder, SOURCES, f"{name} knows no words; is its vocabulary missing?")
+                raise incomplete(folder, SOURCES, f"{name} has no words; its vocabulary may be missing")

@@ -1,6 +1,6 @@
-"""Decoding by generation: a diffusion model that turns CLIP image embeddings into images, through diffusers.
+"""Decode CLIP image embeddings with a diffusion model of diffusers.
 
-Needs `pip install 'slicebench[diffusion]'` and a pipeline in a local folder; nothing is fetched.
+Needs `pip install 'slicebench[diffusion]'` and a pipeline in a local folder; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -27,26 +27,29 @@ SOURCES = {
     "UnCLIPImageVariationPipeline": "kakaobrain/karlo-v1-alpha-image-variations (CLIP ViT-L/14, 768 columns)",
     "StableUnCLIPImg2ImgPipeline": "stabilityai/stable-diffusion-2-1-unclip-small (CLIP ViT-L/14, 768 columns)",
 }
-"""Pipelines of diffusers that can be used, each with a repository of the Hugging Face hub that holds one."""
+"""Supported pipelines of diffusers, each with a repository of the Hugging Face hub that contains one."""
 
 
 class UnClipDecoder(Decoder):
-    """Generates an image from each point with an unCLIP model, as Jain et al. (2022) did.
+    """Decoder that generates an image from each point with an unCLIP model, as Jain et al. (2022) did.
 
-    The points must live in the space of the CLIP model that the pipeline was trained with. They have length 1, the pipeline
-    expects CLIP's embeddings before normalisation: each point is stretched to their typical length.
+    The points must be in the space of the CLIP model that the pipeline was trained with. The
+    pipeline expects CLIP's embeddings before normalisation, so each point is scaled to their
+    typical length.
 
     Parameters
     ----------
     folder : Path
         A diffusers pipeline, UnCLIPImageVariationPipeline or StableUnCLIPImg2ImgPipeline.
     side : int
-        Edge in pixels of the images given back, the problem's own.
+        Side of the returned images in pixels, that of the problem's images.
     length : float, optional
-        Typical length of the pipeline's CLIP image embeddings. Known without being given for a pipeline with a normaliser
-        (Stable unCLIP), as √Σ(mean² + std²); for others measured on `examples`.
+        Typical length of the pipeline's CLIP image embeddings. By default it is measured on
+        `examples`; without examples, it is √Σ(mean² + std²) of the pipeline's normaliser, if it has
+        one (Stable unCLIP).
     examples : (n, H, W, 3) uint8, optional
-        Images on which to measure the length with the pipeline's own image tower; a few dozen will do.
+        Images on which the length is measured with the pipeline's own image tower; a few dozen are
+        enough.
     steps : int, optional
         Denoising steps; by default the pipeline's own number.
     guidance : float, optional
@@ -62,9 +65,9 @@ class UnClipDecoder(Decoder):
     Raises
     ------
     ConfigError
-        without diffusers, for another pipeline, and where the length is neither known nor given.
+        without diffusers, for another pipeline, and if the length is neither known nor given.
     StorageError
-        for a folder that is missing or incomplete, naming what to put there.
+        for a folder that is missing or incomplete; the message says what to download.
 
     """
 
@@ -95,7 +98,7 @@ class UnClipDecoder(Decoder):
     def for_problem(cls, problem: Problem, argument: str | None = None) -> Self:
         """Return the decoder with the pipeline in the folder `argument`.
 
-        Its images are square, of the size of the problem's own.
+        Its images are square and of the same size as the problem's images.
         """
         if argument is None:
             raise ConfigError("the decoder needs the folder of its pipeline: unclip:FOLDER")
@@ -104,7 +107,7 @@ class UnClipDecoder(Decoder):
         if images is not None and problem.modality == "image":
             first = np.asarray(images[:EXAMPLES])
         if first.dtype != np.uint8 or first.ndim != 4 or first.shape[1] != first.shape[2]:
-            raise ConfigError(f"problem {problem.name!r} is not of square colour images, which the decoder makes")
+            raise ConfigError(f"problem {problem.name!r} does not have square colour images, which the decoder needs")
         return cls(Path(argument), first.shape[1], examples=first)
 
     @property
@@ -127,12 +130,12 @@ class UnClipDecoder(Decoder):
         points = array_of("embeddings", embeddings, np.float64, 2)
         if points.shape[1] != self.width:
             raise DataError(
-                f"points have {points.shape[1]} columns, the pipeline takes {self.width}; expected the embeddings of the CLIP "
-                "model that the pipeline was trained with"
+                f"points have {points.shape[1]} columns, but the pipeline takes {self.width}; "
+                "expected the embeddings of the CLIP model that the pipeline was trained with"
             )
         lengths = np.linalg.norm(points, axis=1, keepdims=True)
         if not lengths.all():
-            raise DataError(f"point {int(np.argmin(lengths))} is 0; expected points of the unit sphere")
+            raise DataError(f"point {int(np.argmin(lengths))} is 0; expected points on the unit sphere")
         x = (self.length * points / lengths).astype(np.float32)
         parts = [self._generate(x[i : i + BATCH], self.seed + i) for i in range(0, len(x), BATCH)]
         images = np.concatenate(parts) if parts else np.empty((0, self.side, self.side, 3), dtype=np.uint8)
@@ -198,7 +201,7 @@ def _stable_unclip(folder: Path) -> Any:
 def _unclip(folder: Path) -> Any:
     """Load UnCLIPImageVariationPipeline part by part.
 
-    diffusers 0.42 no longer finds the class of its text projection by itself.
+    diffusers 0.42 does not find the class of its text projection by itself.
     """
     import sys
 

@@ -1,4 +1,4 @@
-"""Base models that lie in a folder as Hugging Face's transformers saves them: text classifiers, readers of answer spans."""
+"""Base models in folders that Hugging Face's transformers saved: text classifiers and span readers."""
 
 from __future__ import annotations
 

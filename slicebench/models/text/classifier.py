@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 
 class TextClassifier(LocalModel):
-    """Class probabilities of texts from a sequence-classification model; class c is the model's label c.
+    """Sequence-classification model that gives class probabilities of texts.
 
-    Needs `pip install 'slicebench[text]'`; nothing is downloaded, and no code in the folder is run.
+    Class c is the model's label c. Needs `pip install 'slicebench[text]'`; nothing is downloaded,
+    and no code in the folder is run.
 
     Parameters
     ----------
     folder : str
-        Holds config.json, model.safetensors and the tokenizer's files, as `save_pretrained` writes them.
+        Contains config.json, model.safetensors and the tokenizer's files, as `save_pretrained`
+        writes them.
     n_classes : int
 
     Raises
@@ -46,7 +48,8 @@ class TextClassifier(LocalModel):
     def predict(self, inputs: Inputs) -> NDArray[np.float32]:
         """Return class probabilities of n texts, shape (n, C).
 
-        Each text is cut at the model's length. Raises `DataError` if the inputs are not texts.
+        Each text is truncated at the model's length. Raises `DataError` if the inputs are not
+        texts.
         """
         import torch
 

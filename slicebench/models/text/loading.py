@@ -1,4 +1,7 @@
-"""A model and its tokenizer from a folder: read whole or not at all, nothing downloaded, no code run."""
+"""Load a model and its tokenizer from a folder.
+
+They are read whole or not at all; nothing is downloaded, and no code in the folder is run.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,11 @@ VOCABULARIES = (
 )
 EXPECTED = "config.json, model.safetensors and the tokenizer's files (tokenizer.json, tokenizer_config.json)"
 MAX_TOKENS = 512
-"""Length of a text where the tokenizer does not know the model's."""
+"""Length of a text if the tokenizer does not know that of the model."""
 
 
 class LocalModel:
-    """Tokenizer and model of a folder, loaded once, when they are needed."""
+    """Tokenizer and model of a folder, loaded once when first needed."""
 
     auto: str
 
@@ -48,10 +51,10 @@ class LocalModel:
         return tokenizer, model.eval().to(device())
 
     def _check(self, tokenizer: Any, model: Any) -> None:
-        """Raise `StorageError` for a model that is not of the kind wanted."""
+        """Raise `StorageError` for a model of another kind."""
 
     def _limit(self) -> int:
-        """Return the number of tokens that the model reads at most."""
+        """Return the largest number of tokens that the model reads."""
         tokenizer, model = self._loaded
         known = tokenizer.model_max_length
         limits = [known if known < 10**6 else MAX_TOKENS, getattr(model.config, "max_position_embeddings", None)]
@@ -63,7 +66,7 @@ class LocalModel:
 
 
 def _load(folder: str, auto: str) -> tuple[Any, Any]:
-    """Load tokenizer and model of the class `auto`, every weight of it from the folder."""
+    """Load tokenizer and model of the class `auto`, with every weight from the folder."""
     if find_spec("transformers") is None:
         raise ConfigError(f"the model in {folder} needs the extra 'text': pip install 'slicebench[text]'")
     import transformers
@@ -88,7 +91,9 @@ def _load(folder: str, auto: str) -> tuple[Any, Any]:
             f"{type(model).__name__}; give a model that was trained for this task"
         )
     if tokenizer.pad_token is None or len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        raise StorageError(f"the tokenizer in {path} does not fit the model: no padding token, or too many words")
+        raise StorageError(
+            f"the tokenizer in {path} does not fit the model: it has no padding token, or too many words"
+        )
     return tokenizer, model
 
 
@@ -101,11 +106,11 @@ def _check_files(path: Path) -> None:
 
 
 def texts_of(name: str, inputs: Inputs | Sequence[str]) -> list[str]:
-    """Return inputs as a list of str; raise a `DataError` that names the first other row."""
+    """Return inputs as a list of str; raise a `DataError` that names the first row of another type."""
     texts = [inputs[i] for i in range(len(inputs))]
     if not texts:
-        raise DataError(f"{name} is empty; expected one text or more")
+        raise DataError(f"{name} is empty; expected at least one text")
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            raise DataError(f"{name} is {type(text).__name__} at row {row}; expected texts")
+            raise DataError(f"{name} has a value of type {type(text).__name__} at row {row}; expected texts")
     return [str(text) for text in texts]

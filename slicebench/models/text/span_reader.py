@@ -1,4 +1,4 @@
-"""Readers that mark an answer in a context."""
+"""Question-answering models that mark an answer in a context."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class SpanReader(LocalModel):
-    """Losses of a question-answering model that marks the answer's first and last token in a context.
+    """Question-answering model that marks the answer's first and last token in a context.
 
-    It needs, reads and runs the same things as `TextClassifier`.
+    Requirements and guarantees are those of `TextClassifier`.
 
     Parameters
     ----------
     folder : str
-        As of `TextClassifier`; the tokenizer must be a fast one (tokenizer.json).
+        As for `TextClassifier`; the tokenizer must be a fast one (tokenizer.json).
 
     Raises
     ------
     ConfigError, StorageError
-        as `TextClassifier`.
+        for the same reasons as `TextClassifier`.
 
     """
 
@@ -42,14 +42,16 @@ class SpanReader(LocalModel):
     ) -> NDArray[np.float32]:
         """Compute the mean cross-entropy of the answer's first and last token, shape (n,).
 
-        The answer is `context[start:end]`. A context that is too long is read in overlapping windows, a quarter of the model's
-        length shared by two; the one counts that holds the answer with most tokens on its scarcer side. Questions are cut at a
-        quarter of that length.
+        The answer is `context[start:end]`. A context that is too long is read in windows that
+        overlap by a quarter of the model's length. The loss is that of the window in which the
+        answer is farthest from either end. Questions are truncated at a quarter of the model's
+        length.
 
         Raises
         ------
         DataError
-            for inputs that are no texts, and an answer outside of its context, without a token, or in no window.
+            for inputs that are not texts, and an answer that is outside its context, without a
+            token or in no window.
 
         """
         import torch
@@ -103,8 +105,8 @@ class SpanReader(LocalModel):
         for row in range(len(questions)):
             if row not in best:
                 raise DataError(
-                    f"the answer at row {first + row} has no token, or more than the {quarter} that {self.folder} can hold in "
-                    "one window; use a model that reads longer texts"
+                    f"the answer at row {first + row} has no token, or more than the {quarter} that fit in one window of "
+                    f"{self.folder}; use a model that reads longer texts"
                 )
         chosen = [best[row] for row in range(len(questions))]
         tensors = {name: torch.tensor([values[c[1]] for c in chosen]) for name, values in encoded.items()}
@@ -112,7 +114,7 @@ class SpanReader(LocalModel):
 
     def _check(self, tokenizer: Any, model: Any) -> None:  # noqa: ARG002
         if not tokenizer.is_fast:
-            raise StorageError(f"the tokenizer in {self.folder} is not a fast one; expected its tokenizer.json")
+            raise StorageError(f"the tokenizer in {self.folder} is not a fast one; add its tokenizer.json")
 
 
 def _spans(
@@ -125,12 +127,14 @@ def _spans(
     n = len(contexts)
     if not n == len(questions) == len(starts) == len(ends):
         raise DataError(
-            f"{len(questions)} questions, {n} contexts, {len(starts)} starts, {len(ends)} ends; expected as many of each"
+            f"{len(questions)} questions, {n} contexts, {len(starts)} starts, {len(ends)} ends; expected equal numbers"
         )
     spans = []
     for row, (context, start, end) in enumerate(zip(contexts, starts, ends, strict=True)):
         if not 0 <= start < end <= len(context):
-            raise DataError(f"the answer at row {row} is {start}:{end} of a context of {len(context)} characters")
+            raise DataError(
+                f"the answer at row {row} is {start}:{end}; expected a part of its context of {len(context)} characters"
+            )
         answer = context[start:end]
         spans.append((end - len(answer.lstrip()), start + len(answer.rstrip())))
     return spans
@@ -147,11 +151,8 @@ def _answer_tokens(
 ) -> tuple[int, int, int] | None:
     """Find the answer's first and last token in a window; None unless it holds the whole answer.
 
-    The first number returned is that of context tokens on the scarcer side.
-
-    None if the window does not hold the whole answer.
-
-    `parts` is 1 for tokens of the context.
+    The first number returned is that of context tokens between the answer and the nearer end of the
+    window. `parts` is 1 for tokens of the context.
     """
     context = [t for t, part in enumerate(parts) if part == 1]
     answer = [t for t in context if offsets[t][0] < end and offsets[t][1] > start]

@@ -1,4 +1,4 @@
-"""From raw inputs to the tensors that networks take."""
+"""Convert raw inputs to the tensors that networks take."""
 
 from __future__ import annotations
 
@@ -22,20 +22,18 @@ if TYPE_CHECKING:
 
 
 ROWS = 256
-"""Examples that are converted, or sent through a network, together, so that memory does not grow with n."""
+"""Examples converted, or passed through a network, at a time, so that memory does not grow with n."""
 HELD_BYTES = 2**28
 """Memory maps up to this size are read into memory for training; larger ones are read batch by batch."""
 
 
 def read_through(features: str | None, inputs: Inputs) -> Inputs:
-    """Return the inputs as a model reads them.
-
-    They are the inputs themselves, or their embeddings by the encoder named `features`.
+    """Return the inputs themselves, or their embeddings by the encoder named `features`.
 
     Raises
     ------
     ConfigError
-        for an encoder that would have to be fitted.
+        for an encoder that has to be fitted.
 
     """
     if features is None:
@@ -52,18 +50,15 @@ def _reader(name: str) -> Encoder:
 
     encoder = make_encoder(name)
     if encoder.fingerprint() is None:
-        raise ConfigError(
-            f"features is {name!r}; models read through encoders with weights of their own, as 'nano-clip'"
-        )
+        raise ConfigError(f"features is {name!r}; expected an encoder with its own weights, such as 'nano-clip'")
     return encoder
 
 
 def array_from(inputs: Inputs, rows: slice = slice(None)) -> NDArray[Any]:
     """Return the examples of `rows` as an array.
 
-    It holds uint8 images (n, H, W) or (n, H, W, channels), or float32 vectors (n, p).
-
-    A memory map stays one.
+    It holds uint8 images (n, H, W) or (n, H, W, channels), or float32 vectors (n, p). A memory map
+    of images stays a memory map.
 
     Raises
     ------
@@ -92,7 +87,10 @@ def tensor_of(examples: NDArray[Any]) -> Tensor:
 
 
 class TrainExamples:
-    """The n examples a network is trained on: in the memory of `device`, or a large memory map that is read batch by batch."""
+    """The n examples that a network is trained on.
+
+    They are held in the memory of `device`; a large memory map is read batch by batch.
+    """
 
     def __init__(self, array: NDArray[Any], device: str) -> None:
         self.array, self.device = array, device
@@ -119,7 +117,7 @@ class TrainExamples:
 
 
 def batches(inputs: Inputs, shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Yield tensors of `ROWS` examples, loaded one at a time.
+    """Yield tensors of `ROWS` examples, loading one tensor at a time.
 
     Raises
     ------

@@ -40,15 +40,16 @@ class FittedModel:
     Parameters
     ----------
     recipe : Recipe
-        As trained: with the loss, exponent and seed that were really used.
+        The recipe of the training, with the loss, exponent and seed that were used.
     shape : (p,) or (channels, height, width)
-        Of one example.
+        Shape of one example.
     n_classes : int
     network : Network
     seconds : float
-        Wall time of its training, also when it was loaded from a file.
+        Wall time of its training, also if it was loaded from a file.
     threshold : float, optional
-        Probability of class 1 from which on `classify` says 1; set by `with_threshold` for binary models.
+        Lowest probability of class 1 for which `classify` returns 1; `with_threshold` sets it for
+        binary models.
 
     """
 
@@ -85,7 +86,7 @@ class FittedModel:
     def classify(self, inputs: Inputs) -> NDArray[np.int64]:
         """Return predicted classes, shape (n,).
 
-        A class is the most probable one, or decided by the threshold where there is one.
+        The predicted class is the most probable one, or follows from the threshold if there is one.
         """
         probs = self.predict(inputs)
         classes: NDArray[np.int64] = probs.argmax(axis=1).astype(np.int64)
@@ -105,7 +106,7 @@ class FittedModel:
 
         """
         if self.n_classes != 2:
-            raise ConfigError(f"a threshold is for two classes; this model has {self.n_classes}")
+            raise ConfigError(f"a threshold needs a model of two classes; this one has {self.n_classes}")
         y = labels_of("labels", labels, len(inputs))
         if y.max() != 1:
             raise DataError(f"labels reach {y.max()}; F1 needs classes 0 and 1, with at least one example of class 1")
@@ -115,7 +116,7 @@ class FittedModel:
         return replace(self, threshold=float(THRESHOLDS[f1.argmax()]))
 
     def save(self, path: Path) -> None:
-        """Write weights (safetensors) and description (JSON in its header) to the one file `path`, atomically."""
+        """Write weights (safetensors) and description (JSON in the header) to the file `path`, atomically."""
         about = {"recipe": self.recipe.model_dump(), "shape": self.shape, "n_classes": self.n_classes}
         about |= {"seconds": self.seconds, "threshold": self.threshold}
         tensors = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
@@ -157,9 +158,9 @@ class FittedModel:
 
 
 def _check(said: str | None, about: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Raise `ValueError` unless a model is what was saved; older versions noted no digest."""
+    """Raise `ValueError` if the digest of a model differs; files of older versions have no digest."""
     if said not in (None, _digest(about, tensors)):
-        raise ValueError("its content is not what was saved")
+        raise ValueError("its checksum differs from that of the saved model")
 
 
 def _digest(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:

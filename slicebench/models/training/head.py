@@ -28,10 +28,9 @@ def fine_tuned(
 ) -> FittedModel:
     """Train the head of a model for `epochs` more passes over `inputs`.
 
-    The features stay as they are.
-
-    Momentum, weight decay, batch size and loss are those of the model's recipe; the learning rate falls linearly from `rate` to
-    0, and `seed` orders the examples. O(n) forward passes, then O(epochs · n · h · C) for h features and C outputs.
+    The features do not change. Momentum, weight decay, batch size and loss are those of the model's
+    recipe. The learning rate falls linearly from `rate` to 0, and `seed` orders the examples. O(n)
+    forward passes, then O(epochs · n · h · C) for h features and C outputs.
 
     Raises
     ------
@@ -44,7 +43,7 @@ def fine_tuned(
 
     """
     if epochs < 1 or not 0 < rate < math.inf:
-        raise ConfigError(f"epochs is {epochs} and rate {rate}; expected 1 or more, and a number above 0")
+        raise ConfigError(f"epochs is {epochs} and rate is {rate}; expected 1 or more epochs and a finite rate above 0")
     start, recipe = perf_counter(), model.recipe
     features, y = torch.from_numpy(model.latent(inputs)), torch.as_tensor(labels)
     network = copy.deepcopy(model.network).cpu()

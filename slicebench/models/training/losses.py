@@ -1,4 +1,4 @@
-"""The losses, one value per example, as functions of logits; their gradients are autograd's."""
+"""Losses as functions of logits, one value per example; gradients come from autograd."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float) -> Tenso
 
     The arguments are logits (n, C) and class numbers (n,).
 
-    The gradient is p_y^q ∇(-log p_y). LfF's released loss multiplies that by q once more. Written with log p_y, so that
-    neither the value nor the gradient overflows as p_y goes to 0.
+    The gradient is p_y^q ∇(-log p_y). LfF's released loss also multiplies it by q. The loss is
+    computed from log p_y, so that neither value nor gradient overflows as p_y goes to 0.
     """
     return -torch.expm1(-q * cross_entropy(logits, labels)) / q
 

@@ -1,4 +1,4 @@
-"""Training objectives as callers see them, and the loss of given probabilities, without torch."""
+"""The protocol of training objectives, and the loss of given probabilities, without torch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 def true_class_loss(probs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Compute the cross-entropy -log p_y, shape (n,), in float64.
 
-    The arguments are float32 probabilities (n, C) and class numbers (n,).
-
-    Near p_y = 1, where float32 is too coarse to order the examples, it is -log(1 - the other classes' sum).
+    The arguments are float32 probabilities (n, C) and class numbers (n,). Near p_y = 1, float32 is
+    too coarse to order the examples; there it is -log(1 - the other classes' sum).
 
     >>> true_class_loss(np.array([[0.5, 0.5], [1.0, 1e-9]], dtype=np.float32), np.array([0, 0])).tolist()
     [0.6931471805599453, 9.999999722180686e-10]
@@ -37,7 +36,7 @@ class Objective(Protocol):
     """Common objective of networks trained side by side; see `ModelTrainer.fit_together`."""
 
     def describe(self) -> Mapping[str, Any]:
-        """Return JSON values that determine the objective; a part of the cache key."""
+        """Return JSON values that determine the objective; they are part of the cache key."""
         ...
 
     def start(self, labels: Tensor, n_classes: int) -> None:
@@ -47,6 +46,6 @@ class Objective(Protocol):
     def __call__(self, rows: Tensor, logits: list[Tensor]) -> Tensor:
         """Return the scalar to minimise on the batch of examples `rows`, (b,).
 
-        `logits` are each network's, (b, C).
+        `logits` are those of each network, (b, C).
         """
         ...

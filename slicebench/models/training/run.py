@@ -1,4 +1,4 @@
-"""One training run, from arrays to fitted models."""
+"""Run one training, from arrays to fitted models."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Supervised:
-    """The recipe's loss, averaged over the batch, with a factor (n,) per train example if given."""
+    """Objective of the recipe's loss, averaged over the batch, with optional factors (n,) per train example."""
 
     def __init__(self, recipe: Recipe, factors: NDArray[np.float32] | None) -> None:
         self.recipe, self.factors = recipe, factors
 
     def describe(self) -> dict[str, Any]:
-        """Return nothing: the recipe and the weights say all."""
+        """Return an empty mapping: recipe and factors are already in the cache key."""
         return {}
 
     def start(self, labels: Tensor, n_classes: int) -> None:  # noqa: ARG002
@@ -41,7 +41,7 @@ class Supervised:
         self.weights = None if self.factors is None else torch.tensor(self.factors, device=labels.device)
 
     def __call__(self, rows: Tensor, logits: list[Tensor]) -> Tensor:
-        """Return the mean of the losses, each times its factor."""
+        """Return the mean loss, with each loss multiplied by its factor."""
         losses = per_example(self.recipe.loss, logits[0], self.labels[rows], self.recipe.q)
         return (losses if self.weights is None else losses * self.weights[rows]).mean()
 
@@ -57,7 +57,7 @@ def train(
     models: int = 1,
     keep: Callable[[int, tuple[FittedModel, ...]], None] = lambda _epoch, _models: None,
 ) -> tuple[FittedModel, ...]:
-    """Train `models` networks side by side; `keep` sees them, as they then are, after every epoch.
+    """Train `models` networks side by side; `keep` is called with their current state after every epoch.
 
     Raises
     ------

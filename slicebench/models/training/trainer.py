@@ -1,6 +1,6 @@
-"""Train models by the base model's recipe on the train split.
+"""Train models with the base model's recipe on the train split.
 
-Each model is trained once, and afterwards found in the cache.
+Each model is trained once and then read from the cache.
 """
 
 from __future__ import annotations
@@ -31,15 +31,18 @@ VERSION = 1  # raise it when the same recipe and data no longer give the same mo
 
 
 class ModelTrainer:
-    """Trains models by one recipe on one train split; the `Trainer` of `slicebench.data.problem`.
+    """Trainer of models with one recipe on one train split.
+
+    It implements the protocol `slicebench.data.trainer.Trainer`.
 
     Parameters
     ----------
     recipe : Recipe
-        The base model's.
+        The base model's recipe.
     inputs : Inputs
-        uint8 images (n, H, W) or (n, H, W, channels), or vectors (n, p); normalised by their mean and deviation. Anything that
-        the encoder reads, if the recipe names one in `features`.
+        uint8 images (n, H, W) or (n, H, W, channels), or vectors (n, p); they are normalised by
+        their mean and deviation. If the recipe names an encoder in `features`, anything that the
+        encoder reads.
     labels : (n,) int64
     n_classes : int
     cache : Path, optional
@@ -48,10 +51,10 @@ class ModelTrainer:
     Attributes
     ----------
     seconds : float
-        Wall time of the training of all models handed out so far; one that came from the cache counts with the time that
-        its training took when it was trained.
+        Wall time of the training of all models returned so far. A model from the cache counts with
+        the time that its training took.
     seconds_saved : float
-        Those of `seconds` that the cache saved.
+        Part of `seconds` that the cache saved.
 
     Raises
     ------
@@ -60,8 +63,8 @@ class ModelTrainer:
 
     Notes
     -----
-    On a CPU the same call gives the same bits (a ResNet: with the same number of threads); the global random state is left
-    alone. A GPU is used if there is one.
+    On a CPU the same call gives the same bits (for a ResNet: with the same number of threads). The global
+    random state does not change. A GPU is used if there is one.
 
     """
 
@@ -95,7 +98,7 @@ class ModelTrainer:
         seed: int | None = None,
         snapshots: Sequence[int] = (),
     ) -> FittedModel:
-        """Train a model from scratch; what is not given is as the base model had it.
+        """Train a model from scratch; options that are not given are those of the base model.
 
         Parameters
         ----------
@@ -104,15 +107,17 @@ class ModelTrainer:
         q : float
             Exponent of "gce".
         weights : (n,) non-negative
-            Factor of each example's loss, divided by the mean over the train split, so that only ratios count and weights of 1
-            change nothing. The batch's loss is the mean over its examples.
+            Factor of each example's loss. Factors are divided by their mean over the train split,
+            so that only ratios count and weights of 1 change nothing. The batch's loss is the mean
+            over its examples.
         stop_epoch : int
-            End the run after that many epochs of the unchanged schedule: the model is the one that the whole run has then.
+            End the run after that many epochs of the unchanged schedule; the model is then the same
+            as in the whole run at that epoch.
         seed : int
-            Of initialisation and order.
+            Seed of the initialisation and of the order of examples.
         snapshots : sequence of int
-            Put the model after each of these epochs in the cache too, where a later `stop_epoch` finds it. Nothing is put there
-            without a cache, or when the whole run itself comes from it.
+            Also cache the model after each of these epochs, for a later `stop_epoch`. Nothing is
+            cached without a cache, or if the whole run comes from it.
 
         Raises
         ------
@@ -124,7 +129,7 @@ class ModelTrainer:
         """
         recipe = self.recipe.but(loss=loss, q=q, seed=seed)
         if recipe.loss == "bce" and self.n_classes != 2:
-            raise ConfigError(f"loss 'bce' is for two classes; the data have {self.n_classes}")
+            raise ConfigError(f"loss 'bce' needs two classes; the data have {self.n_classes}")
         epochs = self.epochs if stop_epoch is None else stop_epoch
         for k in (epochs, *snapshots):
             if not 1 <= k <= self.epochs:
@@ -148,10 +153,10 @@ class ModelTrainer:
     def fit_together(
         self, objective: Objective, *, models: int = 2, seed: int | None = None
     ) -> tuple[FittedModel, ...]:
-        """Train `models` networks with one logit per class side by side, by the recipe's schedule and the given objective.
+        """Train `models` networks side by side on a common objective, with the recipe's schedule.
 
-        They start from consecutive seeds. Each gets an equal share of the seconds. Raises the same errors as
-        `fit`.
+        They have one logit per class and start from consecutive seeds. Each gets an equal share of
+        the seconds. Raises the same errors as `fit`.
         """
         recipe = self.recipe.but(loss="ce", seed=seed)
         keys = [self._key(recipe, "together", dict(objective.describe()), models, i) for i in range(models)]
@@ -203,7 +208,7 @@ class ModelTrainer:
 
         from slicebench.models.devices import device
 
-        # The exponent has no effect on the other losses: left in, another value of it would train the same model again.
+        # The exponent has no effect on other losses; in the key, a new value would train the same model again.
         about = recipe.model_dump(exclude=set() if recipe.loss == "gce" else {"q"}, exclude_none=True)
         return content_key(VERSION, torch.__version__, device(), self._data_key, about, *options)
 
@@ -211,7 +216,7 @@ class ModelTrainer:
         try:
             model.save(self._path(key))
         except StorageError as error:  # a full or read-only cache costs time, not the model
-            warnings.warn(f"a trained model is not kept: {error}", SlicebenchWarning, stacklevel=5)
+            warnings.warn(f"cannot cache a trained model: {error}", SlicebenchWarning, stacklevel=5)
         else:
             share(self._path(key))
 
@@ -222,11 +227,13 @@ class ModelTrainer:
     def _factors(self, weights: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         w: NDArray[np.float64] = array_of("weights", weights, np.float64, 1, len(self.labels))
         if w.min() < 0 or w.max() == 0:
-            raise DataError(f"weights span {w.min():.4g} to {w.max():.4g}; expected none below 0 and one above")
+            raise DataError(
+                f"weights range from {w.min():.4g} to {w.max():.4g}; expected none below 0 and at least one above 0"
+            )
         factors: NDArray[np.float32] = (w / w.mean()).astype(np.float32)
         return factors
 
 
 def trainer_of(recipe: Recipe, inputs: Inputs, labels: NDArray[np.int64], n_classes: int) -> ModelTrainer:
-    """Return a trainer that keeps its models in the cache folder: what one process trained, others find."""
+    """Return a trainer that keeps its models in the cache folder, which all processes share."""
     return ModelTrainer(recipe, inputs, labels, n_classes, cache=cache_dir() / "models")

@@ -1,7 +1,7 @@
-"""`slicebench new`: an installable package for a method or dataset of one's own, which works before anything in it is changed.
+"""Write an installable package for a new method or dataset (`slicebench new`).
 
-The files come from templates of this package; what is asked of the user is a name, and it is checked before anything is
-written.
+The package works before anything in it is changed. Its files come from the templates here. The user
+gives only a name, which is checked before anything is written.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ FILES: dict[Kind, tuple[str, ...]] = {
 
 REGISTRIES: dict[Kind, Registry] = {"method": METHODS, "dataset": DATASETS}
 OCCUPIED = {"slicebench_methods", "slicebench_datasets"}
-"""Modules of ours that a plugin's module must not be called after."""
+"""slicebench's own modules, whose names a plugin's module must not have."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """Plugin to be created, and its names everywhere."""
+    """A plugin to create, and the names made from its name."""
 
     kind: Kind
     name: str
@@ -68,12 +68,15 @@ class Plugin:
 
     @property
     def module(self) -> str:
-        """Its Python module, a name that hides no one else's."""
+        """Name of its Python module; the prefix keeps it from hiding other modules."""
         return f"slicebench_{self.name}"
 
     @property
     def class_name(self) -> str:
-        """Its class; with the kind behind it where the name alone is Python's or slicebench's ("none", "split")."""
+        """Name of its class.
+
+        The kind is appended if the name alone belongs to Python or slicebench ("none", "split").
+        """
         camel = "".join(part.capitalize() for part in self.name.split("_"))
         taken = keyword.iskeyword(camel) or camel in TAKEN
         return camel + self.kind.capitalize() if taken else camel
@@ -87,12 +90,12 @@ TAKEN = {
 
 
 def planned(kind: Kind, name: str) -> Plugin:
-    """Return the plugin of that name.
+    """Check `name` and return the plugin to create.
 
     Raises
     ------
     ConfigError
-        for a name that cannot be one of a Python module, or is taken.
+        for a name that cannot be a Python module's, or that is taken.
 
     """
     if not NAME.fullmatch(name) or len(name) > LONGEST:
@@ -103,7 +106,7 @@ def planned(kind: Kind, name: str) -> Plugin:
             f"words joined by single underscores{hint}"
         )
     if keyword.iskeyword(name):
-        raise ConfigError(f"{name!r} is a word of Python's own; choose another name for the {kind}")
+        raise ConfigError(f"{name!r} is a Python keyword; choose another name for the {kind}")
     plugin = Plugin(kind, name)
     if plugin.module in OCCUPIED:
         raise ConfigError(
@@ -113,12 +116,12 @@ def planned(kind: Kind, name: str) -> Plugin:
     owners = {distribution_of(e) for e in (*registry.entries(), *registry.ignored()) if e.name == name}
     others = sorted(owner for owner in owners if normalised(owner) != plugin.distribution)
     if others:
-        raise ConfigError(f"a {kind} named {name!r} is registered already, by {', '.join(others)}; choose another name")
+        raise ConfigError(f"a {kind} named {name!r} is already registered by {', '.join(others)}; choose another name")
     return plugin
 
 
 def _fitting(name: str) -> str:
-    """Return a name near `name` that can be used; empty if there is none."""
+    """Return a valid name that is similar to `name`; empty if there is none."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())
     fitting = "_".join(words)[:LONGEST].strip("_")
     return fitting if NAME.fullmatch(fitting) and not keyword.iskeyword(fitting) else ""
@@ -145,25 +148,30 @@ def rendered(plugin: Plugin) -> dict[str, str]:
 
 
 def write_files(texts: Mapping[str, str], folder: Path, *, force: bool = False) -> list[Path]:
-    """Write every text to its path in `folder`, which is made if need be, and return the paths.
+    """Write each text to its path in `folder`, and return the paths.
+
+    The folder is created if it does not exist.
 
     Raises
     ------
     StorageError
-        if a file is there already and `force` is not given, if a link in `folder` leads out of it, or if it cannot be written.
+        if a file exists and `force` is not set, if a link in `folder` leads out of it, or if a file
+        cannot be written.
 
     """
     from slicebench.files.atomic import write_text
 
     home = folder.expanduser().resolve()
     if home.exists() and not home.is_dir():
-        raise StorageError(f"cannot write to {folder}: that is a file; choose another folder")
+        raise StorageError(f"cannot write to {folder}: it is a file; choose another folder")
     there = [name for name in texts if (home / name).is_symlink() or (home / name).exists()]
     if there and not force:
-        raise StorageError(f"{folder} has {', '.join(there)} already; choose another folder, or overwrite with --force")
+        raise StorageError(f"{folder} already has {', '.join(there)}; choose another folder, or overwrite with --force")
     for name in texts:
         if not (home / name).parent.resolve().is_relative_to(home):
-            raise StorageError(f"{folder / name} is not in {folder}: a link leads elsewhere; remove it")
+            raise StorageError(
+                f"{folder / name} is outside {folder}, because a symbolic link leads there; remove the link"
+            )
     for name, text in texts.items():
         write_text(home / name, text)
     return [folder / name for name in texts]

@@ -1,1 +1,1 @@
-"""The committed leaderboard: compact records and rankings of a suite, and what is generated from them."""
+"""The committed leaderboard: compact records and rankings of a suite, and the files generated from them."""

@@ -1,6 +1,6 @@
 """Generate README.md and index.html from a committed leaderboard.
 
-They are the same bytes whenever they are built.
+Every build gives the same bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def leaderboard_board(root: Path) -> Board:
-    """Return the board of the headline suite in `root`, with its controls."""
+    """Return the board of the main suite in `root`, with its controls."""
     store = LeaderboardStore(root / load_tolerances(root).headline)
     board = standings(store, store.suite, kind="leaderboard")
     return board.model_copy(update={"controls": load_controls(root / "controls.json")})
@@ -39,7 +39,7 @@ def leaderboard_board(root: Path) -> Board:
 def build(root: Path, board: Board | None = None) -> dict[str, str]:
     """Return the text of each generated file, by its name.
 
-    `board` is that of `root`, if it has been made.
+    `board` is that of `root`, if it has been computed already.
     """
     board = board or leaderboard_board(root)
     return {"README.md": _readme(root, board, load_updates(root)), "index.html": render(board)}
@@ -65,6 +65,6 @@ def _readme(root: Path, board: Board, updates: Sequence[Update]) -> str:
     )
     tables = (methods_table, pairs_table, scores_table, captions_table, controls_table, probability)
     template = environment.get_template("readme.md.j2")
-    linked = (root.resolve().parent / "docs" / "statistics.md").exists()  # not so in a plugin's repository
+    linked = (root.resolve().parent / "docs" / "concepts" / "statistics.md").exists()  # False in a plugin's repository
     text = template.render(board=board, updates=updates, linked=linked, **{table.__name__: table for table in tables})
     return re.sub("\n{3,}", "\n\n", text).rstrip() + "\n"

@@ -1,7 +1,4 @@
-"""Carry out `slicebench check`.
-
-It finds the results to judge, and judges them against the baseline or makes them the baseline.
-"""
+"""Run `slicebench check`: compare results with the baseline, or make them the baseline."""
 
 from __future__ import annotations
 
@@ -45,12 +42,12 @@ def loaded(folder: Location, methods: Sequence[str]) -> Run:
     found = load_run(folder)
     kept = tuple(entry for entry in found.entries if not methods or entry.method in methods)
     if not kept:
-        raise ConfigError(f"{folder} holds no cell of {', '.join(methods)}; it has {', '.join(found.suite.methods)}")
+        raise ConfigError(f"{folder} has no cell of {', '.join(methods)}; it has {', '.join(found.suite.methods)}")
     return replace(found, entries=kept)
 
 
 def golden_suite(root: Path, tolerances: Tolerances) -> Suite:
-    """Load the suite of the golden problems: a packaged one, or a file beside the tolerances."""
+    """Load the suite of the golden problems: a packaged suite, or a file beside the tolerances."""
     asked = tolerances.golden.suite
     return load_suite(str(root / asked) if asked.endswith(".toml") else asked)
 
@@ -68,9 +65,9 @@ def golden_run(
     jobs: int | None,
     progress: AbstractContextManager[Callable[[Progress], None]],
 ) -> Run | None:
-    """Run the golden problems with the code as it is: nothing is resumed, and no model comes from the cache.
+    """Run the golden problems with the current code; return None if the run was interrupted.
 
-    Returns None if the run was interrupted.
+    No earlier run is resumed, and no model comes from the cache.
     """
     suite, shelf = golden_suite(root, tolerances), root / tolerances.golden.problems
     cells = ready(plan(suite, Filters(methods=tuple(methods))), shelf)
@@ -90,9 +87,9 @@ def golden_run(
 def verdicts(
     root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None
 ) -> list[GateVerdict]:
-    """Compare what is given with the leaderboard in `root`.
+    """Compare a run, a file of controls and a file of timings with the leaderboard in `root`.
 
-    It may be a run, a file of controls, or one of timings.
+    Those that are None are left out.
     """
     judged: list[GateVerdict] = []
     if found is not None:
@@ -109,7 +106,7 @@ def update(
 ) -> None:
     """Make the given results the baseline, and generate the leaderboard in `root` again.
 
-    The `reason` is noted.
+    The `reason` is added to the updates of the leaderboard.
     """
     today = datetime.now(UTC).date().isoformat()
     if found is not None:

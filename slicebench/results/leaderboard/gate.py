@@ -38,10 +38,10 @@ class Moved:
 
 @dataclass(frozen=True)
 class GateVerdict:
-    """Verdict of the gate on one method, with the reason in a sentence.
+    """Verdict of the gate on one method, with the reason `why` in a sentence.
 
-    `check` is "scores", "false alarms" or "time"; `cells` counts the compared cells, `moved` are the
-    problems with another nAMF.
+    `check` is "scores", "false alarms" or "time". `cells` counts the compared cells, and `moved`
+    lists the problems whose nAMF has changed.
     """
 
     method: str
@@ -59,7 +59,7 @@ def check_scores(new: Outcomes, baseline: LeaderboardStore, tolerances: Toleranc
     Raises
     ------
     DataError
-        if a test split holds other examples than in the baseline, or no cell is in both.
+        if a test split has other examples than in the baseline, or no cell is in both.
 
     """
     _check_examples(new, baseline)
@@ -78,7 +78,7 @@ def _check_examples(new: Outcomes, baseline: LeaderboardStore) -> None:
     changed = [f"{p} s{s}" for p, s in sorted(shared) if not baseline.same_examples(p, s, new.truth(p, s).ids)]
     if changed:
         raise DataError(
-            f"the test examples of {listed(changed)} are not those of {baseline.folder}; a dataset has changed: "
+            f"the test examples of {listed(changed)} differ from those of {baseline.folder}, so a dataset has changed; "
             "run every method and rewrite the baseline with --update"
         )
 
@@ -86,14 +86,12 @@ def _check_examples(new: Outcomes, baseline: LeaderboardStore) -> None:
 def _scores_of(method: str, new: Outcomes, baseline: LeaderboardStore, tolerances: Tolerances) -> GateVerdict:
     slots = [s for s in new.records if s[2] == method and _ended_well(baseline, s)]
     if not slots:
-        return GateVerdict(method, "scores", "new", "no baseline yet; `--update` makes one")
+        return GateVerdict(method, "scores", "new", "no baseline yet; `--update` creates one")
     broken = [(s, r) for s in slots if (r := new.records[s]) is None or r.status != "ok"]
     if broken:
         (problem, seed, _), record = broken[0]
         said = "not run" if record is None else f"{record.status}: {record.reason}"
-        why = (
-            f"{len(broken)} of {len(slots)} cells ended well in the baseline and do not now; {problem} s{seed}: {said}"
-        )
+        why = f"{len(broken)} of {len(slots)} cells succeeded in the baseline but not now; {problem} s{seed}: {said}"
         return GateVerdict(method, "scores", "fail", why, cells=len(slots))
     total = _difference(slots, new, baseline)
     by_problem = {
@@ -117,12 +115,10 @@ def _ended_well(outcomes: Outcomes, slot: Slot) -> bool:
 
 
 def _difference(slots: Iterable[Slot], new: Outcomes, baseline: Outcomes) -> Sampled | None:
-    """Compute nAMF now minus then, cell by cell, on the same resampled examples.
+    """Compute new minus old nAMF, cell by cell, on the same resampled examples.
 
-    None where nothing is planted.
-
-    The cells count as draws of one quantity, whatever their problem. So the spread of a change over problems
-    is part of the uncertainty. There are many cells, while each problem has few seeds.
+    None if nothing is planted. The cells of all problems count as draws of one quantity, since each
+    problem has few seeds. So the variation of a change over problems is part of the uncertainty.
     """
     cells = []
     for slot in slots:
@@ -135,7 +131,7 @@ def _difference(slots: Iterable[Slot], new: Outcomes, baseline: Outcomes) -> Sam
 
 
 def _exact(slots: Iterable[Slot], new: Outcomes, baseline: Outcomes, tolerance: float) -> tuple[Status, str]:
-    """Judge whether hardness repeats, relative to the largest of its cell."""
+    """Check that hardness repeats, relative to the largest value of its cell."""
     off = {}
     for slot in slots:
         now, then = new.hardness(slot), baseline.hardness(slot)
@@ -152,7 +148,7 @@ def _exact(slots: Iterable[Slot], new: Outcomes, baseline: Outcomes, tolerance: 
 
 def _statistical(total: Interval | None, drop: float) -> tuple[Status, str]:
     if total is None:
-        return "pass", "nothing is planted; every cell ended well"
+        return "pass", "nothing is planted; every cell succeeded"
     if total.high < -drop:
         return "fail", f"certainly loses more than {drop:g}"
     if total.low < -drop:
@@ -161,10 +157,7 @@ def _statistical(total: Interval | None, drop: float) -> tuple[Status, str]:
 
 
 def check_controls(controls: ControlBoard, tolerances: Tolerances) -> list[GateVerdict]:
-    """Judge false alarms: the interval of FWER_clean (C0) must not exceed `fwer_max`.
-
-    Its upper end is compared.
-    """
+    """Check false alarms: the upper end of the interval of FWER_clean (C0) is at most `fwer_max`."""
     verdicts = []
     for row in controls.rows:
         clean = next((rate for rate in row.rates if rate.control == "C0"), None)
@@ -186,11 +179,11 @@ def check_controls(controls: ControlBoard, tolerances: Tolerances) -> list[GateV
 
 
 def check_times(new: Mapping[str, float], baseline: Mapping[str, float], tolerances: Tolerances) -> list[GateVerdict]:
-    """Judge times by method, each divided by the reference workload timed beside it."""
+    """Check times by method, each divided by the time of the reference workload on the same machine."""
     verdicts = []
     for method, ratio in new.items():
         if method not in baseline:
-            verdicts.append(GateVerdict(method, "time", "new", "no baseline yet; `--update` makes one"))
+            verdicts.append(GateVerdict(method, "time", "new", "no baseline yet; `--update` creates one"))
             continue
         slower = ratio / baseline[method]
         status: Status = (

@@ -1,4 +1,4 @@
-"""Settings beside a leaderboard's records: tolerances, controls, reasons of new baselines."""
+"""Read the files beside a leaderboard's records: tolerances, controls, reasons for new baselines."""
 
 from __future__ import annotations
 
@@ -34,9 +34,11 @@ class Golden(BaseModel):
 class Tolerances(BaseModel):
     """Tolerances of the CI gate, from `tolerances.toml`.
 
-    `exact` methods must repeat the golden hardness to `exact_tolerance`, relative to its largest value. The
-    others fail if their nAMF certainly drops by more than `namf_drop`. `fwer_max` bounds the upper end of
-    the interval of FWER_clean. Times are ratios to the baseline's, both divided by a reference workload's.
+    `exact` methods must repeat the golden hardness to `exact_tolerance`, relative to its largest
+    value. The others fail if the whole interval of the change in nAMF is below -`namf_drop`.
+    `fwer_max` bounds the upper end of the interval of FWER_clean. `time_soft` and `time_hard` limit
+    the ratio of a method's time to that in the baseline, each divided by the time of a reference
+    workload.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +56,7 @@ class Tolerances(BaseModel):
 
 
 class Update(BaseModel):
-    """A line of `updates.jsonl`: which baselines were rewritten, when and why."""
+    """A line of `updates.jsonl`: which baselines were replaced, when and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +73,7 @@ def load_tolerances(root: Path) -> Tolerances:
     Raises
     ------
     ConfigError
-        if the file is missing or says something that cannot be.
+        if the file is missing or has invalid content.
 
     """
     path = root / "tolerances.toml"
@@ -79,7 +81,7 @@ def load_tolerances(root: Path) -> Tolerances:
         text = read_bytes(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise ConfigError(f"{root} is no leaderboard: cannot read {path.name} ({why})") from error
+        raise ConfigError(f"{root} is not a leaderboard: cannot read {path.name} ({why})") from error
     return parsed(Tolerances, text, str(path), "tolerances file", lambda _: list(Tolerances.model_fields))
 
 

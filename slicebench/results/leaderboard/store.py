@@ -1,12 +1,12 @@
 """Store a suite's results in a few files that fit into a repository.
 
-There are files per method, so a change of one method touches two of them.
+There are two files per method, so a change of one method changes only these.
 
-suite.json                     the suite, what its problems are, and a digest of each test split's ids
+suite.json                     the suite, facts about its problems, and a digest of each test split's ids
 truth.safetensors              labels and minority of every test split
 records/<method>.jsonl         a record per line, floats to six digits
-scores/<method>.safetensors    the ranking of every test split as dense ranks (all that ranking metrics look at); for methods of
-                               which a gate compares the hardness itself, that too
+scores/<method>.safetensors    the ranking of every test split as dense ranks (ranking metrics need nothing else), and the
+                               hardness itself of methods for which the gate compares it
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RESTORE = "restore the file, or write it again with `slicebench check --update`"
 
 
 class _Header(BaseModel):
-    """`suite.json`."""
+    """Content of `suite.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,9 +54,9 @@ class _Header(BaseModel):
 
 
 class LeaderboardStore:
-    """Reads and writes one suite's folder; as read, it is the `Outcomes` of its cells.
+    """Reader of one suite's folder; it implements `Outcomes`.
 
-    Errors: `StorageError`, naming the file, for one that is missing or cannot be read.
+    Methods raise a `StorageError` that names a file that is missing or cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,11 +68,11 @@ class LeaderboardStore:
 
     @property
     def suite(self) -> Suite:
-        """The suite whose results these are."""
+        """Suite of the results."""
         return self._header.suite
 
     def keeps_hardness(self, method: str) -> bool:
-        """Check whether the hardness itself of `method` is kept beside its ranks."""
+        """Check whether the hardness itself of `method` is stored, not only its ranks."""
         return method in self._header.with_hardness
 
     def facts(self, problem: str) -> ProblemFacts | None:
@@ -87,12 +87,12 @@ class LeaderboardStore:
             minority = array_of("minority", self._truth[f"{key}.minority"], np.bool_, 1, len(labels))
         except (KeyError, DataError) as error:
             raise StorageError(
-                f"{self.folder}/truth.safetensors lacks {key} or holds it damaged: {error}; {RESTORE}"
+                f"{self.folder}/truth.safetensors lacks {key}, or it is damaged: {error}; {RESTORE}"
             ) from error
         return TestTruth(np.arange(len(labels)).astype(str), labels, minority)
 
     def hardness(self, slot: Slot) -> NDArray[np.float64]:
-        """Return the hardness of a finished cell, or its ranks where only those are kept."""
+        """Return the hardness of a finished cell, or its ranks if only those are stored."""
         arrays, key = self._of(slot[2]), split_key(slot[0], slot[1])
         found = arrays.get(f"{key}.hardness", arrays.get(key))
         if found is None:
@@ -100,7 +100,7 @@ class LeaderboardStore:
         return found.astype(np.float64)
 
     def same_examples(self, problem: str, seed: int, ids: NDArray[np.str_]) -> bool:
-        """Check whether a test split holds the examples that it held in the leaderboard."""
+        """Check whether a test split has the same examples as in the leaderboard."""
         return self._header.examples.get(split_key(problem, seed)) == digest(ids)
 
     def _of(self, method: str) -> dict[str, NDArray[Any]]:
@@ -111,7 +111,7 @@ class LeaderboardStore:
     def _read_records(self) -> dict[Slot, Record | None]:
         """Read the records of every cell of the suite, in its order.
 
-        Methods beyond the suite's come after.
+        Methods that are not in the suite come last.
         """
         files = sorted((self.folder / "records").glob("*.jsonl"))
         found = {(r.problem, r.seed, r.method): r for file in files for r in _read_lines(file)}
@@ -129,14 +129,15 @@ def write_outcomes(
     with_hardness: Iterable[str] = (),
     methods: Iterable[str] | None = None,
 ) -> None:
-    """Write the cells of `methods` (all by default) into `folder`; the files of other methods stay as they are.
+    """Write the cells of `methods`, by default all, into `folder`; files of other methods do not change.
 
-    Of the methods in `with_hardness` the hardness is kept beside its ranks.
+    For the methods in `with_hardness`, the hardness is stored in addition to its ranks.
 
     Raises
     ------
     StorageError
-        if the folder holds other methods' results on other test examples: those would have to be run again too.
+        if the folder has results of other methods on other test examples, which would have to run
+        again.
 
     """
     chosen = set(methods if methods is not None else (m for _, _, m in outcomes.records))
@@ -179,9 +180,9 @@ def digest(ids: NDArray[np.str_]) -> str:
 
 
 def dense_ranks(hardness: NDArray[np.float64]) -> NDArray[np.unsignedinteger[Any]]:
-    """Rank each value among the distinct ones, 0 = least hard.
+    """Rank each value among the distinct values; 0 is the least hard.
 
-    Order and ties are the same as those of `hardness`.
+    Order and ties are those of `hardness`.
     """
     ranks = np.unique(hardness, return_inverse=True)[1]
     kind = np.uint16 if len(ranks) < 2**16 else np.uint32
@@ -190,7 +191,7 @@ def dense_ranks(hardness: NDArray[np.float64]) -> NDArray[np.unsignedinteger[Any
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """Return the first few names, and a sign that there are more.
+    """Return the first few names, and "..." if there are more.
 
     >>> listed(["a", "b", "c", "d"])
     'a, b, c ...'
@@ -203,7 +204,7 @@ def _has_scores(finished: Mapping[Slot, Record], problem: str, seed: int) -> boo
 
 
 def _check_examples(folder: Path, examples: Mapping[str, str], chosen: set[str]) -> None:
-    """Refuse to mix results on different test examples in one leaderboard."""
+    """Raise `StorageError` if results on different test examples would be mixed."""
     if not (folder / "suite.json").exists():
         return
     old = _read_header(folder / "suite.json").examples
@@ -211,7 +212,7 @@ def _check_examples(folder: Path, examples: Mapping[str, str], chosen: set[str])
     changed = sorted(key for key in old.keys() | examples.keys() if old.get(key) != examples.get(key))
     if changed and others:
         raise StorageError(
-            f"the test examples of {listed(changed)} are not those of {folder}, which also holds {listed(others)}; "
+            f"the test examples of {listed(changed)} differ from those of {folder}, which also has results of {listed(others)}; "
             "run those methods too and update all of them"
         )
 
@@ -228,15 +229,15 @@ def _rounded(value: Any) -> Any:
 def _read_header(path: Path) -> _Header:
     if not path.is_file():
         raise StorageError(
-            f"{path.parent} is no leaderboard: it has no {path.name}; "
-            '`slicebench check --update --reason "first baseline"` makes one'
+            f"{path.parent} is not a leaderboard: it has no {path.name}; "
+            '`slicebench check --update --reason "first baseline"` creates one'
         )
     try:
         header = _Header.model_validate_json(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, ValidationError) as error:
         raise StorageError(f"cannot read {path}: {str(error).splitlines()[0]}; {RESTORE}") from error
     if header.format_version != FORMAT_VERSION:
-        raise StorageError(f"{path} has format {header.format_version}, this slicebench reads {FORMAT_VERSION}")
+        raise StorageError(f"{path} has format {header.format_version}, but this slicebench reads {FORMAT_VERSION}")
     return header
 
 

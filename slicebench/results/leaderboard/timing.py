@@ -1,4 +1,4 @@
-"""Times that travel: how long a method takes in units of a reference workload timed beside it."""
+"""Measure the time of methods in units of a reference workload, so that machines can be compared."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def reference_workload() -> float:
 
 
 def fit_and_score(method: SliceMethod, problem: Problem) -> None:
-    """Fit a fresh copy of `method` and score the test split: what is timed."""
+    """Fit a new copy of `method` and score the test split; this call is timed."""
     type(method)(**method.get_params()).fit(problem.data).score(problem.test)
 
 
 def load_ratios(path: Path) -> dict[str, float]:
     """Read ratios by method.
 
-    The file is our own, or JSON of pytest-benchmark whose tests noted `method` and `ratio`.
+    The file is our own, or JSON of pytest-benchmark whose tests stored `method` and `ratio`.
 
     Raises
     ------
     StorageError
-        if the file cannot be read, or is neither.
+        if the file cannot be read, or has another format.
 
     """
     try:

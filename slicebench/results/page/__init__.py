@@ -1,4 +1,4 @@
-"""A `Board` as one self-contained HTML page: no server, no request, readable without JavaScript."""
+"""Write a `Board` as one self-contained HTML page: no server, no requests, readable without JavaScript."""
 
 from __future__ import annotations
 

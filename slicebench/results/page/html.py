@@ -26,12 +26,12 @@ def asset(name: str, package: str = PACKAGE) -> str:
 
 
 def digest(text: str) -> str:
-    """Return the hash by which a policy allows a style or script."""
+    """Return the hash with which a policy allows a style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def environment(*packages: str) -> Environment:
-    """Return the templates of `packages` and of this one, with filters that print numbers."""
+    """Return the templates of `packages` and of this package, with filters that format numbers."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     made = Environment(
@@ -50,6 +50,7 @@ def environment(*packages: str) -> Environment:
         numbers.exact,
         numbers.heat,
         numbers.probability,
+        numbers.p_value,
     )
     finding = (better_first, pair_of, rate_of)
     made.filters |= {function.__name__: function for function in (*printing, *finding)}

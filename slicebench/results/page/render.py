@@ -1,4 +1,4 @@
-"""The page itself: what the templates are given, and the data that its script reads."""
+"""Render the page from its templates, with the data for its script."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def render(board: Board) -> str:
     """Render the HTML page of `board`; equal boards give equal bytes.
 
-    Its only scripts and styles are those in the page, allowed by their hashes; nothing is fetched from anywhere.
+    Its policy allows only the scripts and styles in the page, by their hashes. The page makes no
+    requests.
     """
     view = View(board)
     own = {"css": asset("board.css"), "early": asset("early.js"), "script": asset("board.js")}
@@ -29,7 +30,7 @@ def render(board: Board) -> str:
 
 
 def script_data(view: View) -> dict[str, Any]:
-    """Return the data that the script redraws: metrics, methods, cells and curves.
+    """Return the data that the script draws: metrics, methods, cells and curves.
 
     Estimates are [mean, low, high, tied].
     """

@@ -1,4 +1,4 @@
-"""A board as the templates ask for it."""
+"""Prepare a board for the templates."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 HEADLINE = "namf"
 COLOURS = 7
-"""Classes m0, m1, ... in board.css."""
+"""Number of the classes m0, m1, ... in board.css."""
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A board as the templates ask for it."""
+    """View of a board for the templates."""
 
     board: Board
 
@@ -44,14 +44,14 @@ class View:
 
     @cached_property
     def shown_metrics(self) -> list[MetricInfo]:
-        """Metrics that some method has a value of."""
+        """Metrics with a value for at least one method."""
         found = {key for row in self.board.methods for key in row.values}
         found |= {key for own in self.board.cells.values() for cell in own.values() for key in cell.values}
         return [m for m in self.board.metrics if m.key in found or m == self.metric]
 
     @cached_property
     def groups(self) -> list[tuple[str, list[MethodRow]]]:
-        """Rows that are ranked, that miss cells, and that are the ends of the scale; none empty."""
+        """Rows by group: ranked, incomplete and reference methods; without empty groups."""
         rows = self.board.methods
         found = [
             ("ranked", [r for r in rows if not r.reference and not r.incomplete]),
@@ -62,7 +62,7 @@ class View:
 
     @cached_property
     def columns(self) -> list[MethodRow]:
-        """Methods in the order of tables by problem: references last."""
+        """Methods in the order of the tables by problem, with references last."""
         return [row for _, rows in self.groups for row in rows]
 
     @cached_property
@@ -72,7 +72,7 @@ class View:
 
     @cached_property
     def look(self) -> dict[str, int]:
-        """Number of each method's colour, dash and marker: by name, so that a change of ranks changes no colour."""
+        """Number of each method's colour, dash and marker, by name, so that it does not depend on ranks."""
         names = sorted(row.name for row in self.board.methods if not row.reference)
         return {name: i for i, name in enumerate(names)}
 
@@ -95,7 +95,7 @@ class View:
 
     @cached_property
     def slugs(self) -> dict[str, str]:
-        """Return the name of each problem in links: letters, digits, dots and dashes, each once."""
+        """Unique name of each problem for links, of letters, digits, dots and dashes."""
         found: dict[str, str] = {}
         for problem in self.board.problems:
             slug = "problem-" + re.sub(r"[^a-z0-9._]+", "-", problem.name.lower()).strip("-")
@@ -104,7 +104,7 @@ class View:
 
     @cached_property
     def requirements(self) -> dict[str, str]:
-        """Requirements of the methods that have to find something, each with its meaning."""
+        """Requirements of the methods, without references, each with its meaning."""
         words = {word for row in self.board.methods if not row.reference for word in row.requires}
         return {word: REQUIREMENTS.get(word, word) for word in sorted(words)}
 
@@ -115,11 +115,11 @@ class View:
         return {m.key: estimate_axis([r.values[m.key] for r in rows if m.key in r.values]) for m in self.shown_metrics}
 
     def cell(self, problem: str, method: str) -> CellView | None:
-        """Return one method on one problem."""
+        """Return the results of one method on one problem."""
         return self.board.cells.get(problem, {}).get(method)
 
     def cell_metrics(self, problem: str) -> list[MetricInfo]:
-        """Return the metrics that some method has on one problem."""
+        """Return the metrics with a value for at least one method on a problem."""
         found = {key for cell in self.board.cells.get(problem, {}).values() for key in cell.values}
         return [m for m in self.board.metrics if m.key in found]
 
@@ -132,14 +132,16 @@ class View:
     def by_rank(self) -> list[MethodRow]:
         """Complete methods that the comparison ranks, best first."""
         pairs = self.board.comparison.pairs if self.board.comparison else ()
-        order = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))  # by which cliques break ties
+        order = list(
+            dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b))
+        )  # cliques break ties by this order
         place = {name: i for i, name in enumerate(order)}
         rows = [row for row in self.board.methods if row.rank is not None and not row.incomplete]
         return sorted(rows, key=lambda row: (row.rank or 0.0, place.get(row.name, 0)))
 
     @cached_property
     def compared(self) -> int:
-        """Number of methods among which mean ranks are taken, incomplete ones too."""
+        """Number of methods in the mean ranks, including incomplete ones."""
         return sum(row.rank is not None for row in self.board.methods)
 
 
@@ -162,7 +164,7 @@ def better_first(pair: Pair) -> Pair:
 
 
 def pair_of(comparison: Comparison, a: str, b: str) -> Pair | None:
-    """Return the comparison of `a` with `b`, whichever of them it names first."""
+    """Return the comparison of `a` with `b`, in this order."""
     for pair in comparison.pairs:
         if (pair.a, pair.b) == (a, b):
             return pair

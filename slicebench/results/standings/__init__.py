@@ -1,7 +1,4 @@
-"""Compute a `Board` from outcomes: means, intervals, ranks, ties and gaps.
-
-They are decided once for tables, pages and the gate.
-"""
+"""Compute a `Board` from outcomes: means, intervals, ranks, ties and gaps."""
 
 from __future__ import annotations
 

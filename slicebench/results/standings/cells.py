@@ -1,4 +1,4 @@
-"""Summarise cells and sets of them: values, chance levels, costs, sampled nAMF."""
+"""Summarise cells: values, chance levels, costs and sampled nAMF."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 SHARES = (0.01, 0.02, 0.03, 0.05, 0.07, *(round(0.1 + 0.05 * i, 2) for i in range(19)))
-"""Of a class, at which the curves are taken."""
+"""Shares of a class at which the curves are computed."""
 
 
 def sampled_cells(outcomes: Outcomes, problem: str) -> dict[str, Sampled]:
-    """Return the sampled nAMF of the methods that finished every seed of one problem, paired."""
+    """Return the paired, sampled nAMF of the methods that finished every seed of one problem."""
     slots = [slot for slot in outcomes.records if slot[0] == problem]
     finished = {slot for slot in slots if (r := outcomes.records[slot]) is not None and r.status == "ok"}
     seeds = list(dict.fromkeys(seed for _, seed, _ in slots))
@@ -42,7 +42,7 @@ def sampled_cells(outcomes: Outcomes, problem: str) -> dict[str, Sampled]:
 
 
 def collected(records: Iterable[Record]) -> dict[str, list[float]]:
-    """Return the values of each metric at the seeds at which it is defined."""
+    """Return the values of each metric at the seeds where it is defined."""
     found: dict[str, list[float]] = {}
     for record in records:
         for key, value in _merged(record, "metrics").items():
@@ -74,7 +74,7 @@ def _merged(record: Record, of: str) -> dict[str, float | None]:
 
 
 def what_is_missing(cells: Mapping[Slot, Record | None]) -> str | None:
-    """Describe what is missing of a method, with the first reason; None if nothing is."""
+    """Describe the missing cells of a method, with the first reason; None if no cell is missing."""
     bad = {slot: r for slot, r in cells.items() if r is None or r.status != "ok"}
     if not bad:
         return None
@@ -84,7 +84,7 @@ def what_is_missing(cells: Mapping[Slot, Record | None]) -> str | None:
 
 
 def costs(done: Sequence[Record]) -> dict[str, Any]:
-    """Return medians over the cells of a method; fields of `MethodRow`."""
+    """Return medians over the cells of a method, as fields of `MethodRow`."""
     spent = [r.cost for r in done if r.cost is not None]
     fields = {
         "fit_seconds": "fit_s",

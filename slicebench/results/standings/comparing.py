@@ -1,4 +1,4 @@
-"""Compare methods over the units of a suite, for the whole board and for each row."""
+"""Compare methods over the units of a suite."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """The comparison, and the parts of it that belong to a method's row.
+    """The comparison, and its values for the rows of methods.
 
-    `tied` are the best method and those not separated from it.
+    `tied` are the best method and those that the tests do not separate from it.
     """
 
     comparison: Comparison
@@ -53,9 +53,10 @@ def compare(
     intervals: Mapping[str, Mapping[str, Interval]],
     unit: str,
 ) -> Compared:
-    """Compare the methods `field` over `units`, each some problems; `families` names the dataset family of each unit.
+    """Compare the methods `field` over `units`, each of which is a list of problems.
 
-    `sampled` and `intervals` hold nAMF by problem, then method; a method that is not there has a missing cell.
+    `families` names the dataset family of each unit. `sampled` and `intervals` hold nAMF by
+    problem, then method; a method without an entry has a missing cell.
     """
     table = np.array([[_unit_mean(sampled, method, problems) for method in field] for problems in units.values()])
     mean_ranks, (least, most) = ranks(table).mean(axis=0), ranks_without(table, families)
@@ -119,7 +120,7 @@ def _comparison(
 
 
 def _tied_with_best(field: Sequence[str], table: NDArray[np.float64], pairs: Sequence[PairTest]) -> frozenset[str]:
-    """Return the best complete method by mean, and those that Holm's tests do not separate."""
+    """Return the best complete method by mean, and those that tests do not separate from it after Holm."""
     means = np.where(np.isnan(table).any(axis=0), -np.inf, table.mean(axis=0))
     best = int(means.argmax())
     if not np.isfinite(means[best]):

@@ -1,4 +1,4 @@
-"""The board of a run or a leaderboard, from the outcomes of its cells."""
+"""Compute the board of a run or a leaderboard from the outcomes of its cells."""
 
 from __future__ import annotations
 
@@ -97,14 +97,14 @@ def metric_infos() -> tuple[MetricInfo, ...]:
 
 
 class _Field:
-    """The cells by problem and method, with nAMF sampled once per problem."""
+    """Cells by problem and method, with nAMF sampled once per problem."""
 
     def __init__(self, outcomes: Outcomes, suite: Suite) -> None:
         self.outcomes, self.unit = outcomes, suite.unit
         self.records: Mapping[Slot, Record | None] = outcomes.records
         self.problems = list(dict.fromkeys(problem for problem, _, _ in self.records))
         self.methods = list(dict.fromkeys(method for _, _, method in self.records))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy lets go of the interpreter while it resamples
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy releases the interpreter while it resamples
             found = list(pool.map(lambda problem: sampled_cells(outcomes, problem), self.problems))
         self.sampled: dict[str, dict[str, Sampled]] = dict(zip(self.problems, found, strict=True))
         self.intervals = {
@@ -125,7 +125,7 @@ class _Field:
         return next((r.family for r in self.of(problem=problem).values() if r), "unknown")
 
     def column(self, problem: str) -> ProblemColumn:
-        """Return the facts of a problem, accuracies as means over seeds."""
+        """Return the facts of a problem, with accuracies as means over seeds."""
         records = [r for r in self.of(problem=problem).values() if r]
         models = list({r.seed: r.base_model for r in records if r.base_model is not None}.values())
         facts = self.outcomes.facts(problem)
@@ -151,7 +151,7 @@ class _Field:
         )
 
     def cell(self, problem: str, method: str) -> CellView:
-        """Return one method on one problem."""
+        """Return the results of one method on one problem."""
         cells = self.of(problem=problem, method=method)
         records = [r for r in cells.values() if r]
         bad = next((r for r in records if r.status != "ok"), None)
@@ -171,7 +171,7 @@ class _Field:
         )
 
     def _namf(self, problem: str, method: str) -> Estimate:
-        """Return the estimate with its tie.
+        """Return the nAMF of a method on a problem, and whether it is tied with the best.
 
         A method is tied if the paired interval of best minus method reaches 0.
         """
@@ -184,7 +184,7 @@ class _Field:
         return namf_estimate(one, tied=tied)
 
     def row(self, method: str, compared: Compared | None) -> MethodRow:
-        """Return one method over all problems."""
+        """Return the results of one method over all problems."""
         cells = self.of(method=method)
         records = [r for r in cells.values() if r]
         done = [r for r in records if r.status == "ok"]
@@ -244,7 +244,7 @@ class _Field:
 def _described(method: str) -> dict[str, Any]:
     """Return idea and requirements of a registered method.
 
-    They are blank for a method that is not installed here.
+    They are empty for a method that is not installed here.
     """
     try:
         cls = METHODS.load(method)

@@ -1,1 +1,1 @@
-"""A close look at the captions of one method on one problem."""
+"""Inspect the captions of one method on one problem."""

@@ -1,4 +1,4 @@
-"""A close look at one method's captions on one problem: also in a second encoder, and for other base models."""
+"""Inspect one method's captions on one problem, also in other encoders and for other base models."""
 
 from __future__ import annotations
 
@@ -32,21 +32,24 @@ OWN = "own"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Inspection:
-    """Captions of a fitted method on a problem, and their gaps before several judges.
+    """Captions of a fitted method on a problem, and their gaps by several judges.
+
+    A judge is an encoder and a base model: the encoder decides which examples are near a caption, and
+    the model's errors count.
 
     Parameters
     ----------
     problem : Problem
     method : SliceMethod
-        Fitted.
+        The fitted method.
     scores : SliceScores
-        On the test split.
+        Its scores on the test split.
     hardness : (C, m) float64
-        Of the captions.
+        Hardness of the captions.
     outcome : CaptionOutcome
-        As in a record.
+        The outcome, as in a record.
     gaps : mapping of judge to class to `Gap`
-        "own", "in <encoder>", "for <other model>".
+        Judges are named "own", "in <encoder>" and "for <other model>".
 
     """
 
@@ -58,25 +61,19 @@ class Inspection:
     gaps: Mapping[str, Mapping[int, Gap | None]]
 
     def area(self, judge: str) -> float | None:
-        """Return the mean gap over K and classes before one judge.
-
-        None where no class has a gap.
-        """
+        """Return the mean gap over K and classes by one judge; None if no class has a gap."""
         return mean_gap([gap for gap in self.gaps[judge].values() if gap is not None])["gap"]
 
     def retention(self, judge: str) -> float | None:
-        """Return the share of the own gap that is left before another judge.
-
-        None where the own gap is not above 0.
-        """
+        """Return the gap by a judge as a share of the own gap; None if the own gap is not above 0."""
         own, other = self.area(OWN), self.area(judge)
         return None if other is None or own is None or own <= 0 else other / own
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the inspection, JSON-ready.
+        """Return the inspection as JSON-ready values.
 
-        It holds the outcome, the accuracy near every caption, and for each judge area, retention
-        and curves by class.
+        It holds the outcome, the accuracy near every caption, and each judge's gap, retention and curves
+        by class.
         """
         names, captions = self.problem.data.class_names or ("all",), self.problem.data.captions
         assert captions is not None
@@ -107,38 +104,38 @@ def inspect_captions(
     seeds: Sequence[int] = (),
     archs: Sequence[str] = (),
 ) -> Inspection:
-    """Fit `method` and judge its hard and easy captions in the problem's own space, and as asked for in others.
+    """Fit `method` and judge its hard and easy captions, in the problem's own space and by other judges.
 
     Parameters
     ----------
     problem : Problem
-        With candidate captions.
+        It must have candidate captions.
     method : SliceMethod
-        Fitted here.
+        It is fitted here.
     encoders : sequence of str
-        Encoders in which "nearest to the caption" is decided anew.
+        Other encoders to decide which examples are nearest to a caption.
     seeds, archs : sequences
-        Base models trained with another seed, or of another architecture, whose errors the captions are held against.
+        Seeds and architectures of other base models, whose errors are compared with the captions.
 
     Raises
     ------
     DataError
         if the problem has no captions.
     MethodError
-        if the method declines the problem, or breaks its contract.
+        if the method cannot run on the problem, or breaks its contract.
     ConfigError
-        for an encoder without text tower, or if models are asked for and the problem has no trainer.
+        if an encoder has no text tower, or other models are requested and the problem has no trainer.
 
     """
     data, test, captions = problem.data, problem.test, problem.data.captions
     if captions is None:
         raise DataError(
             f"problem {problem.name!r} has no candidate captions: it was built with the encoder {problem.encoder!r}, which "
-            "reads no text, or its dataset has none; build it with encoder = 'nano-clip' or an open_clip model"
+            "cannot read text, or its dataset has none; build it with encoder = 'nano-clip' or an open_clip model"
         )
     reason = method.supports(data)
     if reason is not None:
-        raise MethodError(f"{type(method).__name__} declines {problem.name!r}: {reason}")
+        raise MethodError(f"{type(method).__name__} cannot run on {problem.name!r}: {reason}")
     if is_oracle(method):
         method.reveal(problem.truth)  # type: ignore[attr-defined]
     run = run_method(method, data, test)
@@ -161,7 +158,7 @@ def inspect_captions(
 
 
 def in_encoder(problem: Problem, name: str) -> tuple[Split, Captions]:
-    """Embed test split and candidate captions of `problem` by another encoder that reads text."""
+    """Embed the test split and the candidate captions of `problem` with another encoder that reads text."""
     from slicebench.models.encoders.cached import embed, embed_captions
     from slicebench.models.encoders.encoder import make_encoder
 
@@ -169,7 +166,7 @@ def in_encoder(problem: Problem, name: str) -> tuple[Split, Captions]:
     if not encoder.reads_captions():
         raise ConfigError(f"encoder {name!r} has no text tower, so it cannot judge captions; try 'nano-clip:second'")
     if test.inputs is None or captions is None:
-        raise DataError(f"problem {problem.name!r} has no inputs or no captions that another encoder could embed")
+        raise DataError(f"problem {problem.name!r} has no inputs or no captions for another encoder to embed")
     judged = replace(test, embeddings=embed(encoder, test.inputs, test.ids))
     return judged, embed_captions(encoder, captions)
 

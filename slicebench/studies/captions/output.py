@@ -1,7 +1,7 @@
 """Write the output of `slicebench captions`: a JSON report and contact sheets.
 
 captions.json      hits, captions and accuracy curves by class and judge
-aligned.png        the test images at both ends of each class's ranking, planted members framed
+aligned.png        the hardest and easiest test images of each class, planted members framed
 decoded.png        images made along each class's direction, with `decoder`
 """
 
@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Images per row of a contact sheet."""
 ALPHAS = tuple(np.linspace(0.1, 0.9, SHOWN).tolist())
-"""How far along the arc from the reference caption to the direction the decoded points lie."""
+"""Positions of the decoded points on the arc from the reference caption to the direction."""
 
 
 def write_report(inspection: Inspection, folder: Path, decoder: str | None = None) -> dict[str, Any]:
-    """Write the report of `inspection` into `folder` and return what captions.json holds.
+    """Write the report of `inspection` into `folder` and return the content of captions.json.
 
-    Pictures are made where the inputs are images. With a `decoder` ("scenes", "retrieval", "unclip:FOLDER") the report has
-    the base model's accuracy on images decoded towards hard and towards easy.
+    Pictures are made if the inputs are images. With a `decoder` ("scenes", "retrieval",
+    "unclip:FOLDER"), the report has the base model's accuracy on images decoded towards the hard and the
+    easy end.
 
     Raises
     ------
     PluginError, ConfigError, StorageError
-        for a decoder that cannot be had, or that does not fit the problem.
+        if the decoder is not available, or does not fit the problem.
 
     """
     report = inspection.as_dict()
@@ -72,11 +73,14 @@ def _show_aligned(inspection: Inspection, path: Path) -> None:
 
 
 def _decode(inspection: Inspection, name: str, path: Path) -> dict[str, float]:
-    """Decode both ways along every class's direction; mean accuracy of the base model on either side, and a contact sheet."""
+    """Decode images in both senses of every class's direction, and draw them as a contact sheet.
+
+    Returns the mean accuracy of the base model at the hard and at the easy end.
+    """
     problem, captions = inspection.problem, inspection.problem.data.captions
     if problem.data.trainer is None or captions is None:
         raise ConfigError(
-            f"problem {problem.name!r} has no trainer, so there is no base model to show decoded images to"
+            f"problem {problem.name!r} has no trainer, so there is no base model to classify decoded images"
         )
     decoder, model = make_decoder(name, problem), problem.data.trainer.fit()
     rows, accuracies = [], []

@@ -1,7 +1,7 @@
 """Controls: how often a method finds something where there is nothing to find.
 
-`alterations` makes the splits in which nothing is there, `replicates` runs
-one method on many of them, `design` lists what is run on which problems, `run` runs it and `rates` counts.
+`alterations` makes the splits without anything to find, and `replicates` runs one method on many of
+them. `design` lists the controls and their problems, `run` runs them, and `rates` counts.
 """
 
 from __future__ import annotations

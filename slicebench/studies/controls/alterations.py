@@ -1,6 +1,6 @@
-"""Splits in which there is nothing to find: what the controls do to outcomes and labels.
+"""Alter outcomes and labels so that a split has nothing to find.
 
-An *outcome* is what the base model made of an example: probabilities, loss and correctness, which move together.
+The *outcome* of an example is the base model's probabilities, loss and correctness, which move together.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 HOMOGENEOUS_RATE = 0.35
-"""Error rate of the class that is hard all over (C4)."""
+"""Error rate of the class whose errors are random (C4)."""
 
 LABEL_NOISE = 0.15
 """Share of labels replaced (C5)."""
 
 SINGLED_OUT = 0
-"""The class without errors (C3), or hard all over (C4)."""
+"""The class without errors (C3), or with random errors (C4)."""
 
 
 def joined(first: Split, second: Split) -> Split:
-    """Join the examples of two splits; raw inputs are arrays or lists, in memory afterwards."""
+    """Join the examples of two splits; raw inputs are then in memory, as an array or a list."""
     import pandas as pd
 
     def both(name: str) -> Any:
@@ -52,7 +52,7 @@ def unaltered(split: Split, rng: np.random.Generator) -> Split:  # noqa: ARG001 
 
 
 def no_errors_in_one_class(split: Split, rng: np.random.Generator) -> Split:
-    """Give all of the class `SINGLED_OUT` outcomes of its right answers (C3)."""
+    """Give every example of the class `SINGLED_OUT` the outcome of one of its right answers (C3)."""
     rows, right, _ = _singled_out(split)
     source = np.arange(split.n)
     source[rows] = rng.choice(right, len(rows))
@@ -62,10 +62,8 @@ def no_errors_in_one_class(split: Split, rng: np.random.Generator) -> Split:
 def homogeneous_errors(split: Split, rng: np.random.Generator) -> Split:
     """Make a random share of the class `SINGLED_OUT` wrong (C4).
 
-    A share `HOMOGENEOUS_RATE` gets outcomes of the class's wrong answers, the others of its right
-    ones.
-
-    So its errors depend on nothing but chance; the other classes stay as they are.
+    A share `HOMOGENEOUS_RATE` gets outcomes of the class's wrong answers, and the rest gets outcomes
+    of its right ones. Errors in the class are thus random; other classes stay as they are.
     """
     rows, right, wrong = _singled_out(split)
     hard = rng.permutation(len(rows)) < round(HOMOGENEOUS_RATE * len(rows))
@@ -75,11 +73,10 @@ def homogeneous_errors(split: Split, rng: np.random.Generator) -> Split:
 
 
 def label_noise_only(split: Split, rng: np.random.Generator) -> Split:
-    """Give a random `LABEL_NOISE` of the right examples the label of another class (C5).
+    """Give a random share `LABEL_NOISE` of the examples the label of another class (C5).
 
-    Right examples are those that the model gets right.
-
-    Probabilities stay, correctness and losses follow; the model's own errors are left out, so noise is the only cause of error.
+    Only examples that the model gets right are kept, so noise is the only cause of errors.
+    Probabilities stay; correctness and losses follow the new labels.
     """
     if split.labels is None or split.probs is None or split.correct is None:
         raise DataError("label noise needs labels and probabilities")
@@ -94,13 +91,14 @@ def label_noise_only(split: Split, rng: np.random.Generator) -> Split:
 
 
 def _singled_out(split: Split) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows of the class `SINGLED_OUT`, and its right and its wrong ones."""
+    """Return the rows of the class `SINGLED_OUT`, and those of its right and its wrong answers."""
     rows = dict(split.by_class()).get(SINGLED_OUT, np.arange(0))
     if split.correct is None:
-        raise DataError("the control needs to know where the model is right")
+        raise DataError("the control needs correctness, but the split does not say where the model is right")
     right, wrong = rows[split.correct[rows]], rows[~split.correct[rows]]
     if not (len(right) and len(wrong)):
         raise DataError(
-            f"class {SINGLED_OUT} has {len(right)} right and {len(wrong)} wrong answers; the control needs some of both"
+            f"class {SINGLED_OUT} has {len(right)} right and {len(wrong)} wrong answers; the control needs at least one "
+            "of each"
         )
     return rows, right, wrong

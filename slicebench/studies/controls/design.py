@@ -25,19 +25,23 @@ if TYPE_CHECKING:
 
 
 VERSION = 1
-"""Raise it when the same settings no longer give the same replicates."""
+"""Increase it when the same settings no longer give the same replicates."""
 
 CHUNK = 25
-"""Replicates of one task."""
+"""Number of replicates in one task."""
 
 POWER = "power"
 NULL = "C0"
-"""The control in which outcomes are exchangeable by construction: its rate is the family-wise error rate."""
+"""The control whose outcomes are exchangeable by construction: its rate is the family-wise error rate."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """One control. `planted`: whether its problems have a subgroup; `only_class`: the class in which declaring counts."""
+    """One control.
+
+    `planted` is true if its problems have a planted subgroup. `only_class` is the only class in which
+    declared slices count; None means all classes.
+    """
 
     key: str
     label: str
@@ -108,15 +112,15 @@ CLEAN = (
     ProblemSpec(name="gaussian-none", dataset="gaussian", params={"plant": "none", "signal": 2.0}),
 )
 PLANTED = ("gaussian-linear", "gaussian-correlation", "scenes-correlation", "scenes-corruption", "colored-digits")
-"""Of the suite "quick"."""
+"""Names of problems of the suite "quick"."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Replicates of one control with one method on one problem: what one task computes and one file holds.
+    """Replicates of one control with one method on one problem.
 
-    `cell` is the problem and the method with all its parameters; replicate r of a control draws from `[seed, control, r]`,
-    whatever the method.
+    One task computes them, and one file holds them. `cell` is the problem and the method with all its
+    parameters. Replicate r of a control is seeded by `[seed, control, r]`, whatever the method.
     """
 
     cell: Cell
@@ -126,12 +130,12 @@ class Chunk:
 
     @cached_property
     def identity(self) -> str:
-        """32 hex digits; a change of method, problem, seed or replicates changes it."""
+        """Hash of method, problem, control, seed and replicates, in 32 hex digits."""
         return content_key(VERSION, self.cell.identity, self.control, self.seed, list(self.replicates))
 
     @property
     def file(self) -> str:
-        """File of its results, in the output folder."""
+        """Path of the results in the output folder."""
         name = f"{self.cell.method}-{self.cell.problem.name}.s{self.cell.problem.seed}-{self.identity[:8]}.json"
         return f"chunks/{self.control}/{name}"
 
@@ -142,16 +146,16 @@ class Chunk:
 def chosen_methods(names: Sequence[str], suite: Suite | None = None) -> tuple[str, ...]:
     """Return the methods to run: those named, or those of `suite`, or all registered.
 
-    The oracle is never among them: its answer is the truth.
+    The oracle is never among them, since it knows the truth.
 
     Raises
     ------
     ConfigError
-        for the oracle.
+        if the oracle is named.
 
     """
     if ORACLE in names:
-        raise ConfigError(f"the method {ORACLE!r} is told the truth; the controls are for methods that have to find it")
+        raise ConfigError(f"the method {ORACLE!r} knows the truth; the controls are for methods that have to find it")
     known = suite.methods if suite else METHODS.names()
     return tuple(dict.fromkeys(names)) or tuple(name for name in known if name != ORACLE)
 
@@ -162,7 +166,7 @@ def chosen_controls(keys: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     ConfigError
-        for a control that does not exist, with near names.
+        if a control does not exist; the message suggests similar names.
 
     """
     for key in keys:
@@ -180,14 +184,13 @@ def planned_chunks(
 ) -> list[Chunk]:
     """Return the chunks to run, problem by problem.
 
-    Each problem gets an equal share of a control's replicates.
-
-    Neighbours differ in the method, so that no two workers train the same model at the same time.
+    Each problem gets an equal share of a control's replicates. Neighbouring chunks differ in the
+    method, so that no two workers train the same model at the same time.
 
     Raises
     ------
     PluginError, ConfigError
-        for a method or parameter that does not exist.
+        if a method or parameter does not exist.
 
     """
     chunks = []
@@ -202,7 +205,7 @@ def planned_chunks(
 
 
 def _cells(methods: Sequence[str], method_params: Mapping[str, dict[str, Any]], *, planted: bool) -> list[list[Cell]]:
-    """Return the cells of each problem: no plant at two seeds, or plants at one."""
+    """Return the cells of each problem: two seeds without a plant, or one seed with plants."""
     quick = {spec.name: spec for spec in load_suite("quick").problems}
     specs = tuple(quick[name] for name in PLANTED) if planted else CLEAN
     suite = Suite(

@@ -1,6 +1,6 @@
 """Compute rates from replicates: false alarms, power, and nAMF on a permuted attribute.
 
-False alarms have Clopper–Pearson intervals. Power is at matched false alarms.
+Rates have Clopper–Pearson intervals. Power is measured at a matched rate of false alarms.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ VIEWS = ("blind", "open")
 def control_board(results: Mapping[Chunk, ChunkResult], replicates: int) -> ControlBoard:
     """Summarise all requested chunks in a `ControlBoard`.
 
-    Its version, hardware and date are those of the chunk computed last.
-
-    `seconds` is the work of all chunks, wherever and whenever it was done.
+    Its version, hardware and date are those of the chunk computed last. `seconds` is the total time
+    of all chunks, wherever and whenever they were computed.
     """
     chunks = list(results)
     controls = [key for key in CONTROLS if any(chunk.control == key for chunk in chunks)]
@@ -51,7 +50,7 @@ def control_board(results: Mapping[Chunk, ChunkResult], replicates: int) -> Cont
 def control_row(method: str, results: Mapping[Chunk, ChunkResult]) -> ControlRow:
     """Compute the rates of one method.
 
-    A control of which no replicate ended has no rate, and the notes say why.
+    A control without a finished replicate has no rate, and the notes say why.
     """
     done: dict[str, list[Replicate]] = {}
     for chunk, result in results.items():
@@ -69,7 +68,7 @@ def control_row(method: str, results: Mapping[Chunk, ChunkResult]) -> ControlRow
 
 
 def _with_slices(done: Mapping[str, list[Replicate]]) -> list[tuple[str, list[Replicate]]]:
-    """Return the controls with replicates in which slices were tested: all but C1."""
+    """Return the controls with finished replicates in which slices were tested: all but C1."""
     return [(key, ones) for key, ones in done.items() if ones and ones[0].blind is not None]
 
 
@@ -78,9 +77,9 @@ def _found(ones: Sequence[Replicate], view: str) -> list[Found]:
 
 
 def _rates(done: Mapping[str, list[Replicate]], view: str) -> tuple[ControlRate, ...]:
-    """Compute the rates of declaring a slice.
+    """Compute the share of replicates in which a slice is declared.
 
-    For power, it is the rate of declaring what was planted at the matched bound.
+    For power, the slice must be about the planted group, and p below the matched bound.
     """
     rates = []
     for key, ones in _with_slices(done):
@@ -91,18 +90,17 @@ def _rates(done: Mapping[str, list[Replicate]], view: str) -> tuple[ControlRate,
 
 
 def detections(found: Sequence[Found]) -> list[bool]:
-    """Return whether what was planted is declared in each replicate.
+    """Return, for each replicate, whether a slice about the planted group is declared.
 
-    The bound on p is matched on the replicates' twins.
-
-    The twins are of the same problems: how small a p a method gets by chance, or by reading the outcomes, depends on them.
+    The bound on p is matched on the replicates' twins. These have the same problems, since the p that
+    a method gets by chance, or by reading outcomes, depends on the problem.
     """
     bound = matched_bound([one.p_null for one in found if one.p_null is not None])
     return [one.p_about is not None and one.p_about < bound for one in found]
 
 
 def matched_bound(null: Sequence[float]) -> float:
-    """Bound on the smallest Holm p below which at most 5 % of `null` fall.
+    """Return the bound on the smallest Holm p below which at most 5% of `null` fall.
 
     >>> matched_bound([0.01, 0.02, *[0.5] * 38])
     0.5
@@ -111,7 +109,7 @@ def matched_bound(null: Sequence[float]) -> float:
 
 
 def control_rate(key: str, hits: int, replicates: int) -> ControlRate:
-    """Compute the share of hits with its exact (Clopper–Pearson) 95 % interval."""
+    """Compute the share of hits with its exact (Clopper–Pearson) 95% interval."""
     from scipy.stats import binomtest
 
     interval = binomtest(hits, replicates).proportion_ci(method="exact")
@@ -126,7 +124,7 @@ def control_rate(key: str, hits: int, replicates: int) -> ControlRate:
 
 
 def mean_estimate(values: Sequence[float]) -> Estimate:
-    """Average independent values, with Student's 95 % interval.
+    """Average independent values, with Student's 95% interval.
 
     A single value has no interval.
     """
@@ -140,7 +138,7 @@ def mean_estimate(values: Sequence[float]) -> Estimate:
 
 
 def _absent(results: Mapping[Chunk, ChunkResult]) -> list[str]:
-    """Describe the replicates that failed, and the problems that the method declines."""
+    """Describe the replicates that failed, and the problems that the method cannot run on."""
     notes = []
     for key in dict.fromkeys(chunk.control for chunk in results):
         mine = {chunk: result for chunk, result in results.items() if chunk.control == key}
@@ -149,19 +147,19 @@ def _absent(results: Mapping[Chunk, ChunkResult]) -> list[str]:
             total = sum(len(chunk.replicates) for chunk in mine)
             notes.append(f"{key}: {len(failures)} of {total} replicates failed, the first with {failures[0]}")
     declined = {str(c.cell.problem): r.declined for c, r in results.items() if r.declined is not None}
-    return [*notes, *(f"declines {problem}: {reason}" for problem, reason in declined.items())]
+    return [*notes, *(f"cannot run on {problem}: {reason}" for problem, reason in declined.items())]
 
 
 def _reads_outcomes(open_rates: Sequence[ControlRate]) -> list[str]:
     null = next((rate for rate in open_rates if rate.control == NULL), None)
     if null is None or null.low <= ALPHA:
         return []
-    said = f"Its slices are made from the outcomes of the examples in them: open, it declares in {null.rate:.0%} of C0"
-    return [f"{said}, so its open rates say nothing of what else it finds."]
+    said = f"It builds slices from the outcomes of their members: open, it declares a slice in {null.rate:.0%} of C0"
+    return [f"{said}, so its open rates do not show what else it finds."]
 
 
 def _power_by_problem(results: Mapping[Chunk, ChunkResult]) -> list[str]:
-    """Describe the blind power on each planted problem, at the common bound."""
+    """Describe the blind power on each planted problem, at the bound common to all."""
     ended = [
         (chunk.cell.problem.name, one.blind)
         for chunk, result in results.items()

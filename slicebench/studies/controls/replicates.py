@@ -1,11 +1,10 @@
 """Run replicates: one method on many random re-splits of an altered problem.
 
-The alteration leaves nothing, or something, to find.
-
-A replicate draws val and a held-out part from the problem's val and test examples together; train, and with it the base model,
-stay. The method is fitted on train and val and scores the held-out part twice: *blind*, with the outcomes permuted within
-class, and *open*, with the true ones. Both times its slices are tested against the true outcomes. A method that reads
-the outcome of the example that it scores can return the errors themselves; blind, it cannot.
+A replicate draws val and a held-out part from the problem's val and test examples together. Train,
+and with it the base model, stays. The method is fitted on train and val and scores the held-out part
+twice: *blind*, with outcomes permuted within class, and *open*, with the true ones. Both times its
+slices are tested against the true outcomes. A method that reads the outcomes of the examples that it
+scores can return the errors themselves; blind, it cannot.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 
 N_VAL, N_HELD_OUT = 500, 1000
-"""Examples per replicate; a smaller problem is dealt in the same proportion."""
+"""Examples per replicate; a smaller problem is split in the same proportion."""
 
 
 class _Stored(BaseModel):
@@ -57,9 +56,10 @@ class _Stored(BaseModel):
 class Found(_Stored):
     """Summary of a method's slices of one held-out part.
 
-    `returned`: whether one has a member (in the class that counts). `p` is the smallest Holm p of a part with effect and
-    support, 1 if there is none. Where something is planted, `p_about` is the same among the parts that are about it, and `p_null`
-    the `p` of a twin: the same problem dealt again with its outcomes permuted, so that nothing is there.
+    `returned` is true if a slice has a member (in the class that counts). `p` is the smallest Holm p
+    of a part with effect and support, or 1 if there is none. If something is planted, `p_about` is the
+    same among the parts that are about the planted group. `p_null` is then the `p` of a twin: the same
+    problem split again, with its outcomes permuted, so that there is nothing to find.
     """
 
     returned: bool
@@ -69,7 +69,7 @@ class Found(_Stored):
 
 
 class Replicate(_Stored):
-    """One replicate: what was found blind and open, or nAMF on the permuted attribute (C1), or why there is neither."""
+    """One replicate: what was found blind and open, or nAMF on the permuted attribute (C1), or the failure."""
 
     index: int
     blind: Found | None = None
@@ -79,7 +79,10 @@ class Replicate(_Stored):
 
 
 class ChunkResult(_Stored):
-    """Replicates of a chunk, or the reason why the method declines the problem; the seconds that they took."""
+    """Replicates of a chunk.
+
+    `declined` is the reason if the method cannot run on the problem, and `seconds` is the run time.
+    """
 
     replicates: tuple[Replicate, ...]
     declined: str | None = None
@@ -90,14 +93,14 @@ class ChunkResult(_Stored):
 
     @property
     def failures(self) -> list[str]:
-        """Reasons of the replicates that failed."""
+        """Reasons why replicates failed."""
         return [one.failure for one in self.replicates if one.failure is not None]
 
 
 def run_chunk(folder: Path, chunk: Chunk) -> ChunkResult:
-    """Run the replicates of `chunk` on the frozen problem in `folder`: what a worker process does.
+    """Run the replicates of `chunk` on the frozen problem in `folder`, in a worker process.
 
-    What the method raises is recorded with its replicate, and stops no other.
+    An error of the method is recorded with its replicate; the others still run.
     """
     start = time.perf_counter()
     method, (data, _) = chunk.cell.method, _loaded(folder)
@@ -154,9 +157,7 @@ def _scored(
 def redealt(problem: AuditData, pool: Split, control: Control, rng: np.random.Generator) -> tuple[AuditData, Split]:
     """Return data with a new val, and the held-out part.
 
-    Examples of `pool` are altered, then dealt at random within each class.
-
-    Outcomes play no part in the dealing.
+    Examples of `pool` are altered, then split at random within each class, whatever their outcomes.
     """
     altered = control.alter(pool, rng)
     share = min(1.0, (N_VAL + N_HELD_OUT) / altered.n)
@@ -167,7 +168,7 @@ def redealt(problem: AuditData, pool: Split, control: Control, rng: np.random.Ge
 
 
 def found(scores: SliceScores, held_out: Split, control: Control, group: Bools | None = None) -> Found:
-    """Test the slices in `scores` against the outcomes of `held_out`; `group` (n,) is the planted one, if there is one."""
+    """Test the slices in `scores` against the outcomes of `held_out`; `group` (n,) is the planted group, if any."""
     hard = returned_slices(scores, held_out).hard
     parts = judged_parts(hard, held_out)
     counted = [hard[rows] for c, rows in held_out.by_class() if control.only_class in (None, c)]
@@ -179,14 +180,12 @@ def found(scores: SliceScores, held_out: Split, control: Control, group: Bools |
 
 
 def namf_of_permuted(scores: SliceScores, held_out: Split, group: Bools, rng: np.random.Generator) -> float:
-    """Compute the macro nAMF of the `group`, (n,) bool, permuted within each class.
-
-    It is computed like the evaluator's. The group is a planted one.
+    """Compute the macro nAMF, as the evaluator does, of the planted `group` (n,) permuted within each class.
 
     Raises
     ------
     DataError
-        if no class holds both the group and something besides.
+        if no class has examples both in the group and outside it.
 
     """
     permuted = group.copy()
@@ -195,7 +194,7 @@ def namf_of_permuted(scores: SliceScores, held_out: Split, group: Bools, rng: np
     truth = PlantedTruth(ids={"test": held_out.ids}, groups={"test": permuted[:, None]}, group_names=("permuted",))
     namf = measure(scores, held_out, truth).metrics["namf"]
     if namf is None:
-        raise DataError("no class of the held-out part holds both the planted group and something besides")
+        raise DataError("no class of the held-out part has examples both in the planted group and outside it")
     return namf
 
 
@@ -208,5 +207,5 @@ def _loaded(folder: Path) -> tuple[AuditData, Split]:
 
 @lru_cache(maxsize=2)
 def _truth(folder: Path) -> PlantedTruth:
-    """Load the planted truth; nothing that a method receives refers to it."""
+    """Load the planted truth, which no method receives."""
     return load_truth(folder, "val", "test")

@@ -1,4 +1,4 @@
-"""Run the controls: build missing problems, run missing chunks, store each at once."""
+"""Run the controls: build missing problems, run missing chunks, and store each as it ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REMEDY = "delete this file and run again: only its part is recomputed"
 
 @dataclass(frozen=True, eq=False)
 class ControlsOutcome:
-    """The board, how many chunks were computed now, and what failed, a line each."""
+    """The board, the number of chunks computed in this run, and one line per failure."""
 
     board: ControlBoard
     computed: int
@@ -51,19 +51,22 @@ def run_controls(
 ) -> ControlsOutcome:
     """Run controls into the folder `out`: a file per chunk of replicates, and `controls.json`.
 
-    Chunks that `out` holds already are not run again, unless `force` or a replicate of theirs failed. The board is about what
-    was asked for now; an empty tuple means all. `suite` says which methods are all, and with which parameters.
+    Chunks in `out` are not run again, unless `force` is set or one of their replicates failed. The
+    board covers the requested methods and controls only; an empty tuple means all. With `suite`, "all"
+    are the suite's methods, with its parameters.
 
     Raises
     ------
     ConfigError, PluginError
-        for a method or control that does not exist.
+        if a method or control does not exist, or a number is out of range.
     StorageError
-        for a file in `out` that cannot be read.
+        if a file in `out` cannot be read.
 
     """
     if replicates < 1 or seed < 0:
-        raise ConfigError(f"replicates is {replicates} and seed {seed}; expected 1 or more, and 0 or more")
+        raise ConfigError(
+            f"replicates is {replicates} and seed is {seed}; expected replicates of at least 1 and a seed of at least 0"
+        )
     method_params = suite.method_params if suite else {}
     chunks = planned_chunks(chosen_methods(methods, suite), chosen_controls(controls), replicates, seed, method_params)
     kept = {} if force else {chunk: stored_model(ChunkResult, out / chunk.file, REMEDY) for chunk in chunks}

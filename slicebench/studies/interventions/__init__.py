@@ -1,9 +1,8 @@
 """Measure what acting on a method's findings does to the model.
 
-Budgets are equal, and `random` and `oracle` are compared too.
-
-An intervention changes the training data (or how the model is trained) as a method advises; the model is trained again, several
-times, and its accuracy in the planted groups compared with that of models trained on other advice.
+An intervention changes the training data, or the training, as a method advises. The model is then
+trained again, several times. Its accuracy in the planted groups is compared with that of models
+trained on other advice. Budgets are equal, and `random` and `oracle` are among the methods.
 """
 
 from __future__ import annotations

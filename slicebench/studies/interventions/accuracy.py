@@ -1,4 +1,4 @@
-"""Accuracies of retrained models in the parts of a test split, and what resampled examples make of them."""
+"""Compute accuracies of retrained models in the parts of a test split, also on resampled examples."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 LEAST_GROUP = 10
-"""Test examples that a group needs to count as the worst: the accuracy of fewer is noise."""
+"""Least number of test examples for a group to count as the worst; with fewer, accuracy is noise."""
 
 
 def groups_of(labels: NDArray[np.int64], minority: Bools, class_names: Sequence[str] = ()) -> dict[str, Bools]:
-    """Return masks (n,) of class × planted membership, those that hold examples.
+    """Return masks (n,) of class × planted membership, named like "circle, planted" and "circle, rest".
 
-    Their names are like "circle, planted" and "circle, rest".
+    Empty groups are left out.
     """
     out = {}
     for c in np.unique(labels).tolist():
@@ -48,11 +48,9 @@ def parts_of(arrays: Arrays) -> dict[str, Bools]:
 
 
 def accuracies(arrays: Arrays, *, base: bool = False) -> dict[str, Floats]:
-    """Compute accuracy in every part and in the worst group, by retraining seed, (S,).
+    """Compute accuracy in every part and in the worst group, by retraining seed, shape (S,).
 
-    NaN for an empty part.
-
-    With `base`, the accuracies of the base model itself on test, (1,).
+    It is NaN for an empty part. With `base`, it is that of the base model on test, shape (1,).
     """
     correct = arrays["base_correct"][None] if base else arrays["correct"]
     out = {name: _mean(correct[:, mask]) for name, mask in parts_of(arrays).items()}
@@ -64,11 +62,10 @@ def accuracies(arrays: Arrays, *, base: bool = False) -> dict[str, Floats]:
 
 
 def resampled(arrays: Arrays, draws: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """Compute the same on `draws` resamples of the test examples, (S, draws).
+    """Compute the `accuracies` on `draws` resamples of the test examples, shape (S, draws).
 
-    Resampling is within class × planted membership.
-
-    Arms that are handed generators in the same state see the same resamples, so that their differences are paired.
+    Resampling is within class × planted membership. Arms with generators in the same state get the same
+    resamples, so their differences are paired.
     """
     counts = np.zeros((draws, arrays["correct"].shape[1]), dtype=np.float32)
     for mask in groups_of(arrays["labels"], arrays["minority"]).values():
@@ -87,7 +84,7 @@ def resampled(arrays: Arrays, draws: int, rng: np.random.Generator) -> dict[str,
 def _apart(arrays: Arrays) -> dict[str, Bools]:
     """Return right answers (S, m) on examples outside test: "seed" and "deval".
 
-    "seed" are the val examples that the base model gets wrong.
+    "seed" has the val examples that the base model gets wrong, and "deval" those put aside.
     """
     return {name.removeprefix("own."): rows for name, rows in arrays.items() if name.startswith("own.")}
 
@@ -103,9 +100,9 @@ def _mean(rows: Bools) -> Floats:
 
 
 def _weighted(correct: NDArray[np.float32], counts: NDArray[np.float32], mask: Bools) -> Floats:
-    """Compute accuracy (S, B) in a part, examples counted as often as drawn.
+    """Compute accuracy (S, B) in a part, with examples counted as often as they are drawn.
 
-    NaN where none is drawn.
+    It is NaN where none is drawn.
     """
     drawn = counts[:, mask]
     size = drawn.sum(axis=1)

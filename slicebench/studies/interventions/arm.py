@@ -1,4 +1,7 @@
-"""One arm, in a worker process: advice, treatment and training for every retraining seed, then the truth."""
+"""Run one arm in a worker process: treat and train for every retraining seed, then measure.
+
+The planted truth is read only for the measurement.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ArmResult:
-    """Record of an arm and, where it got that far, what intervals are computed from."""
+    """Record of an arm and, if it ended well, the arrays from which intervals are computed."""
 
     record: InterventionRecord
     arrays: dict[str, NDArray[Any]] | None
@@ -45,7 +48,8 @@ class ArmResult:
 class _Trained:
     """Results of the retraining seeds: right answers and treatments.
 
-    Right answers are on test, on the val errors and on what was put aside.
+    Right answers are on test (`correct`), on the val errors (`seed`) and on the examples put aside
+    (`deval`).
     """
 
     correct: list[Bools] = field(default_factory=list)
@@ -58,9 +62,9 @@ class _Trained:
 
 
 def run_arm(folder: Path, arm: Arm) -> ArmResult:
-    """Run an arm on the frozen problem in `folder`; what goes wrong becomes a failed or skipped record.
+    """Run an arm on the frozen problem in `folder`; an error becomes a failed or skipped record.
 
-    The truth is read from disk when the models are trained; for the oracle, before.
+    The truth is read from disk after the models are trained; for the oracle, before.
     """
     header = load_header(folder)
     data, test = load_audit(folder)
@@ -80,10 +84,7 @@ def run_arm(folder: Path, arm: Arm) -> ArmResult:
 
 
 def blank(arm: Arm, header: Identified, **outcome: Any) -> InterventionRecord:
-    """Return the record of an arm with its identity filled in and `outcome` as given.
-
-    It has the suite's name for the problem.
-    """
+    """Return the record of an arm with the given `outcome`; its problem has the suite's name."""
     about = identity(header) | {"problem": arm.problem.name, "seed": arm.problem.seed}
     return InterventionRecord(
         **about,
@@ -99,10 +100,7 @@ def blank(arm: Arm, header: Identified, **outcome: Any) -> InterventionRecord:
 
 
 def _method(arm: Arm, seed: int) -> SliceMethod:
-    """Return the arm's method.
-
-    One that draws at random draws anew with every retraining seed.
-    """
+    """Return the arm's method; if it has a parameter `seed`, that is the retraining seed."""
     assert arm.cell is not None
     params = arm.cell.method_params
     made: SliceMethod = METHODS.load(arm.cell.method)(**params | ({"seed": seed} if "seed" in params else {}))
@@ -146,9 +144,9 @@ def _fitted(arm: Arm, data: AuditData, truth: PlantedTruth | None, seed: int) ->
 
 
 def without_leaks(data: AuditData, test: Split) -> tuple[AuditData, tuple[str, ...]]:
-    """Return the data without pool examples that may be copies of test examples, and a note.
+    """Remove pool examples that may be copies of test examples; return the data and notes.
 
-    The pool is filtered by `retrieval.leak_free`. There is no note if nothing was filtered.
+    They are found by `retrieval.leak_free`. There is no note if nothing was removed.
     """
     pool, train = data.pool, data.train
     assert pool is not None
@@ -158,7 +156,8 @@ def without_leaks(data: AuditData, test: Split) -> tuple[AuditData, tuple[str, .
     kept = leak_free(pool.embeddings, pool.labels, train.embeddings, train.labels, test.embeddings, test.labels)
     if not kept.any():
         raise DataError(
-            "every pool example may be a copy of a test example: none is farther from all of them than train is"
+            "every pool example may be a copy of a test example: each is as near to one as the nearest train and test "
+            "examples of its class are to each other, or nearer"
         )
     if kept.all():
         return data, ()
@@ -167,14 +166,11 @@ def without_leaks(data: AuditData, test: Split) -> tuple[AuditData, tuple[str, .
 
 
 def right(model: TrainedModel, split: Split) -> Bools:
-    """Return whether `model` is right about each example, shape (n,).
-
-    The model's threshold decides where it has one.
-    """
+    """Return whether `model` is right about each example, shape (n,), by its threshold if it has one."""
     from slicebench.models.training.fitted import FittedModel
 
     if split.inputs is None or split.labels is None:
-        raise DataError("a retrained model is judged on raw inputs and labels, which a split lacks")
+        raise DataError("a retrained model is tested on raw inputs and labels, but a split lacks them")
     predicted = (
         model.classify(split.inputs) if isinstance(model, FittedModel) else model.predict(split.inputs).argmax(1)
     )
@@ -191,7 +187,7 @@ def _measured(
     trained: _Trained,
     notes: tuple[str, ...],
 ) -> ArmResult:
-    """Return record and arrays of an arm whose models are trained."""
+    """Return the record and the arrays of an arm whose models are trained."""
     assert test.labels is not None
     assert test.correct is not None
     planted = bool(truth.group_names)
@@ -223,14 +219,14 @@ def _measured(
 
 
 def _chosen(treatments: list[Treatment], data: AuditData, truth: PlantedTruth) -> dict[str, Any]:
-    """Return what the budget was spent on, and what was measured on the way."""
+    """Return the fields of a record on the chosen examples and on the intervention's own measures."""
     label_of: dict[str, int] = {}
     for split in (data.train, data.pool):
         if split is not None and split.labels is not None:
             label_of |= dict(zip(split.ids.tolist(), split.labels.tolist(), strict=True))
     strange = next((key for t in treatments for key in t.chosen.tolist() if key not in label_of), None)
     if strange is not None:
-        raise DataError(f"the treatment chose {strange!r}, which is no id of train or pool")
+        raise DataError(f"the treatment chose {strange!r}, which is not an id of train or pool")
     classes = [np.array([label_of[key] for key in t.chosen.tolist()], dtype=np.int64) for t in treatments]
     counts = np.mean([np.bincount(c, minlength=len(data.class_names)) for c in classes], axis=0)
     shares = [truth.minority(t.chosen).mean() for t in treatments if len(t.chosen)] if truth.group_names else []

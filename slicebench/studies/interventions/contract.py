@@ -3,14 +3,14 @@
 To add an intervention:
 
 1. Write one file with one subclass of `Intervention`. Its constructor stores keyword parameters and nothing else.
-2. `treat(audit, seed)` says what changes in the training data, as the fitted `audit.method` advises: a `Treatment`. The model is
-   then trained from scratch on what that leaves, by the base model's recipe and from `seed`.
-3. An intervention that trains otherwise overrides `repair(audit, treatment, seed)`.
-4. One that no method guides says `guided = False`; one whose own parameters make the arm that others are measured against says
-   so in `reference`. Otherwise that arm is the method `random`.
+2. Write `treat(audit, seed)`. It returns a `Treatment`: the changes to the training data that the fitted `audit.method`
+   advises. The model is then trained from scratch on the changed data, by the base model's recipe and from `seed`.
+3. To train in another way, override `repair(audit, treatment, seed)`.
+4. If no method guides the intervention, set `guided = False`. Other arms are compared with that of the method `random`,
+   or with the arm whose parameters are in `reference`.
 5. Register it: `[project.entry-points."slicebench.interventions"]`, `name = "module:Class"`.
 
-Nothing in an `Audit` leads to the planted truth or to the test split.
+An `Audit` gives no access to the planted truth or to the test split.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ INTERVENTIONS = Registry("slicebench.interventions", "slicebench.studies.interve
 class Audit:
     """Input of an intervention: the data, the fitted method, and the problem's description.
 
-    The method is None where none guides the intervention.
+    The method is None if no method guides the intervention.
     """
 
     data: AuditData
@@ -55,9 +55,9 @@ class Audit:
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """Return what `make` gives, made for the first retraining seed and kept for the others.
+        """Return the result of `make`, which is called for the first retraining seed only.
 
-        `name` is the intervention's own key.
+        `name` is a key chosen by the intervention.
         """
         if name not in self._kept:
             self._kept[name] = make()
@@ -71,21 +71,24 @@ class Audit:
 
     @property
     def guide(self) -> SliceMethod:
-        """The method, where there must be one."""
+        """The method of a guided intervention."""
         assert self.method is not None, "a guided intervention has a method"
         return self.method
 
     @property
     def pool(self) -> Split:
-        """The pool, where there must be one."""
+        """The pool; raises `DataError` if there is none."""
         if self.data.pool is None:
-            raise DataError("the problem has no pool; give the dataset one, as with n_pool = 2000")
+            raise DataError("the problem has no pool; give the dataset one, for example by n_pool = 2000")
         return self.data.pool
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Added:
-    """Training examples that were not in train: m raw inputs of the same kind, their labels (m,), factors (m,) by default 1."""
+    """Training examples that were not in train: m raw inputs of the same kind, and their labels (m,).
+
+    `weights` (m,) are factors of their loss, by default 1.
+    """
 
     inputs: Inputs
     labels: NDArray[np.int64]
@@ -104,11 +107,11 @@ class Treatment:
         Factor of each train example's loss; only ratios count.
     added : Added, optional
     aside : strings, optional
-        Ids of pool examples that were put aside; the retrained model's accuracy on them is recorded as "deval".
+        Ids of pool examples put aside; the retrained model's accuracy on them is recorded as "deval".
     notes : strings
         What a reader of the result must know.
     measures : mapping of name to number
-        What the intervention measured itself: seconds, bytes, dimensions of a retrieval.
+        The intervention's own measurements, such as seconds, bytes and dimensions of a retrieval.
 
     """
 
@@ -127,16 +130,16 @@ class Intervention(Parameterised):
     requires: ClassVar[frozenset[str]] = frozenset()
     """Words of `slicebench.plugins.method.REQUIREMENTS`; a trainer, inputs and labels are always needed."""
     reference: ClassVar[Mapping[str, Any]] = {}
-    """Parameters of the arm that others are measured against; empty: the arm of the method `random`."""
+    """Parameters of the arm that others are compared with; if empty, it is the arm of the method `random`."""
     guards_leaks: ClassVar[bool] = False
-    """Whether pool examples that may be copies of test examples are taken away before the intervention sees the pool."""
+    """True to remove pool examples that may be copies of test examples, before the intervention sees the pool."""
     version: ClassVar[str] = "1"
 
     def check(self) -> None:
         """Raise `ConfigError` naming the parameter that cannot be used."""
 
     def supports(self, data: AuditData, method: SliceMethod | None) -> str | None:
-        """Return the reason why nothing can be done here, or None."""
+        """Return the reason why the intervention cannot run on the data, or None."""
         from slicebench.models.training import Recipe
 
         wanted = self.requires | {"trainer", "inputs", "labels"}
@@ -148,28 +151,26 @@ class Intervention(Parameterised):
         return method.supports(data) if method is not None else None
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
-        """Return what changes in the training data."""
+        """Return the changes to the training data."""
         raise NotImplementedError(f"{type(self).__name__} has no treat")
 
     def repair(self, audit: Audit, treatment: Treatment, seed: int) -> TrainedModel:
-        """Train the model that the treatment leads to; by default from scratch on the changed data."""
+        """Train the repaired model; by default, from scratch on the changed data."""
         return retrained(audit.data, treatment, seed)
 
     def subsets(self, audit: Audit, test: Split) -> dict[str, NDArray[np.bool_]]:  # noqa: ARG002
-        """Return parts of `test`, masks (n,), whose accuracy is to be recorded too.
+        """Return further parts of `test`, masks (n,), whose accuracy is recorded.
 
-        They are asked for after all training is done.
+        They are requested when all training is done.
         """
         return {}
 
 
 def retrained(data: AuditData, treatment: Treatment, seed: int) -> FittedModel:
-    """Train a model from scratch on the treated train split, by the base model's recipe.
+    """Train a model from scratch on the treated train split, by the base model's recipe and from `seed`.
 
-    Only the `seed` differs.
-
-    A model with a threshold (binary cross-entropy) gets a new one on val. Nothing goes into the cache: only the
-    record of an intervention is kept. Raises the same errors as `ModelTrainer.fit`.
+    A model with a threshold (binary cross-entropy) gets a new one on val. The model is not cached: only
+    the record of an intervention is kept. Raises the same errors as `ModelTrainer.fit`.
     """
     from slicebench.models.training import ModelTrainer
 
@@ -183,7 +184,7 @@ def retrained(data: AuditData, treatment: Treatment, seed: int) -> FittedModel:
 
 
 def treated(train: Split, treatment: Treatment) -> tuple[Inputs, NDArray[np.int64], NDArray[np.float64] | None]:
-    """Return inputs, labels and factors (None: all 1) of the training examples."""
+    """Return the inputs, labels and loss factors of the training examples; None means that all factors are 1."""
     assert train.inputs is not None
     assert train.labels is not None
     added, weights = treatment.added, treatment.weights
@@ -202,7 +203,8 @@ def joined(first: Inputs, second: Inputs) -> Inputs:
         a, b = np.asarray(first[:]), np.asarray(second[:])
         if a.shape[1:] != b.shape[1:] or a.dtype != b.dtype:
             raise DataError(
-                f"examples to add are {b.dtype} of shape {b.shape[1:]}, those of train {a.dtype} of {a.shape[1:]}; expected alike"
+                f"the added examples have dtype {b.dtype} and shape {b.shape[1:]}, but those of train have dtype "
+                f"{a.dtype} and shape {a.shape[1:]}; expected the same"
             )
         return np.concatenate([a, b])
     return [*(first[i] for i in range(len(first))), *(second[i] for i in range(len(second)))]

@@ -1,4 +1,4 @@
-"""Plan interventions: variants of interventions × methods on problems.
+"""Plan interventions: their variants, with each method, on each problem.
 
 Every name and parameter is checked before anything runs.
 """
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 
 NONE = "none"
-"""The intervention that changes nothing; every plan has its arm."""
+"""The intervention that changes nothing; it is in every plan."""
 ALWAYS = ("random", "oracle")
-"""Methods between which recovery is measured; every guided intervention has their arms."""
+"""Methods that are the ends of the scale of recovery; every guided intervention runs with both."""
 DEFAULT = ("upweight", "filter")
 
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """An intervention with all its parameters; `label` says what sets it apart, as in "filter k=25"."""
+    """An intervention with all its parameters; `label` shows the ones that were set, as in "filter k=25"."""
 
     name: str
     version: str
@@ -50,7 +50,7 @@ class Variant:
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """A variant on a problem, guided by the method of `cell` or by none, trained from `seeds`."""
+    """A variant on a problem, guided by the method of `cell` (or None) and trained from `seeds`."""
 
     problem: PlannedProblem
     variant: Variant
@@ -59,19 +59,19 @@ class Arm:
 
     @property
     def method(self) -> str | None:
-        """Name of the method that guides."""
+        """Name of the method that guides the intervention, or None."""
         return None if self.cell is None else self.cell.method
 
     @cached_property
     def identity(self) -> str:
-        """32 hex digits; a change of problem, intervention, method, any parameter or version, or of the seeds changes it."""
+        """Hash of problem, intervention, method, all parameters, versions and seeds, in 32 hex digits."""
         guide = None if self.cell is None else self.cell.identity
         about = self.variant.name, self.variant.version, dict(self.variant.params)
         return content_key(self.problem.identity, about, guide, list(self.seeds))
 
     @property
     def file(self) -> str:
-        """File of the record in the run folder, without ending."""
+        """Path of the record in the run folder, without its ending."""
         folder = f"{safe_name(self.problem.name)}.s{self.problem.seed}"
         return f"{folder}/{self.variant.name}-{self.method or 'alone'}-{self.identity[:8]}"
 
@@ -99,14 +99,14 @@ def plan_arms(
 ) -> list[Arm]:
     """Return the arms of every variant with every method of the suite (or of `filters`).
 
-    The methods `random` and `oracle` are among them.
-
-    `settings` are "intervention.parameter=value", or several values with commas between: a variant each.
+    The methods `random` and `oracle` are always included. `settings` are
+    "intervention.parameter=value"; each of several values, separated by commas, is a variant.
 
     Raises
     ------
     PluginError, ConfigError
-        for a name or parameter that does not exist, with near ones, and a value that cannot be used.
+        if a name or parameter does not exist (the message suggests similar ones), or a value cannot be
+        used.
 
     """
     chosen = filters or Filters()
@@ -132,7 +132,7 @@ def _by_problem(cells: Sequence[Cell]) -> list[tuple[PlannedProblem, list[Cell]]
 
 
 def _values(settings: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
-    """Return the values asked for, by intervention and parameter."""
+    """Return the requested values, by intervention and parameter."""
     found: dict[str, dict[str, list[Any]]] = {}
     for one in parse_settings(settings, once=True):
         if "." not in one.key or one.plugin not in names:

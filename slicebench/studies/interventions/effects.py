@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class Quantity:
     """An accuracy, or a difference of two, at P draws of a problem, each with S retrained models.
 
-    `values` are P arrays (S,), `resampled` P arrays (S, B) on resampled test examples. Quantities of one problem share retraining
-    seeds and resamples, so that their difference is paired.
+    `values` are P arrays (S,), and `resampled` are P arrays (S, B) on resampled test examples. Quantities
+    of one problem share retraining seeds and resamples, so their differences are paired.
     """
 
     values: tuple[Floats, ...]
@@ -46,7 +46,7 @@ class Quantity:
 
     @property
     def known(self) -> bool:
-        """True if there is a number at every draw of the problem and every seed."""
+        """True if every value is finite, at every draw of the problem and every seed."""
         return all(np.isfinite(v).all() for v in self.values)
 
     @property
@@ -55,14 +55,13 @@ class Quantity:
         return float(np.mean([v.mean() for v in self.values]))
 
     def interval(self) -> Interval | None:
-        """Compute the 95 % interval.
+        """Compute the 95% interval; None for one model on one draw of the problem, which has no variance.
 
-        None for one model on one draw of the problem, which gives no variance.
-
-        Several draws of the problem differ in data, models and test examples: their own variance holds all of that,
-        on P - 1 degrees. With one draw, retraining seeds and test examples are crossed: the variance of the models' values (S - 1
-        degrees) and that of the resampled examples add up, which counts their interaction twice and errs on the safe side (Owen
-        2007, "The pigeonhole bootstrap").
+        Several draws of the problem differ in data, models and test examples, so their variance covers
+        all three, with P - 1 degrees of freedom. With one draw, retraining seeds and test examples are
+        crossed. The variance of the models' values (S - 1 degrees) and that of the resampled examples
+        are then added. This counts their interaction twice and is conservative (Owen 2007, "The
+        pigeonhole bootstrap").
         """
         P, S = len(self.values), len(self.values[0])
         if P == 1 and S == 1:
@@ -77,9 +76,9 @@ class Quantity:
         return Interval.of(self.mean, draws, float(np.sqrt(seeds + examples)), dof)
 
     def _draws(self) -> Floats:
-        """Return means over resampled draws of the problem, retraining seeds and examples, (B,).
+        """Return means over resampled draws of the problem, retraining seeds and examples, shape (B,).
 
-        They are resampled alike for every quantity.
+        Every quantity has the same resamples.
         """
         P, B = len(self.values), self.resampled[0].shape[1]
         rng = np.random.default_rng([P, B])
@@ -102,7 +101,7 @@ class Quantity:
 def intervention_board(outcome: InterventionsOutcome, suite: str) -> InterventionBoard:
     """Summarise the arms of a run.
 
-    Only arms that ended well at every seed of their problem get values.
+    Only arms that ended "ok" at every seed of their problem have values.
     """
     slots: dict[Slot, list[Arm]] = {}
     for arm in outcome.records:
@@ -173,9 +172,9 @@ def _row(
 
 
 def _reference(arm: Arm, labels: Mapping[tuple[str, str], str]) -> tuple[str, str | None] | None:
-    """Return variant and method of the arm that `arm` is compared with.
+    """Return the variant and the method of the arm that `arm` is compared with.
 
-    None if it is that arm, or the run has none.
+    Returns None if `arm` is that arm, or the run has no such variant.
     """
     changed = INTERVENTIONS.load(arm.variant.name).reference
     if changed:
@@ -195,7 +194,7 @@ def _differences(own: Mapping[str, Quantity], other: Mapping[str, Quantity] | No
 def _recovery(slot: Slot, quantities: Mapping[Slot, Mapping[str, Quantity]]) -> Estimate | None:
     """Compute (method - random) / (oracle - random) in minority accuracy.
 
-    The ends are quantiles of the draws' ratios.
+    The ends of the interval are quantiles of the ratios of the resamples.
     """
     problem, label, method = slot
     own, low, high = (quantities.get((problem, label, m), {}).get("minority") for m in (method, "random", "oracle"))
@@ -209,7 +208,7 @@ def _recovery(slot: Slot, quantities: Mapping[Slot, Mapping[str, Quantity]]) -> 
 
 
 def _base(records: Mapping[Arm, InterventionRecord]) -> dict[str, dict[str, float]]:
-    """Return the accuracies of the audited models by problem, mean over seeds."""
+    """Return the accuracies of the audited models by problem, as means over seeds."""
     of_seed: dict[str, dict[int, dict[str, float | None]]] = {}
     for arm, record in records.items():
         if record.status == "ok":

@@ -1,4 +1,4 @@
-"""Interventions as a picture: what each arm changes in minority and overall accuracy, or how that follows one parameter."""
+"""Draw interventions: the change in minority and overall accuracy by arm, or accuracy against one parameter."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ if TYPE_CHECKING:
 
 
 PARTS = (("minority", "o"), ("overall", "|"))
-"""What is drawn of each arm, with its marker."""
+"""Parts that are drawn for each arm, with their markers."""
 LEAST_VALUES = 3
-"""Values of a parameter from which its effect is drawn as a line."""
+"""Least number of values of a parameter for a line over it."""
 PANEL = 5.0
-"""Inches."""
+"""Width of a panel in inches."""
 
 
 def draw_interventions(board: InterventionBoard, path: Path) -> None:
-    """Draw a panel per problem to a PNG file, with 95 % intervals.
+    """Draw a panel per problem to a PNG file, with 95% intervals.
 
-    Raises the same `ConfigError` as `check_picture`.
-
-    Where one intervention was tried with three values or more of one numeric parameter, panels show lines over it.
+    If the only intervention has three or more values of one numeric parameter, panels show lines over
+    the parameter. Raises the same `ConfigError` as `check_picture`, and one if no arm ended well.
     """
     check_picture(path)
     from matplotlib.figure import Figure
@@ -61,7 +60,7 @@ def draw_interventions(board: InterventionBoard, path: Path) -> None:
 def swept(rows: Sequence[ArmRow]) -> str | None:
     """Return the numeric parameter that distinguishes the variants of the only intervention.
 
-    None unless it has three values or more.
+    Returns None unless the parameter has three or more values.
     """
     if len({row.intervention for row in rows}) != 1:
         return None
@@ -72,9 +71,9 @@ def swept(rows: Sequence[ArmRow]) -> str | None:
 
 
 def _dots(axis: Any, rows: Sequence[ArmRow]) -> None:
-    """Draw the change against no intervention, an arm per line.
+    """Draw the change from no intervention, one arm per line.
 
-    Minority accuracy is a dot, overall accuracy a tick.
+    A dot is minority accuracy, and a tick is overall accuracy.
     """
     methods = list(dict.fromkeys(row.method for row in rows))
     for y, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""The record of an arm: what was done to the training data, and what the retrained models are worth."""
+"""Records of arms (changes to the training data, accuracies of the retrained models) and their summary."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ SCHEMA_VERSION = 1
 
 
 class InterventionRecord(Identity):
-    """Outcome of one arm: a problem, an intervention with its parameters, and the method that guides it, if any does.
+    """Outcome of one arm: a problem, an intervention with its parameters, and the method that guides it, if any.
 
-    `accuracy` has a value per retraining seed, in the order of `retraining_seeds`, on the test split: "overall", "minority",
-    "majority", "worst_group" (of class × planted membership), "heldout" (the test examples that the base model gets wrong), and
-    what the intervention asks for; "seed" is the accuracy on the val examples that the base model gets wrong. None where there
-    are no such examples. `chosen` counts, by class, the examples that the budget was spent on, `chosen_minority` is the share of
-    planted ones among them, both means over retraining seeds.
+    `accuracy` has a value per retraining seed, in the order of `retraining_seeds`. On the test split,
+    its parts are "overall", "minority", "majority", "worst_group" (of class × planted membership),
+    "heldout" (the test examples that the base model gets wrong), and those that the intervention adds.
+    "seed" is the accuracy on the val examples that the base model gets wrong. A part without examples
+    is None. `chosen` counts, by class, the examples on which the budget was spent. `chosen_minority` is
+    the share of planted ones among them. Both are means over retraining seeds.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -34,20 +35,20 @@ class InterventionRecord(Identity):
     reason: str | None = None
     accuracy: dict[str, tuple[float | None, ...]] = Field(default_factory=dict)
     base_accuracy: dict[str, float | None] = Field(default_factory=dict)
-    """The same of the audited model itself."""
+    """Accuracies of the audited model itself, by the same parts."""
     group_accuracy: dict[str, tuple[float, ...]] = Field(default_factory=dict)
-    """By class and planted membership: "circle, planted", "circle, rest"."""
+    """Accuracies by class and planted membership: "circle, planted", "circle, rest"."""
     chosen: dict[str, float] = Field(default_factory=dict)
     chosen_minority: float | None = None
     trained_on: float | None = None
-    """Examples in the treated train split."""
+    """Number of examples in the treated train split."""
     notes: tuple[str, ...] = ()
     choosing_s: float = 0.0
     """Seconds to fit the method and to choose, mean over retraining seeds."""
     training_s: float = 0.0
     """Seconds to train the model, mean over retraining seeds."""
     measures: dict[str, float] = Field(default_factory=dict)
-    """What the intervention measured itself, such as bytes and dimensions of a retrieval."""
+    """The intervention's own measurements, such as bytes and dimensions of a retrieval."""
     code_version: str
     hardware: str
     date: str
@@ -56,11 +57,11 @@ class InterventionRecord(Identity):
 class ArmRow(Plain):
     """One arm over the seeds of its problem.
 
-    `values` are accuracies by part ("overall", "minority", "majority", "worst_group", "heldout", "seed", and what the
-    intervention asks for), `change` the differences to the same model retrained without intervention, `against` those to the arm
-    `reference`. `recovery` is the gain in minority accuracy over `random` as a share of the oracle's; None where the
-    oracle's gain cannot be distinguished from 0. An arm that did not end well at every seed says
-    so in `missing` and has no values.
+    `values` are accuracies by part: "overall", "minority", "majority", "worst_group", "heldout", "seed",
+    and those that the intervention adds. `change` has the differences from the same model retrained
+    without intervention, and `against` those from the arm `reference`. `recovery` is the gain in
+    minority accuracy over `random` as a share of the oracle's gain; it is None if the interval of the
+    oracle's gain includes 0. An arm that did not end "ok" at every seed has a reason in `missing` and no values.
     """
 
     problem: str
@@ -74,7 +75,7 @@ class ArmRow(Plain):
     against: dict[str, Estimate] = Field(default_factory=dict)
     recovery: Estimate | None = None
     chosen: float | None = None
-    """Examples that the budget was spent on."""
+    """Number of examples on which the budget was spent."""
     chosen_minority: float | None = None
     trained_on: float | None = None
     choosing_s: float | None = None
@@ -85,11 +86,14 @@ class ArmRow(Plain):
 
 
 class InterventionBoard(Plain):
-    """All arms of a run. Means are over `seeds` draws of each problem and, in each, over `retrain` trained models."""
+    """All arms of a run.
+
+    Means are over the `seeds` of each problem and, at each seed, over `retrain` trained models.
+    """
 
     suite: str
     seeds: tuple[int, ...]
     retrain: int
     base: dict[str, dict[str, float]]
-    """Accuracies of the audited models, by problem and part, mean over seeds."""
+    """Accuracies of the audited models by problem and part, as means over seeds."""
     rows: tuple[ArmRow, ...]

@@ -1,4 +1,4 @@
-"""Run the missing arms of a plan: build problems, run arms, store each record at once."""
+"""Run the missing arms of a plan: build problems, run arms, and store each record as it ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REMEDY = "delete this file and run again: only its arm is recomputed"
 
 @dataclass(frozen=True, eq=False)
 class InterventionsOutcome:
-    """Records of the arms asked for, in plan order, the folder they lie in, and how many were computed now."""
+    """Records of the requested arms in plan order, their folder, and the number computed in this run."""
 
     folder: Location
     records: dict[Arm, InterventionRecord]
@@ -39,7 +39,7 @@ class InterventionsOutcome:
 
     @property
     def failed(self) -> dict[Arm, InterventionRecord]:
-        """Arms that failed."""
+        """Failed arms with their records."""
         return {arm: record for arm, record in self.records.items() if record.status == "failed"}
 
     def arrays(self, arm: Arm) -> dict[str, NDArray[np.generic]]:
@@ -56,16 +56,16 @@ def run_arms(
     problems: Location | None = None,
     on_progress: Report = lambda *_: None,
 ) -> InterventionsOutcome:
-    """Run the arms that the folder `out` does not hold yet.
+    """Run the arms that are missing in the folder `out`.
 
-    Failed and skipped arms run again. Ctrl-C is raised.
-
-    Frozen problems in the folder `problems` are used instead of built.
+    Failed and skipped arms run again. Frozen problems in the folder `problems` are used, and others are
+    built. Ctrl-C is raised.
 
     Raises
     ------
     StorageError
-        for a record in `out` that cannot be read, naming it, and a folder `problems` without problems.
+        if a record in `out` cannot be read (the message names it), or the folder `problems` has no
+        problems.
 
     """
     kept = {} if force else {arm: stored_model(InterventionRecord, out / f"{arm.file}.json", REMEDY) for arm in arms}

@@ -1,1 +1,1 @@
-"""Study a sparse decision layer: its few features, and its answers without them."""
+"""Study a sparse decision layer: its few features, and its accuracy without them."""

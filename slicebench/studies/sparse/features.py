@@ -1,6 +1,6 @@
-"""Describe a feature of a decision layer: words, captions and examples.
+"""Describe a feature of a decision layer by words or captions.
 
-Words are those whose presence moves the feature, captions those that lie along it.
+Words are those whose presence moves the feature; captions are those that correlate with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WORD = r"(?u)\b\w+\b"
 
 RAREST = 5
-"""Texts that a word must be in, and be missing from, before anything is said of it."""
+"""Least number of texts with a word, and of texts without it, for the word to be reported."""
 
 
 def texts_of(split: Split) -> list[str] | None:
@@ -36,8 +36,8 @@ def word_effects(texts: Sequence[str], Z: NDArray[np.float32]) -> tuple[list[str
     """Compute the effect of each word of `texts` (n) on each feature of `Z` (n, d).
 
     It is Welch's t between texts with and without the word, shape (v, d), returned with the words.
-
-    Whole words, in lower case, in at least `RAREST` texts and missing from as many. O(tokens · d).
+    Words are whole and in lower case; at least `RAREST` texts have them, and as many lack them.
+    O(tokens · d).
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -53,9 +53,9 @@ def word_effects(texts: Sequence[str], Z: NDArray[np.float32]) -> tuple[list[str
 
 
 def _welch(holds: Any, inside: NDArray[np.float64], Z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute Welch's t between the rows that `holds`, sparse (n, v), marks and the others.
+    """Compute Welch's t between the rows marked by `holds`, sparse (n, v), and the others, shape (v, d).
 
-    The shape is (v, d); 0 for constant features.
+    It is 0 for constant features.
     """
     n = len(Z)
     sums, squares = holds.T @ Z, holds.T @ np.square(Z)
@@ -71,12 +71,11 @@ def _welch(holds: Any, inside: NDArray[np.float64], Z: NDArray[np.float64]) -> N
 def caption_effects(
     captions: Captions, c: int, embeddings: NDArray[np.float32], Z: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Correlate each feature of `Z` (n, d) with each candidate caption of class `c`, (m, d).
+    """Correlate each feature of `Z` (n, d) with each candidate caption of class `c`, shape (m, d).
 
-    The correlation is over the n examples.
-
-    With a caption means with the projection of the examples' `embeddings` (n, e), in the captions' space, on the caption's
-    difference to the reference of the class. −∞ for what is no candidate, 0 for what is constant.
+    The correlation is over the n examples. A caption's variable is the projection of the examples'
+    `embeddings` (n, e), in the captions' space, on the caption's difference from the reference of the
+    class. It is −∞ for captions that are not candidates, and 0 for constant variables.
     """
     projections = _standardised(embeddings.astype(np.float64) @ captions.differences(c).astype(np.float64).T)
     effects: NDArray[np.float64] = projections.T @ _standardised(Z.astype(np.float64)) / len(Z)
@@ -85,7 +84,7 @@ def caption_effects(
 
 
 def _standardised(X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale columns to mean 0 and variance 1; 0 where constant."""
+    """Scale columns to mean 0 and variance 1; constant columns become 0."""
     centred, std = X - X.mean(axis=0), X.std(axis=0)
     standardised: NDArray[np.float64] = np.divide(centred, std, out=np.zeros_like(X), where=std > 1e-12)
     return standardised

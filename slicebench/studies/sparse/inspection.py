@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from slicebench.data.split import Split
 
     Describe = Callable[[int, int, float], tuple[str, ...]]
-    """Of class, feature and sign the words or captions which move the feature most that way."""
+    """Function of class, feature and sign: the words or captions that move the feature most in that sense."""
 
 
 HELD_OUT = 0.1
@@ -31,9 +31,10 @@ HELD_OUT = 0.1
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Studied:
-    """A path on a problem's train embeddings, the layer chosen from it, and what is needed to apply it.
+    """A path of layers on a problem's train embeddings, and the layer chosen from it.
 
-    `chosen` is the layer's position in `path`; `test_accuracies` (k,) are those of all layers on test.
+    `chosen` is the layer's position in `path`, and `test_accuracies` (k,) are those of all layers.
+    Embeddings are standardised by `center` and `scale`.
     """
 
     problem: Problem
@@ -45,7 +46,7 @@ class Studied:
 
     @property
     def layer(self) -> DecisionLayer:
-        """Layer that was chosen."""
+        """The chosen layer."""
         return self.path.layers[self.chosen]
 
     @cached_property
@@ -65,7 +66,10 @@ class Studied:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupAccuracy:
-    """Accuracy of a layer on the test examples of a class: all, those in a planted group, the others; None without any."""
+    """Accuracy of a layer on the test examples of a class.
+
+    It is of all examples, of those in a planted group, and of the others; None if there are none.
+    """
 
     all: float
     minority: float | None
@@ -73,16 +77,17 @@ class GroupAccuracy:
 
     @property
     def gap(self) -> float | None:
-        """Majority minus minority."""
+        """Accuracy of the majority minus that of the minority."""
         return None if self.minority is None or self.majority is None else self.majority - self.minority
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """One feature of one class: its weight, what pushes it up (where the weight is negative, down), and the layer without it.
+    """One feature of one class.
 
-    `described` are words or captions, `examples` ids of the train examples in which it speaks loudest for the class, and
-    `without` the accuracy on the class of the layer without the feature.
+    `described` are the words or captions that move it towards the class: up, or down if the weight is
+    negative. `examples` are ids of the train examples in which it speaks most strongly for the class.
+    `without` is the accuracy on the class of the layer without the feature.
     """
 
     index: int
@@ -101,14 +106,16 @@ def study(
     seed: int = 0,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> Studied:
-    """Fit the path to train and choose a layer: at most `drop` below the best accuracy (default .02), or `features` per class.
+    """Fit the path to train and choose a layer.
+
+    The layer is at most `drop` below the best accuracy (default 0.02), or has `features` per class.
 
     Raises
     ------
     DataError
         if the problem has no labels.
     ConfigError
-        for both ways to choose at once, or values out of range.
+        if both `drop` and `features` are given, or a value is out of range.
 
     """
     train, test = problem.data.train, problem.test
@@ -142,15 +149,14 @@ def study(
 def without(studied: Studied, features: Sequence[int]) -> DecisionLayer:
     """Return the layer in which `features` count as 0, their mean, for every class.
 
-    Its biases are fitted anew.
-
-    No other weight moves. The biases do, so that on train as many of each class are expected as there are: if only features
-    that speak for one class went, that class would be predicted less, whatever the other features say.
+    Other weights stay. The biases are fitted again, so that on train the expected number of each class
+    is the true one. Otherwise, removing features that speak for one class would make that class rarer,
+    whatever the other features say.
 
     Raises
     ------
     ConfigError
-        for a feature that the layer has not.
+        if the layer has no such feature.
 
     """
     layer, train = studied.layer, studied.problem.data.train
@@ -187,15 +193,14 @@ def class_features(
 ) -> dict[int, list[Feature]]:
     """Return the features of every class of test, largest weight first.
 
-    Each has at most `words` words or captions and `examples` ids.
-
-    Inputs that are texts are described by words; others by captions, those of the problem itself or of `captioned`, the same
-    problem built with an encoder that reads captions.
+    Each has at most `words` words or captions and `examples` ids. Features of texts are described by
+    words. Others are described by the captions of the problem, or of `captioned`: the same problem
+    built with an encoder that reads captions.
 
     Raises
     ------
     DataError
-        if `captioned` has no captions, or other train examples.
+        if `captioned` has no captions, or has other train examples.
 
     """
     layer, train = studied.layer, studied.problem.data.train
@@ -228,9 +233,9 @@ def class_features(
 
 
 def _by_words_or_captions(problem: Problem, train: Split, Z: NDArray[np.float32], count: int) -> Describe:
-    """Describe features by words for texts, by the problem's captions otherwise.
+    """Describe features by words for texts, and by the problem's captions otherwise.
 
-    There is no description without captions.
+    Without captions, descriptions are empty.
     """
     texts = texts_of(train)
     if texts is not None:
@@ -245,11 +250,13 @@ def _by_captions(problem: Problem, train: Split, Z: NDArray[np.float32], count: 
     captions, embedded = problem.data.captions, problem.data.train
     if captions is None:
         raise DataError(
-            f"problem {problem.name!r} has no captions with the encoder {problem.encoder!r}; describe features with one that "
-            "reads text, as 'nano-clip', if the dataset has captions"
+            f"problem {problem.name!r} has no captions with the encoder {problem.encoder!r}; use one that reads text, "
+            "such as 'nano-clip', to describe features, if the dataset has captions"
         )
     if not np.array_equal(embedded.ids, train.ids):
-        raise DataError("the problem that describes the features has other train examples")
+        raise DataError(
+            "the problem that describes the features has other train examples; build both from the same dataset and seed"
+        )
     effects = [caption_effects(captions, c, embedded.embeddings, Z) for c in range(len(captions.reference_texts))]
     return lambda c, j, sign: _top(
         captions.texts, np.where(captions.candidates[c], sign * effects[c][:, j], -np.inf), count
@@ -265,12 +272,12 @@ def _top(names: Sequence[str], effects: NDArray[np.float64], count: int) -> tupl
 def features_named(found: Mapping[int, Sequence[Feature]], wanted: Sequence[str]) -> list[int]:
     """Return the features that `wanted` names.
 
-    A number is a feature, a word all features whose description contains it.
+    A number names one feature; a word names all features whose description contains it.
 
     Raises
     ------
     ConfigError
-        for a word that describes no feature.
+        if a word is in no description.
 
     """
     features: set[int] = set()

@@ -1,9 +1,9 @@
 """Write the output of `slicebench sparse`: table and plot of the path, features, images.
 
-sparse.json    the layer, its features by class, and what the layer does without them
+sparse.json    the layer, its features by class, and its accuracy without them
 path.csv       every layer of the path: strength, features per class, accuracies
-path.png       features per class against accuracy, where matplotlib is installed
-features.png   per feature the train images in which it speaks loudest, where the inputs are images
+path.png       accuracy against features per class, if matplotlib is installed
+features.png   per feature, the train images in which it is strongest, if the inputs are images
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ SHOWN = 5
 
 
 def sparse_report(studied: Studied, found: Mapping[int, Sequence[Feature]], ablated: Sequence[int]) -> dict[str, Any]:
-    """Return the report, JSON-ready.
+    """Return the report as JSON-ready values.
 
-    It holds the chosen layer, its features by class, and accuracies by class of the layer and of it
-    without `ablated`.
+    It holds the chosen layer, its features by class, and its accuracies by class, with and without the
+    features `ablated`.
     """
     problem, layer, names = studied.problem, studied.layer, studied.problem.data.class_names
     return {
@@ -78,7 +78,7 @@ def _accuracy(accuracy: GroupAccuracy) -> dict[str, float | None]:
 def write_report(
     studied: Studied, found: Mapping[int, Sequence[Feature]], ablated: Sequence[int], folder: Path
 ) -> dict[str, Any]:
-    """Write all files into `folder` and return what sparse.json holds."""
+    """Write all files into `folder` and return the content of sparse.json."""
     folder.mkdir(parents=True, exist_ok=True)
     report = sparse_report(studied, found, ablated)
     write_text(folder / "sparse.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
@@ -90,7 +90,7 @@ def write_report(
 
 
 def path_table(studied: Studied) -> str:
-    """Return the path as CSV, a line per layer; `gap` bounds how far the objective is from its optimum."""
+    """Return the path as CSV, one line per layer; `gap` bounds the distance of the objective from its optimum."""
     lines = ["lambda,features_per_class,held_out_accuracy,test_accuracy,objective,gap,iterations,chosen"]
     for k, layer in enumerate(studied.path.layers):
         gap = "" if np.isnan(layer.gap) else f"{layer.gap:.3g}"
@@ -131,7 +131,7 @@ def draw_path(studied: Studied, path: Path) -> None:
 
 
 def _show_features(studied: Studied, found: Mapping[int, Sequence[Feature]], path: Path) -> None:
-    """Draw a contact sheet of the loudest train images of every class's first features.
+    """Draw a contact sheet: for every class's first features, the train images in which they are strongest.
 
     Planted members are framed. Nothing is drawn if the inputs are not images.
     """

@@ -1,6 +1,6 @@
 """Sweep one parameter of a problem over several values.
 
-Base model, metric and strength are measured at each.
+The base model's figures, the metric and the strength are measured at each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Plan a sweep: the parameter, its values in the parameter's own type, the resulting suite."""
+"""Plan a sweep: the parameter, its values in the parameter's type, and the resulting suite."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SEEDS = (0, 1, 2)
 
 @dataclass(frozen=True)
 class Sweep:
-    """The parameter `param` of a dataset at several `values`, everything else as in `fixed` or by default.
+    """The parameter `param` of a dataset at several `values`; other parameters are in `fixed` or have defaults.
 
-    `base` is what problems are called after: the dataset, or a suite's problem.
+    Problems are named after `base`: the dataset, or a problem of a suite.
     """
 
     base: str
@@ -67,26 +67,31 @@ class Sweep:
 
 
 def sweep_of_dataset(dataset: str, param: str, settings: Sequence[str] = (), **chosen: Any) -> Sweep:
-    """Sweep of a dataset. `param` is "name=v1,v2,...", `settings` are "name=value"; `chosen` are fields of `Sweep`.
+    """Plan a sweep of a dataset.
+
+    `param` is "name=v1,v2,...", `settings` are "name=value", and `chosen` are fields of `Sweep`.
 
     Raises
     ------
     PluginError
-        for a dataset that is not registered.
+        if the dataset is not registered.
     ConfigError
-        for a parameter that does not exist, is not numeric, is given twice, or whose values cannot be read.
+        if a parameter does not exist, is given twice or has values that cannot be read, or if the swept
+        one is not numeric.
 
     """
     return _sweep(dataset, dataset, {}, param, settings, chosen)
 
 
 def sweep_of_problem(suite: Suite, problem: str, param: str, settings: Sequence[str] = (), **chosen: Any) -> Sweep:
-    """Sweep of a suite's problem: its parameters, unless set otherwise, and the suite's parameters of methods.
+    """Plan a sweep of a suite's problem.
+
+    It has the problem's parameters, unless `settings` change them, and the suite's parameters of methods.
 
     Raises
     ------
     ConfigError
-        as `sweep_of_dataset`, and for a problem that the suite does not have.
+        if the suite has no such problem. Raises the same errors as `sweep_of_dataset`, too.
 
     """
     specs = {spec.name: spec for spec in suite.problems}
@@ -113,10 +118,10 @@ def _sweep(
 
 
 def _number(dataset: str, name: str, text: str) -> float:
-    """Read one value of the swept parameter, which must be finite."""
+    """Read one value of the swept parameter; it must be finite."""
     adapter = DATASETS.load(dataset)
     if kind_of(adapter, dataset, name) not in (int, float):
-        raise ConfigError(f"{dataset}: {name} is no numeric parameter; {_numeric(dataset)} are")
+        raise ConfigError(f"{dataset}: {name} is not a numeric parameter; numeric are {_numeric(dataset)}")
     value: float = read_value(adapter, dataset, name, text)
     if not math.isfinite(value):
         raise ConfigError(f"{dataset}: {name} is {text.strip()}; expected finite numbers")
@@ -126,6 +131,4 @@ def _number(dataset: str, name: str, text: str) -> float:
 def _numeric(dataset: str) -> str:
     adapter = DATASETS.load(dataset)
     known = inspect.signature(adapter).parameters
-    return (
-        ", ".join(name for name in known if kind_of(adapter, dataset, name) in (int, float)) or "none of its parameters"
-    )
+    return ", ".join(name for name in known if kind_of(adapter, dataset, name) in (int, float)) or "none"

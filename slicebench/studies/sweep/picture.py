@@ -1,4 +1,4 @@
-"""A sweep as a picture: base model, metric and strength against the parameter."""
+"""Draw a sweep: base model, metric and strength against the parameter."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 MARKERS = "osD^vP"
 
 LOG_FROM = 8
-"""Ratio of largest to least value from which the axis is logarithmic."""
+"""Least ratio of the largest value to the smallest for a logarithmic axis."""
 
 
 def draw_sweep(report: SweepReport, path: Path) -> None:
-    """Draw three panels to a PNG file, with 95 % intervals over seeds.
+    """Draw three panels to a PNG file, with 95% intervals over seeds.
 
     Raises the same `ConfigError` as `check_picture`.
     """

@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 REMEDY = "delete this file and run again: only it is recomputed"
 
 LEAST_PERMUTATIONS = 19
-"""With fewer no p can reach .05."""
+"""With fewer, no p can reach 0.05."""
 
 
 @dataclass(frozen=True, eq=False)
 class SweepOutcome:
-    """The run, figures by (problem, seed), strength tests by cell, and which of those failed, a line each."""
+    """The run, figures by (problem, seed), strength tests by cell, and one line per failed test."""
 
     sweep: Sweep
     run: RunOutcome
@@ -65,21 +65,23 @@ def run_sweep(
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_test: Report = lambda *_: None,
 ) -> SweepOutcome:
-    """Run what is missing of `sweep` in the run folder `out`; with `permutations`, test every strength there is.
+    """Run the cells of `sweep` that are missing in the run folder `out`.
 
-    What fails is recorded and stops nothing else; Ctrl-C ends the run of the cells and is raised while strengths are tested.
+    With `permutations`, it also tests the strengths. A failure is recorded, and the rest goes on. Ctrl-C
+    ends the run of the cells; during the tests of strengths, it is raised.
 
     Raises
     ------
     ConfigError, PluginError
-        for a parameter, value or method that cannot be used.
+        if a parameter, value or method cannot be used.
     StorageError
-        for a file in `out` that cannot be read.
+        if a file in `out` cannot be read.
 
     """
     if permutations < 0 or 0 < permutations < LEAST_PERMUTATIONS:
         raise ConfigError(
-            f"permutations is {permutations}; expected 0, or {LEAST_PERMUTATIONS} or more to reach p = .05"
+            f"permutations is {permutations}; expected 0, or {LEAST_PERMUTATIONS} or more, since fewer cannot reach "
+            "p = 0.05"
         )
     limits, suite = limits or Limits(), sweep.suite()
     outcome = run(suite, plan(suite), out=out, limits=limits, force=force, on_progress=on_progress)
@@ -95,7 +97,7 @@ def run_sweep(
 
 
 def _figures(cell: Cell, out: Location) -> ProblemFigures:
-    """Return the figures of a cell's problem, from the run folder if they are there."""
+    """Return the figures of a cell's problem; they are read from the run folder if it has them."""
     path = out / entry_of(cell).folder / f"classes-{cell.problem.identity[:8]}.json"
     found = stored_model(ProblemFigures, path, REMEDY)
     if found is None:
@@ -105,10 +107,9 @@ def _figures(cell: Cell, out: Location) -> ProblemFigures:
 
 
 def problem_figures(problem: PlannedProblem) -> ProblemFigures:
-    """Compute two figures per class of the test split.
+    """Compute two figures of the base model per class of the test split.
 
-    They are the base model's accuracy on the minority, and the share of its errors that are
-    minority.
+    They are its accuracy on the minority, and the share of the minority among its errors.
     """
     from slicebench.problems.frozen import load_header, load_split, load_truth
 
@@ -131,9 +132,9 @@ def problem_figures(problem: PlannedProblem) -> ProblemFigures:
 def _tested(
     cells: Sequence[Cell], out: Location, permutations: int, limits: Limits, on_test: Report, *, force: bool
 ) -> tuple[dict[Slot, StrengthFigures], list[str]]:
-    """Test the strength of every cell without a stored test; return the tests and failures.
+    """Test the strength of every cell without a stored test; return the tests and one line per failure.
 
-    A test is stored beside its record. Each failure is a line.
+    Each test is stored beside the record of its cell.
     """
     strengths: dict[Slot, StrengthFigures] = {}
     failures, missing = [], []
@@ -173,7 +174,7 @@ def _test_path(cell: Cell, out: Location, permutations: int) -> Location:
 def tested_cell(problem: PlannedProblem, method: str, params: dict[str, Any], permutations: int) -> StrengthFigures:
     """Test the strength of a method on a problem, in a worker process.
 
-    The problem's seed also draws the permutations.
+    The problem's seed is also the seed of the permutations.
     """
     from slicebench.problems.frozen import load_audit
 

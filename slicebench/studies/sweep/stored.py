@@ -1,4 +1,4 @@
-"""Files that a sweep stores in its run folder beside the records."""
+"""Models of the files that a sweep stores beside the records of its run."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ class _Kept(BaseModel):
 
 
 class ClassFigures(_Kept):
-    """The base model in one class of the test split; None where undefined."""
+    """Figures of the base model in one class of the test split; None where undefined."""
 
     minority_accuracy: float | None
     minority_share_of_errors: float | None
 
 
 class ProblemFigures(_Kept):
-    """`ClassFigures` by the name of the class."""
+    """`ClassFigures` by class name."""
 
     classes: dict[str, ClassFigures]
 
 
 class StrengthFigures(_Kept):
-    """Permutation p of a cell's strength by class, and the strength that chance gives on average; None where there is none."""
+    """Permutation p of a cell's strength by class, and the mean strength under permutation; None where undefined."""
 
     p: dict[str, float | None]
     by_chance: dict[str, float | None]

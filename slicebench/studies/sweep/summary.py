@@ -1,4 +1,4 @@
-"""Summarise a sweep: a row per value, and how strength, metric and base model follow it."""
+"""Summarise a sweep: one row per value, and the trends of strength, metric and base model."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 
 BASE = ("accuracy", "minority_accuracy", "minority_share_of_errors")
-"""Figures of the base model that a sweep follows."""
+"""Figures of the base model that a sweep reports."""
 
 
 class SweepCell(Plain):
-    """One method at one value, over seeds; None where there is nothing.
+    """One method at one value, over seeds; fields without data are None.
 
-    `strength` is the mean over classes. `significant` is the share of classes, over all seeds, whose permutation p is .05 or
-    less, `p` their median p, `by_chance` the strength when outcomes are permuted.
+    `strength` is the mean over classes. `significant` is the share of classes, over all seeds, whose
+    permutation p is at most 0.05. `p` is the median p, and `by_chance` is the mean strength under
+    permuted outcomes.
     """
 
     metric: Estimate | None
@@ -36,11 +37,11 @@ class SweepCell(Plain):
     p: float | None = None
     significant: float | None = None
     missing: str | None = None
-    """How many seeds did not end well, and why the first did not."""
+    """How many seeds are missing or did not end "ok", and the first reason."""
 
 
 class SweepRow(Plain):
-    """One value of the parameter: the base model, and each method."""
+    """One value of the parameter: figures of the base model and of each method."""
 
     value: int | float
     problem: str
@@ -53,9 +54,10 @@ class SweepRow(Plain):
 class Trend(Plain):
     """Spearman's ρ of `what` (of `method`, or of the base model) against `against`, with its two-sided p.
 
-    A point is a problem of one seed, or a class of one: `per_class`. Seeds only add noise to a sweep in which each seed has
-    every value, so against the parameter p errs on the safe side; classes of one base model are not independent, so that p is
-    a guide there, no test. ρ is None where fewer than three values, or nothing but ties, leave nothing to correlate.
+    A point is a problem at one seed or, with `per_class`, one class of it. Against the parameter, p is
+    conservative: every seed has every value, so seeds only add noise. Per class, p is a guide and not a
+    test, since classes of one base model are not independent. ρ is None if there are fewer than three
+    values, or only ties.
     """
 
     what: str
@@ -68,7 +70,10 @@ class Trend(Plain):
 
 
 class SweepReport(Plain):
-    """A sweep as tables, JSON and pictures show it. `metric` is a key of `slicebench.metrics.ranking.METRICS`."""
+    """A sweep's content for tables, JSON and pictures.
+
+    `metric` is a key of `slicebench.metrics.ranking.METRICS`.
+    """
 
     base: str
     dataset: str
@@ -83,7 +88,7 @@ class SweepReport(Plain):
 
 
 def checked_metric(name: str) -> str:
-    """Return `name` if it is a metric of the table, else raise a `ConfigError`."""
+    """Return `name` if it is a known metric, else raise a `ConfigError`."""
     if name not in METRICS:
         raise ConfigError(f"there is no metric {name!r}; {did_you_mean(name, list(METRICS))}")
     return name
@@ -95,7 +100,7 @@ def sweep_report(outcome: SweepOutcome, metric: str = "namf", permutations: int 
     Raises
     ------
     ConfigError
-        for a metric that does not exist.
+        if the metric does not exist.
 
     """
     sweep = outcome.sweep
@@ -125,7 +130,7 @@ class _Points:
         return self.records.get((self.sweep.problem(value), seed, method))
 
     def base(self, value: float, seed: int) -> BaseModelSummary | None:
-        """Return the base model of a problem, as any method's record has it."""
+        """Return the base model of a problem, from the record of any method."""
         found = (self.record(value, seed, method) for method in self.sweep.methods)
         return next((r.base_model for r in found if r is not None and r.base_model is not None), None)
 
@@ -152,7 +157,7 @@ class _Points:
         return None if record is None or record.status != "ok" else record.metrics.get(self.metric)
 
     def trends(self) -> list[Trend]:
-        """Return trends over the parameter, and of strengths over the base model's figures."""
+        """Return trends against the parameter, and trends of strengths against the base model's figures."""
         grid = [(value, seed) for value in self.sweep.values for seed in self.sweep.seeds]
 
         def against_param(what: str, method: str | None, found: Sequence[float | None]) -> Trend:
@@ -192,9 +197,9 @@ def strength_of(record: Record | None) -> float | None:
 
 
 def base_figure(model: BaseModelSummary | None, name: str) -> float | None:
-    """Return one of `BASE`.
+    """Return one of the figures `BASE`.
 
-    The minority's share of the errors follows from the model's accuracy and the minority's rate.
+    The minority's share of the errors is computed from the accuracies and the minority's rate.
     """
     if model is None:
         return None
@@ -213,7 +218,7 @@ def _estimate(values: Iterable[float | None]) -> Estimate | None:
 
 
 def _share(values: Iterable[float | None]) -> Estimate | None:
-    """Return the estimate of a share, which is clipped at 0."""
+    """Estimate a share; its interval is clipped at 0."""
     found = _estimate(values)
     if found is None or found.low is None:
         return found

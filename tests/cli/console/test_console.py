@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from slicebench.cli.console import ProgressReport
 from slicebench.cli.console.progress import _duration
@@ -100,8 +104,23 @@ def test_a_terminal_shows_what_runs_and_the_estimate(clock, monkeypatch):
         assert task.description == "building q s1; p s0 n"
         assert task.fields["left"] == "about 2 min left"
         report(Progress(1, 3, PROBLEM, running=("a", "b", "c", "d")))
-        assert task.description == "a; b; …"
+        assert task.description == "a; b; and 2 more"
         assert task.fields["left"] == "about 2 min left"  # a build that starts takes no estimate away
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_bar_counter_time_left_and_what_runs_are_whole_at_every_width(clock, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    running = ("building chest_xray_views-correlation s10", "gaussian-correlation s2 logistic_directions", "p s0 n")
+    with ProgressReport(terminal=True, clock=clock) as report:
+        clock.now = 60.0
+        report(Progress(1200, 24000, PROBLEM, CELL, record(status="ok"), running))
+        screen = Console(file=StringIO(), width=width, soft_wrap=True)
+        screen.print(report._bar.get_renderable())
+    first, *below = screen.file.getvalue().splitlines()
+    assert re.fullmatch(r" *1200/24000 [━╸╺ ]+ \d:\d\d:\d\d about 19 min left *", first)
+    assert " ".join(" ".join(below).split()) == "; ".join([*running[:2], "and 1 more"])
+    assert max(map(len, (first, *below))) <= width
 
 
 @pytest.mark.parametrize(

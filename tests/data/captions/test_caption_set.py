@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_named(texts, candidates, references, says):
 @pytest.mark.parametrize(
     ("candidates", "references", "says"),
     [
-        ([["a"]], ["r", "s"], "1 classes, references for 2"),
+        ([["a"]], ["r", "s"], "1 classes, but 2 references"),
         ([["a"], []], ["r", "s"], r"candidates\[1\] is empty"),
         (["abc"], ["r"], r"candidates\[0\] is the string 'abc'"),
         ([], [], "empty"),

@@ -1,4 +1,4 @@
-"""Caption grammars: the papers' sets, expansion, and what a broken file is told."""
+"""Caption grammars: the papers' sets, expansion, and errors for broken files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_nouns_come_from_wordnet_where_the_grammar_says_so(tmp_path):
 
 @pytest.mark.parametrize("name", ["zebra", "dogs"])
 def test_an_unknown_class_is_named_with_what_to_do(name):
-    with pytest.raises(ConfigError, match=rf"no class '{name}'.*entries=.*\[classes\.{name}\] into a copy of") as told:
+    with pytest.raises(ConfigError, match=rf"no class '{name}'.*entries=.*\[classes\.{name}\] to a copy of") as told:
         caption_set("cifar10_simple", ["cat", name])
     assert ("did you mean 'dog'" in str(told.value)) == (name == "dogs")
 
@@ -83,8 +83,8 @@ def test_an_unknown_set_is_told_near_names(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("{phrase}", "{phrases}"), r"\{phrases\} in a template is no slot; did you mean 'phrase'"),
-        (("{phrase}", ""), "the slot 'phrase' stands in no template"),
+        (("{phrase}", "{phrases}"), r"\{phrases\} in a template is not a slot; did you mean 'phrase'"),
+        (("{phrase}", ""), "no template uses the slot 'phrase'"),
         (("{phrase}", "{phrase"), r"templates\[0\]: expected text with slots in braces"),
         (('phrase = ["", "outside"]', ""), r"classes\.Big_owl\.phrase: missing"),
         (('source = "s"', ""), "source: missing; every caption set needs it"),
@@ -94,10 +94,10 @@ def test_an_unknown_set_is_told_near_names(tmp_path):
         (('["", "outside"]', '"outside"'), r"slots\.phrase: .*valid tuple"),
         (('["", "outside"]', '["out", 3]'), r"slots\.phrase\[1\]: .*valid string"),
         (('["", "outside"]', '["out", "out"]'), r"slots\.phrase: holds 'out' more than once"),
-        (('["", "outside"]', '["{class}"]'), r"slots\.phrase\[0\]: words cannot hold braces"),
+        (('["", "outside"]', '["{class}"]'), r"slots\.phrase\[0\]: words cannot contain braces"),
         (('["on the grass"]', '["outside"]'), r"classes\.dog\.phrase: repeats 'outside' of slots\.phrase"),
         (("Big_owl", "Dog"), r"classes\.Dog: the same class as classes\.dog"),
-        (("adjective = [", "class = ["), "other than 'class'"),
+        (("adjective = [", "class = ["), "cannot be 'class'"),
         (
             ("[classes.Big_owl]", '[wordnet.phrase]\ndgo = "dog.n.01"'),
             r"wordnet\.phrase\.dgo: no such class; did you mean",

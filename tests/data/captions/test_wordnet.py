@@ -67,14 +67,14 @@ def test_closest_ancestor_by_name_or_number(mini):
     assert closest_ancestor("dog.n.01", ["domestic dog", "dog"], folder=mini) == "domestic dog"
     start = (mini / "data.noun").read_text().index(" 05 n 01 beagle") - 8
     assert closest_ancestor(f"n{start:08}", ["pet", "animal"], folder=mini) == "animal"
-    with pytest.raises(ConfigError, match=r"nothing above plug\.n\.01 is named by any of: animal"):
+    with pytest.raises(ConfigError, match=r"none of these words names a synset above plug\.n\.01: animal"):
         closest_ancestor("plug.n.01", ["animal"], folder=mini)
 
 
 @pytest.mark.parametrize(
     ("synset", "error", "says"),
     [
-        ("dog", ConfigError, r"'dog' is no noun synset; expected .*'dog\.n\.01'"),
+        ("dog", ConfigError, r"'dog' is not a noun synset; expected .*'dog\.n\.01'"),
         ("dgo.n.01", ConfigError, "no noun 'dgo'"),
         ("dog.n.03", ConfigError, r"'dog' has 2 senses; expected dog\.n\.01 to dog\.n\.02"),
         ("dog.n.00", ConfigError, "has 2 senses"),
@@ -92,7 +92,7 @@ def test_a_missing_database_or_list_says_what_to_install(mini, monkeypatch, tmp_
     monkeypatch.setattr(wordnet, "FOLDERS", (tmp_path / "nowhere",))
     with pytest.raises(ConfigError, match=r"no WordNet database in .*nowhere; install Debian's package wordnet-base"):
         nouns_below("dog.n.01")
-    with pytest.raises(StorageError, match=r"elsewhere holds no WordNet database \(index\.noun and data\.noun\)"):
+    with pytest.raises(StorageError, match=r"elsewhere has no WordNet database \(index\.noun and data\.noun\)"):
         nouns_below("dog.n.01", folder=tmp_path / "elsewhere")
     monkeypatch.setenv("WNHOME", str(mini))
     assert wordnet_folder() == mini

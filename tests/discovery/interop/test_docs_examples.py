@@ -15,9 +15,9 @@ from tests.support.paths import ROOT
 def test_the_page_works_as_written(tmp_path, monkeypatch, capsys):
     pytest.importorskip("datasets")
     monkeypatch.chdir(tmp_path)
-    blocks = BLOCK.findall((ROOT / "docs" / "interchange.md").read_text())
+    blocks = BLOCK.findall((ROOT / "docs" / "how-to" / "other-tools.md").read_text())
     page = "\n".join(body for language, _, body in blocks if language == "python")
-    exec(compile(page, "docs/interchange.md", "exec"), {})
+    exec(compile(page, "docs/how-to/other-tools.md", "exec"), {})
     out = capsys.readouterr().out
     assert "hardness" in out
     assert "[slice " in out

@@ -143,7 +143,7 @@ class Growing(SliceMethod):
     [
         (SliceTransformer("kmeans_error"), Exception, "did you mean 'kmeans_errors'"),
         (SliceTransformer("oracle"), ConfigError, "needs the planted truth"),
-        (SliceTransformer("early_stopping"), ConfigError, "declines these data: needs a trainer"),
+        (SliceTransformer("early_stopping"), ConfigError, "cannot run on this data: needs a trainer"),
         (SliceTransformer(3), ConfigError, "method is a int"),
     ],
 )
@@ -155,7 +155,7 @@ def test_methods_that_do_not_fit_are_refused(plant, made, error, says):
 
 def test_what_is_missing_is_said(plant):
     val, test, y, _, _ = plant
-    with pytest.raises(DataError, match="nothing says what the audited model predicts; give model, or probs"):
+    with pytest.raises(DataError, match="predictions of the audited model are missing; set model, or pass probs"):
         SliceTransformer().fit(val.embeddings, y)
     made = SliceTransformer("confidence").fit(val.embeddings, y, probs=val.probs)
     with pytest.raises(DataError, match="it was fitted with probs; give the probs of these examples too"):
@@ -167,7 +167,7 @@ def test_what_is_missing_is_said(plant):
     with pytest.raises(DataError, match="y holds 1 class"):
         SliceTransformer().fit(val.embeddings, np.zeros(val.n), probs=val.probs)
     other = LogisticRegression().fit(val.embeddings, val.labels)
-    with pytest.raises(DataError, match="the model knows the classes 0, 1, y has cat, dog; expected the same"):
+    with pytest.raises(DataError, match="the model knows the classes 0, 1, but y has cat, dog; expected the same"):
         SliceTransformer("confidence", model=FrozenEstimator(other)).fit(val.embeddings, y)
     with pytest.raises(NotFittedError):
         SliceTransformer().transform(test.embeddings)

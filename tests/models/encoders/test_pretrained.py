@@ -70,7 +70,7 @@ def test_nano_clip_knows_its_words_and_no_others(nano):
     assert_unit(nano.encode_texts(["a red circle", "A photo of a RED circle."]))
     with pytest.raises(DataError, match=r"does not know the words dog, happy of the caption 'a happy dog'"):
         nano.encode_texts(["a happy dog"])
-    with pytest.raises(DataError, match="has 30 words; nano-clip takes 22"):
+    with pytest.raises(DataError, match="has 30 words; nano-clip takes at most 22"):
         nano.encode_texts(["a " * 30])
 
 
@@ -226,7 +226,7 @@ def test_a_tag_is_found_where_the_message_says_to_put_it(vit_b_32, own_cache):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("open_clip:ViT-B-23/openai", r"knows no architecture 'ViT-B-23'; did you mean 'ViT-B-32'"),
+        ("open_clip:ViT-B-23/openai", r"has no architecture 'ViT-B-23'; did you mean 'ViT-B-32'"),
         ("open_clip:ViT-B-32/opanai", r"neither a file nor a tag of ViT-B-32; tags: openai"),
     ],
 )
@@ -328,9 +328,9 @@ def test_code_in_a_weights_file_is_not_run(tmp_path):
 
 def test_weights_of_another_architecture_are_told(tmp_path):
     save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "w.safetensors")
-    with pytest.raises(StorageError, match=r"does not fit ResNet: .* is it the right architecture"):
+    with pytest.raises(StorageError, match=r"does not fit ResNet: .* check that the file is for this architecture"):
         make_encoder(f"torchvision:resnet18/{tmp_path / 'w.safetensors'}").encode(images())
-    with pytest.raises(StorageError, match="is no ResNet for CIFAR"):
+    with pytest.raises(StorageError, match="is not a ResNet for CIFAR"):
         make_encoder(f"cifar-resnet:{tmp_path / 'w.safetensors'}").encode(images())
 
 
@@ -379,7 +379,7 @@ def test_real_mobilenet_with_its_input_convention(shared, tmp_path):
     pixels = pictures.reshape(600, -1).astype(np.float32)
     assert nearest_mean_accuracy(found, labels) > nearest_mean_accuracy(pixels, labels) + 0.2
     path.with_name("mobilenet.safetensors.json").write_text(json.dumps({**convention, "std": [0, 1, 1]}))
-    with pytest.raises(StorageError, match="std none of them 0"):
+    with pytest.raises(StorageError, match="std must not contain 0"):
         make_encoder(f"torchvision:mobilenet_v2/{path}").encode(pictures)
 
 
@@ -445,10 +445,10 @@ def test_file_problems_are_told(tmp_path):
     write(good, ["a", "b"], np.ones((2, 2)))
     with pytest.raises(DataError, match=r"lacks 2 of 3 ids, first 'x', 'y'; it has 2"):
         make_encoder(f"file:{good}").encode(None, np.array(["a", "x", "y"]))
-    with pytest.raises(DataError, match="by id, and none were given"):
+    with pytest.raises(DataError, match="by id, but no ids were given"):
         make_encoder(f"file:{good}").encode(None)
     write(tmp_path / "twice.npz", ["a", "a"], np.ones((2, 2)))
-    with pytest.raises(DataError, match="'a' stands at rows 0 and 1"):
+    with pytest.raises(DataError, match="has 'a' at rows 0 and 1"):
         make_encoder(f"file:{tmp_path / 'twice.npz'}").encode(None, np.array(["a"]))
     write(tmp_path / "nan.npz", ["a", "b"], np.array([[1, 2], [np.nan, 1]]))
     with pytest.raises(DataError, match="nan at row 1"):

@@ -30,7 +30,7 @@ def test_every_name_loads(name):
     ("name", "message"),
     [
         ("open_clip", "needs an argument: open_clip:ARCH/PRETRAINED"),
-        ("identity:3", "takes nothing behind its name"),
+        ("identity:3", "encoder 'identity' takes no argument, got '3'"),
         ("pixels-pca:many", "expected a number of components"),
         ("pixels-pca:0", "expected a number of components"),
     ],

@@ -73,8 +73,8 @@ def test_slerp_of_equal_vectors_and_of_one_fraction():
     ("a", "b", "t", "message"),
     [
         ([1, 0], [-2, 0], 0.5, "opposite: the arc between them is not unique"),
-        ([1, 0], [0, 0], 0.5, "b is 0"),
-        ([1, 0], [1, 0, 0], 0.5, "a has 2 dimensions, b 3"),
+        ([1, 0], [0, 0], 0.5, "b is the zero vector"),
+        ([1, 0], [1, 0, 0], 0.5, "a has 2 dimensions, b has 3"),
         ([1, 0], [np.nan, 0], 0.5, "b is nan"),
         ([1, 0], [0, 1], 1.5, "t is 1.5"),
         ([1, 0], [0, 1], [0.5, np.nan], "t is"),
@@ -134,7 +134,7 @@ def test_retrieval_says_what_it_cannot_do():
         decoder.decode(np.ones((3, 8)), 1)
     with pytest.raises(DataError, match="1 points, but class 5 has 0 images"):
         decoder.decode(np.ones((1, 8)), 5)
-    with pytest.raises(DataError, match="points have 3 columns, the images' embeddings 8"):
+    with pytest.raises(DataError, match="points have 3 columns, but the images' embeddings have 8"):
         decoder.decode(np.ones((1, 3)), 0)
     with pytest.raises(DataError, match="inputs are of dtype float64"):
         RetrievalDecoder(pool(6, inputs=np.zeros((6, 4, 4)))).decode(np.ones((1, 8)), 0)
@@ -181,14 +181,14 @@ def test_decoders_by_name(problem, monkeypatch):
     assert make_decoder("retrieval", problem).split is problem.data.pool
     without = replace(problem, data=replace(problem.data, pool=None))
     assert make_decoder("retrieval", without).split is problem.test
-    with pytest.raises(ConfigError, match="'retrieval' takes nothing behind its name"):
+    with pytest.raises(ConfigError, match="'retrieval' takes no argument, got"):
         make_decoder("retrieval:x", problem)
     with pytest.raises(ConfigError, match="needs an argument: filed:FILE"):
         make_decoder("filed", problem)
 
 
 def test_unknown_and_unfinished_decoders(problem):
-    with pytest.raises(PluginError, match=r"no slicebench\.decoders named 'crystal ball'"):
+    with pytest.raises(PluginError, match=r"slicebench\.decoders has no plugin named 'crystal ball'"):
         make_decoder("crystal ball", problem)
     with pytest.raises(NotImplementedError, match="Decoder has no decode"):
         Decoder().decode(np.ones((1, 2)), 0)

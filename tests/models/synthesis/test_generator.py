@@ -94,7 +94,7 @@ def test_a_generator_that_breaks_the_contract_is_named(images):
         def draw(self, caption, n, class_index, rng):
             return images
 
-    with pytest.raises(DataError, match=r"Broken.draw gave .*expected uint8 of \(2, 4, 4\)"):
+    with pytest.raises(DataError, match=r"Broken.draw returned .*expected uint8 of \(2, 4, 4\)"):
         Broken((4, 4), 3).generate("a", 2, 0, 0)
 
 
@@ -148,10 +148,10 @@ def test_n_different_images_of_the_caption_are_chosen_by_the_seed(folder):
 
 def test_too_few_images_are_counted_with_near_texts(folder):
     with pytest.raises(
-        DataError, match=r"has 2 images whose text is 'a blue ball', 3 are needed.*Near texts: 'a red ball'"
+        DataError, match=r"has 2 images whose text is 'a blue ball', but 3 are needed.*Near texts: 'a red ball'"
     ):
         generator(folder).generate("a blue ball", 3, 0, 0)
-    with pytest.raises(DataError, match=r"has 8 images whose text is 'a red ball', 9 are needed"):
+    with pytest.raises(DataError, match=r"has 8 images whose text is 'a red ball', but 9 are needed"):
         generator(folder).generate("a red ball", 9, 0, 0)  # the one listed twice counts once
     with pytest.raises(DataError, match=r"has 0 images.*Other texts: 'a red ball'; 'a blue ball' \(2 in all\)"):
         generator(folder).generate("zzz", 1, 0, 0)
@@ -162,7 +162,7 @@ def test_metadata_may_be_lines_of_json(folder):
     with (folder / "metadata.csv").open() as file:
         lines = [json.dumps(row) for row in csv.DictReader(file)]
     (folder / "metadata.jsonl").write_text("\n".join([*lines[:4], "", *lines[4:]]) + "\n")
-    with pytest.raises(StorageError, match=r"has 2 of the files metadata.csv and metadata.jsonl; expected one"):
+    with pytest.raises(StorageError, match=r"has 2 of the files metadata.csv and metadata.jsonl; expected exactly one"):
         generator(folder)
     (folder / "metadata.csv").unlink()
     np.testing.assert_array_equal(generator(folder).generate("a red ball", 4, 0, 0), expected)

@@ -233,7 +233,7 @@ def test_weights_that_are_no_numbers_are_noticed(copied):
     unet = diffusers.UNet2DConditionModel.from_pretrained(path)
     torch.nn.init.constant_(unet.conv_out.bias, float("nan"))
     unet.save_pretrained(path)
-    with pytest.raises(DataError, match="pixels that are no numbers for 'a cat'"):
+    with pytest.raises(DataError, match="pixels that are not finite for 'a cat'"):
         generator(copied).generate("a cat", 1, 0, 0)
 
 
@@ -254,7 +254,7 @@ def test_code_in_the_folder_is_not_run(copied):
     ran = copied / "ran"
     (copied / "unet" / "mine.py").write_text(f"import pathlib\npathlib.Path({str(ran)!r}).touch()\nclass Mine: pass\n")
     rewrite(copied, unet=["mine", "Mine"])
-    with pytest.raises(ConfigError, match=r"unet of .*copied comes with code of its own, mine.py"):
+    with pytest.raises(ConfigError, match=r"unet of .*copied contains its own code, mine.py"):
         generator(copied)
     rewrite(copied, unet=["no_such_library", "Mine"])
     with pytest.raises(StorageError, match="not a complete"):

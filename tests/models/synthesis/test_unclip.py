@@ -191,7 +191,7 @@ def test_length_comes_from_the_normaliser_or_from_examples(pipelines):
 
 
 def test_points_of_another_space_are_refused(decoder):
-    with pytest.raises(DataError, match="points have 7 columns, the pipeline takes 16"):
+    with pytest.raises(DataError, match="points have 7 columns, but the pipeline takes 16"):
         decoder.decode(np.ones((2, 7)), 0)
     with pytest.raises(DataError, match="point 1 is 0"):
         decoder.decode(np.stack([np.ones(WIDTH), np.zeros(WIDTH)]), 0)
@@ -233,7 +233,7 @@ def test_for_a_problem_of_square_colour_images(pipelines, problem):
     images = np.random.default_rng(0).integers(256, size=(problem.test.n, 9, 9, 3), dtype=np.uint8)
     pictured = replace(problem, modality="image", test=replace(problem.test, inputs=images))
     assert UnClipDecoder.for_problem(pictured, folder).side == 9
-    with pytest.raises(ConfigError, match="not of square colour images"):
+    with pytest.raises(ConfigError, match="does not have square colour images"):
         UnClipDecoder.for_problem(problem, folder)
     with pytest.raises(ConfigError, match="unclip:FOLDER"):
         UnClipDecoder.for_problem(pictured)

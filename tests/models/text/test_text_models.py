@@ -90,8 +90,8 @@ def test_loading_says_nothing(classifier, capfd):
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        (np.zeros((2, 3)), "inputs is ndarray at row 0; expected texts"),
-        (["cat", 7], "inputs is int at row 1"),
+        (np.zeros((2, 3)), "inputs has a value of type ndarray at row 0; expected texts"),
+        (["cat", 7], "inputs has a value of type int at row 1"),
         ([], "inputs is empty"),
     ],
 )
@@ -236,7 +236,7 @@ def test_answers_at_both_ends_of_a_long_context_and_a_long_question(reader):
 @pytest.mark.parametrize(
     ("starts", "ends", "message"),
     [
-        ([0, 90], [3, 95], "answer at row 1 is 90:95 of a context of 11 characters"),
+        ([0, 90], [3, 95], "answer at row 1 is 90:95; expected a part of its context of 11 characters"),
         ([0, 3], [3, 3], "answer at row 1 is 3:3"),
         ([0, 3], [3, 4], "answer at row 1 has no token"),
         ([0], [3], "2 questions, 2 contexts, 1 starts"),

@@ -30,7 +30,7 @@ def test_gce_tends_to_cross_entropy():
 
 
 def test_gce_gradient_is_the_true_one():
-    """Not q times it, as in LfF's released code (PROTOCOLS, trap 13)."""
+    """The gradient is not multiplied by q, as it is in LfF's released code."""
     assert torch.autograd.gradcheck(lambda z: generalised_cross_entropy(z, Y, 0.7), Z.clone().requires_grad_())
     z = Z.clone().requires_grad_()
     generalised_cross_entropy(z, Y, 0.7).sum().backward()

@@ -32,7 +32,7 @@ def test_defaults_are_the_papers():
         ({"q": 0}, ["q is 0", "greater than 0"]),
         ({"loss": "mse"}, ["loss", "'mse'", "bce"]),
         ({"peak_epoch": 31}, ["peak_epoch", "31", "30 epochs"]),
-        ({"learning_rate": 1}, ["learning_rate", "no parameter", "peak_lr"]),
+        ({"learning_rate": 1}, ["learning_rate", "not a parameter", "peak_lr"]),
     ],
 )
 def test_bad_values_are_named(change, words):

@@ -214,7 +214,7 @@ def test_divergence_is_an_error_with_advice():
         ({"loss": "mse"}, ConfigError, "'mse'"),
         ({"weights": np.ones(3)}, DataError, "weights has 3 rows"),
         ({"weights": -np.ones(N)}, DataError, "none below 0"),
-        ({"weights": np.zeros(N)}, DataError, "one above"),
+        ({"weights": np.zeros(N)}, DataError, "at least one above 0"),
     ],
 )
 def test_options_that_cannot_be_used(options, error, message):
@@ -369,7 +369,7 @@ def test_a_model_reads_texts_through_an_encoder(tmp_path):
 
 
 def test_a_model_cannot_read_through_an_encoder_that_must_be_fitted():
-    with pytest.raises(ConfigError, match="features is 'pixels-pca'; models read through encoders with weights"):
+    with pytest.raises(ConfigError, match="features is 'pixels-pca'; expected an encoder with its own weights"):
         trainer(LINEAR.but(features="pixels-pca")).fit()
 
 

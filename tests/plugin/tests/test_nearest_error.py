@@ -1,4 +1,4 @@
-"""nearest_error keeps the contract of slicebench, is found by its name, and finds what is there to find."""
+"""Tests that nearest_error meets slicebench's contract, is registered and beats chance."""
 
 from slicebench_nearest_error import NearestError
 

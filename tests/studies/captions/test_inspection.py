@@ -82,7 +82,7 @@ def test_what_cannot_be_inspected_is_told(scenes):
     without = replace(scenes, data=replace(scenes.data, captions=None))
     with pytest.raises(DataError, match=r"no candidate captions.*nano-clip"):
         inspect_captions(without, SVMDirections())
-    with pytest.raises(MethodError, match="declines 'scenes-correlation': needs at least as many val examples"):
+    with pytest.raises(MethodError, match="cannot run on 'scenes-correlation': needs at least as many val examples"):
         inspect_captions(scenes, METHODS.load("domino")(n_components=1000))
     untrained = replace(scenes, data=replace(scenes.data, trainer=None))
     with pytest.raises(ConfigError, match="no trainer"):

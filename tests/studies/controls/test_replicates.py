@@ -188,7 +188,7 @@ def test_what_finds_nothing_or_reads_the_outcomes_has_no_power_at_a_matched_leve
 
 def test_the_notes_say_who_reads_the_outcomes(run):
     notes = {method: control_row(method, dict([run(method, "C0", 40)])).notes for method in ("Errors", "RandomSlices")}
-    assert "open, it declares in 100% of C0" in notes["Errors"][0]
+    assert "open, it declares a slice in 100% of C0" in notes["Errors"][0]
     assert notes["RandomSlices"] == ()
 
 
@@ -255,11 +255,11 @@ def test_a_method_that_declines_says_why(run):
     assert (result.declined, result.replicates) == ("needs a quieter place", ())
     row = control_row("Picky", {chunk: result})
     assert row.rates == ()
-    assert row.notes == ("declines clean s0: needs a quieter place",)
+    assert row.notes == ("cannot run on clean s0: needs a quieter place",)
 
 
 def test_a_task_without_correctness_is_told(folders, tmp_path, run, monkeypatch):
     data, pool = module._loaded(folders / "clean")
     bare = replace(pool, labels=None, probs=None, correct=None)
     monkeypatch.setattr(module, "_loaded", lambda folder: (data, bare))
-    assert "where the model is right" in run("random", "C2", 1)[1].failures[0]
+    assert "which predictions are correct" in run("random", "C2", 1)[1].failures[0]

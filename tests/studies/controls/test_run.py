@@ -1,4 +1,4 @@
-"""`slicebench controls`: what is done stays done, failures are told and run again, and the real methods' rates."""
+"""`slicebench controls`: resuming, failures that are reported and run again, and the rates of the real methods."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_names_are_checked():
     assert chosen_controls(("power", "C2")) == ("C2", "power")
     assert "oracle" not in chosen_methods(())
     assert {"svm_directions", "lff", "random"} <= set(chosen_methods(()))
-    with pytest.raises(ConfigError, match="told the truth"):
+    with pytest.raises(ConfigError, match="knows the truth"):
         chosen_methods(("oracle",))
     with pytest.raises(ConfigError, match=r"no control 'powr'; did you mean 'power'\?"):
         chosen_controls(("powr",))

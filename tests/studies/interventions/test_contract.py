@@ -66,9 +66,9 @@ def test_weights_of_train_and_of_what_is_added_stand_in_a_row(problem):
 def test_only_examples_of_one_kind_are_joined():
     assert joined(["a"], ["b", "c"]) == ["a", "b", "c"]
     assert joined(np.zeros((1, 2)), np.ones((2, 2))).shape == (3, 2)
-    with pytest.raises(DataError, match=r"float64 of shape \(3,\)"):
+    with pytest.raises(DataError, match=r"dtype float64 and shape \(3,\)"):
         joined(np.zeros((1, 2)), np.ones((2, 3)))
-    with pytest.raises(DataError, match="expected alike"):
+    with pytest.raises(DataError, match="expected the same"):
         joined(np.zeros((1, 2), dtype=np.uint8), np.ones((2, 2)))
 
 
@@ -153,7 +153,7 @@ def test_upweighting_refuses_what_it_cannot_use(params, message):
 
 
 def test_a_budget_needs_flags(problem):
-    with pytest.raises(ConfigError, match="flags nothing"):
+    with pytest.raises(ConfigError, match="has no flags, so it cannot set the budget"):
         Upweight(like="random").treat(audit_of(problem, "confidence"), 0)
     blind = replace(problem.data, val=replace(problem.data.val, probs=None, correct=None))
     reason = Upweight(like="svm_directions").supports(blind, METHODS.load("random")())

@@ -217,7 +217,7 @@ def test_nothing_to_take_from_or_for():
         ({"pool": np.float32([[1, 2], [np.inf, 0]])}, "at row 1"),
         ({"pool": [["a", "b"]]}, "expected numbers"),
         ({"seeds": [[1e200, 0.0]]}, "too large to be squared"),
-        ({"seed_labels": [0]}, "labels are given for one of seeds and pool"),
+        ({"seed_labels": [0]}, "only one of seeds and pool has labels"),
         ({"seed_labels": [0], "pool_labels": [0]}, "pool_labels has 1 rows; expected 2"),
         ({"seed_labels": [0.5], "pool_labels": [0, 0]}, "expected integers"),
     ],

@@ -1,6 +1,6 @@
-"""What the source paper says rises and falls as a plant gets stronger (PROTOCOLS.md, rows 5, 9 and 14), on our own data.
+"""Trends that the source paper reports for stronger plants, on our own data.
 
-One small sweep runs always; `pytest -m slow` runs those of docs/sweeps.md.
+One small sweep runs always; `pytest -m slow` runs those of docs/how-to/sweeps.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Gradations: what is asked for is what is run, numbers are those of the records, mistakes are told in words."""
+"""Gradations: the runs are those requested, numbers are those of the records, and errors are clear."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def test_a_problem_of_a_suite_is_the_base_and_shares_what_is_built():
         ("scenes", "ratio=2", (), ConfigError, "two or more different values"),
         ("scenes", "ratio=2,2.0", (), ConfigError, "two or more different values"),
         ("scenes", "ratoi=1,2", (), ConfigError, "did you mean 'ratio'"),
-        ("scenes", "plant=rare,none", (), ConfigError, "plant is no numeric parameter; side, n_train"),
-        ("gaussian", "losses_only=0,1", (), ConfigError, "no numeric parameter"),
+        ("scenes", "plant=rare,none", (), ConfigError, "plant is not a numeric parameter; numeric are side, n_train"),
+        ("gaussian", "losses_only=0,1", (), ConfigError, "not a numeric parameter"),
         ("scenes", "ratio=1,two", (), ConfigError, "'two'; expected a number"),
         ("scenes", "ratio=1,inf", (), ConfigError, "finite"),
         ("scenes", "n_val=100,150.5", (), ConfigError, "'150.5'; expected a whole number"),
@@ -313,4 +313,4 @@ def test_ctrl_c_in_a_strength_test_says_how_to_go_on(command, monkeypatch):
     monkeypatch.setattr("slicebench.studies.sweep.run_sweep", interrupted)
     done = command(*TINY, "--method", "gentle")
     assert done.exit_code == 130
-    assert "the same command goes on from here" in done.stderr
+    assert "run the same command again to continue" in done.stderr

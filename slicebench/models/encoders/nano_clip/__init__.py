@@ -1,1 +1,1 @@
-"""nano-clip: the image–text encoder that ships, its checkpoints and what loads them."""
+"""nano-clip, the image–text encoder that ships with slicebench: code and checkpoints."""

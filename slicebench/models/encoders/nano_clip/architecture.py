@@ -43,14 +43,14 @@ def slicebench_nano(pretrained: bool = False, **kwargs: Any) -> ByobNet:  # noqa
 
 
 class WordTokenizer:
-    """Captions to token numbers, a word a token; called like open_clip's own tokenisers.
+    """Tokeniser with one token per word; it is called like open_clip's own tokenisers.
 
     Parameters
     ----------
     words : sequence of strings
         The vocabulary, lower case.
     context_length : int
-        Tokens per caption, padding and the two marks included.
+        Tokens per caption, including padding and the two markers.
 
     >>> tokens = WordTokenizer(["a", "circle", "red"], 6)(["a red circle"])
     >>> tokens.tolist()
@@ -88,7 +88,7 @@ class WordTokenizer:
                     f"{', '.join(sorted(w for w in self.numbers if w[0] != '<'))}. Use an open_clip encoder for other words."
                 )
             if len(words) > length - 2:
-                raise DataError(f"caption {text!r} has {len(words)} words; nano-clip takes {length - 2}")
+                raise DataError(f"caption {text!r} has {len(words)} words; nano-clip takes at most {length - 2}")
             numbers = [self.numbers[word] for word in (START, *words, END)]
             row[: len(numbers)] = torch.tensor(numbers)
         return tokens

@@ -30,8 +30,9 @@ def variants() -> list[str]:
 class NanoClip(OpenClip):
     """Embed images, resized to 32 pixels, and captions in the words of `vocabulary.txt`; rows have length 1.
 
-    Runs on one thread of the CPU, so that neither the number of cores nor a GPU changes a bit. The argument is a variant,
-    "default" unless given; "nano-clip:second" is for judging in another space what was found in the first.
+    It runs on one thread of the CPU, so that neither the number of cores nor a GPU changes a bit.
+    The argument is a variant, by default "default". "nano-clip:second" serves to judge findings of
+    the first variant in another space.
 
     Raises
     ------
@@ -47,7 +48,7 @@ class NanoClip(OpenClip):
 
     @property
     def name(self) -> str:
-        """As the user calls it."""
+        """Name as the user writes it."""
         return f"nano-clip:{self.argument}" if self.argument else "nano-clip"
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Data-Centric Debugging: the pool images that resemble the model's errors join train."""
+"""Data-Centric Debugging: add the pool images that resemble the model's errors to train."""
 
 from __future__ import annotations
 
@@ -29,27 +29,30 @@ SELECTIONS = ("nearest", "random", "complete")
 
 
 class DCD(Intervention):
-    """Every error on val seeds the search for the pool images most like it; what is found, the debug-train set, joins train.
+    """Intervention that adds the pool images most similar to the errors on val, the debug-train set, to train.
 
-    Algorithm 1 of the paper: of all pairs of a seed and a pool image with its (weak) label, the closest is taken again and again,
-    each pool image once, until every seed has its images. First `n_val` per seed are put aside (the de-val set: on it choices
-    could be validated; its accuracy is recorded as "deval"), then `n` per seed are found in the rest. Pool images that may be
-    copies of test images are removed before (`slicebench.studies.interventions.kinds.retrieval.leak_free`).
+    Each error is the seed of a search. In Algorithm 1 of the paper, the closest pair of a seed and a
+    pool image of its (weak) label is taken again and again, each pool image once, until every seed has
+    its images. First, `n_val` images per seed are put aside: the de-val set, on which choices could be
+    validated. The accuracy on it is recorded as "deval". Then `n` per seed are found in the rest.
+    Pool images that may be copies of test images are removed before
+    (`slicebench.studies.interventions.kinds.retrieval.leak_free`).
 
     Parameters
     ----------
     selection : "nearest", "random" or "complete"
-        "random": as many of each label as "nearest" would take, at random. "complete": the whole pool, each class weighing the
-        same in the loss.
+        "random" takes as many images of each label as "nearest", at random. "complete" takes the whole
+        pool, and gives each class the same weight in the loss.
     n, n_val : int
         Pool images per seed. The paper has 1,031 seeds with 46 each.
     same_label : bool
-        False searches the whole pool, as the paper's ablation; what is found then carries its own weak label.
+        False searches the whole pool, as in the paper's ablation; images then keep their own weak labels.
     encoder : str, optional
-        Whose embeddings are searched, "own-latent" or "open_clip:..." for example; by default the problem's own.
+        The encoder whose embeddings are searched, for example "own-latent" or "open_clip:..."; by
+        default, that of the problem.
     models : int
-        With 2 or more, a seed is a val example that this many base models, from consecutive seeds, all get wrong; the accuracy on
-        such test examples is recorded as "heldout_all".
+        With 2 or more, a seed is a val example that this many base models, from consecutive seeds, all
+        get wrong. The accuracy on such test examples is recorded as "heldout_all".
 
     References
     ----------
@@ -97,11 +100,11 @@ class DCD(Intervention):
             make_encoder(self.encoder)
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
-        """Find the debug-train set, or its substitute."""
+        """Find the debug-train set, or its substitute by `selection`."""
         pool, labels = audit.pool, _labels(audit.pool)
         aside, debug, measures = audit.once("search", lambda: self._found(audit))
         if not measures:
-            note = "the model makes no errors on val: there is nothing to debug"
+            note = "the model makes no errors on val, so there is nothing to debug"
             return Treatment(chosen=pool.ids[:0], notes=(note,))
         rest = np.setdiff1d(np.arange(pool.n), aside)
         if self.selection == "complete":
@@ -114,13 +117,13 @@ class DCD(Intervention):
         return Treatment(chosen=pool.ids[debug], weights=weights, added=added, aside=pool.ids[aside], measures=measures)
 
     def subsets(self, audit: Audit, test: Split) -> dict[str, NDArray[np.bool_]]:
-        """Return the test examples that all models get wrong, if there are several models."""
+        """Return the test examples that all models get wrong; nothing for a single model."""
         return {} if self.models == 1 else {"heldout_all": self._missed_by_all(audit, test)}
 
     def _missed_by_all(self, audit: Audit, split: Split) -> NDArray[np.bool_]:
-        """Return whether the base model and `models` - 1 others are all wrong, shape (n,).
+        """Mark the examples that the base model and `models` - 1 others all get wrong, shape (n,).
 
-        The others are trained from the next seeds.
+        The others are trained from the seeds that follow.
         """
         trainer = audit.data.trainer
         assert split.correct is not None
@@ -133,7 +136,7 @@ class DCD(Intervention):
         return missed
 
     def _found(self, audit: Audit) -> tuple[Rows, Rows, dict[str, float]]:
-        """Return the pool rows that are put aside and that debug, and measures of the search.
+        """Return the pool rows put aside, those of the debug-train set, and measures of the search.
 
         All are empty if there are no errors.
         """
@@ -188,9 +191,6 @@ def _drawn(rows: Rows, labels: NDArray[np.int64], counts: NDArray[np.int64], rng
 
 
 def _equal_classes(train: NDArray[np.int64], added: Added, n_classes: int) -> tuple[NDArray[np.float64], Added]:
-    """Return factors that make every class weigh the same in the loss.
-
-    They are for train and for what is added.
-    """
+    """Return factors of train, and the added examples with factors: every class weighs the same in the loss."""
     share = 1 / np.maximum(per_class(np.concatenate([train, added.labels]), n_classes), 1)
     return share[train], Added(inputs=added.inputs, labels=added.labels, weights=share[added.labels])

@@ -1,4 +1,4 @@
-"""Filtering: the pool's hardest examples join train."""
+"""Filtering: add the pool's hardest examples to train."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Filter(Intervention):
-    """The k hardest pool examples of each class, by the pool's own labels, are added to train.
+    """Intervention that adds the k hardest pool examples of each class to train, by the pool's own labels.
 
     Parameters
     ----------
     k : int
-        Per class; a class that has fewer in the pool gives all of them, and a note says so.
+        Examples per class. A class with fewer in the pool contributes all of them, and a note says so.
 
     References
     ----------
@@ -41,18 +41,18 @@ class Filter(Intervention):
         self.k = k
 
     def check(self) -> None:
-        """Raise `ConfigError` for a k that cannot be used."""
+        """Raise `ConfigError` if k cannot be used."""
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
             raise ConfigError(f"filter: k is {self.k!r}; expected a whole number of 1 or more")
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
-        """Choose among the pool, and add."""
+        """Choose the hardest pool examples, and add them."""
         pool = audit.pool
         assert pool.labels is not None
         counts = np.full(audit.n_classes, self.k)
         rows = hardest(audit.guide.score(pool).hardness, pool.labels, counts, np.random.default_rng(seed))
         short = [
-            f"the pool has {n} of the {self.k} examples of {name} asked for"
+            f"the pool has only {n} of the {self.k} examples of {name} that were requested"
             for c, name in enumerate(audit.data.class_names)
             if (n := int((pool.labels == c).sum())) < self.k
         ]

@@ -1,4 +1,4 @@
-"""The methods' own repairs: JTT's second stage, LfF's debiased network."""
+"""Repairs by methods themselves: JTT's second stage, LfF's debiased network."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 
 class Native(Intervention):
-    """The method trains a better model by its own rule (`SliceMethod.repair`); no budget makes such models comparable.
+    """Intervention in which the method trains a better model by its own rule, `SliceMethod.repair`.
 
-    Methods without such a rule are skipped.
+    Methods without such a rule are skipped. There is no common budget, so these models are not
+    comparable with each other.
     """
 
     def supports(self, data: AuditData, method: SliceMethod | None) -> str | None:
-        """Return the reason why nothing can be done here, or None.
+        """Return the reason why the intervention cannot run on the data, or None.
 
         The method must have a rule of its own.
         """
@@ -31,7 +32,7 @@ class Native(Intervention):
         return super().supports(data, method)
 
     def treat(self, audit: Audit, seed: int) -> Treatment:  # noqa: ARG002
-        """Leave everything to `repair`."""
+        """Return a treatment without changes; `repair` does the work."""
         return Treatment(chosen=np.empty(0, dtype=np.str_))
 
     def repair(self, audit: Audit, treatment: Treatment, seed: int) -> TrainedModel:  # noqa: ARG002

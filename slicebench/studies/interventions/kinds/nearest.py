@@ -1,7 +1,8 @@
-"""Exact nearest neighbours at about the price of one matrix product, in bounded memory.
+"""Find exact nearest neighbours at about the cost of one matrix product, in bounded memory.
 
-The distance of a pair is *defined* as the direct float64 sum of (a - b)², whatever block the pair is met in. A float32 product of
-matrices gives lower bounds of all of them, rounding included; the few pairs whose bound is near enough are then measured.
+The distance of a pair is *defined* as the direct float64 sum of (a - b)², in whichever block the pair is found. A float32
+product of matrices gives lower bounds of all distances, rounding included. Only the few pairs with a small bound are then
+measured.
 
 The bounds. With a, b the rows less a common centre c, a', b' their rounded values, u the unit roundoff, d the width and
 γ = (d + 2) u / (1 - (d + 2) u), the matrices [-2a', s, 1] and [b', 1, w] with s ≈ ‖a'‖² and w ≈ ‖b'‖² multiply to ‖a - b‖² but
@@ -46,7 +47,7 @@ _MODERATE = {np.float32: (2.0**-80, 2.0**80), np.float64: (0.0, 1e300)}
 
 
 class Pool(NamedTuple):
-    """The rows `rows` (m,), or all, of a matrix (p, d) that may be a file; `name` is what messages call it."""
+    """The rows `rows` (m,), or all, of a matrix (p, d) that may be a file; messages use its `name`."""
 
     name: str
     matrix: Numbers
@@ -60,7 +61,7 @@ class Pool(NamedTuple):
     def blocks(self, queries: int) -> Iterator[tuple[slice, Numbers]]:
         """Yield positions and rows, block by block.
 
-        A block is sized so that bounds for so many queries fit.
+        Blocks are small enough for the bounds of so many queries.
         """
         most = min(POOL_BLOCK, TILE // queries, CELLS // max(1, self.matrix.shape[1]))
         step = max(most, min(SMALLEST_BLOCK, POOL_BLOCK))
@@ -79,9 +80,9 @@ class Pool(NamedTuple):
 
 
 def squared_distances(a: Floats, i: Ints, b: Numbers, j: Ints) -> Floats:
-    """Compute float64 sums of (a[i] - b[j])² directly, shape (m,).
+    """Compute the float64 sums of (a[i] - b[j])² directly, shape (m,).
 
-    All results here are exact in this distance.
+    All results of this module are exact in this distance.
     """
     found = np.empty(len(i))
     step = max(1, PAIRS // max(1, a.shape[1]))
@@ -95,7 +96,7 @@ def squared_distances(a: Floats, i: Ints, b: Numbers, j: Ints) -> Floats:
 
 
 class _Left(NamedTuple):
-    """Left matrix of the product in one precision, what it was centred by, its largest squared norm, the relative error."""
+    """Left matrix of the product in one precision, with its centre, largest squared norm and relative error."""
 
     matrix: Real
     centre: Real
@@ -113,11 +114,10 @@ class Bounds:
         self._room: dict[Precision, Real] = {}
 
     def of(self, pool: Pool, part: slice, block: Numbers) -> tuple[Real, float]:
-        """Compute bounds (q, b), and by how much at most a distance exceeds its bound.
+        """Compute bounds (q, b), and the most by which a distance exceeds its bound.
 
-        The bounds are valid until the next call.
-
-        In float64 where float32 would overflow, or lose all.
+        The bounds are valid until the next call. They are in float64 where float32 would overflow or lose
+        all digits.
         """
         for dtype in (np.float32, np.float64):
             left = self._left(dtype)
@@ -145,7 +145,7 @@ class Bounds:
                 centre = self.centre.astype(dtype)
             matrix, norms = _centred(self.queries, centre, dtype)
             if dtype is np.float64 and not norms.max() <= _MODERATE[dtype][1]:
-                raise DataError("embeddings are too large to be squared; scale them")
+                raise DataError("embeddings are too large to be squared; rescale them")
             relative = _relative(self.queries.shape[1], dtype)
             matrix[:, :-2] *= -2
             matrix[:, -2] = norms * (1 - relative)
@@ -155,10 +155,7 @@ class Bounds:
 
 
 def _centred(rows: Numbers, centre: Real, dtype: Precision) -> tuple[Real, Real]:
-    """Return rows less `centre`, (b, d + 2), and their squared norms.
-
-    Two columns more are left free.
-    """
+    """Return the rows minus `centre`, (b, d + 2), and their squared norms; the last two columns are left free."""
     out = np.empty((len(rows), rows.shape[1] + 2), dtype)
     inside = out[:, :-2]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -167,28 +164,25 @@ def _centred(rows: Numbers, centre: Real, dtype: Precision) -> tuple[Real, Real]
 
 
 def _relative(d: int, dtype: Precision) -> float:
-    """Return the largest error of a bound, as a share of ‖a‖² + ‖b‖².
-
-    See the module's docstring.
-    """
+    """Return the largest error of a bound as a share of ‖a‖² + ‖b‖²; the module's docstring derives it."""
     u, fine = np.finfo(dtype).eps / 2, np.finfo(np.float64).eps / 2
     gamma, gamma_fine = ((d + 2) * r / (1 - (d + 2) * r) for r in (u, fine))
     return float(3 * gamma + 2 * gamma_fine + 21 * u)
 
 
 class Held(NamedTuple):
-    """Holder of each row of a pool, (m,): the query's number or -1, and its distance.
+    """Holder of each row of a pool, (m,): the number of a query or -1, and its distance.
 
-    The distance is infinite where no query holds the row.
+    The distance is infinite if no query holds the row.
     """
 
     by: Ints
     distance: Floats
 
     def allow(self, rows: Ints, numbers: Ints, distances: Floats) -> NDArray[np.bool_]:
-        """Return whether each row prefers that query at that distance to its holder.
+        """Return whether each row prefers the given query, at the given distance, to its holder.
 
-        The nearer query is preferred, then the lower number.
+        The nearer query is preferred; among equals, the one with the lower number.
         """
         now = self.distance[rows]
         better: NDArray[np.bool_] = (distances < now) | ((distances == now) & (numbers < self.by[rows]))
@@ -197,9 +191,10 @@ class Held(NamedTuple):
 
 @dataclass
 class Neighbours:
-    """Pairs of a query and a pool row with their distance, (m,) each, by query, then distance, then row.
+    """Pairs of a query and a pool row with their distance, (m,) each, sorted by query, distance and row.
 
-    `reach` (q,) is the largest distance at which a row to come can still be among the `width` nearest; infinite at first.
+    `reach` (q,) is the largest distance at which a later row can still be among the `width` nearest. It
+    is infinite at first.
     """
 
     width: int
@@ -210,16 +205,13 @@ class Neighbours:
     _waiting: list[tuple[Ints, Ints, Floats]] = field(default_factory=list, repr=False)
 
     def add(self, query: Ints, row: Ints, distance: Floats) -> None:
-        """Add pairs of rows later than all before.
-
-        They are sorted in once they are many.
-        """
+        """Add pairs whose rows come after all rows so far; they are merged once there are many."""
         self._waiting.append((query, row, distance))
         if 4 * sum(len(waiting) for waiting, _, _ in self._waiting) >= self.width * len(self.reach):
             self.merge()
 
     def merge(self) -> None:
-        """Sort in what waits, and leave the `width` nearest of each query, ties by row."""
+        """Merge the waiting pairs, and keep the `width` nearest of each query; ties go by row."""
         pairs = [(self.query, self.row, self.distance), *self._waiting]
         query, row, distance = (np.concatenate(column) for column in zip(*pairs, strict=True))
         order = np.lexsort((row, distance, query))
@@ -236,9 +228,10 @@ class Neighbours:
 def nearest(
     queries: Floats, pool: Pool, width: int, *, held: Held | None = None, numbers: Ints | None = None
 ) -> Neighbours:
-    """Find the `width` nearest rows of the pool for each of `queries` (q, d), fewer where there are no more; ties by row.
+    """Find the `width` nearest rows of the pool for each of `queries` (q, d), or all if there are fewer.
 
-    With `held` and the queries' `numbers` (q,), only rows that would rather be held by the query.
+    Ties go by row. With `held` and the queries' `numbers` (q,), only rows that prefer the query to their
+    holder count.
 
     Raises
     ------
@@ -276,7 +269,7 @@ def _tighten(found: Neighbours, lower: Real, excess: float, free: NDArray[np.boo
 
 
 def _within(lower: Real, reach: Floats) -> tuple[Ints, Ints]:
-    """Return queries and columns of the entries of `lower` (q, b) up to the query's reach."""
+    """Return the queries and columns of the entries of `lower` (q, b) that are within the query's reach."""
     with np.errstate(over="ignore"):
         limit = np.nextafter(reach.astype(lower.dtype), lower.dtype.type(np.inf))
     i, j = np.divmod(np.flatnonzero(lower <= limit[:, None]), lower.shape[1])

@@ -1,4 +1,4 @@
-"""No intervention: the base model, trained again."""
+"""No intervention: train the base model again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Nothing(Intervention):
-    """Trains the base model from the retraining seeds and changes nothing: where every intervention starts."""
+    """Intervention that changes nothing: the base model is trained again from the retraining seeds."""
 
     guided: ClassVar[bool] = False
 
     def treat(self, audit: Audit, seed: int) -> Treatment:  # noqa: ARG002
-        """Leave the training data as they are."""
+        """Return a treatment without changes."""
         return Treatment(chosen=np.empty(0, dtype=np.str_))

@@ -1,7 +1,7 @@
-"""Compute Data-Centric Debugging's retrieval near failures, leak filter and retention.
+"""Data-Centric Debugging: retrieve pool examples near failures, filter leaks, and measure retention.
 
 Singla, Chegini, Moayeri and Feizi, "Data-Centric Debugging: mitigating model failures via targeted data collection",
-2022. Everything is exact, ties included, and no matrix of all distances is ever held; see
+2022. All results are exact, ties included, and the matrix of all distances is never in memory; see
 `slicebench.studies.interventions.kinds.nearest`.
 """
 
@@ -27,26 +27,24 @@ if TYPE_CHECKING:
 
 
 SPARE = 0.5
-"""Neighbours that are looked up for a seed at first beyond the n that it may take, as a share of n."""
+"""Neighbours of a seed in its first list beyond the n that it may take, as a share of n."""
 
 GROWTH = 2
-"""How much longer a list of neighbours is each time that some were used up."""
+"""Factor by which lists of neighbours grow when some are used up."""
 
 PAIRS_KEPT = 2**22
-"""Most pairs that are looked up at once."""
+"""Largest number of pairs in one search."""
 
 QUERIES = 2048
-"""Embeddings whose neighbours are looked up at once by `retention`."""
+"""Number of embeddings in one search of `retention`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Retrieved:
     """Rows of the pool that the seeds took.
 
-    `owner` (p,) is the seed of each pool row, -1 for none; `rows` and `distances` (t,) are of the
-    rows taken.
-
-    In the order of being taken, which is that of the squared distances.
+    `owner` (p,) is the seed of each pool row, or -1. `rows` and `distances` (t,) are those of the rows
+    taken, in the order in which they were taken, which is that of the squared distances.
     """
 
     owner: Ints
@@ -74,16 +72,17 @@ def retrieve(
 ) -> Retrieved:
     """Run Algorithm 1: take the nearest pair of a seed and a pool row until no pair is left.
 
-    A pool row is taken once; a seed retires at `n` rows. Ties go to the lowest seed, then to the lowest row. With labels
-    only pairs of equal label count, and a row with a label that no seed has, -1 for example, is out of it; without labels all
-    pairs do, the paper's ablation.
+    A pool row is taken once, and a seed stops at `n` rows. Ties go to the lowest seed, then to the lowest
+    row. With labels, only pairs of equal label count: a row whose label no seed has, for example -1, is
+    never taken. Without labels, all pairs count, as in the paper's ablation.
 
     Parameters
     ----------
     seeds : (s, d) floats
-        Embeddings of the failures; none, and nothing is taken.
+        Embeddings of the failures; with none, nothing is taken.
     pool : (p, d) floats
-        Embeddings of the candidates, a `np.memmap` for example; read block by block in any float type, never copied as a whole.
+        Embeddings of the candidates, for example a `np.memmap`. They may have any float type, are read
+        block by block, and are never copied as a whole.
     n : int
         Most rows per seed.
     seed_labels, pool_labels : (s,) and (p,) ints
@@ -92,22 +91,25 @@ def retrieve(
     Raises
     ------
     DataError
-        for arrays that do not fit together, values that are not finite, labels for one side only, or n < 1.
+        if arrays do not fit together, a value is not finite, only one side has labels, or n < 1.
 
     Notes
     -----
-    Both sides of a pair rank it by the same strict order (distance, seed, row), so the result is the only stable matching. It is
-    found from lists of nearest neighbours: the algorithm is run on what the lists hold, and a seed that has used up its list
-    gets a longer one, without the rows that are held by a nearer seed. Those can only be taken over by a still nearer one.
-    The price is that of one product of matrices unless seeds are so alike, or the pool so full of duplicates, that most of a
-    seed's list is gone: then it nears, and with thousands of duplicates passes, that of measuring every pair.
+    Both sides of a pair rank it by the same strict order (distance, seed, row), so there is only one
+    stable matching. It is found from lists of nearest neighbours: the algorithm runs on the pairs in the
+    lists, and a seed that has used up its list gets a longer one. That leaves out rows held by a nearer
+    seed, since only a still nearer seed can take them.
+
+    The cost is about that of one product of matrices. It approaches that of measuring every pair if seeds
+    are very similar, or if the pool has many duplicates, so that most of a seed's list is taken. With
+    thousands of duplicates it exceeds that.
 
     >>> retrieve([[0.0], [1.0]], [[0.9], [0.2], [5.0]], 1).owner.tolist()
     [1, 0, -1]
 
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise DataError(f"n is {n!r}; expected a whole number of 1 or more, the most pool rows that a seed takes")
+        raise DataError(f"n is {n!r}; expected a whole number of 1 or more: the largest number of pool rows per seed")
     wanted = array_of("seeds", seeds, np.float64, 2)
     given = _matrix("pool", pool, wanted.shape[1])
     owner = np.full(len(given), -1)
@@ -125,9 +127,11 @@ def retrieve(
 def _groups(
     n_seeds: int, pool: NDArray[Any], seed_labels: ArrayLike | None, pool_labels: ArrayLike | None
 ) -> Iterator[tuple[Ints, Pool]]:
-    """Yield the numbers of seeds and the candidates that they compete for, of each label."""
+    """Yield, for each label, the numbers of its seeds and the candidates for which they compete."""
     if (seed_labels is None) != (pool_labels is None):
-        raise DataError("labels are given for one of seeds and pool; expected both, or neither for the whole pool")
+        raise DataError(
+            "only one of seeds and pool has labels; expected labels for both, or for neither to search the whole pool"
+        )
     if seed_labels is None:
         if n_seeds:
             yield np.arange(n_seeds), Pool("pool", pool)
@@ -165,7 +169,7 @@ def _matched(seeds: Floats, pool: Pool, n: int) -> Held:
 
 
 def _greedy(seed: Ints, row: Ints, n: int, n_seeds: int, n_rows: int) -> Ints:
-    """Run Algorithm 1 on pairs that are in order; return the positions of those taken."""
+    """Run Algorithm 1 on sorted pairs; return the positions of the pairs taken."""
     free, room, takes = bytearray(b"\1") * n_rows, [n] * n_seeds, []
     for at, (s, r) in enumerate(zip(seed.tolist(), row.tolist(), strict=True)):
         if free[r] and room[s]:
@@ -183,19 +187,17 @@ def leak_free(
     test: ArrayLike,
     test_labels: ArrayLike,
 ) -> Bools:
-    """Return which pool rows are kept, (p,).
+    """Mark the pool rows to keep, shape (p,): those that cannot be copies of test examples.
 
-    A row is kept if no test example, of any class, is as near to it as train and test of its class
-    get.
-
-    The threshold of a class is the smallest squared distance between an example of it in train (m, d) and one in test (t, d);
-    a pool row with weak label c is kept if it is farther than the threshold of c from every test example. A class
-    without train or test examples has no threshold, and all pool rows with its label are kept.
+    The threshold of a class is the smallest squared distance between an example of it in train (m, d)
+    and one in test (t, d). A pool row with weak label c is kept if it is farther than the threshold of c
+    from every test example, of any class. A class without train or test examples has no threshold, and
+    all pool rows with its label are kept.
 
     Raises
     ------
     DataError
-        for arrays that do not fit together, or values that are not finite.
+        if arrays do not fit together, or a value is not finite.
 
     """
     tests = array_of("test", test, np.float64, 2)
@@ -230,24 +232,22 @@ def _any_within(tests: Floats, pool: Pool, limit: Floats) -> Bools:
 
 
 def retention(embeddings: ArrayLike, keys: ArrayLike, ks: Sequence[int]) -> dict[int, float]:
-    """Compute the share of the k nearest neighbours with an item's own key, for each k.
+    """Compute, for each k, the share of an item's k nearest neighbours that have its key.
 
-    It is averaged over items.
-
-    Of `embeddings` (n, d), read block by block; an item is not its own neighbour, ties go to the lowest index. `keys` (n,) are
-    ints, of a class or a context.
+    The share is averaged over items. `embeddings` (n, d) are read block by block. An item is not its own
+    neighbour, and ties go to the lowest index. `keys` (n,) are ints, for example classes or contexts.
 
     Raises
     ------
     DataError
-        for arrays that do not fit together, values that are not finite, or a k that is not between 1 and n - 1.
+        if arrays do not fit together, a value is not finite, or a k is not between 1 and n - 1.
 
     """
     items = _matrix("embeddings", embeddings)
     n = len(items)
     of_item = array_of("keys", keys, np.int64, 1, n)
     if any(not 1 <= k < n for k in ks):
-        raise DataError(f"ks is {list(ks)}; expected numbers from 1 to {n - 1}, there are {n} items")
+        raise DataError(f"ks is {list(ks)}; expected numbers from 1 to {n - 1}, since there are {n} items")
     if not ks:
         return {}
     most, wanted = max(ks), np.array(ks)
@@ -264,13 +264,13 @@ def retention(embeddings: ArrayLike, keys: ArrayLike, ks: Sequence[int]) -> dict
 
 
 def _matrix(name: str, value: ArrayLike, width: int | None = None) -> NDArray[Any]:
-    """Return `value` as a matrix of numbers with so many columns.
+    """Return `value` as a matrix of numbers with `width` columns.
 
-    An array is not copied; its values are checked when read.
+    An array is not copied, and its values are checked only when they are read.
     """
     matrix = np.asarray(value)
     if matrix.ndim != 2 or width not in (None, matrix.shape[1]):
-        columns = "numbers" if width is None else f"{width} numbers, as many as the others have"
+        columns = "numbers" if width is None else f"{width} numbers, as in the other matrix"
         raise DataError(f"{name} has shape {matrix.shape}; expected rows of {columns}")
     if matrix.dtype.kind not in "fiu":
         raise DataError(f"{name} has dtype {matrix.dtype}; expected numbers")

@@ -1,4 +1,4 @@
-"""Synthesis: images generated from a caption join train, and the last layer is fine-tuned."""
+"""Synthesis: add images generated from a caption to train, and fine-tune the last layer."""
 
 from __future__ import annotations
 
@@ -26,20 +26,23 @@ PROMPTS = ("hard", "easy", "reference")
 
 
 class Synthesise(Intervention):
-    """Per class, images of the method's hardest caption (or of the easiest, or of the class as a whole) are generated and added.
+    """Intervention that adds generated images of the method's hardest caption of each class.
 
-    The base model is trained anew on train alone, then its last layer fine-tuned on train and the generated images. A class whose
-    candidates are all equally hard gets images of its reference caption, and a note says so.
+    The base model is trained again on train alone. Its last layer is then fine-tuned on train and the
+    generated images. If all candidates of a class are equally hard, its reference caption is used, and
+    a note says so.
 
     Parameters
     ----------
     prompt : "hard", "easy" or "reference"
+        The hardest caption, the easiest, or that of the class as a whole.
     n : int
         Images per class.
     generator : str
-        As `slicebench list` says: "scenes" for rendered scenes, "stable-diffusion:FOLDER", "folder:FOLDER".
+        A generator of `slicebench list`: "scenes" for rendered scenes, "stable-diffusion:FOLDER",
+        "folder:FOLDER".
     epochs, rate : int, float
-        Of the fine-tuning; the learning rate falls linearly from `rate` to 0.
+        Epochs and learning rate of the fine-tuning; the rate falls linearly to 0.
 
     References
     ----------
@@ -74,7 +77,7 @@ class Synthesise(Intervention):
         GENERATORS.load_with_argument(self.generator)
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
-        """Choose a caption per class, and generate."""
+        """Choose a caption per class, and generate images of it."""
         generator = audit.once("generator", lambda: make_generator(self.generator, audit.about, audit.data))
         prompts, notes = audit.once("prompts", lambda: self._prompts(audit))
         images = np.concatenate([generator.generate(text, self.n, c, seed) for c, text in enumerate(prompts)])
@@ -85,7 +88,7 @@ class Synthesise(Intervention):
         )
 
     def repair(self, audit: Audit, treatment: Treatment, seed: int) -> TrainedModel:
-        """Train on train alone, then fine-tune the last layer on all."""
+        """Train on train alone, then fine-tune the last layer on all examples."""
         from slicebench.models.training.head import fine_tuned
 
         model = retrained(audit.data, Treatment(chosen=treatment.chosen), seed)
@@ -93,7 +96,7 @@ class Synthesise(Intervention):
         return fine_tuned(model, inputs, labels, epochs=self.epochs, rate=self.rate, seed=seed)
 
     def subsets(self, audit: Audit, test: Split) -> dict[str, NDArray[np.bool_]]:
-        """Return the test images of each class nearest its hard and nearest its easy caption."""
+        """Return the test images of each class that are nearest to its hard and to its easy caption."""
         captions, hardness = candidates_of(audit.data), self._hardness(audit)
         found = {"near_hard": np.zeros(test.n, dtype=bool), "near_easy": np.zeros(test.n, dtype=bool)}
         for c in range(audit.n_classes):
@@ -109,7 +112,7 @@ class Synthesise(Intervention):
         for c, name in enumerate(audit.data.class_names):
             pair = hard_and_easy(hardness[c], captions, c)
             if pair is None and self.prompt != "reference":
-                notes.append(f"{name}: all captions are equally hard; the reference caption stands in")
+                notes.append(f"{name}: all captions are equally hard; the reference caption is used instead")
             elif pair is not None and self.prompt != "reference":
                 texts[c] = captions.texts[pair[PROMPTS.index(self.prompt)]]
         return texts, notes

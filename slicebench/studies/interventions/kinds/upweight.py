@@ -1,4 +1,4 @@
-"""Upweighting: what is hard counts more, and the model is trained again."""
+"""Upweighting: give hard train examples a larger weight in the loss."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ if TYPE_CHECKING:
 
 
 class Upweight(Intervention):
-    """The hardest train examples of each class get a larger factor on their loss.
+    """Intervention that gives the hardest train examples of each class a larger factor on their loss.
 
     Parameters
     ----------
     rule : "factor", "balanced" or "soft"
-        The chosen count `factor` times; or as much, in all, as the rest of their class; or every example by its rank in hardness
-        within its class, from 1 to `factor` (soft: nothing is chosen).
+        With "factor", each chosen example counts `factor` times. With "balanced", the chosen count as
+        much as the rest of their class together. With "soft", none is chosen: each example has a factor
+        from 1 to `factor`, by its rank in hardness within its class.
     factor : float
         2 in Jain et al.; 1 changes nothing.
     share : float
-        The budget, as a share of each class. 0.2 and a factor of 2 were chosen on draws of the offline problems that are reported
-        nowhere else (docs/interventions.md).
+        The budget, as a share of each class. 0.2 and a factor of 2 were chosen on draws of the offline
+        problems that are not reported elsewhere (docs/reference/interventions.md).
     like : str, optional
-        Method whose flags set the budget in place of `share`: as many of each class are chosen, whoever chooses, as it flags.
+        Method whose flags set the budget instead of `share`: every method chooses as many of each class
+        as this one flags.
 
     References
     ----------
@@ -71,9 +73,9 @@ class Upweight(Intervention):
             METHODS.load(self.like)
 
     def supports(self, data: AuditData, method: SliceMethod | None) -> str | None:
-        """Return the reason why nothing can be done here, or None.
+        """Return the reason why the intervention cannot run on the data, or None.
 
-        The method that sets the budget must be able to work too.
+        The method that sets the budget must be able to run, too.
         """
         reason = super().supports(data, method)
         if reason is None and self.like is not None:
@@ -82,7 +84,7 @@ class Upweight(Intervention):
         return reason
 
     def treat(self, audit: Audit, seed: int) -> Treatment:
-        """Choose among train, and weigh."""
+        """Choose the hardest train examples, and weight them."""
         train = audit.data.train
         assert train.labels is not None
         hardness = audit.guide.score(train).hardness
@@ -103,7 +105,7 @@ class Upweight(Intervention):
             return share
         flagged = METHODS.load(self.like)().fit(audit.data).score(audit.data.train).flagged
         if flagged is None:
-            raise ConfigError(f"upweight: {self.like} flags nothing, so it sets no budget; use a share")
+            raise ConfigError(f"upweight: {self.like} has no flags, so it cannot set the budget; use share")
         return per_class(labels[flagged], audit.n_classes)
 
 
@@ -115,9 +117,9 @@ def times(rows: Rows, labels: Labels, factor: float) -> Floats:
 
 
 def balanced(rows: Rows, labels: Labels, factor: float) -> Floats:  # noqa: ARG001 - follows from the data
-    """Return factors (n,) that make the chosen of a class weigh as much as its rest.
+    """Return factors (n,) that give the chosen examples of a class the weight of its rest.
 
-    A class of which all or none is chosen keeps 1.
+    They are 1 in a class of which all or none are chosen.
     """
     weights, chosen = np.ones(len(labels)), np.zeros(len(labels), dtype=bool)
     chosen[rows] = True
@@ -133,9 +135,9 @@ RULES: dict[str, Callable[[Rows, Labels, float], Floats]] = {"factor": times, "b
 
 
 def rank_in_class(hardness: Floats, labels: Labels) -> Floats:
-    """Rank each example in its class as a share, (n,): 0 the easiest, 1 the hardest.
+    """Rank each example within its class, from 0 for the easiest to 1 for the hardest, shape (n,).
 
-    Ties get the middle of their ranks.
+    Ties get the mean of their ranks.
 
     >>> rank_in_class(np.array([3.0, 1.0, 2.0, 9.0]), np.array([0, 0, 0, 1])).tolist()
     [1.0, 0.0, 0.5, 0.5]
