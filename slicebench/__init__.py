@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from slicebench.evaluation.submissions import evaluate_submissions as evaluate_submissions
     from slicebench.evaluation.submissions import export_problem as export_problem
     from slicebench.evaluation.submissions import read_submissions as read_submissions
+    from slicebench.files.fingerprints import Source as Source
     from slicebench.files.locations import location as location
     from slicebench.models.encoders.encoder import Encoder as Encoder
     from slicebench.models.synthesis.decoder import Decoder as Decoder
@@ -114,6 +115,7 @@ _HOME = {
     "SliceMethod": "plugins.method",
     "SliceScores": "plugins.method",
     "SliceTransformer": "discovery.interop.sklearn",
+    "Source": "files.fingerprints",
     "Split": "data.split",
     "Submission": "evaluation.submissions",
     "Suite": "runs.suite",

@@ -2,6 +2,6 @@
 
 Decisions
 - Pickles are parsed, not run: CIFAR's official batches are pickles; `_pickled_data` reads only dictionaries, lists and arrays.
-- Roots are part of a problem's identity only if they are given.
+- Roots are part of a problem's identity only if they are given; the content of the files always is.
 - `calibration.json` records how the plants of the offline suites were chosen.
 """

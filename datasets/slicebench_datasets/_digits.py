@@ -16,6 +16,7 @@ import numpy as np
 
 from slicebench.data.problem import Provenance
 from slicebench.errors import ConfigError, StorageError
+from slicebench.files.fingerprints import Source
 from slicebench.files.untrusted import opened, read_parquet
 from slicebench.problems.building import RawDataset
 from slicebench.problems.raw import RawProblem, RawSplit
@@ -87,6 +88,11 @@ class DigitDataset(RawDataset):
     def digits_root(self) -> str | None:
         """Return the folder of MNIST files; None for scikit-learn's digits."""
         return self.root
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return MNIST's files; none for scikit-learn's digits."""
+        root = self.digits_root()
+        return () if root is None else mnist_sources(Path(root))
 
     def training(self) -> Recipe:
         """Return how the base model is trained."""
@@ -251,6 +257,17 @@ def _mnist(root: Path, part: str) -> Digits:
     if len(images) != len(digits):
         raise StorageError(f"{root} holds {len(images)} {part} images but {len(digits)} labels; fetch the files again")
     return Digits(images, digits.astype(np.int64))
+
+
+def mnist_sources(root: Path) -> tuple[Source, ...]:
+    """Return the files of both parts of MNIST that are in `root`, as `draw_digits` reads them."""
+    patterns = ["train-*.parquet", "test-*.parquet"]
+    for prefix in ("train", "t10k"):
+        patterns += [f"{prefix}-{kind}" for kind in ("images-idx3-ubyte*", "labels-idx1-ubyte*")]
+    there = [Source(root, pattern) for pattern in patterns if next(root.glob(pattern), None) is not None]
+    if not there:
+        raise StorageError(f"{root} holds no file of MNIST; expected {LAYOUT}")
+    return tuple(there)
 
 
 def _find(root: Path, name: str) -> Path | None:

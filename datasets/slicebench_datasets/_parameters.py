@@ -1,10 +1,14 @@
-"""Checks of adapter parameters, whose errors give the dataset, the parameter, its value and what was expected."""
+"""Parameters of adapters: the files that they name, and checks.
+
+Errors give the dataset, the parameter, its value and what was expected.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from slicebench.errors import ConfigError, did_you_mean
+from slicebench.files.fingerprints import Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -13,6 +17,11 @@ if TYPE_CHECKING:
 
 EPOCHS = (1, 10_000)
 COUNTS = ("n_train", "n_val", "n_test", "n_pool", "classes", "side", "d", "subtypes", "width", "epochs")
+
+
+def given(adapter: DatasetAdapter, *names: str) -> tuple[Source, ...]:
+    """Return the files or folders that parameters name; those that are None name none."""
+    return tuple(Source.at(path, name) for name in names if (path := getattr(adapter, name)) is not None)
 
 
 def check_choices(adapter: DatasetAdapter, choices: Mapping[str, Collection[str]]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from slicebench.errors import ConfigError
 from slicebench.problems.building import RawDataset
 from slicebench.problems.raw import RawProblem, provenance_of
+from slicebench_datasets._parameters import given
 from slicebench_datasets._splits import recipe_from, split_up
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.trainer import TrainedModel
+    from slicebench.files.fingerprints import Source
     from slicebench.models.training import Recipe
 
 PAPER = {
@@ -50,6 +52,10 @@ class TextDataset(RawDataset):
                 f"{self.family}: classifier is {self.classifier!r}; expected the path of a folder, or None"
             )
         recipe_from(PAPER, self.recipe)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files of the texts, and of the classifier if one is given."""
+        return (*super().sources(), *given(self, "classifier"))
 
     def base_model(self) -> Recipe | TrainedModel:
         """Return the sequence classifier in the folder `classifier`, or the recipe `PAPER` with changes."""

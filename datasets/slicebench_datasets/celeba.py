@@ -13,7 +13,7 @@ from slicebench.problems.building import RawDataset
 from slicebench.problems.raw import RawProblem, provenance_of
 from slicebench_datasets._celeba_files import ATTRIBUTES, published_rows, read_faces
 from slicebench_datasets._cifar import check_indices
-from slicebench_datasets._parameters import check_choices, check_ranges
+from slicebench_datasets._parameters import check_choices, check_ranges, given
 from slicebench_datasets._splits import deal, in_each_class, recipe_from, split_up
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from slicebench.files.fingerprints import Source
     from slicebench.plugins.dataset_card import Place
     from slicebench_datasets._celeba_files import Faces
 
@@ -133,6 +134,10 @@ class CelebA(RawDataset):
         check_ranges(self, {"ratio": (1, 1e6), "side": (8, 1024)})
         check_indices(self.indices, self.family)
         recipe_from(PAPER, self.recipe)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files of the data, and those of the published indices if given."""
+        return (*super().sources(), *given(self, "indices"))
 
     def raw(self, seed: int) -> RawProblem:
         """Read the tables, choose the rows, and decode the images needed."""

@@ -9,12 +9,13 @@ import numpy as np
 from slicebench.problems.building import RawDataset
 from slicebench.problems.raw import RawProblem, provenance_of
 from slicebench_datasets._cifar import CIFAR10_CARD, by_class, check_indices, published_rows, read_cifar10
-from slicebench_datasets._parameters import check_choices
+from slicebench_datasets._parameters import check_choices, given
 from slicebench_datasets._splits import recipe_from, split_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from slicebench.files.fingerprints import Source
     from slicebench_datasets._cifar import Cifar
 
 PAPER = {"arch": "resnet18_cifar", "epochs": 15, "batch_size": 512, "peak_lr": 0.5, "peak_epoch": 5, "augment": True}
@@ -78,6 +79,10 @@ class CIFAR10(RawDataset):
         check_choices(self, {"split": SHARES, "captions": ("simple", "extended")})
         check_indices(self.indices, self.family)
         recipe_from(PAPER, self.recipe)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files of the data, and those of the published indices if given."""
+        return (*super().sources(), *given(self, "indices"))
 
     def raw(self, seed: int) -> RawProblem:  # noqa: ARG002 - the splits are fixed
         """Read and split the images."""

@@ -11,12 +11,13 @@ from slicebench.plugins.dataset_card import DatasetCard, Wanted
 from slicebench.problems.building import RawDataset
 from slicebench.problems.raw import RawProblem, provenance_of
 from slicebench_datasets._cifar import SOURCE, by_class, check_indices, layouts_of, published_rows, read_cifar
-from slicebench_datasets._parameters import check_choices, check_ranges
+from slicebench_datasets._parameters import check_choices, check_ranges, given
 from slicebench_datasets._splits import recipe_from, split_up, thinned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from slicebench.files.fingerprints import Source
     from slicebench_datasets._cifar import Cifar
 
 COLUMNS = {"fine_label": ("fine_labels", "fine_label_names"), "coarse_label": ("coarse_labels", "coarse_label_names")}
@@ -104,6 +105,10 @@ class CIFAR100Superclass(RawDataset):
         check_ranges(self, {"keep": (0, 1), "pool_noise": (0, 1)})
         check_indices(self.indices, self.family)
         recipe_from(PAPER, self.recipe)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files of the data, and those of the published indices if given."""
+        return (*super().sources(), *given(self, "indices"))
 
     def raw(self, seed: int) -> RawProblem:
         """Read and split as published, and thin the rare subclasses in train; the seed draws weak labels."""

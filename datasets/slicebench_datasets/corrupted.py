@@ -14,6 +14,7 @@ from slicebench.files.image_arrays import mapped
 from slicebench.plugins.dataset_card import DatasetCard
 from slicebench.plugins.registry import DATASETS
 from slicebench.problems.building import RawDataset
+from slicebench.problems.files_read import files_of_encoders
 from slicebench_datasets._parameters import check_choices, check_ranges
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.split import Inputs
+    from slicebench.files.fingerprints import Source
     from slicebench.problems.raw import RawProblem, RawSplit
 
 CORRUPTIONS = (
@@ -102,6 +104,11 @@ class Corrupted(RawDataset):
         check_ranges(self, {"severity": (1, 5), "share_train": (0, 1), "share_eval": (0, 1)})
         _library()
         self._other().check()
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files of the other dataset and of its encoders."""
+        other = self._other()
+        return (*other.sources(), *files_of_encoders(other))
 
     def raw(self, seed: int) -> RawProblem:
         """Corrupt a share of the other dataset's images."""

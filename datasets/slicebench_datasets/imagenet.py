@@ -13,7 +13,7 @@ from slicebench.files.image_arrays import ImageFiles, decoded
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import RawDataset
 from slicebench.problems.raw import RawProblem, provenance_of
-from slicebench_datasets._parameters import check_cap, check_choices, check_ranges
+from slicebench_datasets._parameters import check_cap, check_choices, check_ranges, given
 from slicebench_datasets._splits import at_most, deal, recipe_from, split_up
 from slicebench_datasets._tables import coded, read_csv
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.captions import CaptionSet
+    from slicebench.files.fingerprints import Source
     from slicebench.plugins.dataset_card import Place
 
 PAPER = {"arch": "resnet18", "epochs": 16, "batch_size": 1024, "peak_lr": 0.5, "peak_epoch": 2, "augment": True}
@@ -119,6 +120,10 @@ class ImageNet(RawDataset):
         check_choices(self, {"captions": ("none", "ancestors")})
         check_cap(self, "n_train")
         recipe_from(PAPER, self.recipe)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files of the data, and those of ImageNet-V2 if given."""
+        return (*super().sources(), *given(self, "v2"))
 
     def raw(self, seed: int) -> RawProblem:
         """List the files, deal them, and decode those needed."""

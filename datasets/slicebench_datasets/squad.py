@@ -15,7 +15,7 @@ from slicebench.plugins.dataset import DatasetAdapter
 from slicebench.plugins.dataset_card import DatasetCard, Layout, Wanted
 from slicebench.problems.building import assemble
 from slicebench.problems.raw import provenance_of
-from slicebench_datasets._parameters import check_cap
+from slicebench_datasets._parameters import check_cap, given
 from slicebench_datasets._splits import at_most, deal
 from slicebench_datasets._squad_files import OFFICIAL, PAIRS, Question, from_json, from_pairs
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.problem import Problem
+    from slicebench.files.fingerprints import Source
     from slicebench.models.encoders.encoder import Encoder
     from slicebench.plugins.dataset_card import Place
 
@@ -117,6 +118,13 @@ class SQuAD(DatasetAdapter):
         make_encoder(self.encoder)
         if self.reader is None:
             make_encoder(self.selector)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files of the data, and those of the reader or the selector."""
+        from slicebench.models.encoders.encoder import make_encoder
+
+        chosen = make_encoder(self.selector).sources() if self.reader is None else ()
+        return (*super().sources(), *given(self, "reader"), *(source.of("selector") for source in chosen))
 
     def build(self, seed: int) -> Problem:
         """Read and deal the questions, compute the losses, and embed.

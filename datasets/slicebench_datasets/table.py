@@ -9,6 +9,7 @@ from typing import ClassVar
 from slicebench.data.from_frame import from_parquet
 from slicebench.data.problem import Problem, Provenance
 from slicebench.errors import ConfigError
+from slicebench.files.fingerprints import Source
 from slicebench.plugins.dataset import DatasetAdapter
 from slicebench.plugins.dataset_card import DatasetCard
 
@@ -25,11 +26,13 @@ class Table(DatasetAdapter):
         val and test, by the seed.
     probs : list of str, or str, optional
         One column per class, or a prefix: "p_" means the columns p_<class name>.
-    embedding : str, optional
-        Column of vectors, instead of `features`.
+    class_names, score, positive, group : optional
+        As in `slicebench.Columns`.
+    embedding : str or list of str, optional
+        Column of vectors, or columns of numbers, instead of `features`.
     features : list of str
         Columns that describe an example, instead of `embedding`. Numbers are standardised and words
-        one-hot, as fitted on train.
+        one-hot, as fitted on train; gaps are filled and marked.
     groups : list of str, or dict, optional
         Columns of booleans, or {name: [column, value]}.
     metadata : list of str, optional
@@ -63,12 +66,16 @@ class Table(DatasetAdapter):
         label: str | None = None,
         prediction: str | None = None,
         probs: list[str] | str | None = None,
+        class_names: list[str] | tuple[str, ...] = (),
+        score: str | None = None,
+        positive: str | None = None,
         loss: str | None = None,
-        embedding: str | None = None,
+        embedding: list[str] | str | None = None,
         features: list[str] | tuple[str, ...] = (),
         groups: list[str] | dict[str, list[str]] | tuple[str, ...] = (),
         id: str | None = None,  # noqa: A002 - the column's usual name
         split: str | None = None,
+        group: str | None = None,
         text: str | None = None,
         metadata: list[str] | tuple[str, ...] = (),
     ) -> None:
@@ -76,12 +83,16 @@ class Table(DatasetAdapter):
         self.label = label
         self.prediction = prediction
         self.probs = probs
+        self.class_names = class_names
+        self.score = score
+        self.positive = positive
         self.loss = loss
         self.embedding = embedding
         self.features = features
         self.groups = groups
         self.id = id
         self.split = split
+        self.group = group
         self.text = text
         self.metadata = metadata
 
@@ -89,6 +100,10 @@ class Table(DatasetAdapter):
         """Raise `ConfigError` if no file is named."""
         if not self.path:
             raise ConfigError("table: path is not given; expected the path of a .parquet, .csv or .tsv file")
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the file, or the files of a folder."""
+        return (Source.at(self.path),)
 
     def build(self, seed: int) -> Problem:
         """Read the table and build the problem."""
@@ -101,7 +116,7 @@ class Table(DatasetAdapter):
             seed=seed,
             name=path.stem,
             modality="text" if self.text else self.modality,
-            encoder=self.embedding or "features",
+            encoder=str(self.embedding or "features"),
             provenance=Provenance(source=str(path), licence="the user's"),
         )
         return replace(

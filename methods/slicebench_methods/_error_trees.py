@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -104,7 +104,7 @@ class LeafMethod(MembershipMethod):
     seed: int
     class_names_: tuple[str, ...]
 
-    def _grow(self, data: AuditData, X: NDArray[np.float64]) -> Self:
+    def _grow(self, data: AuditData, X: NDArray[Any]) -> Self:
         """Grow a tree per class on a random half of val, with features `X` (n, d).
 
         Rates are those of all of val. Slices are the leaves that are significant on the other half.
@@ -141,7 +141,7 @@ class LeafMethod(MembershipMethod):
         self.names_ = tuple(self._rule(c, leaf) for c, leaf in self.slices_)
         return self
 
-    def _columns(self, c: int, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002 - for those that choose
+    def _columns(self, c: int, X: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ARG002 - for those that choose
         """Return the features that the tree of class `c` uses."""
         return X
 
@@ -149,7 +149,7 @@ class LeafMethod(MembershipMethod):
         """Describe a condition in a rule of class `c`."""
         raise NotImplementedError
 
-    def _judged(self, c: int, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def _judged(self, c: int, X: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         if c not in self.forest_.trees:
             return None
         tree = self.forest_.trees[c]

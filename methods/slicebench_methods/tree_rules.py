@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from slicebench.data.split import Split
 
 
+BY_VALUE = 50
+"""Most whole numbers of a column that are looked at one by one."""
+
+
 class TreeRules(LeafMethod):
     """Find rules on metadata with a decision tree: "time is night".
 
@@ -25,7 +29,8 @@ class TreeRules(LeafMethod):
     significant on the other half is a slice, named by its rule. Hardness is the leaf's error rate.
 
     Each value of a metadata column is a yes/no feature; a numeric column with more than `n_bins`
-    values is cut into intervals first. Because of the test, usually no slice is returned where
+    values is cut into intervals first, unless it holds at most 50 different whole numbers: those keep
+    their values, and may also be split by their order. Because of the test, usually no slice is returned where
     there is none.
 
     The error rate of a leaf is that of all of val, shrunk towards the class's by one example.
@@ -108,16 +113,34 @@ class TreeRules(LeafMethod):
         """
         at_least(2, self, "n_bins")
         self.class_names_ = data.class_names or ("all",)
-        self.columns_ = learnt_codes(metadata_of(data.val, "tree_rules"), self.n_bins)
+        self.columns_ = learnt_codes(metadata_of(data.val, "tree_rules"), self.n_bins, BY_VALUE)
         self.values_ = [(j, code) for j, column in enumerate(self.columns_) for code in range(1, column.missing + 1)]
-        return self._grow(data, self._features(data.val))
+        self.ordered_ = [j for j, column in enumerate(self.columns_) if column.ordered and not column.binned]
+        X = self._features(data.val)
+        self.gaps_ = {j for j in self.ordered_ if (X[:, j] == self.columns_[j].missing).any()}
+        return self._grow(data, X)
 
-    def _features(self, split: Split) -> NDArray[np.float64]:
-        """Return whether each example has each value, shape (n, v)."""
-        codes = coded(metadata_of(split, "tree_rules"), self.columns_)
+    def _features(self, split: Split) -> NDArray[np.int64]:
+        """Codes of the m columns, and the order of whole numbers; a value that val does not have is coded as -1."""
+        metadata = metadata_of(split, "tree_rules")
+        codes = coded(metadata, self.columns_)
         codes[codes == UNSEEN] = -1
-        return np.column_stack([codes[:, j] == code for j, code in self.values_]).astype(np.float64)
+        order = [self.columns_[j].order(metadata[self.columns_[j].name]) for j in self.ordered_]
+        return np.column_stack([codes, *order])
 
-    def _condition(self, c: int, feature: int, threshold: float, *, above: bool) -> str:  # noqa: ARG002 - yes or no
-        j, code = self.values_[feature]
-        return f"{'' if above else 'not '}{self.columns_[j].words(code)}"
+    def _columns(self, c: int, X: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ARG002 - the same for every class
+        """Return what a tree splits on: each value as yes or no, then the order of whole numbers, shape (n, v)."""
+        values = [X[:, j] == code for j, code in self.values_]
+        return np.column_stack([*values, X[:, len(self.columns_) :]]).astype(np.float64)
+
+    def _condition(self, c: int, feature: int, threshold: float, *, above: bool) -> str:  # noqa: ARG002 - the same for all
+        if feature < len(self.values_):
+            j, code = self.values_[feature]
+            return f"{'' if above else 'not '}{self.columns_[j].words(code)}"
+        j = self.ordered_[feature - len(self.values_)]
+        first = int(np.floor(threshold)) + 1
+        if first < 1:  # the split is between the missing values and all others
+            return f"{'not ' if above else ''}{self.columns_[j].words(self.columns_[j].missing)}"
+        if above:
+            return self.columns_[j].from_on(first)
+        return self.columns_[j].below(first) + (" or missing" if j in self.gaps_ else "")

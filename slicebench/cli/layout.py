@@ -36,8 +36,9 @@ OPTIONS = {
         *("other_seed", "other_arch", "k"),
     ),
     "Columns of the table": (
-        *("label", "prediction", "probs", "loss", "correct", "id_column", "embedding", "features", "image", "text"),
-        *("metadata", "split"),
+        *("label", "prediction", "probs", "score", "positive", "threshold", "loss", "correct", "id_column", "group"),
+        *("embedding", "features", "image", "text", "metadata", "split", "declined", "ignore", "keep"),
+        *("task", "error", "one_label"),
     ),
     "Layer": ("drop", "per_class", "grouped", "ablate", "words"),
     "Statistics": ("replicates", "permutations", "metric", "retrain"),

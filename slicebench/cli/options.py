@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.errors import ConfigError
+from slicebench.errors import ConfigError, did_you_mean
 from slicebench.files.locations import location
 
 if TYPE_CHECKING:
@@ -67,6 +67,51 @@ FeatureColumns = Annotated[
         metavar="COLUMN",
     ),
 ]
+
+
+ClassNames = Annotated[
+    list[str] | None,
+    typer.Option("--class-name", help="Names of the classes in the order of --probs; repeatable.", metavar="NAME"),
+]
+Score = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of scores of the positive class, instead of --probs.  [default: found by name, as score]",
+        metavar="COLUMN",
+    ),
+]
+Positive = Annotated[
+    str | None, typer.Option(help="Class that --score is about.  [default: 1, True, yes or positive]", metavar="CLASS")
+]
+Threshold = Annotated[
+    float | None, typer.Option(help="Score from which on the positive class is predicted.  [default: 0.5]")
+]
+Ignored = Annotated[
+    list[str] | None, typer.Option("--ignore", help="Column to use for nothing; repeatable.", metavar="COLUMN")
+]
+Kept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep", help="Column to use although it seems made from the predictions; repeatable.", metavar="COLUMN"
+    ),
+]
+Declined = Annotated[
+    list[str] | None,
+    typer.Option("--no", help="Role that no column has, such as image or split; repeatable.", metavar="ROLE"),
+]
+
+
+def roles_given(declined: list[str] | None, **given: Any) -> dict[str, Any]:
+    """Return the roles and parameters that the command line gives, and None for those that --no declines.
+
+    Raises `ConfigError` for an unknown role.
+    """
+    from slicebench.data.columns import ROLES
+
+    for role in declined or ():
+        if role not in ROLES:
+            raise ConfigError(f"--no {role}: {did_you_mean(role, list(ROLES))}")
+    return {name: value for name, value in given.items() if value is not None} | dict.fromkeys(declined or ())
 
 
 def one_or_listed(names: list[str] | None) -> str | list[str] | None:

@@ -1,101 +1,131 @@
-"""Assign the columns of a user's table to their roles; every reader of tables goes through here.
+"""The parameters by which a caller says what the columns of a table are.
 
-To add a role, add a field to `Columns` and its usual names here; `UserTable` has the reader of its values.
+`data.schema` finds the columns that are not named, and reads them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 from slicebench.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import pandas as pd
     from numpy.typing import ArrayLike
 
-    from slicebench.data.user_table import UserTable
+
+class _Unnamed(Enum):
+    AUTO = "found by its usual names and its content"
+
+    def __repr__(self) -> str:
+        return "AUTO"
+
+
+AUTO: Final = _Unnamed.AUTO
+"""Value of a role that is not named: a column is looked for. None says that no column has the role."""
+Auto = _Unnamed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Names of the columns that hold each example's label, prediction, embedding and so on.
+    """The roles of a table's columns: label, prediction, embedding and so on.
 
-    For a field that is None, the column of the field's own name is used, if there is one. `discover`
-    uses all of these, `select` and `from_frame` some. Each decides which usual names it looks for.
+    A role that is not given is looked for, by the usual names and by what columns hold. None declines it: no column has that
+    role. `discover` uses all of these, `select` and `from_frame` some.
 
     Parameters
     ----------
-    label, prediction, loss, correct, id, split : str, optional
-        Names of columns. `correct` says whether the model is right, if there is no prediction to
-        compare with the label. `loss` is for tasks without classes. `split` holds train, val or test
-        for each row; without it, rows are dealt at random within each class.
+    label, prediction : str, optional
+        True and predicted classes; in a regression true and predicted numbers; with several labels a row, lists of them.
     probs : str or list of str, optional
-        Column of vectors, prefix of one column per class ("p_" for p_<class>), or the columns one by one.
+        Class probabilities or logits: a column of vectors, a prefix of one column per class ("p_" for p_<class>), or the
+        columns one by one.
     class_names : list of str, optional
-        In the order of `probs`; needed if labels are words and `probs` is a column of vectors.
-    embedding : str, optional
-        Column of vectors.
+        In the order of `probs`; needed where labels are words and nothing tells their order.
+    score : str, optional
+        Instead of `probs`, for two classes: one column, the probability (or logit) of the positive class.
+    positive : str, optional
+        The class that `score` is about; by default 1, True, yes or positive.
+    threshold : float, optional
+        Score from which on the positive class is predicted, where no predictions are named; by default 0.5.
+    loss : str, optional
+        Losses, for tasks without classes.
+    correct : str, optional
+        Right or wrong, instead of predictions.
+    id : str, optional
+        A value of its own for each row; by default rows are numbered.
+    group : str, optional
+        Rows with one value belong together (frames of a video, visits of a patient): they are dealt together, and tests count
+        groups, not rows.
+    split : str, optional
+        Says train, val or test of each row; otherwise rows are dealt at random within each class.
+    embedding : str or list of str, optional
+        A column of vectors, or one column per dimension: a prefix, or a list.
     embeddings : array (n, d) or path of a .npy or .safetensors file, optional
-        Instead of `embedding`.
+        Instead.
     features : list of str, optional
-        Instead of an embedding: columns of numbers and words that describe an example.
+        Instead: columns that describe an example. By default all that are fit, if there is no vector, image or text.
     image : str or array (n, H, W) or (n, H, W, 3) of uint8, optional
         Column of paths, of encoded images, or of Hugging Face's {"bytes", "path"}.
     image_root : path, optional
-        Folder that paths in `image` are relative to; by default the table's, or the current one.
+        Folder that paths in `image` are relative to; by default that of the table, or the current one.
     text : str, optional
         Column of texts.
     metadata : list of str, optional
-        Columns from which rules may be made; by default every other column of numbers or of few
-        distinct values.
+        Columns of which rules may be made; by default all that are fit and have no other role.
+    ignore : list of str, optional
+        Columns that are not used for anything.
+    keep : list of str, optional
+        Columns to use although they seem to be made from the predictions.
+    task : "classification" or "regression", optional
+        Where the columns do not tell.
+    error : "absolute", "squared", "over" or "under"
+        What is compared in a regression.
+    one_label : str, optional
+        With several labels a row: look at this one only.
 
     """
 
-    label: str | None = None
-    prediction: str | None = None
-    probs: str | Sequence[str] | None = None
+    label: str | Auto | None = AUTO
+    prediction: str | Auto | None = AUTO
+    probs: str | Sequence[str] | Auto | None = AUTO
     class_names: Sequence[str] = ()
-    loss: str | None = None
-    correct: str | None = None
-    id: str | None = None
-    split: str | None = None
-    embedding: str | None = None
+    score: str | Auto | None = AUTO
+    positive: str | None = None
+    threshold: float | None = None
+    loss: str | Auto | None = AUTO
+    correct: str | Auto | None = AUTO
+    id: str | Auto | None = AUTO
+    group: str | Auto | None = AUTO
+    split: str | Auto | None = AUTO
+    embedding: str | Sequence[str] | Auto | None = AUTO
     embeddings: ArrayLike | str | Path | None = None
-    features: Sequence[str] = ()
-    image: str | ArrayLike | None = None
+    features: Sequence[str] | Auto | None = AUTO
+    image: str | ArrayLike | Auto | None = AUTO
     image_root: str | Path | None = None
-    text: str | None = None
-    metadata: Sequence[str] | None = None
-
-    def named(self) -> dict[str, str]:
-        """Return the column of each role that a single column fills."""
-        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("embeddings", "image_root")}
-        return {name: value for name, value in found.items() if isinstance(value, str)}
-
-    @property
-    def ways(self) -> list[str]:
-        """Fields that are given among embedding, embeddings and features; each describes an example."""
-        given = {"embedding": self.embedding is not None, "embeddings": self.embeddings is not None}
-        return [name for name, there in (given | {"features": bool(self.features)}).items() if there]
+    text: str | Auto | None = AUTO
+    metadata: Sequence[str] | Auto | None = AUTO
+    ignore: Sequence[str] = ()
+    keep: Sequence[str] = ()
+    task: str | None = None
+    error: str = "absolute"
+    one_label: str | None = None
 
 
 FIELDS = tuple(f.name for f in fields(Columns))
-BY_NAME = ("label", "prediction", "probs", "loss", "correct", "id", "split", "embedding", "image", "text")
-"""Roles that default to the column of the same name, if the caller looks for it."""
-PREFIXES = ("p_", "prob_", "proba_", "probs_")
-"""Prefixes of probability columns that are found without being named."""
-FEW = 50
-"""Largest number of distinct values with which a column of words is metadata by default."""
+ROLES = (
+    "label", "prediction", "probs", "score", "loss", "correct", "id", "group", "split", "embedding", "features", "image", "text",
+    "metadata",
+)  # fmt: skip
+"""Fields that name columns, and that None declines."""
 
 
 def columns_given(given: Mapping[str, Any], caller: str, uses: Sequence[str] = FIELDS) -> Columns:
-    """Return the columns that were given to a caller, which can use those in `uses`.
+    """Return the columns that a caller was given; it can use those in `uses`.
 
     Raises
     ------
@@ -109,86 +139,3 @@ def columns_given(given: Mapping[str, Any], caller: str, uses: Sequence[str] = F
         if name not in uses:
             raise ConfigError(f"{caller} does not use {name!r}; it takes {', '.join(uses)}")
     return Columns(**given)
-
-
-def resolved(columns: Columns, table: UserTable, look_for: Collection[str] = FIELDS) -> Columns:
-    """Fill in the usual names of the roles in `look_for` that are not given.
-
-    Other roles do not change. Metadata default to all columns that have no other role and are fit
-    for rules. Features default to those of them without missing values, if there is no embedding,
-    image or text.
-    """
-    there = [name for name in BY_NAME if name in look_for and name in table.frame and getattr(columns, name) is None]
-    found = replace(columns, **{name: name for name in there if name != "embedding" or not columns.ways})
-    if "probs" in look_for and found.probs is None:
-        found = replace(found, probs=_usual_prefix(found, table))
-    if "metadata" in look_for and found.metadata is None:
-        found = replace(found, metadata=_usual_metadata(found, table))
-    if "features" in look_for and not (found.ways or found.image is not None or found.text is not None):
-        complete = [name for name in found.metadata or () if name not in table.frame or table.frame[name].notna().all()]
-        found = replace(found, features=complete)
-    return found
-
-
-def _usual_prefix(found: Columns, table: UserTable) -> str | None:
-    """Return the first usual prefix that has a column for every class of the labels."""
-    if found.label is None or found.label not in table.frame:
-        return None
-    classes = table.words(found.label).dropna().unique()
-    return next((p for p in PREFIXES if len(classes) and all(f"{p}{c}" in table.frame for c in classes)), None)
-
-
-def _usual_metadata(found: Columns, table: UserTable) -> list[str]:
-    """Return the columns without another role that hold numbers, booleans or a few words."""
-    taken = {*found.named().values(), *table.probability_columns(found.probs)}
-    return [
-        name for name in table.frame if isinstance(name, str) and name not in taken and _is_metadata(table.frame[name])
-    ]
-
-
-def _is_metadata(column: pd.Series[Any]) -> bool:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    if is_bool_dtype(column):
-        return True
-    if is_numeric_dtype(column):
-        return (
-            column.dtype.kind != "c"
-            and bool(np.isfinite(column.dropna().to_numpy(dtype=np.float64)).all())
-            and column.nunique() > 1
-        )
-    try:
-        return 1 < column.nunique() <= FEW and all(isinstance(v, str) for v in column.dropna().unique())
-    except TypeError:  # lists, images
-        return False
-
-
-def check_resolved(found: Columns, table: UserTable) -> None:
-    """Raise `ConfigError` for missing columns, missing outcomes, or more than one embedding."""
-    _check_named(found, table)
-    _check_outcomes(found, table)
-    if len(found.ways) > 1:
-        raise ConfigError("embedding, embeddings and features are three ways to describe an example; choose one")
-
-
-def _check_named(found: Columns, table: UserTable) -> None:
-    names = found.named()
-    prefix = {"probs"} if table.probability_columns(found.probs) else set()
-    missing = [part for part, name in names.items() if name not in table.frame and part not in prefix]
-    if missing:
-        listed = " and ".join(f"{part} ({names[part]!r})" for part in missing)
-        near = did_you_mean(names[missing[0]], [*map(str, table.frame)])
-        raise ConfigError(f"the {table.name} has no column for {listed}; {near}")
-
-
-def _check_outcomes(found: Columns, table: UserTable) -> None:
-    judged = found.prediction or found.probs
-    names = [*map(str, table.frame)]
-    listed = f"the {table.name} has the columns {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
-    if found.label is None and judged and not found.loss and not found.correct:
-        raise ConfigError(f"{listed}; predictions need labels to compare with; name the label column (label)")
-    if not (judged or found.correct or found.loss):
-        raise ConfigError(
-            f"{listed}; none of them says where the model errs: name a column of predictions (prediction), "
-            "probabilities (probs), correctness (correct) or losses (loss)"
-        )

@@ -55,7 +55,7 @@ def from_arrays(
     labels : (n,) class numbers, optional
         True classes; a task without classes has none.
     probs : (n, C) array, optional
-        The model's class probabilities.
+        The model's class probabilities; (n,) for the score of class 1 of two.
     predictions : (n,) class numbers, optional
         Needed without probabilities, or if the model does not predict the most probable class.
     losses : (n,) array, optional
@@ -129,7 +129,7 @@ def _outcomes(
     """
     out: dict[str, NDArray[Any]] = {}
     if probs is not None:
-        out["probs"] = probs_of("probs", probs, n)
+        out["probs"] = probs_of("probs", both_classes(probs, y), n)
     if predictions is not None:
         if y is None:
             raise DataError("predictions are given without labels; give both, or give losses")
@@ -151,6 +151,23 @@ def _outcomes(
             "the arrays do not say where the model errs; give probs and labels, predictions and labels, correct, or losses"
         )
     return out
+
+
+def both_classes(probs: Any, y: NDArray[np.int64] | None) -> Any:
+    """Return probabilities of both classes where `probs` is the score of class 1 of two, shape (n,) or (n, 1).
+
+    Raises `DataError` for one score and more than two classes.
+    """
+    given = np.asarray(probs)
+    if (given.ndim == 2 and given.shape[1] != 1) or given.ndim > 2 or given.dtype.kind not in "fiu":
+        return probs
+    if y is not None and y.max(initial=0) > 1:
+        raise DataError(
+            f"probs has one score for each example, which is enough for two classes; labels reach {y.max()}: give "
+            "(n, C) probabilities"
+        )
+    score = given.reshape(-1).astype(np.float64)
+    return np.stack([1 - score, score], axis=1)
 
 
 def split_positions(n: int, splits: Any, y: NDArray[np.int64] | None, seed: int) -> dict[str, NDArray[np.intp]]:

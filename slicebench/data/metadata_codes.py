@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,53 +21,69 @@ UNSEEN = 0
 
 @dataclass(frozen=True, eq=False)
 class ColumnCodes:
-    """Coding of one metadata column.
+    """Coding of one column: `levels[i]` is coded as i + 1, and a missing value as the number after the last.
 
-    `levels[i]` has the code i + 1; a missing value has the code after the last. With `binned`, levels
-    are the ascending cuts between intervals: values below the first cut have code 1, below the second
-    code 2, and so on.
+    `unit` says what levels are: "words", "number", "date" (seconds since 1970) or "span" (seconds). With `binned`, levels are the
+    ascending cuts between intervals: a value below the first is coded as 1, one below the second as 2, and so on.
     """
 
     name: str
     levels: tuple[Any, ...]
-    numeric: bool
+    unit: str
     binned: bool
 
     @classmethod
-    def learnt(cls, column: pd.Series[Any], n_bins: int) -> ColumnCodes:
-        """Learn the coding of a val column.
+    def learnt(cls, column: pd.Series[Any], n_bins: int, by_value: int = 0) -> ColumnCodes:
+        """Learn the coding from a column of val.
 
-        Numbers with more than `n_bins` distinct values are cut at their quantiles. All other columns
-        are categories.
+        Numbers, dates and spans with more than `n_bins` values are cut at their quantiles; whole numbers only if they have more
+        than `by_value` values, too. Other columns are categories.
         """
-        from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-        numeric = is_numeric_dtype(column) and not is_bool_dtype(column)
+        unit = _unit(column)
         known = column.dropna()
-        values = np.unique(known.to_numpy(np.float64) if numeric else known.astype(str).to_numpy(dtype=str))
-        if not numeric or len(values) <= n_bins:
-            return cls(str(column.name), tuple(values.tolist()), numeric=numeric, binned=False)
-        # cuts are values of val: interpolation would compute with infinities
+        if unit == "words":
+            return cls(
+                str(column.name), tuple(np.unique(known.astype(str).to_numpy(dtype=str)).tolist()), unit, binned=False
+            )
+        numbers = _numbers(known)
+        values = np.unique(numbers)
+        whole = len(values) <= by_value and bool((values == np.floor(values)).all()) and unit == "number"
+        if whole or len(values) <= n_bins:
+            return cls(str(column.name), tuple(values.tolist()), unit, binned=False)
+        # cuts are values of val, so that there is no arithmetic on infinities
         shares = np.arange(1, n_bins) / n_bins
-        cuts = np.unique(np.quantile(known.to_numpy(np.float64), shares, method="higher"))
-        return cls(str(column.name), tuple(cuts[cuts > values[0]].tolist()), numeric=True, binned=True)
+        cuts = np.unique(np.quantile(numbers, shares, method="higher"))
+        return cls(str(column.name), tuple(cuts[cuts > values[0]].tolist()), unit, binned=True)
 
     @property
     def missing(self) -> int:
         """Code of a missing value."""
-        return len(self.levels) + (2 if self.binned else 1)
+        return self.last + 1
+
+    @property
+    def last(self) -> int:
+        """Code of the last level or interval."""
+        return len(self.levels) + int(self.binned)
+
+    @property
+    def ordered(self) -> bool:
+        """True for numbers, dates and spans, of which a condition may say "at least" and "below"."""
+        return self.unit != "words"
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.int64]:
         """Return the codes of any examples, shape (n,)."""
         import pandas as pd
 
-        if self.numeric:
+        if self.unit == "number":
             column = pd.to_numeric(column, errors="coerce")
-        missing, kind = column.isna().to_numpy(), np.float64 if self.numeric else str
-        levels, values = (
-            np.array(self.levels, dtype=kind),
-            column.astype(object).where(~missing, np.nan).to_numpy(dtype=kind),
-        )
+        missing = column.isna().to_numpy()
+        if self.ordered:
+            levels = np.array(self.levels, dtype=np.float64)
+            values = np.full(len(column), np.nan)
+            values[~missing] = _numbers(column[~missing])
+        else:
+            levels = np.array(self.levels, dtype=str)
+            values = column.astype(object).where(~missing, "").to_numpy(dtype=str)
         if self.binned:
             codes = np.searchsorted(levels, values, side="right") + 1
         else:
@@ -75,22 +92,99 @@ class ColumnCodes:
             codes = np.where(seen & (codes <= len(levels)), codes, UNSEEN)
         return np.where(missing, self.missing, codes).astype(np.int64)
 
+    def order(self, column: pd.Series[Any]) -> NDArray[np.int64]:
+        """Return how many levels are not above each value of an ordered column, (n,); -1 where it is missing.
+
+        A level counts itself, so this is its code; a value between two levels has that of the lower one.
+        """
+        missing = column.isna().to_numpy()
+        order = np.full(len(column), -1, dtype=np.int64)
+        order[~missing] = np.searchsorted(np.array(self.levels), _numbers(column[~missing]), side="right")
+        return order
+
     def words(self, code: int) -> str:
         """Return the condition of `code`, such as "time is night" or "3 <= length < 5"."""
         if code == self.missing:
             return f"{self.name} is missing"
         if not self.binned:
-            level = self.levels[code - 1]
-            return f"{self.name} is {level:g}" if self.numeric else f"{self.name} is {level}"
-        low, high = self.levels[max(code - 2, 0)], self.levels[min(code, len(self.levels)) - 1]
+            return f"{self.name} is {self.shown(code - 1)}"
         if code == 1:
-            return f"{self.name} < {high:g}"
-        return f"{self.name} >= {low:g}" if code > len(self.levels) else f"{low:g} <= {self.name} < {high:g}"
+            return self.below(2)
+        if code == self.last:
+            return self.from_on(code)
+        return f"{self.shown(code - 2)} <= {self.name} < {self.shown(code - 1)}"
+
+    def from_on(self, code: int) -> str:
+        """Return the condition that an ordered value has this code or a larger one."""
+        return f"{self.name} >= {self.shown(code - 2 if self.binned else code - 1)}"
+
+    def below(self, code: int) -> str:
+        """Return the condition that an ordered value has a smaller code."""
+        return f"{self.name} < {self.shown(code - 2 if self.binned else code - 1)}"
+
+    def shown(self, level: int) -> str:
+        """Return a level as text."""
+        value = self.levels[level]
+        if self.unit == "number":
+            return f"{value:g}"
+        return _SHOWN[self.unit](value) if self.ordered else str(value)
 
 
-def learnt_codes(metadata: pd.DataFrame, n_bins: int) -> tuple[ColumnCodes, ...]:
+def _unit(column: pd.Series[Any]) -> str:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if column.dtype.kind in "Mm":
+        return "date" if column.dtype.kind == "M" else "span"
+    return "number" if is_numeric_dtype(column) and not is_bool_dtype(column) else "words"
+
+
+def _numbers(known: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return known numbers as float64, dates and spans in seconds."""
+    if known.dtype.kind in "Mm":
+        unit = np.datetime_data(known.to_numpy().dtype)[0]
+        per_second = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
+        seconds: NDArray[np.float64] = known.to_numpy().astype(np.int64) / per_second
+        return seconds
+    return known.to_numpy(np.float64)
+
+
+def _date(seconds: float) -> str:
+    """Return a time stamp as text, without the time at midnight.
+
+    >>> _date(86400), _date(86460)
+    ('1970-01-02', '1970-01-02 00:01')
+    """
+    whole = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
+    if whole.hour or whole.minute or whole.second:
+        return whole.strftime("%Y-%m-%d %H:%M:%S" if whole.second else "%Y-%m-%d %H:%M")
+    return whole.strftime("%Y-%m-%d")
+
+
+def _span(seconds: float) -> str:
+    """Return a time span as text: 22:30 for less than a day, else days and hours.
+
+    >>> _span(81000), _span(90000), _span(5.5)
+    ('22:30', '1 day 1:00', '0:00:05.5')
+    """
+    sign, rest = "-" if seconds < 0 else "", abs(seconds)
+    days, rest = divmod(rest, 24 * 3600)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    clock = f"{int(hours)}:{int(minutes):02d}" + (f":{f'{rest:g}'.zfill(2 if rest >= 10 else 1)}" if rest else "")
+    if rest and rest < 10:
+        clock = f"{int(hours)}:{int(minutes):02d}:0{rest:g}"
+    in_days = f"{int(days)} day{'s'[: days != 1]}"
+    if not days:
+        return sign + clock
+    return sign + (f"{in_days} {clock}" if hours or minutes or rest else in_days)
+
+
+_SHOWN = {"date": _date, "span": _span}
+
+
+def learnt_codes(metadata: pd.DataFrame, n_bins: int, by_value: int = 0) -> tuple[ColumnCodes, ...]:
     """Learn the coding of every column of val's metadata."""
-    return tuple(ColumnCodes.learnt(metadata[name], n_bins) for name in metadata.columns)
+    return tuple(ColumnCodes.learnt(metadata[name], n_bins, by_value) for name in metadata.columns)
 
 
 def coded(metadata: pd.DataFrame, columns: tuple[ColumnCodes, ...]) -> NDArray[np.int64]:

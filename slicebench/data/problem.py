@@ -8,7 +8,7 @@ code need not. A method gets `AuditData` to fit and a `Split` to score. Neither 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -110,12 +110,17 @@ class Identified(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Origin of the data of a problem."""
+    """Origin of the data of a problem.
+
+    `files` has the fingerprints of the files that a problem was built from, by name, such as
+    "sha256:..."; it is empty for generated data, and in problems saved by older versions.
+    """
 
     source: str
     licence: str
     revision: str = ""
     planted_rate: float | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

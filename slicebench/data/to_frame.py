@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.columns import Columns, resolved
+from slicebench.data.schema.classes import in_order
 from slicebench.data.split import Split, cross_entropy
 from slicebench.data.user_table import UserTable, if_named
 from slicebench.errors import DataError
@@ -104,26 +104,27 @@ def frame_to_split(
 
     """
     table = UserTable(frame, "table")
-    found = resolved(Columns(loss=loss), table, look_for=("label", "loss", "id", "text", "correct"))
-    names = tuple(class_names) or (() if found.label is None else tuple(map(str, table.classes(found.label))))
-    labels = None if found.label is None else table.class_numbers(found.label, names)
+    label, key, text, correct = (name if name in table.frame else None for name in ("label", "id", "text", "correct"))
+    loss = loss or ("loss" if "loss" in table.frame else None)
+    names = tuple(class_names) or (() if label is None else tuple(map(str, in_order(table.all_words(label)))))
+    labels = None if label is None else table.class_numbers(label, names)
     probs = table.probabilities(PROBS, names) if names and table.probability_columns(PROBS) else None
     losses: NDArray[np.float32]
-    if found.loss is not None:
-        losses = table.numbers(found.loss).astype(np.float32)
+    if loss is not None:
+        losses = table.numbers(loss).astype(np.float32)
     elif labels is not None and probs is not None:
         losses = cross_entropy(probs, labels)
     else:
         raise DataError("the table does not say where the model errs: it has neither loss nor both label and p_<class>")
     chosen = list(metadata) or [name for name in map(str, table.frame) if name.startswith(META)]
     return Split(
-        ids=np.arange(len(frame)).astype(str) if found.id is None else table.ids(found.id),
+        ids=np.arange(len(frame)).astype(str) if key is None else table.ids(key),
         embeddings=table.vectors("embedding"),
         losses=losses,
         labels=labels,
         probs=probs,
-        correct=if_named(table.booleans, found.correct),
-        inputs=if_named(table.texts, found.text),
+        correct=if_named(table.booleans, correct),
+        inputs=if_named(table.texts, text),
         metadata=table.metadata(chosen) if chosen else None,
     )
 

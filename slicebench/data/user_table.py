@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from slicebench.data.checks import array_of, ids_of, probs_of
-from slicebench.errors import ConfigError, DataError, did_you_mean
+from slicebench.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -22,7 +21,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CHUNK = 4096
 """How many vectors are read at a time."""
-YES_OR_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+YES_OR_NO = {
+    **dict.fromkeys(("true", "t", "1", "yes", "y", "right", "correct"), True),
+    **dict.fromkeys(("false", "f", "0", "no", "n", "wrong", "incorrect"), False),
+}
 FILL = "drop or fill such rows"
 
 
@@ -37,14 +39,20 @@ class UserTable:
         The user's table, unchanged.
     name : str
         What the user calls these rows: "pool table", "train and val rows".
+    advice : str
+        What to do about rows without a value.
 
     """
 
-    def __init__(self, frame: pd.DataFrame, name: str) -> None:
+    def __init__(self, frame: pd.DataFrame, name: str, advice: str = FILL) -> None:
         if not len(frame):
             raise DataError(f"the {name} has no rows; expected one per example")
-        refuse_repeated(frame, name)
-        self.frame, self.name = frame.reset_index(drop=True), name
+        self.frame, self.name, self.advice = named_by_text(frame, name).reset_index(drop=True), name, advice
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns, in order."""
+        return [str(name) for name in self.frame.columns]
 
     def where(self, column: str) -> str:
         """Return how messages name a column."""
@@ -61,9 +69,9 @@ class UserTable:
         said = "has no value" if np.all(pd.isna(value)) or not str(value).strip() else f"is {str(value)[:100]!r}"
         raise DataError(f"{self.where(column)} {said} at row {row} ({int(bad.sum())} such rows); {advice}")
 
-    def column(self, name: str, advice: str = FILL) -> pd.Series[Any]:
+    def column(self, name: str) -> pd.Series[Any]:
         """Return a column, which must have no missing values."""
-        self.refuse(self.known(name), self.frame[name].isna().to_numpy(), advice)
+        self.refuse(self.known(name), self.frame[name].isna().to_numpy(), self.advice)
         return self.frame[name]
 
     def known(self, name: str) -> str:
@@ -71,6 +79,10 @@ class UserTable:
         if name not in self.frame:
             raise DataError(f"the {self.name} has no column {name!r}; {did_you_mean(name, [*map(str, self.frame)])}")
         return name
+
+    def holds_numbers(self, name: str) -> bool:
+        """Return True if a column holds numbers, one in each row."""
+        return _numeric(self.frame[name])
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a column of finite numbers."""
@@ -91,20 +103,6 @@ class UserTable:
         vectors: NDArray[np.float32] = array_of(self.where(name), _stacked(self.where(name), column), np.float32, 2)
         return vectors
 
-    def feature(self, name: str) -> NDArray[Any]:
-        """Return a column of finite numbers as float64, and any other column as words."""
-        column = self.column(name)
-        if _numeric(column):
-            return self.numbers(name)
-        bad = np.array([not isinstance(value, str | int | float | date) for value in column.tolist()])
-        self.refuse(name, bad, "expected numbers or words")
-        words: NDArray[Any] = column.astype(str).to_numpy(dtype=object)
-        return words
-
-    def features(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-        """Return `feature` of each column."""
-        return {name: self.feature(name) for name in names}
-
     def metadata(self, names: Sequence[str]) -> pd.DataFrame:
         """Return the columns that methods and rules may see, as they are."""
         return self.frame[[self.known(name) for name in names]]
@@ -115,7 +113,7 @@ class UserTable:
 
     def texts(self, name: str) -> list[str]:
         """Return a column of texts; other values are turned into text."""
-        return self.column(name).astype(str).tolist()
+        return in_text(self.column(name)).tolist()
 
     def booleans(self, name: str) -> NDArray[np.bool_]:
         """Return a column of booleans, or of 0 and 1."""
@@ -137,27 +135,15 @@ class UserTable:
 
         if name not in self.frame:
             return pd.Series(pd.NA, index=self.frame.index, dtype="string")
-        words = self.frame[name].convert_dtypes().astype("string")
+        words = in_text(self.frame[name])
         return words.mask((words.str.strip() == "").fillna(value=False))
 
-    def all_words(self, name: str, advice: str = FILL) -> pd.Series[Any]:
+    def all_words(self, name: str) -> pd.Series[Any]:
         """Return `words`, which must have no missing values."""
-        self.column(name, advice)
+        self.column(name)
         words = self.words(name)
-        self.refuse(name, words.isna().to_numpy(), advice)
+        self.refuse(name, words.isna().to_numpy(), self.advice)
         return words
-
-    def classes(self, *names: str, also: Iterable[str] = (), advice: str = FILL) -> tuple[str | int, ...]:
-        """Return the classes in some columns and in `also`, sorted.
-
-        The columns must have no missing values. Classes are sorted by size if all are whole numbers,
-        else alphabetically.
-        """
-        words = set(also).union(*(self.all_words(name, advice) for name in names))
-        whole = all(self.frame[name].convert_dtypes().dtype.kind in "iu" for name in names)
-        if whole and all(word.removeprefix("-").isdecimal() for word in words):
-            return tuple(sorted({int(word) for word in words}))
-        return tuple(sorted(words))
 
     def class_numbers(self, name: str, classes: Classes, *, gaps: bool = False) -> NDArray[np.int64]:
         """Return the class number of each row, by the order of `classes`.
@@ -187,22 +173,11 @@ class UserTable:
         `classes`.
         """
         names = [f"{probs}{c}" for c in classes] if isinstance(probs, str) else list(probs)
-        if isinstance(probs, str) and probs in self.frame and not all(name in self.frame for name in names):
-            return self._probability_vectors(probs, classes)
         if len(names) != len(classes) or not names:
             listed = ", ".join(map(str, classes))
             raise DataError(f"probs names {len(names)} columns for {len(classes)} classes ({listed})")
         values = np.stack([self.numbers(name) for name in names], axis=1)
         return probs_of(f"probs of the {self.name}", values, len(values))
-
-    def _probability_vectors(self, name: str, classes: Classes) -> NDArray[np.float32]:
-        values = self.vectors(name)
-        if values.shape[1] != len(classes):
-            raise ConfigError(
-                f"{self.where(name)} has {values.shape[1]} numbers for {len(classes)} classes "
-                f"({', '.join(map(str, classes[:10]))}); name the class of each number (class_names)"
-            )
-        return probs_of(self.where(name), values, len(values))
 
 
 def if_named(reader: Callable[[str], T], name: str | None) -> T | None:
@@ -215,6 +190,41 @@ def refuse_repeated(frame: pd.DataFrame, name: str) -> None:
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise DataError(f"the {name} has the column {repeated[0]!r} more than once; rename one of them")
+
+
+def in_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values as text, 1.0 as "1"; bytes are decoded, and what is missing stays missing."""
+    try:
+        return column.convert_dtypes().astype("string")
+    except (
+        UnicodeDecodeError,
+        TypeError,
+        ValueError,
+    ):  # bytes of no text, and mixed types that pandas does not convert
+        return column.map(
+            lambda value: value.decode(errors="replace") if isinstance(value, bytes) else str(value), na_action="ignore"
+        ).astype("string")
+
+
+def named_by_text(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the table with text as names of columns.
+
+    Raises `DataError` for names of several levels, and for two columns of one name.
+    """
+    import pandas as pd
+
+    if isinstance(frame.columns, pd.MultiIndex):
+        first = frame.columns[0]
+        raise DataError(
+            f"the columns of the {name} have names of {frame.columns.nlevels} levels, as {first!r}; expected one, for which "
+            "frame.columns = ['_'.join(map(str, names)) for names in frame.columns] does"
+        )
+    if all(isinstance(column, str) for column in frame.columns):
+        refuse_repeated(frame, name)
+        return frame
+    renamed = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    refuse_repeated(renamed, name)
+    return renamed
 
 
 def _stacked(where: str, column: pd.Series[Any]) -> NDArray[np.float32]:

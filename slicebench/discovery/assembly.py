@@ -35,7 +35,9 @@ def found_slices(said: Sequence[Said], examples: Examples, captions: Captions | 
     """Return the slices of all methods: significant ones first, then by excess errors."""
     owners = [(one, j) for one in said for j in range(one.slices.k)]
     hard = np.concatenate([one.slices.hard for one in said], axis=1)
-    verdicts = judged(hard[examples.at["test"]], examples.problem.test)
+    test = examples.at["test"]
+    groups = None if examples.groups is None else examples.groups[test]
+    verdicts = judged(hard[test], examples.problem.test, groups)
     verdicts.sort(key=lambda v: (not v.stands, -v.delta * v.support, v.slice, v.class_number))
     ranked = {f"S{i + 1}": verdict for i, verdict in enumerate(verdicts)}
     inside = {key: hard[:, v.slice] & (examples.labels == v.class_number) for key, v in ranked.items()}

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.columns import check_resolved, resolved
-from slicebench.data.from_arrays import from_arrays, split_names, split_positions
-from slicebench.data.from_frame import outcome_arrays
-from slicebench.data.user_table import UserTable, if_named
-from slicebench.discovery.inputs import embeddings_of, raw_inputs
+from slicebench.data.from_arrays import from_arrays, split_names
+from slicebench.data.schema import schema_of
+from slicebench.data.schema.leaks import wrong_of
+from slicebench.data.schema.repeats import repeated_rows
+from slicebench.data.schema.splits import group_numbers, positions_of
+from slicebench.discovery.inputs import DEFAULT_ENCODERS, Inputs, embeddings_of, read_inputs
+from slicebench.errors import SlicebenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
     from slicebench.data.columns import Columns
     from slicebench.data.problem import Problem
-    from slicebench.data.split import Inputs
+    from slicebench.data.schema import Schema
+    from slicebench.data.schema.roles import Roles
+    from slicebench.data.split import Inputs as RawInputs
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,9 +35,11 @@ class Examples:
 
     `problem` holds them split into train, val and test, and `at` has the rows of each split. `ids`
     are as the user wrote them. `labels` (n,) are class numbers, and so are `predicted` (n,), which
-    may be None. `wrong` (n,) bool is None if only `losses` (n,) are known. `inputs` are raw images
-    or texts, and `kind` says which ("image", "text", or "" for none). `metadata` has the columns
-    that rules use, and `looks` says where the embeddings come from.
+    may be None. `wrong` (n,) bool is None if only `losses` (n,) are known. `groups` (n,) numbers the
+    rows that belong together, or is None. `inputs` are raw images or texts, and `kind` says which
+    ("image", "text", or "" for none). `metadata` has the columns that rules use, and `looks` says
+    where the embeddings come from. `schema` is the table as it was read, and `notes` are what a user
+    must know of it.
     """
 
     problem: Problem
@@ -44,10 +50,13 @@ class Examples:
     wrong: NDArray[np.bool_] | None
     losses: NDArray[np.float32]
     class_names: tuple[str, ...]
-    inputs: Inputs | None
+    groups: NDArray[np.intp] | None
+    inputs: RawInputs | None
     kind: str
     metadata: pd.DataFrame
     looks: str
+    schema: Schema
+    notes: tuple[str, ...]
 
     @property
     def n(self) -> int:
@@ -63,8 +72,11 @@ def examples_of(
     seed: int,
     folder: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
+    on_schema: Callable[[Schema], None] = lambda _: None,
 ) -> Examples:
     """Read the examples of a table; paths of images are relative to `folder`.
+
+    `on_schema` is called with the table's schema before anything else is done.
 
     Raises
     ------
@@ -75,86 +87,89 @@ def examples_of(
         column and row.
 
     """
-    table = UserTable(frame, "table")
-    found = resolved(columns, table)
-    check_resolved(found, table)
-    keys, names = _classes(table, found)
-    judged = found if names else replace(found, prediction=None, probs=None)
-    arrays = outcome_arrays(table, judged, keys)
-    y, predicted, probs, n = arrays["labels"], arrays["predictions"], arrays["probs"], len(table.frame)
-    if predicted is None and probs is not None:
-        predicted = probs.argmax(axis=1)
-    at = split_positions(n, if_named(table.texts, found.split), y, seed)
-    inputs, kind = raw_inputs(table, found, folder)
-    metadata = table.metadata(found.metadata or ())
-    rows = embeddings_of(table, found, inputs, kind, encoder, at["train"], say)
+    schema, raw = _read(frame, columns, encoder, folder)
+    on_schema(schema)
+    table, roles, outcomes = schema.table, schema.roles, schema.outcomes
+    n = len(table.frame)
+    at, dealing = positions_of(schema, seed)
+    encoder = encoder or (None if _has_vectors(schema) else DEFAULT_ENCODERS.get(raw.kind))
+    rows = embeddings_of(schema, raw, encoder, at["train"], say)
+    metadata = schema.metadata.assign(**raw.attributes)
     problem = from_arrays(
         embeddings=rows,
-        **arrays,
+        **outcomes.arrays(),
+        ids=None if roles.id is None else table.ids(roles.id).tolist(),
         splits=split_names(at, n),
-        class_names=names,
+        class_names=outcomes.class_names,
         metadata=metadata if len(metadata.columns) else None,
         seed=seed,
         encoder=encoder or "given",
-        modality=kind or "unknown",
+        modality=raw.kind or "unknown",
     )
-    wrong, losses = _outcomes(problem, at, n)
+    repeats = repeated_rows(problem, schema)
     return Examples(
         problem=problem,
         at=at,
-        ids=range(n) if found.id is None else table.frame[found.id].tolist(),
-        labels=np.zeros(n, dtype=np.int64) if y is None else y,
-        predicted=predicted,
-        wrong=wrong,
-        losses=losses,
+        ids=range(n) if roles.id is None else table.frame[roles.id].tolist(),
+        labels=np.zeros(n, dtype=np.int64) if outcomes.labels is None else outcomes.labels,
+        predicted=_predicted(outcomes.predictions, outcomes.probs),
+        wrong=wrong_of(outcomes),
+        losses=_losses(problem, at, n),
         class_names=problem.data.class_names or ("all",),
-        inputs=inputs,
-        kind=kind,
+        groups=group_numbers(table, roles.group),
+        inputs=raw.inputs,
+        kind=raw.kind,
         metadata=metadata,
-        looks=_looks(found, encoder),
+        looks=_looks(roles, schema, encoder),
+        schema=schema,
+        notes=(*schema.notes, *raw.notes, *dealing, *([repeats] if repeats else [])),
     )
 
 
-def _looks(found: Columns, encoder: str | None) -> str:
-    """Describe where the embeddings come from."""
-    if found.embedding is not None:
-        return f"column {found.embedding}"
-    if found.features:
-        return f"{len(found.features)} column{'s'[: len(found.features) != 1]} ({', '.join(found.features[:6])})"
-    return "given" if found.embeddings is not None else str(encoder)
+def _read(frame: pd.DataFrame, columns: Columns, encoder: str | None, folder: Path | None) -> tuple[Schema, Inputs]:
+    """Return the schema and the raw images or texts.
 
-
-def _classes(table: UserTable, found: Columns) -> tuple[Sequence[str | int], tuple[str, ...]]:
-    """Return the classes as the columns hold them, and their names, both by number.
-
-    Both are empty in a task without classes.
+    Images that cannot be read stop the run only if nothing else describes the examples.
     """
-    if found.label is None:
-        return (), ()
-    given = tuple(map(str, found.class_names))
-    columns = [name for name in (found.label, found.prediction) if name is not None]
-    held = table.classes(*columns, also=() if given else _only_in_probs(table, found.probs))
-    if given and isinstance(held[0], int):
-        return range(len(given)), given
-    return given or held, given or tuple(map(str, held))
+    schema = schema_of(frame, columns)
+    try:
+        return schema, read_inputs(schema, folder)
+    except SlicebenchError as error:
+        without = schema_of(frame, replace(columns, image=None))
+        if encoder is not None or not (_has_vectors(without) or without.roles.text):
+            raise
+        note = f"Images of column {schema.roles.image!r} are not shown: {error}"
+        found = read_inputs(without, folder)
+        return without, replace(found, notes=(*found.notes, note))
 
 
-def _only_in_probs(table: UserTable, probs: str | Sequence[str] | None) -> set[str]:
-    """Return the classes named by columns of probabilities, p_<class>; labels may lack some of them."""
-    if not isinstance(probs, str) or probs in table.frame:
-        return set()
-    return {name.removeprefix(probs) for name in table.probability_columns(probs)}
+def _has_vectors(schema: Schema) -> bool:
+    """Return True if columns or a file describe the examples, without an encoder."""
+    roles = schema.roles
+    return bool(roles.embedding) or roles.embeddings is not None or len(schema.features.columns) > 0
 
 
-def _outcomes(
-    problem: Problem, at: dict[str, NDArray[np.intp]], n: int
-) -> tuple[NDArray[np.bool_] | None, NDArray[np.float32]]:
-    """Return where the model is wrong, and its losses, in the order of the table."""
+def _predicted(predictions: NDArray[np.int64] | None, probs: NDArray[np.float32] | None) -> NDArray[np.int64] | None:
+    return probs.argmax(axis=1) if predictions is None and probs is not None else predictions
+
+
+def _looks(roles: Roles, schema: Schema, encoder: str | None) -> str:
+    """Describe where the embeddings come from."""
+    if roles.embedding:
+        first, *more = roles.embedding
+        return f"column {first}" if not more else f"columns {first} to {more[-1]}"
+    names = [*schema.features]
+    if names:
+        return (
+            f"{len(names)} column{'s'[: len(names) != 1]} ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})"
+        )
+    return "given" if roles.embeddings is not None else str(encoder)
+
+
+def _losses(problem: Problem, at: dict[str, NDArray[np.intp]], n: int) -> NDArray[np.float32]:
+    """Return losses in the order of the table."""
     splits = problem.splits()
     losses = np.zeros(n, dtype=np.float32)
-    wrong = np.zeros(n, dtype=bool)
     for name, rows in at.items():
         losses[rows] = splits[name].losses
-        correct = splits[name].correct
-        wrong[rows] = False if correct is None else ~correct
-    return (None if problem.test.correct is None else wrong), losses
+    return losses

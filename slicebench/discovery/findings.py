@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.schema.outcomes import ERROR_NAMES
 from slicebench.results.numbers import p_value
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from slicebench.data.schema import ColumnUse
     from slicebench.discovery.examples import Examples
     from slicebench.discovery.naming import Name
     from slicebench.discovery.verdicts import Verdict
@@ -117,8 +119,16 @@ class Findings:
 
     @property
     def measure(self) -> str:
-        """Quantity by which slices are compared: "error rate", or "mean loss" if only losses are known."""
-        return "mean loss" if self.examples.wrong is None else "error rate"
+        """Quantity by which slices are compared: "error rate", "mean absolute error" of a regression, or "mean loss"."""
+        if self.examples.wrong is not None:
+            return "error rate"
+        outcomes = self.examples.schema.outcomes
+        return "mean loss" if outcomes.errors is None else f"mean {ERROR_NAMES[self.examples.schema.roles.error]}"
+
+    @property
+    def columns(self) -> tuple[ColumnUse, ...]:
+        """The use of every column of the table, in its order."""
+        return self.examples.schema.uses
 
     @property
     def verdict(self) -> str:
@@ -213,7 +223,7 @@ class Findings:
 
 FRAME = (
     "method", "slice", "class", "about", "size", "support", "rate", "rest", "delta", "low", "high", "p", "p_holm", "stands",
-    "excess", "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "found_by", "repeats",
+    "excess", "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "bias", "found_by", "repeats",
 )  # fmt: skip
 """Columns of `Findings.to_frame`; `stands` is true for significant slices."""
 
@@ -243,6 +253,7 @@ def _row(one: FoundSlice) -> dict[str, Any]:
         "captions": [text for text, _ in name.captions],
         "words": [word.text for word in name.words],
         "taken_for": None if name.taken_for is None else name.taken_for[0],
+        "bias": name.bias,
         "found_by": [one.method, *(match.method for match in one.matches)],
         "repeats": one.repeats,
     }

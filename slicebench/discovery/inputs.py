@@ -2,114 +2,87 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.data.checks import array_of
-from slicebench.data.from_frame import described
+from slicebench.data.schema.roles import parameter
+from slicebench.data.schema.vectors import described, vectors_of
+from slicebench.discovery.images import Images, attributes_of, read_images
 from slicebench.errors import ConfigError, DataError, StorageError
-from slicebench.files.cache import content_key
 from slicebench.files.untrusted import mapped_npy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from slicebench.data.columns import Columns
-    from slicebench.data.split import Inputs
+    from slicebench.data.schema import Schema
+    from slicebench.data.schema.roles import Roles
+    from slicebench.data.split import Inputs as RawInputs
     from slicebench.data.user_table import UserTable
 
 
-SIDE = 224
-"""Side, in pixels, to which images are resized if they differ in size or are larger."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inputs:
+    """Raw images (n, H, W[, 3]) of bytes or n texts, and their `kind`: "image", "text" or "".
+
+    `attributes` are columns of metadata that were measured on them, and `notes` what a user must know.
+    """
+
+    inputs: RawInputs | None = None
+    kind: str = ""
+    attributes: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-def raw_inputs(table: UserTable, found: Columns, folder: Path | None) -> tuple[Inputs | None, str]:
-    """Return images (n, H, W[, 3]) as uint8, or n texts, and their kind: "image", "text" or ""."""
-    if found.image is None:
-        return (None, "") if found.text is None else (table.texts(found.text), "text")
-    if not isinstance(found.image, str):
-        images = np.asarray(found.image)
+DEFAULT_ENCODERS = {"image": "pixels-pca", "text": "tfidf"}
+"""Encoders where none is named and nothing else describes the examples; they need no weights."""
+
+
+def read_inputs(schema: Schema, folder: Path | None) -> Inputs:
+    """Read the images or texts of a table; paths are relative to `folder`."""
+    table, roles = schema.table, schema.roles
+    if roles.image is None:
+        return Inputs() if roles.text is None else _texts(table, roles.text)
+    if not isinstance(roles.image, str):
+        images = np.asarray(roles.image)
         if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) != len(table.frame):
             raise DataError(
                 f"image has dtype {images.dtype} and shape {images.shape}; expected uint8, ({len(table.frame)}, H, W) or "
                 f"({len(table.frame)}, H, W, 3)"
             )
-        return images, "image"
-    from slicebench.files.image_arrays import ImageFiles, decoded
-
-    cells = table.column(found.image).tolist()
-    where = table.where(found.image)
-    if all(isinstance(cell, str) for cell in cells):
-        root = (Path(found.image_root) if found.image_root is not None else folder or Path()).expanduser()
-        return decoded(ImageFiles(root, cells), side=_side(where, [root / cell for cell in cells])), "image"
-    held = ImageCells(where, [_encoded(where, row, cell) for row, cell in enumerate(cells)])
-    return decoded(held, side=_side(where, [io.BytesIO(cell) for cell in held.cells])), "image"
+        sizes = np.tile([images.shape[2], images.shape[1]], (len(images), 1))
+        return _pictures(Images(pixels=images, sizes=sizes), "image", roles)
+    column = roles.image
+    root = (Path(roles.image_root) if roles.image_root is not None else folder or Path()).expanduser()
+    return _pictures(read_images(table.column(column).tolist(), table.where(column), root), column, roles)
 
 
-@dataclass(frozen=True, eq=False)
-class ImageCells:
-    """Encoded images in the cells of a table; implements `slicebench.files.image_arrays.EncodedImages`."""
-
-    where: str
-    cells: Sequence[bytes]
-
-    def __len__(self) -> int:
-        return len(self.cells)
-
-    def key(self) -> str:
-        """Return a hash of all bytes."""
-        return content_key(*(np.frombuffer(cell, dtype=np.uint8) for cell in self.cells))
-
-    def __iter__(self) -> Iterator[tuple[int, str, bytes]]:
-        for row, cell in enumerate(self.cells):
-            yield row, f"{self.where}, row {row}", cell
+def _pictures(images: Images, column: str, roles: Roles) -> Inputs:
+    """Return images; what is measured on them is metadata unless other metadata are named."""
+    attributes = attributes_of(images, column) if roles.metadata is None else {}
+    return Inputs(inputs=images.pixels, kind="image", attributes=attributes, notes=images.notes)
 
 
-def _encoded(where: str, row: int, cell: Any) -> bytes:
-    """Return the bytes of a cell, which may be a Hugging Face image: {"bytes", "path"}."""
-    found = cell.get("bytes") if isinstance(cell, dict) else cell
-    if not isinstance(found, bytes):
-        raise DataError(
-            f"{where} holds {type(found).__name__} at row {row}; expected paths, encoded images (bytes) or {{'bytes': ...}}"
-        )
-    return found
-
-
-def _side(where: str, sources: Sequence[Path | io.BytesIO]) -> int | None:
-    """Return the side to which images are resized.
-
-    It is None if they have one size, of at most `SIDE`. Only their headers are read.
-    """
-    from PIL import Image
-
-    sizes = set()
-    for row, source in enumerate(sources):
-        try:
-            with Image.open(source) as image:
-                sizes.add(image.size)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{where}: row {row} cannot be read as an image: {error}") from error
-    return None if len(sizes) == 1 and max(next(iter(sizes))) <= SIDE else SIDE
+def _texts(table: UserTable, column: str) -> Inputs:
+    """Return texts; a missing one is empty, which is said."""
+    cells = table.frame[column]
+    missing = int(cells.isna().sum())
+    notes = (f"Column {column!r} has no text in {missing:,} of {len(cells):,} rows; they count as empty texts.",)
+    texts = cells.astype(object).where(cells.notna(), "").astype(str).tolist()
+    return Inputs(inputs=texts, kind="text", notes=notes if missing else ())
 
 
 def embeddings_of(
-    table: UserTable,
-    found: Columns,
-    inputs: Inputs | None,
-    kind: str,
-    encoder: str | None,
-    train: NDArray[np.intp],
-    say: Callable[[str], None],
+    schema: Schema, raw: Inputs, encoder: str | None, train: NDArray[np.intp], say: Callable[[str], None]
 ) -> NDArray[np.float32]:
     """Return an embedding of each row, shape (n, d).
 
-    It comes from a column, a file, features (standardised on the rows `train`), or an encoder.
+    It comes from columns of vectors or numbers, a file, features (learnt on the rows `train`), or an encoder.
 
     Raises
     ------
@@ -117,30 +90,30 @@ def embeddings_of(
         if the table has none of these.
 
     """
-    if found.embedding is not None:
-        return table.vectors(found.embedding)
-    if found.features:
-        return described(table.features(found.features), found.features, train)
-    if isinstance(found.embeddings, str | Path):
-        return vectors_in(Path(found.embeddings).expanduser(), len(table.frame))
-    if found.embeddings is not None:
-        given: NDArray[np.float32] = array_of("embeddings", found.embeddings, np.float32, 2, len(table.frame))
+    table, roles = schema.table, schema.roles
+    if roles.embedding:
+        return vectors_of(table, roles.embedding)
+    if len(schema.features.columns):
+        return described(schema.features, train)
+    if isinstance(roles.embeddings, str | Path):
+        return vectors_in(Path(roles.embeddings).expanduser(), len(table.frame))
+    if roles.embeddings is not None:
+        given: NDArray[np.float32] = array_of("embeddings", roles.embeddings, np.float32, 2, len(table.frame))
         return given
-    if inputs is None or encoder is None:
+    if raw.inputs is None or encoder is None:
+        unused = [f"{one.column!r} ({one.why})" for one in schema.unused()]
         raise ConfigError(
-            "the examples have no embeddings: name a column of vectors (embedding), a .npy or .safetensors file "
-            "(embeddings), columns that describe them (features), or images or texts (image, text) and an encoder"
-            + (
-                ""
-                if inputs is None
-                else f"; the table has {kind}s, so an encoder is enough: see `slicebench list encoders`"
-            )
+            "nothing says what an example looks like"
+            + (f": of the other columns none can be used, {', '.join(unused[:10])}" if unused else "")
+            + f"; name vectors ({parameter('embedding')}), a .npy or .safetensors file "
+            f"({parameter('embeddings', 'FILE')}), columns "
+            f"that describe it ({parameter('features')}), or images or texts ({parameter('image')}, {parameter('text')})"
         )
-    say(f"encoding {len(inputs):,} {kind}s with {encoder}")
-    return encoded(inputs, encoder, train)
+    say(f"encoding {len(raw.inputs):,} {raw.kind}s with {encoder}")
+    return encoded(raw.inputs, encoder, train)
 
 
-def encoded(inputs: Inputs, encoder: str, train: NDArray[np.intp]) -> NDArray[np.float32]:
+def encoded(inputs: RawInputs, encoder: str, train: NDArray[np.intp]) -> NDArray[np.float32]:
     """Embed inputs with the named encoder, shape (n, d).
 
     The encoder is fitted on the rows `train` only.

@@ -5,6 +5,7 @@ They are fitted on train and val, and score all examples twice: with their outco
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 DEFAULTS = ("kmeans_errors", "tree_rules")
 """Default methods: the best of the leaderboard in embedding space, and rules if there are metadata."""
 DEFAULT_FOR_LOSSES = "spotlight"
+MOST_NAMES = 6
+"""Classes that one note names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +125,30 @@ def _run(name: str, method: SliceMethod, examples: Examples, data: AuditData, se
     pairs = [(np.zeros((n, 0), np.float32), np.zeros((n, 0), bool)), *by_name.values()]
     soft_all, hard_all = (np.column_stack(columns) for columns in zip(*pairs, strict=True))
     slices = Slices(soft_all, hard_all, tuple(by_name))
-    return Said(name, slices, hardness, perf_counter() - start, tuple(map(str, method.notes())))
+    notes = in_names([*map(str, method.notes())], data.class_names)
+    return Said(name, slices, hardness, perf_counter() - start, notes)
+
+
+def in_names(notes: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the notes of a method with the names of classes for their numbers, one note for all classes that share a text.
+
+    >>> in_names(["class 0 has 1 error", "class 1 has 1 error", "all is well"], ["cat", "dog"])
+    ('each of 2 classes (cat, dog) has 1 error', 'all is well')
+    """
+    of_text: dict[str, list[str]] = {}
+    for note in notes:
+        found = re.search(r"\bclass (\d+)\b", note)
+        if found is None or int(found[1]) >= len(class_names):
+            of_text.setdefault(note, [])
+        else:
+            of_text.setdefault(f"{note[: found.start()]}\0{note[found.end() :]}", []).append(class_names[int(found[1])])
+    return tuple(text.replace("\0", _classes(names)) if names else text for text, names in of_text.items())
+
+
+def _classes(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"class {names[0]}"
+    return f"each of {len(names)} classes ({', '.join(names[:MOST_NAMES])}{', ...' if len(names) > MOST_NAMES else ''})"
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from slicebench.metrics.ranking import Ranking
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from slicebench.data.captions.embedded import Captions
@@ -33,10 +32,6 @@ LEAST_AUROC = 0.6
 """Least AUROC of a shown caption: similarity to it separates held-out members from the rest of the class this well."""
 TELLING = 0.1
 """Least share of a slice's texts that must hold a word for the slice to be named after it."""
-MANY = 5
-"""Least number of right and of wrong answers in a class for its columns to be checked for leaks."""
-SURELY = 0.49
-"""A numeric column leaks the outcome if its AUROC differs from 0.5 by more than this."""
 MOST_TEXTS = 20_000
 """Number of texts of a class whose words are counted."""
 
@@ -47,15 +42,25 @@ class Name:
 
     `captions` are texts, each with the AUROC at which similarity to it separates members from the
     rest of the class. `taken_for` is the commonest wrong prediction, with its share of the errors.
+    `bias` is, in a regression, the mean of prediction minus truth over the held-out members.
     """
 
     rule: Rule | None = None
     captions: tuple[tuple[str, float], ...] = ()
     words: tuple[Word, ...] = ()
     taken_for: tuple[str, float] | None = None
+    bias: float | None = None
 
     @property
     def text(self) -> str:
+        """Best description in one line, and in a regression whether the model predicts too much or too little there."""
+        if self.bias is None:
+            return self.description
+        direction = f"{'over' if self.bias > 0 else 'under'}-predicts by {abs(self.bias):.3g} on average"
+        return f"{self.description}; {direction}" if self.description else direction
+
+    @property
+    def description(self) -> str:
         """Best description in one line: a rule, else a caption, else words, else wrong predictions."""
         if self.rule is not None:
             return self.rule.text
@@ -88,7 +93,13 @@ class Names:
             captions=self._captions(inside, learn, check, c),
             words=self._words_of(inside, check, c),
             taken_for=self._taken_for(inside & (self.examples.labels == c)),
+            bias=self._bias(check[inside[check]]),
         )
+
+    def _bias(self, members: NDArray[np.intp]) -> float | None:
+        """Return the mean of prediction minus truth of held-out members; None where there are no numbers."""
+        errors = self.examples.schema.outcomes.errors
+        return None if errors is None or not len(members) else float(errors[members].mean())
 
     @cached_property
     def _conditions(self) -> Conditions:
@@ -138,35 +149,6 @@ class Names:
         counts = np.bincount(predicted[members & wrong], minlength=len(self.examples.class_names))
         most = int(counts.argmax())
         return self.examples.class_names[most], float(counts[most] / counts.sum())
-
-
-def giving_away(examples: Examples) -> list[str]:
-    """Return the metadata columns that separate right from wrong answers almost perfectly.
-
-    It is enough that they do so within one class.
-    """
-    if examples.wrong is None:
-        return []
-    enough = [
-        rows
-        for c in range(len(examples.class_names))
-        if MANY <= examples.wrong[rows := np.flatnonzero(examples.labels == c)].sum() <= len(rows) - MANY
-    ]
-    return [
-        str(name)
-        for name in examples.metadata
-        if any(_tells(examples.metadata[name].iloc[rows], examples.wrong[rows]) for rows in enough)
-    ]
-
-
-def _tells(column: pd.Series[Any], wrong: Bools) -> bool:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    if is_numeric_dtype(column) and not is_bool_dtype(column) and column.nunique() > 2:
-        known = column.notna().to_numpy()
-        return abs(auroc(column[known].to_numpy(np.float64), wrong[known]) - 0.5) > SURELY
-    mixed = column.astype(str).groupby(wrong).unique()
-    return len(mixed) == 2 and not set(mixed.iloc[0]) & set(mixed.iloc[1])
 
 
 def auroc(score: NDArray[np.floating], inside: Bools) -> float:

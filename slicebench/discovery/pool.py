@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.columns import resolved
+from slicebench.data.columns import Auto
 from slicebench.data.from_arrays import dealt, from_arrays, split_names
-from slicebench.data.from_frame import described, outcome_arrays
 from slicebench.data.problem import SPLITS
+from slicebench.data.schema import schema_of
+from slicebench.data.schema.frames import as_frame
+from slicebench.data.schema.kinds import kind_of
+from slicebench.data.schema.outcomes import outcomes_of
+from slicebench.data.schema.parts import parts_of
+from slicebench.data.schema.roles import parameter
+from slicebench.data.schema.vectors import described, vectors_of
 from slicebench.data.user_table import UserTable, if_named
 from slicebench.errors import ConfigError, DataError
 
@@ -25,21 +31,27 @@ if TYPE_CHECKING:
 
     from slicebench.data.columns import Columns
     from slicebench.data.problem import Problem
+    from slicebench.data.schema import Schema
+    from slicebench.data.schema.outcomes import Outcomes
+    from slicebench.data.schema.roles import Roles
 
 
 SHARES = {"train": 0.2, "val": 0.8}
 """Shares of the labelled examples: methods take means and deviations from train, and learn from val."""
-USES = ("label", "prediction", "probs", "embedding", "features", "id", "loss", "text")
+USES = (
+    "label", "prediction", "probs", "class_names", "score", "positive", "threshold", "embedding", "features",
+    "id", "loss", "text", "ignore", "keep",
+)  # fmt: skip
 """Fields of `Columns` that `select` accepts."""
 MOVE = "drop such rows or move them to the pool"
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The labelled rows, or the candidates: their table, their features, and their `arrays` for `from_arrays`."""
+    """One of the two tables: its rows, their outcomes, and other `arrays` as `from_arrays` takes them."""
 
     table: UserTable
-    features: dict[str, NDArray[Any]]
+    outcomes: Outcomes
     arrays: dict[str, Any]
 
 
@@ -59,24 +71,24 @@ class PoolProblem:
     notes: tuple[str, ...]
 
 
-def problem_with_pool(
-    data: pd.DataFrame | None, pool: pd.DataFrame, columns: Columns, *, split: str = "split", seed: int = 0
-) -> PoolProblem:
+def problem_with_pool(data: Any, pool: Any, columns: Columns, *, split: str = "split", seed: int = 0) -> PoolProblem:
     """Build a problem with train and val from `data` and the pool as test.
 
     It takes the same parameters as `select` and raises the same errors.
     """
-    *tables, splits = _tables(data, pool, split)
-    found = _found(columns, *tables)
-    classes = () if found.label is None else tables[0].classes(found.label, advice=MOVE)
-    known, candidates = (_read(table, found, classes) for table in tables)
+    labelled = None if data is None else as_frame(data, "data table")
+    known_table, pool_table, splits = _tables(labelled, as_frame(pool, "pool table"), split)
+    schema = _schema(columns, known_table, pool_table)
+    roles = schema.roles
+    known = Part(known_table, schema.outcomes, _looks(known_table, roles))
+    candidates = _candidates(pool_table, schema)
     _check_one_space(known, candidates)
-    notes = [*_identify(known, candidates, found.id), *_fill_losses(known, candidates)]
-    weak = _label(known, candidates, found.label, classes)
+    notes = [*schema.notes, *_identify(known, candidates, roles.id), *_fill_losses(known, candidates)]
+    weak = _label(candidates, roles.label)
     return PoolProblem(
-        problem=_problem(known, candidates, found.features, classes, splits, seed),
-        ids=range(len(weak)) if found.id is None else candidates.table.frame[found.id].tolist(),
-        classes=classes or ("all",),
+        problem=_problem(known, candidates, schema, splits, seed),
+        ids=range(len(weak)) if roles.id is None else candidates.table.frame[roles.id].tolist(),
+        classes=tuple(schema.outcomes.classes) or ("all",),
         weak=weak,
         notes=tuple(notes),
     )
@@ -104,49 +116,52 @@ def _tables(
         marked = " or ".join(map(repr, missing))
         raise DataError(f"{whole.where(split)} has no row marked {marked}; train, val and pool are all required")
     known = np.isin(names, ("train", "val"))
-    rows = whole.frame
+    rows = whole.frame.drop(columns=split)
     return UserTable(rows[known], "train and val rows"), UserTable(rows[names == "pool"], "pool rows"), names[known]
 
 
-def _found(columns: Columns, known: UserTable, pool: UserTable) -> Columns:
-    """Return the columns, with the usual names filled in.
+def _schema(columns: Columns, known: UserTable, pool: UserTable) -> Schema:
+    """Return the schema of the labelled table; an id is looked for in the pool.
 
     Raises `ConfigError` if labels, outcomes or embeddings are missing.
     """
-    found = resolved(columns, known, look_for=("label", "embedding"))
-    if found.label is not None and not found.probs:
-        found = resolved(found, known, look_for=("prediction",))
-    found = resolved(found, pool, look_for=("id",))
-    if found.loss is not None:
-        known.column(found.loss)
-    if found.label is None and (found.loss is None or found.prediction or found.probs):
-        raise ConfigError(f"the {known.name} has no column 'label'; say which column holds the true classes (label)")
-    if found.label is not None and found.prediction is None and not found.probs:
+    key = ("id" if "id" in pool.frame else None) if isinstance(columns.id, Auto) else columns.id
+    inside = replace(columns, id=key if key in known.frame else None)
+    schema = schema_of(known.frame, inside, name=known.name, advice=MOVE, look_for=FOUND)
+    roles = replace(schema.roles, id=key)
+    if roles.label is None and roles.loss is None:
+        raise ConfigError(f"the {known.name} has no column of true classes; name it: {parameter('label')}")
+    if roles.label is not None and roles.prediction is None and not roles.has_probabilities:
         raise ConfigError(
-            f"the {known.name} has no column 'prediction'; say which column holds what the model predicts (prediction), or which "
-            "ones its probabilities (probs)"
+            f"the {known.name} has no column of predictions; name predicted classes ({parameter('prediction')}) or "
+            f"probabilities ({parameter('probs')})"
         )
-    if len(found.ways) != 1:
+    if not roles.embedding and not len(schema.features.columns):
         raise ConfigError(
-            "expected either a column of vectors (embedding) or columns that describe the examples (features); "
-            f"got {' and '.join(found.ways) or 'neither'}"
+            f"nothing says what an example looks like; name a column of vectors ({parameter('embedding')}) or columns that "
+            f"describe it ({parameter('features')})"
         )
-    return found
+    return replace(schema, roles=roles)
 
 
-def _read(table: UserTable, found: Columns, classes: Sequence[str | int]) -> Part:
-    """Read the arrays of one part: embeddings or features, and the model's answers.
-
-    Labels and ids are added to both parts together.
-    """
-    loss = found.loss if found.loss in table.frame else None
+def _looks(table: UserTable, roles: Roles) -> dict[str, Any]:
+    """Return the embeddings and texts of a table, where it has columns of them."""
     arrays = {
-        "embeddings": if_named(table.vectors, found.embedding),
-        **outcome_arrays(table, replace(found, label=None, id=None, loss=loss, probs=found.probs or None), classes),
-        "inputs": if_named(table.texts, found.text),
+        "embeddings": vectors_of(table, roles.embedding) if roles.embedding else None,
+        "inputs": if_named(table.texts, roles.text),
     }
-    features = table.features(found.features)
-    return Part(table, features, {name: values for name, values in arrays.items() if values is not None})
+    return {name: values for name, values in arrays.items() if values is not None}
+
+
+def _candidates(table: UserTable, schema: Schema) -> Part:
+    """Read the pool, whose labels and losses may be missing."""
+    roles = schema.roles
+    for role in ("prediction", "score"):
+        if getattr(roles, role) is not None:
+            table.known(getattr(roles, role))
+    label, loss = ((name if name in table.frame else None) for name in (roles.label, roles.loss))
+    outcomes = outcomes_of(table, replace(roles, label=label, loss=loss), schema.outcomes)
+    return Part(table, outcomes, _looks(table, roles))
 
 
 def _check_one_space(known: Part, pool: Part) -> None:
@@ -156,12 +171,6 @@ def _check_one_space(known: Part, pool: Part) -> None:
         d, e = (part.arrays["embeddings"].shape[1] for part in (known, pool))
         if d != e:
             raise DataError(f"embeddings have {d} numbers in the {one.name}, {e} in the {other.name}")
-    for name in known.features:
-        if (known.features[name].dtype.kind == "f") != (pool.features[name].dtype.kind == "f"):
-            raise DataError(
-                f"feature {name!r} holds {one.frame[name].dtype} in the {one.name}, {other.frame[name].dtype} in the "
-                f"{other.name}; expected numbers in both, or words"
-            )
 
 
 def _identify(known: Part, pool: Part, name: str | None) -> list[str]:
@@ -184,52 +193,76 @@ def _identify(known: Part, pool: Part, name: str | None) -> list[str]:
 
 def _fill_losses(known: Part, pool: Part) -> list[str]:
     """Give the pool the mean known loss if it has no losses, and return a note on it."""
-    if "losses" not in known.arrays or "losses" in pool.arrays:
+    if known.outcomes.losses is None or pool.outcomes.losses is not None:
         return []
-    pool.arrays["losses"] = np.full(len(pool.table.frame), known.arrays["losses"].mean())
+    pool.outcomes.losses = np.full(len(pool.table.frame), known.outcomes.losses.mean())
     return ["the pool has no losses; the mean of the known losses is used instead, so no method can rank by loss"]
 
 
-def _label(known: Part, pool: Part, name: str | None, classes: Sequence[str | int]) -> NDArray[np.bool_]:
-    """Label both parts, and mark the pool examples with a weak label, shape (n,).
+def _label(pool: Part, name: str | None) -> NDArray[np.bool_]:
+    """Label the pool where it has no labels, and mark the examples with such a weak label, shape (n,).
 
-    A weak label is the model's prediction, used where the pool has no label.
+    A weak label is the model's prediction.
     """
+    n, found = len(pool.table.frame), pool.outcomes
     if name is None:
-        return np.zeros(len(pool.table.frame), dtype=bool)
-    known.arrays["labels"] = known.table.class_numbers(name, classes)
-    labels = pool.table.class_numbers(name, classes, gaps=True)
+        return np.zeros(n, dtype=bool)
+    labels = np.full(n, -1, dtype=np.int64) if found.labels is None else found.labels
     weak: NDArray[np.bool_] = labels < 0
-    said = pool.arrays["predictions"] if "predictions" in pool.arrays else pool.arrays["probs"].argmax(axis=1)
-    pool.arrays["labels"] = np.where(weak, said, labels)
+    said = found.predictions
+    if said is None and found.probs is not None:
+        said = found.probs.argmax(axis=1)
+    found.labels = labels if said is None else np.where(weak, said, labels)
     return weak
 
 
-def _problem(
-    known: Part,
-    pool: Part,
-    features: Sequence[str],
-    classes: Sequence[str | int],
-    splits: NDArray[np.str_] | None,
-    seed: int,
-) -> Problem:
+def _problem(known: Part, pool: Part, schema: Schema, splits: NDArray[np.str_] | None, seed: int) -> Problem:
     """Join both parts, the labelled rows first.
 
     The labelled rows are split by `SHARES`, unless `splits` assigns them.
     """
-    n = len(known.table.frame)
+    n, labels = len(known.table.frame), known.outcomes.labels
     if splits is None:
-        rng, labels = np.random.default_rng([seed, 0]), known.arrays.get("labels", np.zeros(n))
-        splits = split_names(dealt(labels, SHARES, rng, "examples of known truth"), n)
-    arrays = {key: np.concatenate([known.arrays[key], pool.arrays[key]]) for key in known.arrays if key != "inputs"}
-    if "inputs" in known.arrays:
-        arrays["inputs"] = known.arrays["inputs"] + pool.arrays["inputs"]
-    if features:
-        columns = {name: np.concatenate([known.features[name], pool.features[name]]) for name in features}
-        arrays["embeddings"] = described(columns, features, np.flatnonzero(splits == "train"))
+        rng = np.random.default_rng([seed, 0])
+        at = dealt(np.zeros(n) if labels is None else labels, SHARES, rng, "examples of known truth")
+        splits = split_names(at, n)
+    both = [{**part.outcomes.arrays(), **part.arrays} for part in (known, pool)]
+    arrays = {key: _joined(*(part[key] for part in both)) for key in both[0] if both[0][key] is not None}
+    if not schema.roles.embedding:
+        arrays["embeddings"] = described(_features(known, pool, schema), np.flatnonzero(splits == "train"))
     return from_arrays(
         **arrays | {"ids": arrays["ids"].tolist()},
         splits=np.concatenate([splits, np.full(len(pool.table.frame), "test")]),
-        class_names=[*map(str, classes)],
+        class_names=schema.outcomes.class_names,
         seed=seed,
     )
+
+
+def _joined(one: Any, other: Any) -> Any:
+    return one + other if isinstance(one, list) else np.concatenate([one, other])
+
+
+def _features(known: Part, pool: Part, schema: Schema) -> pd.DataFrame:
+    """Return the columns that describe an example, of both tables; each must be of one kind in both."""
+    import pandas as pd
+
+    made: dict[str, Any] = {}
+    for use in schema.uses:
+        if "features" not in use.use:
+            continue
+        one, other = known.table.frame[use.column], pool.table.frame[pool.table.known(use.column)]
+        whole = pd.concat([one, other], ignore_index=True)
+        kinds = {kind_of(one) in NUMBERS, kind_of(other) in NUMBERS | {"constant"}}
+        if len(kinds) > 1:
+            raise DataError(
+                f"feature {use.column!r} holds {one.dtype} in the {known.table.name}, {other.dtype} in the "
+                f"{pool.table.name}; expected numbers in both, or words"
+            )
+        made |= parts_of(use.column, whole, use.kind if use.kind in NUMBERS else kind_of(whole))
+    return pd.DataFrame(made)
+
+
+NUMBERS = frozenset({"numbers", "whole numbers"})
+"""Kinds of columns that hold numbers."""
+FOUND = ("label", "prediction", "probs", "score", "embedding", "features")
+"""Roles that are looked for where they are not named."""

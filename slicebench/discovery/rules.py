@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.metadata_codes import ColumnCodes
+from slicebench.data.metadata_codes import ColumnCodes, learnt_codes
+from slicebench.data.schema.kinds import FEW
 from slicebench.metrics.slices.significance import excess_p
 from slicebench.metrics.statistics import ALPHA, holm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
     Bools = NDArray[np.bool_]
+    Integers = NDArray[np.int64]
 
 
 N_BINS = 10
 """Number of quantile bins of a numeric column; conditions cut at their edges."""
+MOST_VALUES = 4
+"""Most values of a column that one condition may list."""
 MOST_CONDITIONS = 3
 GAIN = 0.02
 """Least gain in Cohen's κ for which a condition is added to a rule."""
@@ -50,81 +54,137 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """Conditions on the columns of a table.
+    """The columns of a table as codes, from which the conditions of rules are made: `codes` are (n,) each."""
 
-    `met` (n, v) bool says which of n examples meet which of v conditions.
-    """
-
-    names: tuple[str, ...]
-    met: Bools
+    columns: tuple[ColumnCodes, ...]
+    codes: tuple[Integers, ...]
 
     @classmethod
     def of(cls, metadata: pd.DataFrame) -> Conditions:
-        """Return the conditions on metadata columns.
+        """Code the columns of metadata.
 
-        Categories and numbers with few values give equalities. Other numbers give "at least" and
-        "below" at their quantiles.
+        Words and whole numbers of few values keep their values, other numbers and dates are cut at their quantiles.
         """
-        names: list[str] = []
-        met: list[Bools] = []
-        for column in metadata:
-            known = ColumnCodes.learnt(metadata[column], N_BINS)
-            codes = known.codes(metadata[column])
-            last = known.missing - 1
-            if known.binned:
-                for cut in range(1, last):
-                    names += [f"{known.name} < {known.levels[cut - 1]:g}", f"{known.name} >= {known.levels[cut - 1]:g}"]
-                    met += [codes <= cut, (codes > cut) & (codes <= last)]
-            else:
-                names += [known.words(code) for code in range(1, last + 1)]
-                met += [codes == code for code in range(1, last + 1)]
-            if (codes == known.missing).any():
-                names.append(known.words(known.missing))
-                met.append(codes == known.missing)
-        return cls(tuple(names), np.stack(met, axis=1) if met else np.zeros((len(metadata), 0), dtype=bool))
+        columns = learnt_codes(metadata, N_BINS, FEW)
+        return cls(columns, tuple(one.codes(metadata[name]) for one, name in zip(columns, metadata, strict=True)))
 
     def rule(self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp]) -> Rule | None:
-        """Return the conjunction of up to three conditions that best describes `inside` (n,).
+        """Find the conjunction of up to three conditions that best describes `inside` (n,).
 
-        Conditions are added greedily, by the highest κ on the rows `learn`. Returns None if κ on the
-        rows `check` is below `EXPLAINS`.
+        Conditions are chosen on the rows `learn`, one by one, by the highest κ. The result is None if its κ on the rows `check`
+        is below `EXPLAINS`.
         """
-        chosen, best = list[int](), 0.0
-        while len(chosen) < MOST_CONDITIONS and self.met.shape[1] and len(learn):
-            kappa = kappas(self.met[learn] & self._all(chosen)[learn, None], inside[learn])
-            v = int(np.argmax(kappa))
-            if kappa[v] < best + GAIN:
+        met, chosen, best = np.ones(len(inside), dtype=bool), list[_Condition](), 0.0
+        while len(chosen) < MOST_CONDITIONS and len(learn):
+            found = self._best(met[learn], inside[learn], learn)
+            if found is None or found.kappa < best + GAIN:
                 break
-            chosen, best = [*chosen, v], float(kappa[v])
+            chosen, best = [*chosen, found], found.kappa
+            met &= found.meets(self.codes[found.column])
         if not chosen or not len(check):
             return None
-        said, members = self._all(chosen)[check], inside[check]
+        said, members = met[check], inside[check]
         hits = int((said & members).sum())
         rule = Rule(
-            text=" and ".join(self.names[v] for v in chosen),
+            text=" and ".join(one.words(self.columns[one.column]) for one in chosen),
             precision=hits / max(1, int(said.sum())),
             recall=hits / max(1, int(members.sum())),
             kappa=float(kappas(said[:, None], members)[0]),
         )
         return rule if rule.kappa >= EXPLAINS else None
 
-    def _all(self, chosen: Sequence[int]) -> Bools:
-        every: Bools = np.all(self.met[:, list(chosen)], axis=1)
-        return every
+    def _best(self, met: Bools, inside: Bools, rows: NDArray[np.intp]) -> _Condition | None:
+        """Return the condition that adds most to those met already, over all columns; O(n) per column."""
+        n, members = len(inside), int(inside.sum())
+        best: _Condition | None = None
+        for j, (column, every) in enumerate(zip(self.columns, self.codes, strict=True)):
+            codes = every[rows]
+            count = np.bincount(codes[met], minlength=column.missing + 1)
+            hits = np.bincount(codes[met & inside], minlength=column.missing + 1)
+            for condition in _conditions(j, column, count, hits, n, members):
+                if best is None or condition.kappa > best.kappa:
+                    best = condition
+        return best
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """That a column has one of `values`, or that its code lies from `low` to `high`."""
+
+    column: int
+    kappa: float
+    values: tuple[int, ...] = ()
+    low: int = 0
+    high: int = 0
+
+    def meets(self, codes: Integers) -> Bools:
+        return np.isin(codes, self.values) if self.values else (codes >= self.low) & (codes <= self.high)
+
+    def words(self, column: ColumnCodes) -> str:
+        if not self.values:
+            return column.below(self.high + 1) if self.low == 1 else column.from_on(self.low)
+        first, *more = self.values
+        if not more:
+            return column.words(first)
+        listed = [column.shown(code - 1) if code <= len(column.levels) else "missing" for code in self.values]
+        return f"{column.name} is {', '.join(listed[:-1])} or {listed[-1]}"
+
+
+def _conditions(
+    j: int, column: ColumnCodes, count: Integers, hits: Integers, n: int, members: int
+) -> Iterator[_Condition]:
+    """Yield the best condition of each form on one column: a value, at least, below; a set of values if it adds to these."""
+    best = 0.0
+    for condition in (*_single(j, column, count, hits, n, members), *_cuts(j, column, count, hits, n, members)):
+        best = max(best, condition.kappa)
+        yield condition
+    values = _values(column, count)
+    # of all sets of a size, the one with the highest shares of members is best
+    order = values[np.argsort(-hits[values] / count[values], kind="stable")][:MOST_VALUES]
+    kappa = _kappa(np.cumsum(count[order]), np.cumsum(hits[order]), n, members)
+    if len(order) > 1 and kappa.max() >= best + GAIN:
+        yield _Condition(j, float(kappa.max()), values=tuple(sorted(order[: int(np.argmax(kappa)) + 1].tolist())))
+
+
+def _values(column: ColumnCodes, count: Integers) -> Integers:
+    """Return the codes that a condition may name one by one, of those that occur."""
+    values = np.arange(1, column.missing + 1) if not column.binned else np.array([column.missing])
+    there: Integers = values[count[values] > 0]
+    return there
+
+
+def _single(j: int, column: ColumnCodes, count: Integers, hits: Integers, n: int, members: int) -> Iterator[_Condition]:
+    values = _values(column, count)
+    if len(values):
+        kappa = _kappa(count[values], hits[values], n, members)
+        yield _Condition(j, float(kappa.max()), values=(int(values[np.argmax(kappa)]),))
+
+
+def _cuts(j: int, column: ColumnCodes, count: Integers, hits: Integers, n: int, members: int) -> Iterator[_Condition]:
+    if column.ordered and column.last > 1:
+        below, caught = np.cumsum(count[1 : column.last]), np.cumsum(hits[1 : column.last])
+        total, all_hits = count[1 : column.last + 1].sum(), hits[1 : column.last + 1].sum()
+        low = _kappa(below, caught, n, members)
+        high = _kappa(total - below, all_hits - caught, n, members)
+        yield _Condition(j, float(low.max()), low=1, high=int(np.argmax(low)) + 1)
+        yield _Condition(j, float(high.max()), low=int(np.argmax(high)) + 2, high=column.last)
+
+
+def _kappa(count: Integers, hits: Integers, n: int, members: int) -> NDArray[np.float64]:
+    """Compute Cohen's κ of sets of `count` examples, `hits` of them members; 0 where chance agrees perfectly."""
+    agree = (n - count - members + 2.0 * hits) / n
+    chance = (count * float(members) + (n - count) * float(n - members)) / n**2
+    kappa: NDArray[np.float64] = np.where(chance < 1, (agree - chance) / np.maximum(1 - chance, 1e-12), 0.0)
+    return kappa
 
 
 def kappas(said: Bools, inside: Bools) -> NDArray[np.float64]:
     """Compute Cohen's κ of each column of `said` (n, v) with `inside` (n,), shape (v,).
 
-    It is 0 where chance agreement is perfect.
+    It is 0 where chance agrees perfectly.
     """
-    n, members = len(inside), float(inside.sum())
     hits = inside.astype(np.float32) @ said.astype(np.float32)
-    counts = said.sum(axis=0).astype(np.float64)
-    agree = (n - counts - members + 2 * hits) / n
-    chance = (counts * members + (n - counts) * (n - members)) / n**2
-    kappa: NDArray[np.float64] = np.where(chance < 1, (agree - chance) / np.maximum(1 - chance, 1e-12), 0.0)
-    return kappa
+    return _kappa(said.sum(axis=0), hits.astype(np.intp), len(inside), int(inside.sum()))
 
 
 @dataclass(frozen=True)

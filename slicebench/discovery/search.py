@@ -12,31 +12,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.data.columns import columns_given
+from slicebench.data.schema.frames import as_frame
+from slicebench.data.schema.lm_eval_samples import samples_of
+from slicebench.data.schema.roles import parameter
 from slicebench.discovery.assembly import agreement, found_slices
 from slicebench.discovery.examples import examples_of
 from slicebench.discovery.findings import Findings, MethodNote
 from slicebench.discovery.methods import chosen_methods, run_all
-from slicebench.discovery.naming import candidate_captions, giving_away
-from slicebench.files.tables import read_frame
+from slicebench.discovery.naming import candidate_captions
+from slicebench.metrics.slices.significance import MIN_SUPPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pandas as pd
-
+    from slicebench.data.schema import Schema
     from slicebench.discovery.examples import Examples
     from slicebench.discovery.findings import FoundSlice
     from slicebench.discovery.methods import Chosen, Said
 
 
 def discover(
-    table: pd.DataFrame | str | Path,
+    table: Any,
     *,
     method: Chosen = None,
     encoder: str | None = None,
     captions: Sequence[str] | str | Path | None = None,
     seed: int = 0,
     on_step: Callable[[str], None] = lambda _: None,
+    on_schema: Callable[[Schema], None] = lambda _: None,
     **columns: Any,
 ) -> Findings:
     """Find the slices of your data on which your model does worse.
@@ -49,9 +52,11 @@ def discover(
 
     Parameters
     ----------
-    table : DataFrame or path
-        One row per example that the model was not trained on. A file is .parquet, .csv, .tsv,
-        .jsonl or .arrow.
+    table : DataFrame, path, or anything else that `slicebench.data.schema.frames.as_frame` takes
+        One row per example that the model was not trained on: a pandas or polars DataFrame, an Arrow
+        table, a Hugging Face Dataset, a dict of columns, a list of records, or a file. A file is
+        .parquet (or a folder of such files), .csv, .tsv, .json, .jsonl, .arrow or .xlsx. A samples_*.jsonl
+        of lm-evaluation-harness is recognised.
     method : str, SliceMethod, several of them, or a mapping of names to methods
         Registered names, or unfitted methods. The default is "kmeans_errors", the best of the
         leaderboard, and "tree_rules" if there are metadata; for losses only, it is "spotlight".
@@ -64,6 +69,8 @@ def discover(
         Seed of the random split, and of all other random steps.
     on_step : callable
         Called with a short description of each step.
+    on_schema : callable
+        Called with what each column is used for, before anything is computed.
     **columns
         Fields of `slicebench.Columns`: label, prediction, probs, loss, id, embedding, features, image, text ...
 
@@ -83,8 +90,11 @@ def discover(
     on_step("reading")
     known = columns_given(columns, "discover")
     folder = None if not isinstance(table, str | Path) else Path(table).expanduser().parent
-    frame = read_frame(table, as_written=[known.id or "id"]) if isinstance(table, str | Path) else table
-    examples = examples_of(frame, known, encoder=encoder, seed=seed, folder=folder, say=on_step)
+    frame = as_frame(table)
+    samples = samples_of(frame, known)
+    if samples is not None:
+        frame, known = samples.frame, samples.columns
+    examples = examples_of(frame, known, encoder=encoder, seed=seed, folder=folder, say=on_step, on_schema=on_schema)
     data = examples.problem.data
     if captions is not None:
         on_step("reading captions")
@@ -97,7 +107,7 @@ def discover(
         slices=slices,
         methods=tuple(_note(one, slices) for one in said),
         examples=examples,
-        notes=(*_about(examples), *notes),
+        notes=(*(samples.notes if samples else ()), *_about(examples), *_too_small(examples), *examples.notes, *notes),
         seed=seed,
         source="a DataFrame" if folder is None else Path(str(table)).name,
         agreement=agreement(said, examples),
@@ -129,15 +139,24 @@ def _about(examples: Examples) -> list[str]:
         elif without:
             some = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
             notes.append(f"No errors, so nothing to find, in {len(without)} of {len(counts)} classes: {some}.")
-        if given_away := giving_away(examples):
-            one = len(given_away) == 1
-            which = f"Column {given_away[0]!r} separates" if one else f"Columns {_listed(given_away)} separate"
-            notes.append(
-                f"{which} right from wrong answers almost perfectly: leave columns made from the predictions out of "
-                "the metadata, since a rule on them explains nothing."
-            )
     return notes
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+def _too_small(examples: Examples) -> list[str]:
+    """Return a note if most classes are too small for a part of them to be tested."""
+    sizes = np.bincount(examples.labels[examples.at["test"]], minlength=len(examples.class_names))
+    small = [name for name, size in zip(examples.class_names, sizes, strict=True) if size < LEAST_HELD]
+    if len(small) <= len(sizes) / 2:
+        return []
+    some = ", ".join(small[:6]) + (", ..." if len(small) > 6 else "")
+    instead = f"right and wrong instead of labels ({parameter('correct')}) or losses ({parameter('loss')})"
+    return [
+        (
+            f"{len(small)} of {len(sizes)} classes ({some}) have fewer than {LEAST_HELD} held-out examples, too few for a slice "
+            f"of them to be tested. To look for slices over all classes, give {instead}, or use coarser classes."
+        )
+    ]
+
+
+LEAST_HELD = 5 * MIN_SUPPORT
+"""Held-out examples of a class below which hardly a slice of it can be tested: a slice needs 20, and is a part of its class."""

@@ -55,8 +55,8 @@ class Selection:
 
 
 def select(
-    data: pd.DataFrame | None,
-    pool: pd.DataFrame,
+    data: Any,
+    pool: Any,
     *,
     method: str | SliceMethod = "svm_directions",
     k: int = 100,
@@ -68,11 +68,11 @@ def select(
 
     Parameters
     ----------
-    data : DataFrame or None
+    data : DataFrame, or anything else that `slicebench.data.schema.frames.as_frame` takes, or None
         Labelled examples that the model was not trained on; the method is fitted on them. It is
         None if `pool` holds them too. The column `split` then marks them as "train" or "val" and the
         candidates as "pool"; rows marked "test" are ignored.
-    pool : DataFrame
+    pool : the same
         Candidates. Where a label is missing, the model's prediction is used as a weak label.
     method : str or SliceMethod
         Registered name, or an unfitted method.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.metrics.slices import contrasts
+from slicebench.metrics.slices.clustered import clustered
 from slicebench.metrics.slices.significance import MIN_EFFECT, MIN_SUPPORT, judged_parts
 from slicebench.metrics.statistics import ALPHA, holm
 
@@ -60,22 +61,24 @@ class Verdict:
     stands: bool
 
 
-def judged(hard: Bools, test: Split) -> list[Verdict]:
+def judged(hard: Bools, test: Split, groups: NDArray[np.intp] | None = None) -> list[Verdict]:
     """Test each slice, `hard` (n, k) bool, in each class where it has support.
 
-    It needs at least 20 members there, and examples outside it to compare them with.
+    It needs at least 20 members there, and examples outside it to compare them with. `groups` (n,) number examples that belong
+    together; the test then counts groups, not examples.
     """
-    return _by_errors(hard, test) if test.correct is not None else _by_losses(hard, test)
+    return _by_errors(hard, test, groups) if test.correct is not None else _by_losses(hard, test, groups)
 
 
-def _by_errors(hard: Bools, test: Split) -> list[Verdict]:
+def _by_errors(hard: Bools, test: Split, groups: NDArray[np.intp] | None) -> list[Verdict]:
     assert test.correct is not None
-    parts, out = judged_parts(hard, test), list[Verdict]()
+    parts, out = judged_parts(hard, test, groups), list[Verdict]()
     wrong = ~test.correct
     for c, rows in test.by_class():
         at = np.flatnonzero(parts.in_class(c))
         inside = hard[np.ix_(rows, parts.slices[at])]
-        found = contrasts(inside, wrong[rows], np.zeros(len(rows), dtype=np.intp))
+        design = None if groups is None or not len(at) else clustered(inside, wrong[rows], groups[rows]).design
+        found = contrasts(inside, wrong[rows], np.zeros(len(rows), dtype=np.intp), design)
         for j, i in enumerate(at):
             out.append(
                 Verdict(
@@ -95,8 +98,8 @@ def _by_errors(hard: Bools, test: Split) -> list[Verdict]:
     return out
 
 
-def _by_losses(hard: Bools, test: Split) -> list[Verdict]:
-    found = [(c, j, _welch(*sides)) for c, j, sides in _sides(hard, test)]
+def _by_losses(hard: Bools, test: Split, groups: NDArray[np.intp] | None) -> list[Verdict]:
+    found = [*_parts_by_losses(hard, test, groups)]
     spread = {c: float(test.losses[rows].std()) for c, rows in test.by_class()}
     corrected = holm(np.array([about["p"] for _, _, about in found]))
     return [
@@ -111,25 +114,42 @@ def _by_losses(hard: Bools, test: Split) -> list[Verdict]:
     ]
 
 
-def _sides(hard: Bools, test: Split) -> Iterator[tuple[int, int, tuple[Floats, Floats]]]:
-    """Yield class, slice, and the losses inside and outside, of every slice with support."""
+def _parts_by_losses(
+    hard: Bools, test: Split, groups: NDArray[np.intp] | None
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield class, slice and comparison of every slice with support."""
     for c, rows in test.by_class():
         losses, inside = test.losses[rows].astype(np.float64), hard[rows]
         for j in np.flatnonzero((inside.sum(axis=0) >= MIN_SUPPORT) & (len(rows) - inside.sum(axis=0) > 1)):
-            yield c, int(j), (losses[inside[:, j]], losses[~inside[:, j]])
+            members = inside[:, j]
+            if groups is None:
+                yield c, int(j), _compared(losses, members, 1.0)
+                continue
+            both = clustered(members[:, None], losses, groups[rows])
+            if members.sum() / both.design[0] >= MIN_SUPPORT:
+                about = _compared(losses, members, float(both.design[0]))
+                yield c, int(j), about | {"p": max(about["p"], float(both.p[0]))}
 
 
-def _welch(inside: Floats, outside: Floats) -> dict[str, Any]:
+def _compared(losses: Floats, members: Bools, design: float) -> dict[str, Any]:
     """Compute means, their difference with its interval, and Welch's one-sided p.
 
-    If losses do not vary within either side, p is 0 for a higher mean inside and 1 otherwise.
+    Each side counts as its size divided by the design effect. If losses do not vary within either side, p is 0 for a higher mean
+    inside and 1 otherwise.
     """
-    from scipy.stats import ttest_ind
+    from scipy.stats import t as student
 
+    inside, outside = losses[members], losses[~members]
     rate, rest = float(inside.mean()), float(outside.mean())
     about = {"support": len(inside), "rate": rate, "rest": rest, "delta": rate - rest}
     if np.ptp(inside) == 0 and np.ptp(outside) == 0:
         return about | {"low": rate - rest, "high": rate - rest, "p": 1.0 if rate <= rest else 0.0}
-    test = ttest_ind(inside, outside, equal_var=False, alternative="greater")
-    both = ttest_ind(inside, outside, equal_var=False).confidence_interval()
-    return about | {"low": float(both.low), "high": float(both.high), "p": float(test.pvalue)}
+    sizes = np.array([len(inside), len(outside)]) / design
+    parts = np.array([inside.var(ddof=1), outside.var(ddof=1)]) / sizes
+    error, dof = np.sqrt(parts.sum()), parts.sum() ** 2 / (parts**2 / (sizes - 1)).sum()
+    margin = student.ppf(0.975, dof) * error
+    return about | {
+        "low": rate - rest - float(margin),
+        "high": rate - rest + float(margin),
+        "p": float(student.sf((rate - rest) / error, dof)),
+    }

@@ -142,7 +142,15 @@ class ParquetImages:
                 raise StorageError(f"cannot read {path}: {error}; fetch it again") from error
 
 
-def decoded(images: EncodedImages, *, side: int | None = None, mode: Literal["RGB", "L"] = "RGB") -> NDArray[np.uint8]:
+SHOWN = "shown 1"
+"""Part of the key of images that are decoded as they are shown; to be raised when `as_shown` changes."""
+DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+"""Pillow's modes of more than 8 bits a channel."""
+
+
+def decoded(
+    images: EncodedImages, *, side: int | None = None, mode: Literal["RGB", "L"] = "RGB", shown: bool = False
+) -> NDArray[np.uint8]:
     """Decode images to bytes, mapped read-only from the cache.
 
     The shape is (n, side, side, 3), or (n, side, side) for mode "L".
@@ -156,6 +164,9 @@ def decoded(images: EncodedImages, *, side: int | None = None, mode: Literal["RG
         None keeps the images unchanged; they must then all have the same size.
     mode : "RGB" or "L"
         Colour or grey.
+    shown : bool
+        Decode images as `as_shown` does; the datasets of the benchmark do not. Ordinary images of 8
+        bits are the same either way.
 
     Raises
     ------
@@ -163,9 +174,8 @@ def decoded(images: EncodedImages, *, side: int | None = None, mode: Literal["RG
         naming the file or row of an image that is missing or cannot be decoded, or whose size differs.
 
     """
-    return mapped(
-        content_key(images.key(), side, mode), len(images), "decoding images", lambda: _decoded(images, side, mode)
-    )
+    key = content_key(images.key(), side, mode, *([SHOWN] if shown else []))
+    return mapped(key, len(images), "decoding images", lambda: _decoded(images, side, mode, shown=shown))
 
 
 def mapped(
@@ -225,12 +235,12 @@ def _fill(path: Path, n: int, what: str, chunks: Iterator[tuple[Sequence[int], s
 
 
 def _decoded(
-    images: EncodedImages, side: int | None, mode: str
+    images: EncodedImages, side: int | None, mode: str, *, shown: bool
 ) -> Iterator[tuple[Sequence[int], str, NDArray[np.uint8]]]:
     """Yield chunks for `mapped`, decoded on all cores: Pillow releases the interpreter lock."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for chunk in _chunks(images):
-            arrays = list(threads.map(lambda item: _decode(item[1], item[2], side, mode), chunk))
+            arrays = list(threads.map(lambda item: _decode(item[1], item[2], side, mode, shown=shown), chunk))
             for (_, name, _), array in zip(chunk, arrays, strict=True):
                 if array.shape != arrays[0].shape:
                     raise StorageError(
@@ -251,16 +261,71 @@ def _chunks(images: EncodedImages) -> Iterator[list[tuple[int, str, bytes]]]:
         yield chunk
 
 
-def _decode(name: str, data: bytes, side: int | None, mode: str) -> NDArray[np.uint8]:
+def _decode(name: str, data: bytes, side: int | None, mode: str, *, shown: bool) -> NDArray[np.uint8]:
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data)) as image:
             if side is not None:
                 image.draft(mode, (2 * side, 2 * side))  # decodes a JPEG at no more than twice the size
-            return np.asarray(_square(image.convert(mode), side), dtype=np.uint8)
+            found = as_shown(image) if shown else image
+            return np.asarray(_square(found.convert(mode), side), dtype=np.uint8)
     except Exception as error:  # each of Pillow's decoders has errors of its own; one is that the image is too large
         raise StorageError(f"{name} cannot be decoded as an image: {error}; fetch it again") from error
+
+
+def as_shown(image: Image.Image) -> Image.Image:
+    """Return an image as a viewer shows it, of 8 bits a channel.
+
+    - It is turned upright as EXIF says.
+    - Transparent parts are white.
+    - 16 bits are scaled by their type's range: 65,535 becomes 255. Other numbers are scaled by the first range that they lie
+      in: 0 to 1 for fractions, 0 to 255, 0 to 65,535 for whole numbers, and else their own minimum and maximum.
+    """
+    from PIL import Image, ImageOps
+
+    if _orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode in DEEP:
+        return Image.fromarray(_eight_bits(np.asarray(image)))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image
+
+
+def shown_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height of an image as `as_shown` returns it; only its header is read."""
+    width, height = image.size
+    sideways = _orientation(image) >= 5 and image.format != "TIFF"  # Pillow turns a TIFF itself
+    return (height, width) if sideways else (width, height)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return EXIF's number of the orientation, 1 for upright; damaged EXIF counts as none."""
+    import struct
+
+    from PIL import ExifTags, Image
+
+    try:
+        found = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)  # that of a PNG would decode the image
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        return (values >> 8).astype(np.uint8)
+    numbers = values.astype(np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    tops = (1, 255) if values.dtype.kind == "f" else (255, 65535)
+    top = next((top for top in tops if low >= 0 and high <= top), None)
+    if top is not None:
+        low, high = 0.0, float(top)
+    scaled = np.clip(np.nan_to_num(numbers, nan=low, posinf=high, neginf=low) - low, 0, high - low)
+    return np.rint(scaled / max(high - low, np.finfo(np.float64).tiny) * 255).astype(np.uint8)
 
 
 def _square(image: Image.Image, side: int | None) -> Image.Image:

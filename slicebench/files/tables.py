@@ -1,14 +1,16 @@
-"""Read and write users' tables: Parquet, CSV, TSV, JSON lines and Arrow."""
+"""Read and write users' tables: Parquet, CSV, TSV, JSON, JSON lines, Arrow and Excel."""
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slicebench.errors import ConfigError, DataError, StorageError
+from slicebench.errors import ConfigError, DataError, StorageError, message_of
 from slicebench.files.atomic import write_atomically
-from slicebench.files.untrusted import opened, read_parquet
+from slicebench.files.json_tables import read_json, read_json_lines
+from slicebench.files.separated import as_meant, read_separated
+from slicebench.files.untrusted import check_room, plain_file, read_parquet, read_parquet_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,15 +18,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-READ = ".parquet, .csv, .tsv (these two also as .gz), .jsonl, .arrow or .feather"
+READ = (
+    ".parquet (also a folder of such files), .csv, .tsv, .json, .jsonl or .ndjson (these five also as .gz), .arrow, .feather or "
+    ".xlsx"
+)
 WRITTEN = (".csv", ".jsonl", ".parquet")
 
 
-def read_frame(path: str | Path, *, as_written: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a table from a file, in the format that the file's ending names.
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """Read a table from a file, in the format that the file's ending names, or from a folder of Parquet files.
 
-    In a .csv or .tsv file, the columns `as_written` stay text. Otherwise ids such as "007" would
-    become numbers.
+    An index with a name is a column. `separated.read_separated` says how text becomes numbers.
 
     Raises
     ------
@@ -33,49 +37,33 @@ def read_frame(path: str | Path, *, as_written: Sequence[str] = ()) -> pd.DataFr
 
     """
     file = Path(path).expanduser()
-    kind = file.suffixes[-2:-1] if file.suffix == ".gz" else file.suffixes[-1:]
-    reader = _READERS.get(kind[0].lower() if kind else "")
+    reader = _reader(file)
     if reader is None:
         raise DataError(f"cannot read the table {file}: its ending is not a known format; expected {READ}")
-    if not file.is_file():
-        missing = "it is a folder" if file.is_dir() else "there is no such file"
-        raise DataError(f"cannot read the table {file}: {missing}; expected {READ}")
+    if not file.is_file() and not file.is_dir():
+        raise DataError(f"cannot read the table {file}: there is no such file; expected {READ}")
     try:
-        return reader(file, as_written)
+        return index_as_columns(reader(file))
     except Exception as error:  # each format's library has errors of its own
-        raise DataError(f"cannot read the table {file}: {type(error).__name__}: {error}; expected {READ}") from error
+        raise DataError(f"cannot read the table {file}: {message_of(error)}; expected {READ}") from error
 
 
-def _parquet(file: Path, _: Sequence[str]) -> pd.DataFrame:
-    return read_parquet(file)
+def _reader(file: Path) -> Callable[[Path], pd.DataFrame] | None:
+    if file.is_dir():
+        return read_parquet_folder
+    if file.suffix.lower() != ".gz":
+        return _READERS.get(file.suffix.lower())
+    inner = Path(file.stem).suffix.lower()
+    return _READERS.get(inner) if inner in ZIPPED else None
 
 
-def _separated(separator: str) -> Callable[[Path, Sequence[str]], pd.DataFrame]:
-    def read(file: Path, as_written: Sequence[str]) -> pd.DataFrame:
-        import pandas as pd
-
-        with opened(file) as source:
-            return pd.read_csv(source, sep=separator, dtype=dict.fromkeys(as_written, "str"), encoding="utf-8-sig")
-
-    return read
+def index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the named levels of its index as its first columns, and rows numbered."""
+    named = [name for name in frame.index.names if name is not None and name not in frame]
+    return (frame.reset_index(level=named) if named else frame).reset_index(drop=True)
 
 
-def _json_lines(file: Path, _: Sequence[str]) -> pd.DataFrame:
-    """Read one object per line, as written: no text becomes a number or a date."""
-    import pandas as pd
-
-    with file.open(encoding="utf-8-sig") as lines:
-        return pd.DataFrame([_object(line, number) for number, line in enumerate(lines, 1) if line.strip()])
-
-
-def _object(line: str, number: int) -> dict[str, Any]:
-    found = json.loads(line)
-    if not isinstance(found, dict):
-        raise DataError(f"line {number} is a {type(found).__name__}; expected a JSON object")
-    return found
-
-
-def _arrow(file: Path, _: Sequence[str]) -> Any:
+def _arrow(file: Path) -> Any:
     return read_arrow(file).to_pandas()
 
 
@@ -90,14 +78,40 @@ def read_arrow(file: Path) -> Any:
         return opened.read_all()
 
 
-_READERS: dict[str, Callable[[Path, Sequence[str]], pd.DataFrame]] = {
-    ".parquet": _parquet,
-    ".csv": _separated(","),
-    ".tsv": _separated("\t"),
-    ".jsonl": _json_lines,
+def _excel(file: Path) -> pd.DataFrame:
+    """Read the first sheet of a workbook; others are logged."""
+    import logging
+    import zipfile
+    from importlib.util import find_spec
+
+    import pandas as pd
+
+    if find_spec("openpyxl") is None:
+        raise DataError(".xlsx files need the package openpyxl: pip install openpyxl, or save the sheet as .csv")
+    with zipfile.ZipFile(plain_file(file)) as archive:
+        check_room(file, sum(member.file_size for member in archive.infolist()))
+    with pd.ExcelFile(file, engine="openpyxl") as book:
+        first, *others = book.sheet_names
+        if others:
+            message = "%s: only the first sheet, %r, is read, not %s"
+            logging.getLogger("slicebench").warning(message, file, first, ", ".join(map(repr, others)))
+        frame = pd.read_excel(book, sheet_name=first, dtype=object, keep_default_na=False, na_values=[""])
+    return as_meant(frame).infer_objects()
+
+
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".parquet": read_parquet,
+    ".csv": partial(read_separated, separator=","),
+    ".tsv": partial(read_separated, separator="\t"),
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
     ".arrow": _arrow,
     ".feather": _arrow,
+    ".xlsx": _excel,
 }
+ZIPPED = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+"""Formats that are also read as .gz."""
 
 
 def check_out(option: str, out: Path, endings: Sequence[str], *, force: bool) -> None:

@@ -11,7 +11,7 @@ import io
 import stat
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from slicebench.errors import StorageError
+from slicebench.errors import DataError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,37 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
     wide = about.num_columns if columns is None else len(columns)
     check_room(path, max(sum(group.total_byte_size for group in groups), 8 * about.num_rows * wide))
     return pd.read_parquet(path, columns=None if columns is None else list(columns))
+
+
+def read_parquet_folder(folder: Path) -> pd.DataFrame:
+    """Read all Parquet files of a folder as one table; folders called name=value in it give a column.
+
+    Files may lack columns that others have. Files whose names begin with "." or "_" are left out, as their writers mean it.
+
+    Raises
+    ------
+    DataError
+        if the folder has no such file.
+
+    Otherwise raises pyarrow's errors and the same errors as `plain_file` and `check_room`.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    found = (path for path in folder.rglob("*.parquet") if not path.is_dir())
+    files = sorted(path for path in found if not path.name.startswith((".", "_")))
+    if not files:
+        raise DataError(f"{folder} is a folder without .parquet files")
+    parts = pads.partitioning(flavor="hive")
+    names = [str(plain_file(path)) for path in files]
+    data = pads.dataset(names, format="parquet", partitioning=parts, partition_base_dir=str(folder))
+    groups = [group for fragment in data.get_fragments() for group in fragment.row_groups]
+    wide = len(data.schema)
+    check_room(folder, max(sum(group.total_byte_size for group in groups), 8 * wide * sum(g.num_rows for g in groups)))
+    schemas = [data.schema, *(fragment.physical_schema for fragment in data.get_fragments())]
+    schema = pa.unify_schemas([one.remove_metadata() for one in schemas], promote_options="permissive")
+    table: pd.DataFrame = data.replace_schema(schema).to_table().to_pandas()
+    return table
 
 
 def mapped_npy(path: Path) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from slicebench.files.fingerprints import Source
 from slicebench.plugins.dataset_card import locate
 from slicebench.plugins.parameters import Parameterised
 
@@ -51,6 +52,24 @@ class DatasetAdapter(Parameterised):
         """
         assert self.card is not None, f"{type(self).__name__} reads files and has no card"
         return locate(self.card, getattr(self, "root", None))
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files that `build` reads, whose content is part of the identity of a problem.
+
+        By default they are those of the layout that `place` finds; there are none if the card has no
+        layouts. An adapter whose parameters name other files adds them: `Source.at(self.path)`.
+
+        Raises
+        ------
+        StorageError
+            if files are missing.
+
+        """
+        if self.card is None or not self.card.layouts:
+            return ()
+        place = self.place()
+        layout = next(layout for layout in self.card.layouts if layout.name == place.layout)
+        return tuple(Source(place.folder, wanted.path) for wanted in layout.files)
 
     def build(self, seed: int) -> Problem:
         """Build the problem of these parameters and `seed`, deterministically."""

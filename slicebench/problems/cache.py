@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slicebench.errors import StorageError
 from slicebench.files.cache import cache_dir, remote_cache, remote_copy
+from slicebench.problems.files_read import adapter_of, check_files, files_read
 from slicebench.problems.frozen import (
     FORMAT_VERSION,
     check_problem,
+    load_header,
     load_problem,
     move_problem,
     save_problem,
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 def frozen_folder(problem: PlannedProblem) -> Path:
     """Return the folder in which a built problem is stored, by its identity.
 
-    Each version of the file format has its own folders.
+    Each version of the file format has its own folders. So has a problem whose files are only on the
+    workers: its identity does not say what they hold.
 
     Raises
     ------
@@ -36,7 +40,8 @@ def frozen_folder(problem: PlannedProblem) -> Path:
 
     """
     remote_cache()
-    return cache_dir() / f"problems-{FORMAT_VERSION}" / problem.identity
+    name = f"{problem.identity}-unseen" if problem.unseen else problem.identity
+    return cache_dir() / f"problems-{FORMAT_VERSION}" / name
 
 
 def find_built(folder: Path) -> bool:
@@ -73,18 +78,32 @@ def is_whole(folder: Path) -> bool:
         logging.getLogger("slicebench").warning(
             "a damaged problem was removed from the cache and will be built again: %s", error
         )
-        gone = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        folder.replace(gone / "damaged")  # at once, so that no other process finds half of it
-        shutil.rmtree(gone, ignore_errors=True)
+        _remove(folder)
         return False
     return True
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder at once, so that no other process finds half of it."""
+    gone = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    folder.replace(gone / "removed")
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def build_missing(problem: PlannedProblem, folder: Path) -> None:
     """Build `problem` into `folder` unless it exists.
 
     If the cache has a second level, look there first, and upload what is built.
+
+    Raises
+    ------
+    StorageError
+        if its files are missing, or are not those of the plan.
+
     """
+    if problem.unseen and folder == frozen_folder(problem):
+        _build_from_files_here(problem, folder)
+        return
     if find_built(folder):
         return
     remote = remote_copy(folder)
@@ -102,11 +121,25 @@ def build_missing(problem: PlannedProblem, folder: Path) -> None:
         move_problem(unsent, folder)
 
 
-def _build(problem: PlannedProblem, folder: Path) -> None:
-    from slicebench.plugins.registry import DATASETS
+def _build_from_files_here(problem: PlannedProblem, folder: Path) -> None:
+    """Build a problem whose files only this machine has, unless `folder` was built from the same files."""
+    try:
+        here = files_read(adapter_of(problem))
+    except StorageError:  # nor has this one: the adapter says what is missing
+        here = None
+    if folder.exists() and is_whole(folder) and load_header(folder).sources != here:
+        _remove(folder)
+    _build(problem, folder)
 
-    if not folder.exists():
-        save_problem(DATASETS.load(problem.dataset)(**problem.params).build(problem.seed), folder)
+
+def _build(problem: PlannedProblem, folder: Path) -> None:
+    if folder.exists():
+        return
+    adapter = adapter_of(problem)
+    check_files(problem, adapter)
+    built = adapter.build(problem.seed)
+    files = check_files(problem, adapter)  # again: they may have been replaced while they were read
+    save_problem(replace(built, provenance=replace(built.provenance, files=files)), folder)
 
 
 def built_problem(problem: PlannedProblem) -> Problem:

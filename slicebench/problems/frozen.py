@@ -84,6 +84,11 @@ class Header(BaseModel):
     None in problems saved by older versions.
     """
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """Fingerprints of the files that the problem was built from; empty if the header does not say."""
+        return dict(self.provenance.get("files") or {})
+
 
 def save_problem(problem: Problem, folder: Path) -> None:
     """Write `problem` to `folder`, which appears complete or not at all.
@@ -258,7 +263,7 @@ def _header(problem: Problem) -> Header:
         format_version=FORMAT_VERSION,
         **{k: getattr(problem, k) for k in _IDENTITY},
         class_names=problem.data.class_names,
-        provenance=vars(problem.provenance),
+        provenance=_described(problem.provenance),
         splits=tuple(name for name in SPLITS if name in problem.splits()),
         with_metadata=problem.test.metadata is not None,
         captions=captions.texts if captions else None,
@@ -266,6 +271,11 @@ def _header(problem: Problem) -> Header:
         recipe=trainer.recipe.model_dump(mode="json") if trainer is not None else None,
         inputs_are_embeddings=_are_embeddings(problem.test),
     )
+
+
+def _described(provenance: Provenance) -> dict[str, Any]:
+    """Return the fields of `provenance`; without files, they are those that older versions read."""
+    return {key: value for key, value in vars(provenance).items() if key != "files" or value}
 
 
 def _are_embeddings(split: Split) -> bool:

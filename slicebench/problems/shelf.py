@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from slicebench.problems.frozen import (
     save_problem,
     without_inputs,
 )
+from slicebench.problems.planned import identity_of, recipe_of
 from slicebench.problems.remote import fetch_problem, send_problem
 
 if TYPE_CHECKING:
@@ -40,17 +41,39 @@ class Kept:
     written: bool
 
 
-class RemoteShelf(Mapping[str, Path]):
-    """Frozen problems under a URL, by identity; each is fetched into the cache on first access."""
+@dataclass(frozen=True)
+class _Shelved:
+    """A problem on a shelf: its recipe, the files that it was built from, its folder.
 
-    def __init__(self, problems: Mapping[str, tuple[UPath, str]]) -> None:
-        self._problems = problems
+    `content` is the key of the header of a problem under a URL, which is fetched when it is used.
+    """
+
+    recipe: str
+    sources: Mapping[str, str]
+    folder: Location
+    content: str = ""
+
+    @property
+    def identity(self) -> str:
+        return identity_of(self.recipe, self.sources)
+
+
+class Shelf(Mapping[str, Path]):
+    """Frozen problems by identity; one under a URL is fetched into the cache on first access."""
+
+    def __init__(self, problems: Iterable[_Shelved] = ()) -> None:
+        self._problems = {problem.identity: problem for problem in problems}
+        self._variants: dict[str, list[_Shelved]] = {}
+        for problem in self._problems.values():
+            self._variants.setdefault(problem.recipe, []).append(problem)
 
     def __getitem__(self, identity: str) -> Path:
-        source, content = self._problems[identity]
-        folder = cache_dir() / f"fetched-{FORMAT_VERSION}" / content
-        if not (folder.exists() and is_whole(folder)) and not fetch_problem(source, folder):
-            raise StorageError(f"the frozen problem {source} no longer exists; freeze or upload it again")
+        problem = self._problems[identity]
+        if isinstance(problem.folder, Path):
+            return problem.folder
+        folder = cache_dir() / f"fetched-{FORMAT_VERSION}" / problem.content
+        if not (folder.exists() and is_whole(folder)) and not fetch_problem(problem.folder, folder):
+            raise StorageError(f"the frozen problem {problem.folder} no longer exists; freeze or upload it again")
         return folder
 
     def __contains__(self, identity: object) -> bool:
@@ -62,11 +85,42 @@ class RemoteShelf(Mapping[str, Path]):
     def __len__(self) -> int:
         return len(self._problems)
 
+    def has_of_other_files(self, problem: PlannedProblem) -> bool:
+        """Return True if the shelf has `problem` only as it was built from other files."""
+        return problem.recipe in self._variants and problem.identity not in self
 
-def shelved(shelf: Location) -> Mapping[str, Path]:
+    def instead_of(self, problem: PlannedProblem) -> PlannedProblem:
+        """Return `problem` with the files that the shelf's problem was built from.
+
+        It is unchanged if the shelf lacks it, or has it from other files than those here. Files that
+        are not here, and those that an older version did not write down, cannot be compared.
+
+        Raises
+        ------
+        StorageError
+            if the files are not here, and the shelf has the problem from several.
+
+        """
+        variants = self._variants.get(problem.recipe, [])
+        fitting = [v for v in variants if v.sources == problem.sources and not problem.unseen] or [
+            v for v in variants if problem.unseen or not v.sources
+        ]
+        if not fitting:
+            return problem
+        if len(fitting) > 1:
+            raise StorageError(
+                f"{problem} was frozen from different files, and none is here: "
+                f"{', '.join(str(v.folder) for v in fitting)}; delete all but one"
+            )
+        if fitting[0].sources == problem.sources and not problem.unseen:
+            return problem
+        return replace(problem, sources=fitting[0].sources, unseen=False)
+
+
+def shelved(shelf: Location) -> Shelf:
     """Find the frozen problems in the folders of `shelf`, by identity.
 
-    The identity is dataset, version, parameters and seed.
+    The identity is dataset, version, parameters, seed and files.
 
     Raises
     ------
@@ -74,8 +128,8 @@ def shelved(shelf: Location) -> Mapping[str, Path]:
         if the folder is missing or holds no problem, or if a problem cannot be read.
 
     """
-    found = (
-        {_identity(load_header(path.parent)): path.parent for path in sorted(shelf.glob(f"*/{HEADER}"))}
+    found = Shelf(
+        [_described(path.parent, load_header(path.parent)) for path in sorted(shelf.glob(f"*/{HEADER}"))]
         if isinstance(shelf, Path)
         else _shelved_remotely(shelf)
     )
@@ -86,13 +140,18 @@ def shelved(shelf: Location) -> Mapping[str, Path]:
     return found
 
 
-def _shelved_remotely(shelf: UPath) -> RemoteShelf:
+def _shelved_remotely(shelf: UPath) -> list[_Shelved]:
     names = sorted(name for name in listed(shelf) if name.count("/") == 1 and name.endswith(f"/{HEADER}"))
-    problems = {}
+    problems = []
     for name, text in read_all(shelf, names).items():
         folder = shelf / name.removesuffix(f"/{HEADER}")
-        problems[_identity(parse_header(folder, text))] = folder, content_key(str(folder), text.decode())
-    return RemoteShelf(problems)
+        problems.append(_described(folder, parse_header(folder, text), content_key(str(folder), text.decode())))
+    return problems
+
+
+def _described(folder: Location, header: Header, content: str = "") -> _Shelved:
+    recipe = recipe_of(header.dataset, header.dataset_version, header.params, header.seed)
+    return _Shelved(recipe, header.sources, folder, content)
 
 
 def freeze(problem: PlannedProblem, shelf: Location) -> Kept:
@@ -110,9 +169,17 @@ def freeze(problem: PlannedProblem, shelf: Location) -> Kept:
     there = folder.exists() if isinstance(folder, Path) else bytes_if_there(folder / HEADER) is not None
     if not there:
         _put_on_shelf(problem, folder)
-    elif _identity(load_header(folder)) != problem.identity:
+    elif (kept := _described(folder, load_header(folder))).recipe != problem.recipe:
         raise StorageError(f"{folder} holds another problem or version; delete it to freeze this one")
+    elif kept.sources != problem.sources and not problem.unseen:
+        raise StorageError(f"{folder} {_of_other_files(kept.sources)}; delete it to freeze this one")
     return Kept(folder, _size(folder), not there)
+
+
+def _of_other_files(said: Mapping[str, str]) -> str:
+    if not said:
+        return "holds this problem from an older version, which did not write down from which files it was built"
+    return f"holds this problem from other files of the same names ({', '.join(sorted(said))})"
 
 
 def _put_on_shelf(problem: PlannedProblem, folder: Location) -> None:
@@ -131,7 +198,3 @@ def _size(folder: Location) -> int:
     if isinstance(folder, Path):
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return sum(listed(folder).values())
-
-
-def _identity(header: Header) -> str:
-    return content_key(header.dataset, header.dataset_version, header.params, header.seed)

@@ -22,7 +22,7 @@ from distributed import WorkerPlugin, get_worker
 from slicebench.errors import message_of
 from slicebench.files.cache import cache_dir
 from slicebench.plugins.registry import DATASETS, METHODS
-from slicebench.problems.archive import pack, unpack
+from slicebench.problems.archive import content_hash, pack, unpack
 from slicebench.problems.cache import build_missing, frozen_folder
 from slicebench.runs.workers import GIB, EngineError, LocalExecutor, default_memory_gb
 from slicebench.version import __version__
@@ -152,6 +152,7 @@ class Station(WorkerPlugin):  # type: ignore[misc]
             self.memory_gb = min(share, default_memory_gb(self.jobs))
         self._executor: LocalExecutor | None = None
         self._busy, self._used = 0, monotonic()
+        self._received: dict[Path, Path] = {}
         self._lock, self._unpacking = threading.Lock(), threading.Lock()
         self._resting = asyncio.ensure_future(self._rest())
 
@@ -193,9 +194,15 @@ class Station(WorkerPlugin):  # type: ignore[misc]
     def receive(self, sent: Sent, data: bytes) -> Path:
         """Return the folder of a problem that was sent; unpack it if the folder is missing."""
         with self._unpacking:  # one unpacks, the others wait
-            if not sent.folder.exists():
-                unpack(data, sent.folder)
-        return sent.folder
+            folder = self._received.get(sent.folder) or self._place_of(sent, data)
+            if not folder.exists():
+                unpack(data, folder)
+            self._received[sent.folder] = folder
+        return folder
+
+    def _place_of(self, sent: Sent, data: bytes) -> Path:
+        """Return where to unpack a problem: under the digest of its bytes if its identity says too little."""
+        return sent.folder.with_name(f"sent-{content_hash(data)}") if sent.problem.unseen else sent.folder
 
 
 def report(name: str, dask_worker: Any) -> tuple[str, bool]:

@@ -13,13 +13,15 @@ from slicebench.files.cache import content_key
 from slicebench.models.encoders.encoder import make_encoder
 from slicebench.plugins.parameters import parse_settings, read_value
 from slicebench.plugins.registry import DATASETS, METHODS
+from slicebench.problems.files_read import files_read
 from slicebench.problems.planned import PlannedProblem
-from slicebench.problems.shelf import shelved
+from slicebench.problems.shelf import Shelf, shelved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from slicebench.files.fingerprints import Source
     from slicebench.plugins.dataset import DatasetAdapter
     from slicebench.plugins.registry import Registry
     from slicebench.runs.suite import ProblemSpec, Suite
@@ -85,6 +87,8 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
     A method whose constructor takes a `seed` gets that of the problem, unless the suite sets one.
     So seeds also vary the method.
 
+    The files that problems are built from are fingerprinted, once each; see `PlannedProblem.sources`.
+
     Raises
     ------
     PluginError, ConfigError
@@ -103,9 +107,9 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
     methods = [_planned_method(name, suite.method_params.get(name, {})) for name in names]
     chosen = [specs[name] for name in dict.fromkeys(filters.problems)] or list(suite.problems)
     seeds = list(dict.fromkeys(filters.seeds or suite.seeds))
-    problems = [
-        replace(first, seed=s) for first in [_planned_problem(spec, seeds[0]) for spec in chosen] for s in seeds
-    ]
+    known: dict[Source, str] = {}
+    first = [_planned_problem(spec, seeds[0], known) for spec in chosen]
+    problems = [replace(one, seed=s) for one in first for s in seeds]
     return [method.on(problem) for problem in problems for method in methods]
 
 
@@ -143,7 +147,7 @@ def _planned_method(name: str, given: dict[str, Any]) -> _PlannedMethod:
     return _PlannedMethod(name, method.version, params, "seed" in params and "seed" not in given)
 
 
-def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
+def _planned_problem(spec: ProblemSpec, seed: int, known: dict[Source, str]) -> PlannedProblem:
     adapter = _constructed(DATASETS, spec.dataset, spec.params, f"problem {spec.name!r}")
     encoder = adapter.get_params().get("encoder")
     try:
@@ -152,9 +156,12 @@ def _planned_problem(spec: ProblemSpec, seed: int) -> PlannedProblem:
             make_encoder(encoder)  # loads no weights
     except (ConfigError, PluginError) as error:
         raise type(error)(f"problem {spec.name!r}: {error}") from error
-    return PlannedProblem(
-        spec.name, spec.dataset, adapter.version, adapter.family, json_params(adapter.get_params(), spec.dataset), seed
-    )
+    params = json_params(adapter.get_params(), spec.dataset)
+    try:
+        files, unseen = files_read(adapter, known), False
+    except Exception:  # noqa: BLE001 - they may be on the workers or on a shelf; else the build says what is wrong
+        files, unseen = {}, True
+    return PlannedProblem(spec.name, spec.dataset, adapter.version, adapter.family, params, seed, files, unseen)
 
 
 def _constructed(registry: Registry, name: str, params: dict[str, Any], where: str) -> Any:
@@ -184,12 +191,21 @@ def json_params(params: dict[str, Any], name: str) -> dict[str, Any]:
     return plain
 
 
+def shelved_cells(cells: Sequence[Cell], shelf: Shelf) -> list[Cell]:
+    """Return the same cells, on the problems of `shelf` where it has them; see `Shelf.instead_of`."""
+    problems: dict[int, PlannedProblem] = {}
+    found = []
+    for cell in cells:
+        problem = problems.setdefault(id(cell.problem), shelf.instead_of(cell.problem))
+        found.append(cell if problem is cell.problem else replace(cell, problem=problem))
+    return found
+
+
 def ready(cells: Sequence[Cell], shelf: Path) -> list[Cell]:
     """Return the cells that need no local data: their problem is on the shelf or generated."""
-    from slicebench.plugins.registry import DATASETS
-
-    there = shelved(shelf) if shelf.is_dir() else {}
-    return [c for c in cells if c.problem.identity in there or not _reads_files(DATASETS.load(c.problem.dataset))]
+    there = shelved(shelf) if shelf.is_dir() else Shelf()
+    found = shelved_cells(cells, there)
+    return [c for c in found if c.problem.identity in there or not _reads_files(DATASETS.load(c.problem.dataset))]
 
 
 def _reads_files(adapter: type[DatasetAdapter]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from slicebench.errors import message_of
 from slicebench.problems.cache import frozen_folder
-from slicebench.problems.shelf import shelved
+from slicebench.problems.shelf import Shelf, shelved
+from slicebench.runs.plan import shelved_cells
 from slicebench.runs.store import Entry, RunStore, entry_of
 from slicebench.runs.tasks import Limits, failed_record, local_executor, prepare_problem, run_cell
 from slicebench.runs.workers import EngineError
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger("slicebench")
 
 _AHEAD = 4
 """Cells queued in the engine per running cell, so that workers do not wait for this process."""
@@ -152,9 +156,11 @@ def run(
 
     """
     limits = limits or Limits()
-    shelf = {} if problems is None else shelved(problems)
+    shelf = Shelf() if problems is None else shelved(problems)
     store = RunStore(out)
+    cells = shelved_cells(cells, shelf)
     planned = plan_run(cells, store, force=force)
+    _tell_what_changed(planned, store)
     store.open(suite, cells)
     missing = [p for p in planned if p.action == "run"]
     ended: dict[Entry, Record] = {}
@@ -169,6 +175,22 @@ def run(
     found = [(p.cell, ended.get(p.entry, p.record)) for p in planned]
     records = [(cell, record) for cell, record in found if record is not None]
     return RunOutcome(store, records, len(ended), len(planned) - len(records), interrupted)
+
+
+def _tell_what_changed(planned: Sequence[PlannedCell], store: RunStore) -> None:
+    """Log each problem whose files are not those of the records in the folder, or cannot be compared with them."""
+    of_files = [item for item in planned if item.cell.problem.sources]
+    before = {(entry.problem, entry.seed): entry.truth for entry in (store.known() if of_files else ())}
+    changed = dict.fromkeys(
+        entry.problem
+        for entry in (item.entry for item in of_files)
+        if before.get((entry.problem, entry.seed), entry.truth) != entry.truth
+    )
+    kept = dict.fromkeys(p.entry.problem for p in planned if p.cell.problem.unseen and p.action == "done")
+    for name in changed:
+        _LOG.info("%s: the records in the folder are of other files or parameters; it runs again", name)
+    for name in kept:
+        _LOG.info("%s: its files are not on this machine; its records are kept, whatever the files hold now", name)
 
 
 def _engine(limits: Limits, scheduler: str | None, missing: Sequence[PlannedCell], shelf: Mapping[str, Path]) -> Engine:

@@ -94,7 +94,7 @@ class RunStore:
         """Add `cells` to those in `run.json`, and delete half-written files of killed runs."""
         if isinstance(self.folder, Path):
             sweep(self.folder)
-        known = {e.slot: e for e in self._entries()}
+        known = {e.slot: e for e in self.known()}
         known |= {e.slot: e for e in map(entry_of, cells)}
         header = RunHeader(suite=suite, cells=tuple(known.values()))
         write_text(self._header_path, header.model_dump_json(indent=1))
@@ -102,14 +102,15 @@ class RunStore:
     def reopen(self, suite: Suite, cells: Iterable[Cell]) -> None:
         """Add `cells` again if a concurrent run has replaced `run.json` with one without them."""
         wanted = list(cells)
-        if not {entry_of(cell) for cell in wanted} <= set(self._entries()):
+        if not {entry_of(cell) for cell in wanted} <= set(self.known()):
             self.open(suite, wanted)
 
     @property
     def _header_path(self) -> Location:
         return self.folder / "run.json"
 
-    def _entries(self) -> tuple[Entry, ...]:
+    def known(self) -> tuple[Entry, ...]:
+        """Return the cells requested so far; there are none if there is no `run.json`."""
         content = bytes_if_there(self._header_path)
         return () if content is None else self._parsed_header(content).cells
 

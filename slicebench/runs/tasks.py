@@ -90,7 +90,7 @@ def build_absent(
     Returns the errors by the identity of the problem.
     """
     wanted = {problem.identity: problem for problem in problems}
-    absent = {key: problem for key, problem in wanted.items() if not find_built(frozen_folder(problem))}
+    absent = {key: one for key, one in wanted.items() if one.unseen or not find_built(frozen_folder(one))}
     builds = {key: executor.submit(prepare_problem, one, frozen_folder(one)) for key, one in absent.items()}
     broken = {}
     for key, future in builds.items():

@@ -8,7 +8,7 @@ import pytest
 
 import slicebench
 from slicebench import Columns
-from slicebench.data.columns import columns_given, resolved
+from slicebench.data.columns import columns_given
 from slicebench.data.user_table import UserTable
 from slicebench.discovery.selection import select
 from slicebench.errors import ConfigError, DataError
@@ -16,29 +16,6 @@ from slicebench.errors import ConfigError, DataError
 
 def table(**columns):
     return UserTable(pd.DataFrame(columns), "table")
-
-
-@pytest.mark.parametrize(
-    ("column", "classes"),
-    [
-        (["dog", "cat", "dog"], ("cat", "dog")),
-        ([10, 2, 10], (2, 10)),
-        ([10.0, 2.0, 10.0], (2, 10)),
-        ([0.5, 1.5, 0.5], ("0.5", "1.5")),
-        ([True, False, True], ("False", "True")),
-        (["10", "2", "10"], ("10", "2")),
-    ],
-)
-def test_classes_and_their_numbers(column, classes):
-    mine = table(label=column)
-    assert mine.classes("label") == classes
-    assert [str(classes[c]) for c in mine.class_numbers("label", classes)] == mine.words("label").tolist()
-
-
-def test_classes_of_several_columns_and_of_names_of_columns():
-    assert table(a=[1, 2], b=[2, 10]).classes("a", "b", also=["7"]) == (1, 2, 7, 10)
-    assert table(a=[1, 2]).classes("a", also=["owl"]) == ("1", "2", "owl")
-    assert table(a=[1, 2], b=["x", "1"]).classes("a", "b") == ("1", "2", "x")
 
 
 def test_gaps_are_minus_one_where_they_are_allowed():
@@ -51,14 +28,12 @@ def test_gaps_are_minus_one_where_they_are_allowed():
         mine.class_numbers("label", ("cat", "owl"), gaps=True)
 
 
-def test_probabilities_in_every_form():
+def test_probabilities_by_prefix_and_by_name():
     p = np.array([0.25, 0.5, 1.0], dtype=np.float32)
     P = np.stack([p, 1 - p], axis=1)
-    mine = table(p_cat=p, p_dog=1 - p, v=list(P), p=p, pcat=p, pdog=1 - p)
-    for probs in ("p_", ["p_cat", "p_dog"], "v", "p"):  # there is a column p, but the prefix has one for every class
+    mine = table(p_cat=p, p_dog=1 - p)
+    for probs in ("p_", ["p_cat", "p_dog"]):
         np.testing.assert_array_equal(mine.probabilities(probs, ("cat", "dog")), P)
-    with pytest.raises(ConfigError, match=r"column 'v' of the table has 2 numbers for 3 classes \(a, b, c\)"):
-        mine.probabilities("v", ("a", "b", "c"))
     with pytest.raises(DataError, match=r"probs names 0 columns for 0 classes \(\)"):
         mine.probabilities("p_", ())
 
@@ -85,28 +60,13 @@ WHOLE = {
 }
 
 
-def test_usual_names_are_found_where_they_are_looked_for():
-    found = resolved(Columns(), table(**WHOLE))
-    assert (found.label, found.prediction, found.probs, found.embedding) == ("label", "prediction", "p_", "embedding")
-    assert found.id is None
-    assert found.metadata == ["age"]  # what plays a part is none, nor what is always or but once the same
-    assert not found.features
-    assert resolved(Columns(), table(**WHOLE), look_for=()) == Columns()
-    assert resolved(Columns(), table(**WHOLE), look_for=("label",)) == Columns(label="label")
-
-
-def test_what_is_named_wins():
-    found = resolved(Columns(label="prediction", features=["age"], metadata=["gap"]), table(**WHOLE))
-    assert (found.label, found.embedding, found.features, found.metadata) == ("prediction", None, ["age"], ["gap"])
-    plain = table(**{name: values for name, values in WHOLE.items() if name != "embedding"})
-    assert resolved(Columns(metadata=["age", "gap"]), plain).features == ["age"]
-
-
 def test_a_field_of_no_use_is_refused():
     assert columns_given({"label": "y"}, "select", ("label",)) == Columns(label="y")
     with pytest.raises(ConfigError, match="select has no parameter 'lable'; did you mean 'label'"):
         columns_given({"lable": "y"}, "select", ("label",))
-    with pytest.raises(ConfigError, match="select does not use 'image'; it takes label, prediction, probs, embedding"):
+    with pytest.raises(
+        ConfigError, match="select does not use 'image'; it takes label, prediction, probs, class_names, score"
+    ):
         select(None, pd.DataFrame(WHOLE), image="photo")
 
 

@@ -184,8 +184,13 @@ def test_a_column_that_gives_the_answers_away_is_reported():
     table = predictions()
     wrong = (table["label"] != table["prediction"]).to_numpy()
     leaky = table.assign(error=wrong, doubt=wrong + 0.1 * np.arange(len(table)) / len(table))
-    assert any("Columns 'error', 'doubt' separate right from wrong answers" in note for note in discover(leaky).notes)
+    found = discover(leaky)
+    told = [note for note in found.notes if "right from wrong" in note]
+    assert [note.split("'")[1] for note in told] == ["error", "doubt"]
+    assert {one.column for one in found.columns if one.use == "not used"} == {"error", "doubt"}
     assert not any("right from wrong" in note for note in discover(table).notes)
+    kept = discover(leaky, keep=["error"])
+    assert any(one.name.text == "error is True" for one in kept.standing)
 
 
 def test_a_class_that_is_only_predicted_is_a_class():
@@ -239,8 +244,7 @@ def test_images_in_every_form(tmp_path):
         discover(table.assign(image=[f"gone/{i}.png" for i in range(len(table))]), encoder="pixels-pca")
     with pytest.raises(ConfigError, match="needs the audited model itself"):
         discover(table.assign(image=encoded), encoder="own-latent")
-    with pytest.raises(ConfigError, match="the table has images, so an encoder is enough"):
-        discover(table.assign(image=encoded))
+    assert discover(table.assign(image=encoded)).examples.looks == "pixels-pca"
 
 
 def test_images_of_different_sizes_become_squares():
@@ -298,9 +302,24 @@ def test_captions_say_what_a_slice_shows():
 @pytest.mark.parametrize(
     ("change", "columns", "error", "message"),
     [
-        (lambda t: t.drop(columns="label"), {}, ConfigError, "name the label column"),
-        (lambda t: t.drop(columns="prediction"), {}, ConfigError, "none of them says where the model errs"),
-        (lambda t: t[["label", "prediction"]], {}, ConfigError, "the examples have no embeddings: name a column"),
+        (
+            lambda t: t.drop(columns="label"),
+            {},
+            ConfigError,
+            r"no column holds the true classes \(it may be 'time'\); .* label=COLUMN",
+        ),
+        (
+            lambda t: t.drop(columns="prediction"),
+            {},
+            ConfigError,
+            "nothing says where the model is wrong .*prediction=COLUMN",
+        ),
+        (
+            lambda t: t[["label", "prediction"]],
+            {},
+            ConfigError,
+            "nothing says what an example looks like; name vectors",
+        ),
         (lambda t: t, {"label": "lable"}, ConfigError, "did you mean 'label'"),
         (lambda t: t, {"lable": "label"}, ConfigError, "no parameter 'lable'; did you mean 'label'"),
         (lambda t: t, {"features": ["time"], "embeddings": "x.npy"}, ConfigError, "three ways"),
@@ -310,19 +329,28 @@ def test_captions_say_what_a_slice_shows():
         (lambda t: t, {"class_names": ["cat"]}, DataError, "expected one of the classes cat$"),
         (lambda t: t[:3], {}, DataError, "too few"),
         (lambda t: t[:0], {}, DataError, "no rows"),
-        (lambda t: t.assign(id=7), {}, DataError, "ids must be distinct"),
+        (lambda t: t.assign(id=7), {"id": "id"}, DataError, "ids must be distinct"),
         (lambda t: t.assign(label=t["label"].where(t.index != 5)), {}, DataError, "has no value at row 5"),
         (lambda t: t.assign(embedding=[[np.nan]] * len(t)), {}, DataError, "is nan at row 0"),
         (lambda t: t.assign(embedding=[[1.0]] * (len(t) - 1) + [[1.0, 2.0]]), {}, DataError, "not a rectangular array"),
         (lambda t: t.assign(embedding="0.1 0.2"), {}, DataError, "holds text"),
         (lambda t: t.assign(probs=[[0.5, 0.9]] * len(t)), {}, DataError, "sums to 1.4"),
         (lambda t: t.assign(probs=[[0.5, 0.3, 0.2]] * len(t)), {}, ConfigError, "3 numbers for 2 classes"),
-        (lambda t: t.assign(correct="perhaps"), {}, DataError, "expected true or false"),
+        (lambda t: t.assign(correct="perhaps"), {"correct": "correct"}, DataError, "expected true or false"),
         (lambda t: pd.concat([t, t[["label"]]], axis=1), {}, DataError, "the column 'label' more than once"),
-        (lambda t: t.assign(x=[[1]] * len(t)), {"features": ["x"]}, DataError, r"is '\[1\]' at row 0"),
-        (lambda t: t.assign(x=1j), {"features": ["x"]}, DataError, "expected numbers or words"),
-        (lambda t: t.assign(x=np.inf), {"features": ["x"]}, DataError, "is inf at row 0"),
-        (lambda t: t.assign(split="nowhere"), {}, DataError, "splits has 'nowhere'"),
+        (
+            lambda t: t.assign(x=[[1]] * len(t)),
+            {"features": ["x"]},
+            ConfigError,
+            "'x' of the table cannot describe an example: it holds v",
+        ),
+        (lambda t: t.assign(x=np.arange(len(t)) * 1j), {"features": ["x"]}, ConfigError, "it holds complex numbers"),
+        (
+            lambda t: t.assign(split="nowhere"),
+            {"split": "split"},
+            DataError,
+            "holds 'nowhere' at row 0, which is none of train",
+        ),
         (lambda t: t, {"captions": ["a", "a"], "encoder": "nano-clip"}, DataError, "embeds captions in|vocabulary"),
     ],
 )
@@ -344,10 +372,9 @@ def test_no_errors_or_nothing_but(outcome):
     assert "No slice is significant" in found._repr_html_()
 
 
-def test_words_without_end_are_no_description():
+def test_words_without_end_describe_by_the_frequent_ones():
     table = predictions(1200).drop(columns="embedding")
-    with pytest.raises(DataError, match="more than 1,000 different words"):
-        discover(table, features=["id"])
+    assert discover(table, features=["id"]).examples.problem.test.d == 1  # no id is frequent: all are one value
 
 
 def test_a_method_of_a_stranger_may_fail():

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from slicebench.errors import StorageError
-from slicebench.files.image_arrays import ImageFiles, ParquetImages, decoded, mapped
+from slicebench.files.image_arrays import ImageFiles, ParquetImages, decoded, mapped, shown_size
 from tests.support.local_data import cells, encoded, hf_parquet, pictures, write_image
 
 
@@ -88,7 +88,7 @@ def test_what_is_wrong_is_named(files, tmp_path):
 
 
 def test_an_interrupted_decoding_leaves_nothing_behind(files, own_cache, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("slicebench.files.image_arrays._decode", interrupted)
@@ -103,3 +103,78 @@ def test_chunks_must_fill_every_place():
         mapped("a" * 32, 3, "thinking", lambda: iter([([0], "x", image), ([2], "y", image)]))
     with pytest.raises(StorageError, match="y has shape "):
         mapped("b" * 32, 2, "thinking", lambda: iter([([0], "x", image), ([1], "y", image[:, 1:])]))
+
+
+def test_ordinary_images_are_the_same_shown_or_not(tmp_path):
+    pixels = pictures(1, side=20)[0]
+    Image.fromarray(pixels).save(tmp_path / "rgb.png")
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
+    Image.fromarray(pixels).resize((90, 60)).save(tmp_path / "rgb.jpg")
+    for name in ("rgb.png", "grey.png", "rgb.jpg"):
+        for mode in ("RGB", "L"):
+            source = ImageFiles(tmp_path, [name])
+            np.testing.assert_array_equal(
+                decoded(source, side=16, mode=mode), decoded(source, side=16, mode=mode, shown=True)
+            )
+
+
+def shown(image, tmp_path, name="x.png", **how):
+    image.save(tmp_path / name, **how)
+    return decoded(ImageFiles(tmp_path, [name]), shown=True)[0]
+
+
+def test_what_is_shown_differs_in_the_cache(tmp_path):
+    clear = Image.new("RGBA", (2, 2), (0, 0, 0, 0))
+    assert shown(clear, tmp_path).min() == 255
+    assert decoded(ImageFiles(tmp_path, ["x.png"])).max() == 0
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_are_white(tmp_path, mode):
+    image = Image.new("RGBA", (4, 2), (0, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 2, 2))
+    found = shown(image.convert(mode) if mode != "P" else image.quantize(), tmp_path)
+    assert found[..., 0].tolist() == [[255, 255, 0, 0]] * 2
+
+
+def test_a_palette_and_cmyk_become_colours(tmp_path):
+    red = Image.new("RGB", (2, 2), (255, 0, 0))
+    assert shown(red.quantize(), tmp_path).tolist() == [[[255, 0, 0]] * 2] * 2
+    cmyk = shown(red.convert("CMYK"), tmp_path, "x.tif")
+    assert cmyk.tolist() == [[[255, 0, 0]] * 2] * 2
+
+
+@pytest.mark.parametrize(("orientation", "corner"), [(1, (0, 0)), (3, (1, 3)), (6, (0, 1)), (8, (3, 0))])
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+def test_exif_says_what_is_upright(tmp_path, orientation, corner, name):
+    image = Image.new("L", (4, 2))
+    image.putpixel((0, 0), 255)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = shown(image, tmp_path, name, exif=exif)[..., 0]
+    assert np.argwhere(found == 255).tolist() == [[*corner]]
+    with Image.open(tmp_path / name) as opened:
+        assert shown_size(opened) == found.shape[::-1]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0, 65535, 32768]], np.uint16), [0, 255, 128]),
+        (np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]),
+        (np.array([[0, 51, 255]], np.float32), [0, 51, 255]),
+        (np.array([[-1, 0, 1]], np.float32), [0, 128, 255]),
+        (np.array([[np.nan, 0, 1000]], np.float32), [0, 0, 255]),
+        (np.array([[0, 0, 0]], np.float32), [0, 0, 0]),
+        (np.array([[7, 200, 0]], np.int32), [7, 200, 0]),
+        (np.array([[0, 65535, 257]], np.int32), [0, 255, 1]),
+        (np.array([[-100000, 0, 100000]], np.int32), [0, 128, 255]),
+    ],
+)
+def test_more_bits_become_eight(tmp_path, values, expected):
+    assert shown(Image.fromarray(values), tmp_path, "x.tif")[0, :, 0].tolist() == expected
+
+
+def test_damaged_exif_is_none(tmp_path):
+    Image.new("L", (4, 2)).save(tmp_path / "x.jpg", exif=b"Exif\0\0broken")
+    assert decoded(ImageFiles(tmp_path, ["x.jpg"]), shown=True).shape == (1, 2, 4, 3)

@@ -130,6 +130,7 @@ def written(ending: str) -> bytes:
         "csv": lambda: table.to_csv(buffer, index=False),
         "tsv": lambda: table.to_csv(buffer, index=False, sep="\t"),
         "jsonl": lambda: table.to_json(buffer, orient="records", lines=True),
+        "json": lambda: table.to_json(buffer),
         "feather": lambda: table.to_feather(buffer),
         "csv.gz": lambda: table.to_csv(buffer, index=False, compression="gzip"),
     }
@@ -139,8 +140,8 @@ def written(ending: str) -> bytes:
 
 def files() -> st.SearchStrategy[tuple[str, Any]]:
     """Broken tables of every format that is read."""
-    text = {"csv", "tsv", "jsonl"}
-    kinds = ("parquet", "csv", "tsv", "jsonl", "feather", "csv.gz")
+    text = {"csv", "tsv", "jsonl", "json"}
+    kinds = ("parquet", "csv", "tsv", "jsonl", "json", "feather", "csv.gz")
     return st.one_of(
         *[st.tuples(st.just(k), broken_file(written(k), *([changed_text] if k in text else []))) for k in kinds]
     )
@@ -149,7 +150,7 @@ def files() -> st.SearchStrategy[tuple[str, Any]]:
 def try_file(given: tuple[str, Any], folder: Path) -> None:
     ending, file = given
     file.put(folder / f"t.{ending}")
-    read_frame(folder / f"t.{ending}", as_written=["id"])
+    read_frame(folder / f"t.{ending}")
 
 
 def submissions() -> st.SearchStrategy[tuple[str, Any]]:

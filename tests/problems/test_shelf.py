@@ -102,8 +102,8 @@ params = {{ n_train = 150, n_val = 100, n_test = 80, encoder = "pixels-pca:4", r
     suite = parse_suite(text.replace("'", '"'), "here")
     assert DATASETS.load("colored_mnist")(**params).check() is None
     freeze(plan(suite)[0].problem, tmp_path / "shelf")
-    shutil.rmtree(tmp_path / "data")
     shutil.rmtree(frozen_folder(plan(suite)[0].problem))
+    shutil.rmtree(tmp_path / "data")
     with_shelf = run(suite, plan(suite), out=tmp_path / "run", limits=Limits(jobs=1), problems=tmp_path / "shelf")
     assert [record.status for _, record in with_shelf.records] == ["ok", "ok"]
     without = run(suite, plan(suite), out=tmp_path / "other", limits=Limits(jobs=1))

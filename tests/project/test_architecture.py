@@ -121,7 +121,7 @@ FIRST = {
 SINCE = {
     "Added", "Audit", "Board", "CaptionSet", "Captions", "Columns", "DatasetCard", "Decoder", "Encoder", "Filters", "Found",
     "Generator", "Intervention", "Layout", "Limits", "ModelTrainer", "Place", "Provenance", "RawDataset", "RawProblem",
-    "RawSplit", "Recipe", "Selection", "SliceTransformer", "Submission", "Suite", "Treatment", "Wanted", "errors",
+    "RawSplit", "Recipe", "Selection", "SliceTransformer", "Source", "Submission", "Suite", "Treatment", "Wanted", "errors",
     "evaluate_submissions", "export_problem", "found_by", "frame_to_split", "from_arrays", "from_frame", "from_huggingface",
     "from_parquet", "load_run", "load_suite", "location", "plan", "problem_columns", "problem_to_frame", "provenance_of",
     "read_submissions", "run", "select", "split_to_frame", "standings", "testing", "to_huggingface", "to_issues",

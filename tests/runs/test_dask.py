@@ -24,6 +24,8 @@ from slicebench.runs.store import RunStore, entry_of
 from slicebench.runs.suite import parse_suite
 from slicebench.runs.tasks import Limits
 from slicebench.runs.workers import EngineError
+from tests.problems.test_files_read import SUITE as SUITE_OF_A_TABLE
+from tests.problems.test_files_read import write
 from tests.support.dask_cluster import HOSTILE, ROOT, Cluster, until
 
 SUITE = """
@@ -279,3 +281,42 @@ def test_frozen_folders_of_the_client_are_not_rebuilt(cluster, tmp_path):
 
     save_problem(Tiny().build(0), frozen_folder(cells[0].problem))
     assert run(suite, cells, out=tmp_path / "run", scheduler=cluster.address).records[0][1].status == "ok"
+
+
+def table_suite(folder, accuracy):
+    """A problem of a table, of whose predictions the share `accuracy` is right."""
+    write(accuracy, folder / "mine.csv")
+    params = SUITE_OF_A_TABLE.replace('"mine.csv"', f'"{folder / "mine.csv"}"').replace("[0, 1]", "[0]")
+    return parse_suite(params.replace('["random"]', '["gentle"]'), "x")
+
+
+def accuracy_of(outcome):
+    ((_, record),) = outcome.records
+    assert record.status == "ok", record.reason
+    return record.base_model.accuracy
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_workers_with_another_cache_build_from_the_file_that_is_there_now(cluster, tmp_path, monkeypatch, unseen):
+    """Also a file that the client does not see, as on a laptop that plans for a cluster."""
+    if unseen:
+
+        def no_file(*_):
+            raise StorageError("not on this machine")
+
+        monkeypatch.setattr("slicebench.runs.plan.files_read", no_file)
+    before = table_suite(tmp_path, 0.7)
+    cells = plan(before)
+    assert [cell.problem.unseen for cell in cells] == [unseen]
+    assert accuracy_of(run(before, cells, out=tmp_path / "one", scheduler=cluster.address)) < 0.9
+    after = table_suite(tmp_path, 1.0)
+    assert accuracy_of(run(after, plan(after), out=tmp_path / "two", scheduler=cluster.address)) == 1
+    assert accuracy_of(run(after, plan(after), out=tmp_path / "three", scheduler=cluster.address)) == 1
+
+
+def test_a_worker_that_has_another_file_says_so(cluster, tmp_path):
+    suite = table_suite(tmp_path, 0.7)
+    cells = plan(suite)
+    table_suite(tmp_path, 0.9)
+    ((_, record),) = run(suite, cells, out=tmp_path / "run", scheduler=cluster.address).records
+    assert "mine s0: not the files with which this run was planned: mine.csv" in record.reason

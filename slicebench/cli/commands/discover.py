@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import AsJson, DeviceName, FeatureColumns, IdColumn, column_of, method_names, one_or_listed
+from slicebench.cli.options import (
+    AsJson,
+    ClassNames,
+    Declined,
+    DeviceName,
+    FeatureColumns,
+    IdColumn,
+    Ignored,
+    Kept,
+    Positive,
+    Score,
+    Threshold,
+    column_of,
+    method_names,
+    one_or_listed,
+    roles_given,
+)
 
 if TYPE_CHECKING:
     from slicebench.discovery import Findings
@@ -39,25 +56,38 @@ def discover_command(
         Path | None, typer.Option(help="Table of each slice's ids to write: .parquet, .csv or .jsonl.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite --html and --out.")] = False,
-    label: Annotated[str | None, column_of("true classes", "label, if there is one")] = None,
-    prediction: Annotated[str | None, column_of("predicted classes", "prediction, if there is one")] = None,
+    label: Annotated[str | None, column_of("true classes or numbers", "found by name, as label or y_true")] = None,
+    prediction: Annotated[
+        str | None, column_of("predicted classes or numbers", "found by name, as prediction or y_pred")
+    ] = None,
     probs: Annotated[
         list[str] | None,
         typer.Option(
-            help="Class probabilities: a column of vectors, a prefix (p_ for p_<class>), or one column per class "
-            "(repeat the option).  [default: probs, or the prefix p_ or prob_, if there is one]",
+            help="Class probabilities or logits: a column of vectors, a prefix (p_ for p_<class>), or one column per class "
+            "(repeat the option).  [default: found by name, as probs or p_<class>]",
             metavar="COLUMN",
         ),
     ] = None,
-    class_name: Annotated[
-        list[str] | None, typer.Option(help="Names of the classes in the order of --probs; repeatable.", metavar="NAME")
-    ] = None,
-    loss: Annotated[str | None, column_of("losses, for tasks without classes", "loss, if there is one")] = None,
+    class_name: ClassNames = None,
+    score: Score = None,
+    positive: Positive = None,
+    threshold: Threshold = None,
+    loss: Annotated[str | None, column_of("losses, for tasks without classes", "found by name, as loss")] = None,
     correct: Annotated[
-        str | None, column_of("right and wrong, instead of predictions", "correct, if there is one")
+        str | None, column_of("right and wrong, instead of predictions", "found by name, as correct")
     ] = None,
     id_column: IdColumn = None,
-    embedding: Annotated[str | None, column_of("vectors", "embedding, if there is one")] = None,
+    group: Annotated[
+        str | None, column_of("what belongs together, such as patients or videos; tests then count groups", "none")
+    ] = None,
+    embedding: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column of vectors, prefix of numbered columns (e for e0, e1 ...), or one column per dimension (repeat the "
+            "option).  [default: found by name or content]",
+            metavar="COLUMN",
+        ),
+    ] = None,
     embeddings: Annotated[
         Path | None,
         typer.Option(
@@ -66,38 +96,55 @@ def discover_command(
     ] = None,
     features: FeatureColumns = None,
     image: Annotated[
-        str | None, column_of("images: paths, bytes or Hugging Face images", "image, if there is one")
+        str | None, column_of("images: paths, bytes or Hugging Face images", "found by name or content")
     ] = None,
     image_root: Annotated[
         Path | None,
         typer.Option(help="Folder that the paths in --image are in.  [default: the folder of TABLE]", metavar="DIR"),
     ] = None,
-    text: Annotated[str | None, column_of("texts", "text, if there is one")] = None,
+    text: Annotated[str | None, column_of("texts", "found by name or content")] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder of images, texts and --captions; see `slicebench list encoders`.", metavar="NAME"),
+        typer.Option(
+            help="Encoder of images, texts and --captions; see `slicebench list encoders`.  [default: tfidf for texts, "
+            "pixels-pca for images]",
+            metavar="NAME",
+        ),
     ] = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column that rules may use; repeatable.  [default: all other columns of numbers or of few words]",
+            help="Column that rules may use; repeatable.  [default: all that are fit and have no other role]",
             metavar="COLUMN",
         ),
+    ] = None,
+    ignore: Ignored = None,
+    keep: Kept = None,
+    declined: Declined = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="classification or regression.  [default: the columns tell]", metavar="TASK"),
+    ] = None,
+    error: Annotated[
+        str, typer.Option(help="What is compared in a regression: absolute, squared, over or under.", metavar="ERROR")
+    ] = "absolute",
+    one_label: Annotated[
+        str | None, typer.Option(help="With several labels a row: look at this one only.", metavar="LABEL")
     ] = None,
     captions: Annotated[
         Path | None, typer.Option(help="Text file of captions to describe slices with, one per line.", metavar="FILE")
     ] = None,
-    split: Annotated[str | None, column_of("splits: train, val or test", "split, if there is one")] = None,
+    split: Annotated[str | None, column_of("splits: train, val or test", "found by name, as split")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random split and of the methods.")] = 0,
     device: DeviceName = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the slices of your data on which your model does worse, and test each slice on held-out examples.
 
-    The table has a row per example, with a label and a prediction (or probabilities, a loss, or
-    right and wrong). It also needs a description of each example: a column of vectors, a file of
-    embeddings, columns that describe it, or images or texts and an encoder. Use examples that the
-    model was not trained on.
+    The table has a row per example, with a label and a prediction (or probabilities, a score, a loss, or right and wrong). What
+    an example looks like is said by a column of vectors, a file of embeddings, images, texts, or simply the other columns. Each
+    column's role is found by name and content, and printed first; an option names it, `--no ROLE` says that no column has it.
+    Use examples that the model was not trained on.
 
     \b
     slicebench discover predictions.parquet --html report.html
@@ -113,7 +160,8 @@ def discover_command(
     slicebench discover ratings.parquet --loss squared_error \\
         --embedding vector --method spotlight
     """
-    from slicebench.cli.console import print_findings
+    from slicebench.cli.console import print_findings, print_schema
+    from slicebench.data.schema.roles import on_command_line
     from slicebench.discovery import discover
     from slicebench.files.tables import WRITTEN, check_out, write_frame
     from slicebench.models.devices import use_device
@@ -123,29 +171,44 @@ def discover_command(
             check_out(option, path, endings, force=force)
     if device is not None:
         use_device(device)
-    found = discover(
-        table,
-        method=_methods(method, settings or []),
-        encoder=encoder,
-        captions=captions,
-        seed=seed,
-        on_step=lambda step: typer.echo(f"{step} ...", err=True),
+    given = roles_given(
+        declined,
         label=label,
         prediction=prediction,
         probs=one_or_listed(probs),
-        class_names=class_name or (),
+        class_names=class_name,
+        score=score,
+        positive=positive,
+        threshold=threshold,
         loss=loss,
         correct=correct,
         id=id_column,
+        group=group,
         split=split,
-        embedding=embedding,
+        embedding=one_or_listed(embedding),
         embeddings=embeddings,
-        features=features or (),
+        features=features,
         image=image,
         image_root=image_root,
         text=text,
         metadata=metadata,
+        ignore=ignore,
+        keep=keep,
+        task=task,
+        error=error,
+        one_label=one_label,
     )
+    with on_command_line():
+        found = discover(
+            table,
+            method=_methods(method, settings or []),
+            encoder=encoder,
+            captions=captions,
+            seed=seed,
+            on_step=lambda step: typer.echo(f"{step} ...", err=True),
+            on_schema=print_schema,
+            **given,
+        )
     if out is not None:
         write_frame(found.members, out)
     if html is not None:
@@ -185,5 +248,6 @@ def _plain(found: Findings, out: Path | None, html: Path | None) -> dict[str, ob
             for m in found.methods
         ],
         "notes": [*found.notes],
+        "columns": [asdict(one) for one in found.columns],
         "written": written,
     }

@@ -108,7 +108,7 @@ def intervene_command(
     loaded = load_suite(suite)
     arms = plan_arms(loaded, interventions=intervention or (), settings=setting or (), filters=filters, retrain=retrain)
     if dry_run:
-        _show_plan(arms, out, verbose=verbose)
+        _show_plan(arms, out, problems, verbose=verbose)
         return
     given: dict[str, Any] = {"jobs": jobs, "timeout_s": timeout}
     limits = {name: value for name, value in given.items() if value is not None}
@@ -116,11 +116,15 @@ def intervene_command(
     _finish(outcome, loaded.name, picture, as_json=as_json)
 
 
-def _show_plan(arms: Sequence[Arm], out: Location, *, verbose: bool) -> None:
+def _show_plan(arms: Sequence[Arm], out: Location, problems: Location | None, *, verbose: bool) -> None:
     """Print how many arms have a record and how many would run, or a line per arm."""
     from slicebench.cli.console import PlanLine, print_plan
     from slicebench.files.locations import bytes_if_there
+    from slicebench.problems.shelf import shelved
+    from slicebench.studies.interventions.run import shelved_arms
 
+    if problems is not None:
+        arms = shelved_arms(arms, shelved(problems))
     done = [bytes_if_there(out / f"{arm.file}.json") is not None for arm in arms]
     print_plan(
         [

@@ -138,10 +138,16 @@ def run_command(
 def _on_shelf(cells: list[Cell], folder: Location) -> list[Cell]:
     """Return the cells whose problem is frozen in `folder`, and name the other problems on stderr."""
     from slicebench.problems.shelf import shelved
+    from slicebench.runs.plan import shelved_cells
 
     shelf = shelved(folder)
+    cells = shelved_cells(cells, shelf)
     kept = [cell for cell in cells if cell.problem.identity in shelf]
-    left_out = dict.fromkeys(str(cell.problem) for cell in cells if cell.problem.identity not in shelf)
+    left_out = dict.fromkeys(
+        f"{cell.problem}{' (frozen from other files than those here)' * shelf.has_of_other_files(cell.problem)}"
+        for cell in cells
+        if cell.problem.identity not in shelf
+    )
     if not kept:
         raise ConfigError(f"{folder} contains none of the suite's problems: {', '.join(left_out)}")
     if left_out:

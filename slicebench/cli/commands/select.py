@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slicebench.cli.options import AsJson, FeatureColumns, IdColumn, column_of, method_names, one_or_listed
+from slicebench.cli.options import (
+    AsJson,
+    ClassNames,
+    Declined,
+    FeatureColumns,
+    IdColumn,
+    Ignored,
+    Kept,
+    Positive,
+    Score,
+    Threshold,
+    column_of,
+    method_names,
+    one_or_listed,
+    roles_given,
+)
 from slicebench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -41,6 +56,10 @@ def select_command(
             metavar="COLUMN",
         ),
     ] = None,
+    class_name: ClassNames = None,
+    score: Score = None,
+    positive: Positive = None,
+    threshold: Threshold = None,
     embedding: Annotated[str | None, column_of("vectors", "embedding, without --features")] = None,
     features: FeatureColumns = None,
     embeddings: Annotated[
@@ -57,6 +76,9 @@ def select_command(
     text: Annotated[
         str | None, typer.Option(help="Column of raw texts, for methods that read them.", metavar="COLUMN")
     ] = None,
+    ignore: Ignored = None,
+    keep: Kept = None,
+    declined: Declined = None,
     split: Annotated[
         str, typer.Option(help="Column that says train, val, pool or test; only without --data.", metavar="COLUMN")
     ] = "split",
@@ -77,6 +99,7 @@ def select_command(
     slicebench select --data seen.csv --pool new.csv --embeddings seen.npy \\
         --pool-embeddings new.npy --out next.jsonl
     """
+    from slicebench.data.schema.roles import on_command_line
     from slicebench.discovery.selection import select
     from slicebench.files.tables import WRITTEN, check_out, write_frame
 
@@ -90,22 +113,25 @@ def select_command(
     known = None if data is None else _read(data, embeddings)
     candidates = _read(pool, pool_embeddings)
     typer.echo(f"fitting {method}: {_size(known, candidates)}", err=True)
-    chosen = select(
-        known,
-        candidates,
-        method=method,
-        k=k,
-        seed=seed,
-        split=split,
+    given = roles_given(
+        declined,
         label=label,
         prediction=prediction,
         probs=one_or_listed(probs),
+        class_names=class_name,
+        score=score,
+        positive=positive,
+        threshold=threshold,
         embedding=embedding,
-        features=features or (),
+        features=features,
         id=id_column,
         loss=loss,
         text=text,
+        ignore=ignore,
+        keep=keep,
     )
+    with on_command_line():
+        chosen = select(known, candidates, method=method, k=k, seed=seed, split=split, **given)
     write_frame(chosen.table, out)
     for note in chosen.notes:
         typer.echo(f"note: {note}", err=True)

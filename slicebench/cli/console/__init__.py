@@ -13,6 +13,7 @@ from slicebench.cli.console.findings import print_findings
 from slicebench.cli.console.interventions import print_interventions
 from slicebench.cli.console.numbers import results_console
 from slicebench.cli.console.progress import PlanLine, ProgressReport, print_plan
+from slicebench.cli.console.schema import print_schema
 from slicebench.cli.console.sparse import print_sparse
 from slicebench.cli.console.submissions import print_evaluation
 from slicebench.cli.console.sweep import print_sweep
@@ -29,6 +30,7 @@ __all__ = [
     "print_findings",
     "print_interventions",
     "print_plan",
+    "print_schema",
     "print_sparse",
     "print_sweep",
     "print_verdicts",

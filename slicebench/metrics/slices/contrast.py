@@ -24,10 +24,11 @@ class Contrast:
     high: Floats
 
 
-def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer]) -> Contrast:
+def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer], design: Floats | None = None) -> Contrast:
     """Compute Δ of each slice: its error rate minus that of the rest of its class.
 
-    `classes` (n,) are class numbers. The examples must not have been used to choose the slices.
+    `classes` (n,) are class numbers. `design` (k,) are design effects, by which counts are divided for the interval. The
+    examples must not have been used to choose the slices.
 
     For a slice over several classes, the rest of each class is weighted by the share of the class
     in the slice. The interval is Newcombe's hybrid score interval (1998, method 10), which holds
@@ -44,8 +45,9 @@ def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer]) -> Contra
     rest_wrong = (of_class & wrong).sum(axis=1) - inside_wrong
     size = inside.sum(axis=1)
     weight = inside / np.maximum(size, 1)[:, None]
-    p, p_low, p_high = _wilson(inside_wrong, inside)
-    q, q_low, q_high = _wilson(rest_wrong, rest)
+    d = 1.0 if design is None else design[:, None]
+    p, p_low, p_high = _wilson(inside_wrong, inside, d)
+    q, q_low, q_high = _wilson(rest_wrong, rest, d)
     delta = (weight * (p - q)).sum(axis=1)
     below = np.sqrt((weight**2 * ((p - p_low) ** 2 + (q_high - q) ** 2)).sum(axis=1))
     above = np.sqrt((weight**2 * ((p_high - p) ** 2 + (q - q_low) ** 2)).sum(axis=1))
@@ -55,10 +57,10 @@ def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer]) -> Contra
     return Contrast(rate, delta, low, high)
 
 
-def _wilson(count: Floats, total: Floats) -> tuple[Floats, Floats, Floats]:
-    """Compute rates and their 95 % Wilson limits; a total of 0 counts as 0 out of 1."""
+def _wilson(count: Floats, total: Floats, design: Floats | float) -> tuple[Floats, Floats, Floats]:
+    """Compute rates and their 95 % Wilson limits, of counts divided by `design`; a total of 0 is taken as 0 in 1."""
     from statsmodels.stats.proportion import proportion_confint
 
     total = np.maximum(total, 1)
-    low, high = proportion_confint(count, total, method="wilson")
+    low, high = proportion_confint(count / design, total / design, method="wilson")
     return count / total, low, high

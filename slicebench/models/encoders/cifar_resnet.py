@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from slicebench.errors import StorageError
 from slicebench.files.cache import content_key
+from slicebench.files.fingerprints import Source
 from slicebench.models.devices import device
 from slicebench.models.encoders.batches import encode_images, resized
 from slicebench.models.encoders.encoder import Encoder
@@ -60,6 +61,10 @@ class CifarResNet(Encoder):
             inputs,
             lambda images: features(state, resized(images, SIDE, MEAN, STD).to(device())),
         )
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the file of the weights."""
+        return (Source.at(self.argument or ""),)
 
     def identify(self) -> str:
         """Compute the hash of weights and preprocessing."""

@@ -7,9 +7,11 @@ encoder is that of its entry point, or that and an argument: "pixels-pca", "open
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from slicebench.errors import DataError
+from slicebench.files.fingerprints import Source
 from slicebench.plugins.registry import Registry
 
 if TYPE_CHECKING:
@@ -65,6 +67,13 @@ class Encoder:
         """
         raise DataError(f"{type(self).__name__} has no text tower; captions need an encoder such as 'nano-clip'")
 
+    def sources(self) -> tuple[Source, ...]:
+        """Return the user's files that the argument names; their content is part of a problem's identity.
+
+        By default there are none. Weights with a name of their own are not the user's.
+        """
+        return ()
+
     def fingerprint(self) -> str | None:
         """Return the hash of weights and preprocessing, which is the cache key of embeddings.
 
@@ -80,6 +89,11 @@ class Encoder:
     def identify(self) -> str | None:
         """Compute the fingerprint, which `fingerprint` keeps; by default there is none."""
         return None
+
+
+def given_files(path: str) -> tuple[Source, ...]:
+    """Return the file or folder at `path`, if there is one: else it is the name of published weights."""
+    return (Source.at(path),) if path and Path(path).expanduser().exists() else ()
 
 
 ENCODERS = Registry("slicebench.encoders", "slicebench.models.encoders.encoder:Encoder")

@@ -11,6 +11,7 @@ import numpy as np
 
 from slicebench.data.checks import array_of, ids_of
 from slicebench.errors import DataError, StorageError
+from slicebench.files.fingerprints import Source
 from slicebench.files.untrusted import plain_file, read_npz, read_parquet
 from slicebench.models.encoders.encoder import Encoder
 from slicebench.models.weights import first_line
@@ -51,6 +52,10 @@ class FileEncoder(Encoder):
     """
 
     argument_help: ClassVar[str] = "PATH"
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the file of embeddings."""
+        return (Source.at(self.argument or ""),)
 
     def encode(self, inputs: Inputs, ids: NDArray[np.str_] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
         """Return the rows of the file for `ids`, shape (n, d)."""

@@ -11,7 +11,7 @@ from slicebench.errors import ConfigError, DataError, StorageError, did_you_mean
 from slicebench.files.cache import content_key
 from slicebench.models.devices import device
 from slicebench.models.encoders.batches import encode_images, on_pictures, unit_rows
-from slicebench.models.encoders.encoder import Encoder
+from slicebench.models.encoders.encoder import Encoder, given_files
 from slicebench.models.weights import first_line, missing_weights, placed_weights, quick_hub, state_hash
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from slicebench.data.split import Inputs
+    from slicebench.files.fingerprints import Source
 
     Images = NDArray[np.uint8]
 
@@ -126,6 +127,10 @@ class OpenClip(Encoder):
                 parts.append(unit_rows(loaded.model.encode_text(tokens)).cpu())
         embeddings: NDArray[np.float32] = torch.cat(parts).numpy()
         return embeddings
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the file of the weights, if one is given."""
+        return given_files((self.argument or "").partition("/")[2])
 
     def identify(self) -> str:
         """Compute the hash of weights, preprocessing and tokeniser."""

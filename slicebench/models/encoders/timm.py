@@ -10,7 +10,7 @@ from slicebench.errors import ConfigError, did_you_mean
 from slicebench.files.cache import content_key
 from slicebench.models.devices import device
 from slicebench.models.encoders.batches import encode_images, on_pictures
-from slicebench.models.encoders.encoder import Encoder
+from slicebench.models.encoders.encoder import Encoder, given_files
 from slicebench.models.weights import load_into, missing_weights, placed_weights, quick_hub, read_state, state_hash
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.split import Inputs
+    from slicebench.files.fingerprints import Source
 
 
 class Timm(Encoder):
@@ -53,6 +54,10 @@ class Timm(Encoder):
         return encode_images(
             f"timm:{self.argument}", inputs, lambda images: model(on_pictures(transform, images).to(device()))
         )
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the file of the weights, if one is given."""
+        return given_files((self.argument or "").partition("/")[2])
 
     def identify(self) -> str:
         """Compute the hash of weights and preprocessing."""

@@ -12,7 +12,7 @@ from slicebench.errors import ConfigError, StorageError, did_you_mean
 from slicebench.files.cache import content_key
 from slicebench.models.devices import device
 from slicebench.models.encoders.batches import encode_images, on_pictures, resized
-from slicebench.models.encoders.encoder import Encoder
+from slicebench.models.encoders.encoder import Encoder, given_files
 from slicebench.models.weights import load_into, missing_weights, placed_weights, read_state, state_hash
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from slicebench.data.split import Inputs
+    from slicebench.files.fingerprints import Source
 
 
 AUXILIARY = {"inception_v3": "AuxLogits.", "googlenet": "aux1."}
@@ -134,6 +135,11 @@ class Torchvision(Encoder):
             inputs,
             lambda images: loaded.features(loaded.prepare(images).to(device())),
         )
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the file of the weights, if one is given, and that of its input convention."""
+        given = (self.argument or "").partition("/")[2]
+        return (*given_files(given), *(given_files(f"{given}.json") if given else ()))
 
     def identify(self) -> str:
         """Compute the hash of weights and preprocessing."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from slicebench.files.arrays import read_arrays, write_arrays
 from slicebench.files.json_models import save_model, stored_model
 from slicebench.problems.cache import frozen_folder
-from slicebench.problems.shelf import shelved
+from slicebench.problems.shelf import Shelf, shelved
 from slicebench.runs.tasks import Limits, run_missing
 from slicebench.studies.interventions.arm import ArmResult, blank, run_arm
 from slicebench.studies.interventions.record import InterventionRecord
@@ -68,10 +68,11 @@ def run_arms(
         problems.
 
     """
+    shelf = Shelf() if problems is None else shelved(problems)
+    arms = shelved_arms(arms, shelf)
     kept = {} if force else {arm: stored_model(InterventionRecord, out / f"{arm.file}.json", REMEDY) for arm in arms}
     records = {arm: record for arm, record in kept.items() if record is not None and record.status == "ok"}
     missing = [arm for arm in arms if arm not in records]
-    shelf = {} if problems is None else shelved(problems)
 
     def work(arm: Arm) -> Callable[[], ArmResult]:
         return partial(run_arm, shelf.get(arm.problem.identity) or frozen_folder(arm.problem), arm)
@@ -95,6 +96,18 @@ def run_arms(
         on_progress=on_progress,
     )
     return InterventionsOutcome(out, {arm: records[arm] for arm in arms}, len(missing))
+
+
+def shelved_arms(arms: Sequence[Arm], shelf: Shelf) -> list[Arm]:
+    """Return the same arms, on the problems of `shelf` where it has them; see `Shelf.instead_of`."""
+    return [_on_shelf(arm, shelf) for arm in arms]
+
+
+def _on_shelf(arm: Arm, shelf: Shelf) -> Arm:
+    problem = shelf.instead_of(arm.problem)
+    if problem is arm.problem:
+        return arm
+    return replace(arm, problem=problem, cell=None if arm.cell is None else replace(arm.cell, problem=problem))
 
 
 def _failed(arm: Arm, reason: str) -> ArmResult:

@@ -1,0 +1,264 @@
+"""Match the classes of labels, predictions and probabilities, however each is written.
+
+Values are matched only where there is one way to do so; otherwise an error shows both vocabularies.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.data.schema.roles import parameter
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Classes = Sequence[str | int]
+
+
+SHOWN = 12
+"""Values of a column that a message shows."""
+YES, NO = ("true", "yes", "y", "t", "1", "positive", "pos"), ("false", "no", "n", "f", "0", "negative", "neg")
+FOREIGN = 0.5
+"""Share of predictions that no label has, from which on the two columns are taken for different things."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Words of labels and predictions in one vocabulary, and how they were matched in a sentence, if at all."""
+
+    labels: pd.Series[Any]
+    predictions: pd.Series[Any]
+    note: str | None
+
+
+def tidy(words: pd.Series[Any]) -> pd.Series[Any]:
+    """Return class names without blanks at the ends, in Unicode's composed form (NFC), one space between words."""
+    import pandas as pd
+
+    codes, distinct = pd.factorize(words)
+    changed = [" ".join(unicodedata.normalize("NFC", str(word)).split()) for word in distinct]
+    return pd.Series(pd.array([*changed, None], dtype="string").take(codes), index=words.index)
+
+
+def matched(
+    labels: pd.Series[Any], predictions: pd.Series[Any], names: tuple[str, str], *, strict: bool = True
+) -> Matched:
+    """Write labels and predictions in one vocabulary; `names` are those of the columns.
+
+    Tried in this order, each for all predicted classes that no label has: whole numbers ("01" is 1), yes and no
+    (True is 1), and upper and lower case where no two classes of a column differ by it alone.
+
+    Raises
+    ------
+    DataError
+        if more than half of the predictions are still of no class that a label has, and `strict`.
+
+    """
+    known = set(labels.dropna().unique())
+    for said, rewrite in _REWRITES:
+        foreign = set(predictions.dropna().unique()) - known
+        if not foreign:
+            break
+        both = _rewritten(labels, predictions, rewrite)
+        if both is not None and _foreign_share(*both) < min(FOREIGN, _foreign_share(labels, predictions)):
+            examples = _difference(labels, predictions, known, both)
+            return Matched(*both, f"Columns {names[0]!r} and {names[1]!r} are matched {said}: {examples}.")
+    if strict and _foreign_share(labels, predictions) > FOREIGN:
+        raise DataError(_apart(labels, predictions, names))
+    return Matched(labels, predictions, None)
+
+
+def _foreign_share(labels: pd.Series[Any], predictions: pd.Series[Any]) -> float:
+    """Return the share of predictions that no label has."""
+    return float((~predictions.isin([*labels.dropna().unique()])).mean())
+
+
+def _difference(
+    labels: pd.Series[Any], predictions: pd.Series[Any], known: set[Any], both: tuple[pd.Series[Any], pd.Series[Any]]
+) -> str:
+    row = int(np.argmax((~predictions.isin([*known]) & predictions.notna()).to_numpy(dtype=bool)))
+    pairs = labels[both[0] == both[1].iloc[row]]
+    label = pairs.iloc[0] if len(pairs) else labels.iloc[0]
+    return f"{label!r} and {predictions.iloc[row]!r} are one class"
+
+
+def _rewritten(
+    labels: pd.Series[Any], predictions: pd.Series[Any], rewrite: Callable[[str], str]
+) -> tuple[pd.Series[Any], pd.Series[Any]] | None:
+    """Return both columns with each class rewritten; None if two classes of a column would become one.
+
+    A rewritten class is shown as the labels have it.
+    """
+    own, other = ({word: rewrite(word) for word in column.dropna().unique()} for column in (labels, predictions))
+    if len(set(own.values())) < len(own) or len(set(other.values())) < len(other):
+        return None
+    shown = {new: word for word, new in own.items()}
+    return labels, predictions.map({word: shown.get(new, word) for word, new in other.items()}).astype("string")
+
+
+def _number(word: str) -> str:
+    found = re.fullmatch(r"([+-]?)0*(\d+)(\.0*)?", word)
+    return f"{found[1].replace('+', '')}{found[2]}" if found else word
+
+
+def _yes_or_no(word: str) -> str:
+    plain = _number(word).casefold()
+    return "yes" if plain in YES else "no" if plain in NO else word
+
+
+_REWRITES: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("as whole numbers", _number),
+    ("as yes and no", _yes_or_no),
+    ("without regard to upper and lower case", lambda word: word.casefold()),
+)
+
+
+def _apart(labels: pd.Series[Any], predictions: pd.Series[Any], names: tuple[str, str]) -> str:
+    """Return the message for two vocabularies that do not match, with both."""
+    label, prediction = names
+    advice = "write them alike, or name other columns"
+    said = predictions.dropna().unique()
+    if all(re.fullmatch(r"-?\d+", str(word)) for word in said) and not any(
+        re.fullmatch(r"-?\d+", str(word)) for word in labels.dropna().unique()
+    ):
+        order = parameter("class_names", "NAMES")
+        advice = f"predictions are class numbers: give the class names in the order of the numbers ({order})"
+    elif _fractions(said):
+        advice = (
+            f"predictions are numbers that are no classes: name them as a score ({parameter('score')}), or say that this is a "
+            f"regression ({parameter('task', 'regression')})"
+        )
+    return (
+        f"labels and predictions are written differently: column {label!r} holds {listed(labels)}; column {prediction!r} holds "
+        f"{listed(predictions)}; {advice}"
+    )
+
+
+def _fractions(words: Iterable[Any]) -> bool:
+    found = [re.fullmatch(r"-?\d*\.\d+([eE][+-]?\d+)?", str(word)) for word in words]
+    return any(found) and sum(map(bool, found)) > 0.5 * len(found)
+
+
+def listed(words: pd.Series[Any]) -> str:
+    """Return the distinct values of a column for a message, the most frequent ones."""
+    counts = words.value_counts()
+    shown = sorted(_short(str(word)) for word in counts.index[:SHOWN])
+    return ", ".join(map(repr, shown)) + (f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else "")
+
+
+def _short(word: str) -> str:
+    """Return a word of a message, of a fraction four digits.
+
+    >>> _short("0.123456789"), _short("cat")
+    ('0.1235', 'cat')
+    """
+    return f"{float(word):.4g}" if re.fullmatch(r"-?\d*\.\d{5,}", word) else word[:60]
+
+
+def in_order(words: Iterable[str]) -> tuple[str | int, ...]:
+    """Return classes sorted: whole numbers by size if all are that, others by the alphabet.
+
+    >>> in_order({"10", "9"}), in_order({"cat", "ant"})
+    ((9, 10), ('ant', 'cat'))
+    """
+    distinct = {*words}
+    if distinct and all(re.fullmatch(r"0|-?[1-9]\d*", word) for word in distinct):
+        return tuple(sorted(map(int, distinct)))
+    return tuple(sorted(distinct))
+
+
+def by_number(classes: Classes) -> tuple[str | int, ...] | None:
+    """Return classes in the order of the one whole number that each name ends in; None unless all have one, and a common stem.
+
+    >>> by_number(["class_10", "class_9"])
+    ('class_9', 'class_10')
+    """
+    found = [re.fullmatch(r"(.*?)(\d+)", str(name)) for name in classes]
+    if not all(found) or len({one[1] for one in found if one}) != 1:
+        return None
+    numbers = [int(one[2]) for one in found if one]
+    return tuple(classes[i] for i in np.argsort(numbers)) if len({*numbers}) == len(numbers) else None
+
+
+def named_order(columns: Sequence[str], classes: Classes) -> tuple[int, ...] | None:
+    """Return for each class the position of its column, where columns are called after classes: p_cat, p_dog.
+
+    None if a class has no column that ends in its name, or more than one.
+
+    >>> named_order(["p_dog", "p_cat"], ["cat", "dog"])
+    (1, 0)
+    """
+    stem = _stem(columns)
+    own = {name.removeprefix(stem): i for i, name in enumerate(columns)}
+    at = [own.get(str(c), -1) for c in classes]
+    return tuple(at) if len(own) == len(columns) and min(at, default=-1) >= 0 else None
+
+
+def _stem(columns: Sequence[str]) -> str:
+    """Return the longest common beginning that ends in a separator, or nothing."""
+    first = min(columns, default="")
+    for end in range(len(first), 0, -1):
+        if not first[end - 1].isalnum() and all(name.startswith(first[:end]) for name in columns):
+            return first[:end]
+    return ""
+
+
+def order_from_predictions(probs: NDArray[Any], predicted: NDArray[Any], n_classes: int) -> tuple[int, ...] | None:
+    """Return for each class the column of `probs` (n, C) that is largest where it is predicted; `predicted` are numbers.
+
+    None unless this is one-to-one and holds for 99% of the rows.
+    """
+    largest = probs.argmax(axis=1)
+    table = np.zeros((n_classes, probs.shape[1]), dtype=np.int64)
+    np.add.at(table, (predicted, largest), 1)
+    best = table.argmax(axis=1)
+    kept = int(table[np.arange(n_classes), best].sum())
+    if probs.shape[1] != n_classes or len({*best.tolist()}) < n_classes or kept < 0.99 * len(largest):
+        return None
+    return tuple(best.tolist())
+
+
+def positive_class(classes: Classes, given: str | None, where: str) -> int:
+    """Return the number of the class that a binary score is about.
+
+    Raises
+    ------
+    DataError
+        for other than two classes, an unknown class, and two words of which none means yes.
+
+    """
+    words = [str(c) for c in classes]
+    if len(words) != 2:
+        raise DataError(
+            f"{where} is one score, which is enough for two classes; the labels have {len(words)} ({', '.join(words[:SHOWN])}): "
+            f"name a column of probabilities for each class ({parameter('probs')})"
+        )
+    if given is not None:
+        if given not in words:
+            raise DataError(
+                f"the positive class is {given!r}; expected one of the labels, {' or '.join(words)} (positive)"
+            )
+        return words.index(given)
+    yes = [i for i, word in enumerate(words) if word.casefold() in YES]
+    if len(yes) == 1:
+        return yes[0]
+    if all(isinstance(c, int) for c in classes):
+        return 1
+    raise DataError(
+        f"{where} is the score of one class, and nothing says whether that is {words[0]} or {words[1]}: name the positive "
+        f"class ({parameter('positive', 'CLASS')})"
+    )
+
+
+def class_numbers(words: pd.Series[Any], classes: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return the class number of each word; -1 where it is missing or unknown."""
+    return np.asarray(words.map(classes).fillna(-1), dtype=np.int64)

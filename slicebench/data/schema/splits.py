@@ -1,0 +1,126 @@
+"""Deal rows to train, val and test, or read a column that says where each belongs; rows of one group stay together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.data.from_arrays import SHARES, dealt, split_positions
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from slicebench.data.schema.table_schema import Schema
+    from slicebench.data.user_table import UserTable
+
+    Positions = dict[str, NDArray[np.intp]]
+
+
+WORDS = {
+    "train": ("train", "training", "trn", "tr"),
+    "val": ("val", "valid", "validation", "dev", "development", "eval"),
+    "test": ("test", "testing", "tst", "holdout", "hold-out", "held-out", "heldout"),
+    "pool": ("pool",),
+}
+"""Words for each part in a column of splits; case and blanks do not matter."""
+
+
+def positions_of(schema: Schema, seed: int) -> tuple[Positions, list[str]]:
+    """Return the rows of each part, and notes on a column of splits that is not used.
+
+    Raises
+    ------
+    DataError
+        if a column that the caller names has other words, or leaves a part empty.
+
+    """
+    table, roles, n = schema.table, schema.roles, len(schema.table.frame)
+    labels = np.zeros(n, dtype=np.int64) if schema.outcomes.labels is None else schema.outcomes.labels
+    groups = group_numbers(table, roles.group)
+    if roles.split is not None:
+        named, reason = named_parts(table, roles.split)
+        if reason is None:
+            at = split_positions(n, named, labels, seed)
+            return at, [] if groups is None else _shared_groups(at, groups, str(roles.group))
+        if "split" not in roles.found and not reason.endswith(ONE_PART):
+            raise DataError(f"{table.where(roles.split)} {reason}; expected train, val and test in it")
+        note = f"Column {roles.split!r} {reason}, so rows are dealt to train, val and test at random."
+        return _dealt(labels, groups, seed), [note]
+    return _dealt(labels, groups, seed), []
+
+
+ONE_PART = "is one part only"
+
+
+def named_parts(table: UserTable, column: str) -> tuple[NDArray[np.str_] | None, str | None]:
+    """Return the part of each row as a column says; or None, and why that is impossible."""
+    words = table.words(column).str.strip().str.lower()
+    known = {word: part for part, own in WORDS.items() for word in own}
+    parts = words.map(known)
+    unknown = (parts.isna()).to_numpy(dtype=bool)
+    if unknown.any():
+        row = int(np.argmax(unknown))
+        return None, f"holds {table.frame[column].iloc[row]!r} at row {row}, which is none of train, val and test"
+    names = np.asarray(parts.to_numpy(dtype=str))
+    missing = [part for part in SHARES if not (names == part).any()]
+    if len(missing) == len(SHARES) - 1:
+        return None, ONE_PART
+    if missing:
+        return None, f"has no row marked {' or '.join(missing)}"
+    return names, None
+
+
+def group_numbers(table: UserTable, column: str | None) -> NDArray[np.intp] | None:
+    """Return a number for each row that rows of one group share; a row without a value is a group of its own."""
+    import pandas as pd
+
+    if column is None:
+        return None
+    words = table.words(column)
+    codes, distinct = pd.factorize(words)
+    alone = codes < 0
+    codes[alone] = len(distinct) + np.arange(int(alone.sum()))
+    if len(np.unique(codes)) < LEAST_GROUPS:
+        raise DataError(
+            f"{table.where(column)} has {len(np.unique(codes))} groups; expected {LEAST_GROUPS} or more, so that "
+            "each part has some"
+        )
+    return codes.astype(np.intp)
+
+
+LEAST_GROUPS = 10
+"""Groups that are needed to deal them to three parts, and to test with."""
+
+
+def _dealt(labels: NDArray[np.int64], groups: NDArray[np.intp] | None, seed: int) -> Positions:
+    rng = np.random.default_rng(seed)
+    if groups is None:
+        return dealt(labels, SHARES, rng)
+    return _groups_dealt(labels, groups, rng)
+
+
+def _groups_dealt(labels: NDArray[np.int64], groups: NDArray[np.intp], rng: np.random.Generator) -> Positions:
+    """Deal whole groups, so that each part gets its share of the rows of each class, as far as groups allow."""
+    n_classes = int(labels.max()) + 1
+    distinct, own = np.unique(groups, return_inverse=True)
+    rows = np.zeros((len(distinct), n_classes))
+    np.add.at(rows, (own, labels), 1)
+    shares = np.array([*SHARES.values()])
+    wanted = shares[:, None] * rows.sum(axis=0)
+    part = np.zeros(len(distinct), dtype=np.intp)
+    order = rng.permutation(len(distinct))
+    for group in order[np.argsort(-rows.sum(axis=1)[order], kind="stable")]:
+        counts = rows[group]
+        lacking = (np.maximum(wanted, 0) * (counts > 0)).sum(axis=1) / shares
+        part[group] = int(np.argmax(lacking))
+        wanted[part[group]] -= counts
+    return {name: np.flatnonzero(part[own] == i) for i, name in enumerate(SHARES)}
+
+
+def _shared_groups(at: Positions, groups: NDArray[np.intp], column: str) -> list[str]:
+    """Return a note if a group has rows in two parts that a column of splits names."""
+    held = [set(groups[rows].tolist()) for rows in at.values()]
+    shared = len(set.union(*held)) < sum(map(len, held))
+    return [f"Groups of {column!r} have rows in more than one part of the split: tests may be too favourable."] * shared

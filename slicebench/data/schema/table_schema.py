@@ -1,0 +1,198 @@
+"""Read a user's table: roles, outcomes, and what is made of every other column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slicebench.data.columns import ROLES
+from slicebench.data.schema.frames import as_frame
+from slicebench.data.schema.kinds import WHY, kind_of
+from slicebench.data.schema.leaks import leak_of
+from slicebench.data.schema.outcomes import outcomes_of
+from slicebench.data.schema.parts import parts_of
+from slicebench.data.schema.roles import USUAL, check_roles, parameter, plain, roles_of
+from slicebench.data.user_table import FILL, UserTable
+from slicebench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    import pandas as pd
+
+    from slicebench.data.columns import Columns
+    from slicebench.data.schema.outcomes import Outcomes
+    from slicebench.data.schema.roles import Roles
+
+
+NOT_USED = "not used"
+DESCRIBING = ("embedding", "embeddings", "features", "image", "text")
+"""Roles that say what an example looks like."""
+
+
+@dataclass(frozen=True)
+class ColumnUse:
+    """What became of one column: its kind, what it is used for, and why it is not, or how it was read.
+
+    `use` is a role ("label"), "features and rules", "rules", "features" or "not used".
+    """
+
+    column: str
+    kind: str
+    use: str
+    why: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Schema:
+    """A user's table, read.
+
+    `roles` name the columns that have one, `outcomes` are what the model got wrong. `metadata` has the columns that rules are
+    made of, `features` those that describe an example (none if vectors, images or texts do). `uses` accounts for every column,
+    in the order of the table, and `notes` are what a user must know.
+    """
+
+    table: UserTable
+    roles: Roles
+    outcomes: Outcomes
+    metadata: pd.DataFrame
+    features: pd.DataFrame
+    uses: tuple[ColumnUse, ...]
+    notes: tuple[str, ...]
+
+    def unused(self) -> tuple[ColumnUse, ...]:
+        """Return the columns that are used for nothing."""
+        return tuple(one for one in self.uses if one.use == NOT_USED)
+
+
+def schema_of(
+    frame: Any, columns: Columns, *, name: str = "table", advice: str = FILL, look_for: Collection[str] = ROLES
+) -> Schema:
+    """Read a table, which may be anything that `as_frame` takes; roles in `look_for` are found also where they are not named.
+
+    Errors call the table `name`, and say `advice` of rows without a value.
+
+    Raises
+    ------
+    ConfigError
+        for columns that are named and not there, and where nothing says what the model got wrong.
+    DataError
+        naming column and row of what is missing, not finite or of no known class.
+
+    """
+    table = UserTable(as_frame(frame, name), name, advice)
+    kinds = {column: kind_of(table.frame[column]) for column in table.columns}
+    roles = roles_of(columns, table, kinds, look_for)
+    check_roles(roles, table, kinds)
+    outcomes = outcomes_of(table, roles)
+    reader = _Reader(table, roles, outcomes, kinds, look_for)
+    reader.read()
+    return Schema(
+        table=table,
+        roles=roles,
+        outcomes=outcomes,
+        metadata=_frame(table, reader.metadata),
+        features=_frame(table, reader.features),
+        uses=tuple(reader.uses[column] for column in table.columns),
+        notes=(*outcomes.notes, *reader.notes),
+    )
+
+
+def _frame(table: UserTable, parts: dict[str, pd.Series[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(parts, index=table.frame.index, copy=False)
+
+
+class _Reader:
+    """Goes through the columns once, and says of each what it is used for."""
+
+    def __init__(
+        self, table: UserTable, roles: Roles, outcomes: Outcomes, kinds: dict[str, str], look_for: Collection[str]
+    ) -> None:
+        self.table, self.roles, self.outcomes, self.kinds = table, roles, outcomes, kinds
+        self.taken = roles.taken(table)
+        self.rules_of = _chosen(roles.metadata, default="metadata" in look_for)
+        has_look = any(_filled(getattr(roles, role)) for role in DESCRIBING)
+        self.features_of = _chosen(roles.features, default="features" in look_for and not has_look)
+        self.metadata: dict[str, pd.Series[Any]] = {}
+        self.features: dict[str, pd.Series[Any]] = {}
+        self.uses: dict[str, ColumnUse] = {}
+        self.notes: list[str] = []
+        self.leaks: list[str] = []
+
+    def read(self) -> None:
+        """Fill in what rules and features are made of, and the use of every column."""
+        for column in self.table.columns:
+            self.uses[column] = self._use(column)
+        self.notes += [f"Column {column!r} is left out: {self.uses[column].why}." for column in self.leaks]
+
+    def _use(self, column: str) -> ColumnUse:
+        kind, role = self.kinds[column], self.taken.get(column)
+        named = column in (self.roles.metadata or ()) or column in (self.roles.features or ())
+        if column in self.roles.ignore:
+            return ColumnUse(column, kind, NOT_USED, "it is ignored, as asked")
+        if role is not None and not named:
+            return self._role(column, kind, role)
+        if not named and not (self.rules_of(column) or self.features_of(column)):
+            return ColumnUse(column, kind, NOT_USED, "other columns are named")
+        if not named and plain(column) in USUAL["id"] and kind not in ("ids", "row numbers"):
+            return ColumnUse(
+                column,
+                kind,
+                NOT_USED,
+                f"its values repeat, so it is no id; if they say what belongs together: {parameter('group', column)}",
+            )
+        parts = parts_of(column, self.table.frame[column], _forced(kind) if named else kind)
+        if not parts:
+            return self._unused(column, kind, named=named)
+        if not named and column not in self.roles.keep:
+            leak = leak_of(column, self.table.frame[column], kind, self.outcomes)
+            if leak is not None:
+                self.leaks.append(column)
+                return ColumnUse(column, kind, NOT_USED, f"{leak}; {parameter('keep', column)} uses it")
+        return self._place(column, kind, parts)
+
+    def _role(self, column: str, kind: str, role: str) -> ColumnUse:
+        """Return the use of a column with a role; what can be counted in a text is metadata too."""
+        if role == "text" and self.rules_of(column):
+            counted = parts_of(column, self.table.frame[column], "free text")
+            self.metadata |= counted
+            return ColumnUse(column, kind, role, f"rules: {', '.join(counted)}" if counted else "")
+        return ColumnUse(column, kind, role)
+
+    def _unused(self, column: str, kind: str, *, named: bool) -> ColumnUse:
+        why = WHY.get(kind, "no value is frequent enough for a rule")
+        if named:
+            raise ConfigError(f"{self.table.where(column)} cannot describe an example: {why}; leave it out")
+        if kind == "images":
+            why = f"images are shown and described if the column is named: {parameter('image', column)}"
+        elif kind == "free text" or kind == "vectors":
+            role = "text" if kind == "free text" else "embedding"
+            why = f"another column is the {role}; {parameter(role, column)} uses this one"
+        return ColumnUse(column, kind, NOT_USED, why)
+
+    def _place(self, column: str, kind: str, parts: dict[str, pd.Series[Any]]) -> ColumnUse:
+        uses = []
+        if self.features_of(column):
+            self.features |= parts
+            uses.append("features")
+        if self.rules_of(column):
+            self.metadata |= parts
+            uses.append("rules")
+        made = "" if [*parts] == [column] else f"as {', '.join([*parts][:4])}{' ...' if len(parts) > 4 else ''}"
+        return ColumnUse(column, kind, " and ".join(uses), made)
+
+
+def _filled(value: Any) -> bool:
+    return value is not None and not (isinstance(value, tuple) and not value)
+
+
+def _forced(kind: str) -> str:
+    """Return the kind by which a column is read that the caller names although it is usually not used."""
+    return {"row numbers": "numbers", "ids": "words", "constant": "words"}.get(kind, kind)
+
+
+def _chosen(named: Sequence[str] | None, *, default: bool) -> Callable[[str], bool]:
+    """Return whether a column is among those named; without names the answer is always `default`."""
+    return (lambda _: default) if named is None else {*named}.__contains__

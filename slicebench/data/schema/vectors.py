@@ -1,0 +1,81 @@
+"""Turn columns that describe an example into vectors: numbers standardised, words one-hot, gaps filled and flagged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slicebench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from slicebench.data.user_table import UserTable
+
+
+MOST_VALUES = 50
+"""Values of a column of words that get a dimension of their own, the most frequent ones; the rest share one."""
+
+
+def vectors_of(table: UserTable, columns: Sequence[str]) -> NDArray[np.float32]:
+    """Return embeddings (n, d): a column of vectors, or one column of numbers per dimension."""
+    if len(columns) == 1 and not table.holds_numbers(columns[0]):
+        return table.vectors(columns[0])
+    return np.stack([table.numbers(name) for name in columns], axis=1).astype(np.float32)
+
+
+def described(parts: pd.DataFrame, train: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return a vector of each row, shape (n, d), learnt on the rows `train`.
+
+    `parts` are columns as `parts_of` makes them. A missing number is filled with the median and flagged in a dimension of its
+    own, a missing word is a value, and infinity is the largest finite number.
+
+    Raises
+    ------
+    DataError
+        if no column tells the rows `train` apart.
+
+    """
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import MissingIndicator, SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    table = _plain(parts)
+    numbers = [name for name in table if table[name].dtype == np.float64]
+    words = [name for name in table if name not in numbers]
+    fill = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    gaps = MissingIndicator(
+        features="missing-only", error_on_new=False
+    )  # 0 or 1: scaled, a rare gap would drown the rest
+    one_hot = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=MOST_VALUES, sparse_output=False, dtype=np.float32
+    )
+    maker = make_column_transformer((fill, numbers), (gaps, numbers), (one_hot, words))
+    made: NDArray[np.float32] = maker.fit(table.iloc[train]).transform(table).astype(np.float32)
+    if not made.shape[1]:
+        raise DataError("no column describes the examples; name features, or vectors (embedding)")
+    return made
+
+
+def _plain(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return float64 columns without infinities, and columns of words without gaps."""
+    import pandas as pd
+
+    out = {}
+    for name in parts:
+        column: pd.Series[Any] = parts[name]
+        if column.dtype.kind in "mM":
+            column = column.astype("int64").astype(np.float64).where(column.notna())
+        if column.dtype.kind in "iuf":
+            values = column.to_numpy(np.float64)
+            finite = values[np.isfinite(values)]
+            ends = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+            out[name] = np.where(np.isnan(values), np.nan, np.clip(values, *ends))
+        else:
+            out[name] = column.astype(object).where(column.notna(), "missing").astype(str).to_numpy(dtype=object)
+    return pd.DataFrame(out)
