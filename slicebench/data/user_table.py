@@ -196,11 +196,7 @@ def in_text(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return values as text, 1.0 as "1"; bytes are decoded, and what is missing stays missing."""
     try:
         return column.convert_dtypes().astype("string")
-    except (
-        UnicodeDecodeError,
-        TypeError,
-        ValueError,
-    ):  # bytes of no text, and mixed types that pandas does not convert
+    except (TypeError, ValueError):  # bytes that are no text, and mixed types that pandas does not convert
         return column.map(
             lambda value: value.decode(errors="replace") if isinstance(value, bytes) else str(value), na_action="ignore"
         ).astype("string")

@@ -112,7 +112,7 @@ def examples_of(
         at=at,
         ids=range(n) if roles.id is None else table.frame[roles.id].tolist(),
         labels=np.zeros(n, dtype=np.int64) if outcomes.labels is None else outcomes.labels,
-        predicted=_predicted(outcomes.predictions, outcomes.probs),
+        predicted=outcomes.predicted,
         wrong=wrong_of(outcomes),
         losses=_losses(problem, at, n),
         class_names=problem.data.class_names or ("all",),
@@ -147,10 +147,6 @@ def _has_vectors(schema: Schema) -> bool:
     """Return True if columns or a file describe the examples, without an encoder."""
     roles = schema.roles
     return bool(roles.embedding) or roles.embeddings is not None or len(schema.features.columns) > 0
-
-
-def _predicted(predictions: NDArray[np.int64] | None, probs: NDArray[np.float32] | None) -> NDArray[np.int64] | None:
-    return probs.argmax(axis=1) if predictions is None and probs is not None else predictions
 
 
 def _looks(roles: Roles, schema: Schema, encoder: str | None) -> str:

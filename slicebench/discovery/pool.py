@@ -123,14 +123,12 @@ def _tables(
 def _schema(columns: Columns, known: UserTable, pool: UserTable) -> Schema:
     """Return the schema of the labelled table; an id is looked for in the pool.
 
-    Raises `ConfigError` if labels, outcomes or embeddings are missing.
+    Raises `ConfigError` if outcomes or embeddings are missing.
     """
     key = ("id" if "id" in pool.frame else None) if isinstance(columns.id, Auto) else columns.id
     inside = replace(columns, id=key if key in known.frame else None)
     schema = schema_of(known.frame, inside, name=known.name, advice=MOVE, look_for=FOUND)
     roles = replace(schema.roles, id=key)
-    if roles.label is None and roles.loss is None:
-        raise ConfigError(f"the {known.name} has no column of true classes; name it: {parameter('label')}")
     if roles.label is not None and roles.prediction is None and not roles.has_probabilities:
         raise ConfigError(
             f"the {known.name} has no column of predictions; name predicted classes ({parameter('prediction')}) or "
@@ -165,7 +163,7 @@ def _candidates(table: UserTable, schema: Schema) -> Part:
 
 
 def _check_one_space(known: Part, pool: Part) -> None:
-    """Raise `DataError` unless vectors have one length, and each feature is a number in both parts or in none."""
+    """Raise `DataError` unless the vectors of both parts have one length."""
     one, other = known.table, pool.table
     if "embeddings" in known.arrays:
         d, e = (part.arrays["embeddings"].shape[1] for part in (known, pool))
@@ -209,9 +207,7 @@ def _label(pool: Part, name: str | None) -> NDArray[np.bool_]:
         return np.zeros(n, dtype=bool)
     labels = np.full(n, -1, dtype=np.int64) if found.labels is None else found.labels
     weak: NDArray[np.bool_] = labels < 0
-    said = found.predictions
-    if said is None and found.probs is not None:
-        said = found.probs.argmax(axis=1)
+    said = found.predicted
     found.labels = labels if said is None else np.where(weak, said, labels)
     return weak
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 def discover_command(
     table: Annotated[
-        Path, typer.Argument(help="Your predictions: .parquet, .csv, .tsv, .jsonl or .arrow.", metavar="TABLE")
+        Path,
+        typer.Argument(help="Your predictions: .parquet, .csv, .tsv, .json, .jsonl, .arrow or .xlsx.", metavar="TABLE"),
     ],
     method: Annotated[
         list[str] | None,

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 def select_command(
     pool: Annotated[
-        Path, typer.Option(help="Table of the candidates: .parquet, .csv, .tsv, .jsonl or .arrow.", metavar="FILE")
+        Path,
+        typer.Option(
+            help="Table of the candidates: .parquet, .csv, .tsv, .json, .jsonl, .arrow or .xlsx.", metavar="FILE"
+        ),
     ],
     data: Annotated[
         Path | None,

@@ -63,9 +63,7 @@ def wrong_of(outcomes: Outcomes) -> Bools | None:
         return ~outcomes.correct
     if outcomes.labels is None:
         return None
-    said = outcomes.predictions
-    if said is None and outcomes.probs is not None:
-        said = outcomes.probs.argmax(axis=1)
+    said = outcomes.predicted
     return None if said is None else said != outcomes.labels
 
 

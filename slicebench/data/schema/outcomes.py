@@ -58,6 +58,14 @@ class Outcomes:
     logits: bool | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def predicted(self) -> NDArray[np.int64] | None:
+        """Predicted class of each example: as given, else the most probable one."""
+        if self.predictions is not None or self.probs is None:
+            return self.predictions
+        most: NDArray[np.int64] = self.probs.argmax(axis=1)
+        return most
+
     def arrays(self) -> dict[str, Any]:
         """Return what `from_arrays` takes of them."""
         return {name: getattr(self, name) for name in ("labels", "predictions", "probs", "losses", "correct")}
@@ -431,9 +439,7 @@ def _as_probabilities(found: Outcomes, values: Floats, where: str) -> NDArray[np
     if found.logits is None:
         found.logits = bool(values.min() < 0 or values.max() > 1 + 1e-3)
     if found.logits:
-        found.notes.append(
-            f"{where[0].upper()}{where[1:]} holds logits, not probabilities: softmax makes them probabilities."
-        )
+        found.notes.append(f"{_capital(where)} holds logits, not probabilities: softmax makes them probabilities.")
         values = softmax(values, axis=1)
     return probs_of(where, values, len(values))
 
@@ -447,9 +453,7 @@ def _read_score(found: Outcomes, table: UserTable, roles: Roles, name: str) -> N
     if found.logits is None:
         found.logits = bool(values.min() < 0 or values.max() > 1)
     if found.logits:
-        found.notes.append(
-            f"{where[0].upper()}{where[1:]} holds logits, not probabilities: the logistic function makes them that."
-        )
+        found.notes.append(f"{_capital(where)} holds logits, not probabilities: the logistic function makes them that.")
         values = expit(values)
         threshold = 0.5 if roles.threshold is None else float(expit(roles.threshold))
     elif values.min() < 0 or values.max() > 1:
@@ -464,7 +468,7 @@ def _read_score(found: Outcomes, table: UserTable, roles: Roles, name: str) -> N
     if found.predictions is None:
         found.predictions = np.where(values >= threshold, positive, 1 - positive).astype(np.int64)
         found.notes.append(
-            f"{where[0].upper()}{where[1:]} is the score of {found.class_names[positive]!r}, predicted from {threshold:.3g} on "
+            f"{_capital(where)} is the score of {found.class_names[positive]!r}, predicted from {threshold:.3g} on "
             f"({parameter('positive', 'CLASS')}, {parameter('threshold', 'NUMBER')})."
         )
     else:
@@ -483,6 +487,11 @@ def _positive(found: Outcomes, roles: Roles, name: str, values: Floats, where: s
         if roles.positive is not None or len(found.classes) != 2 or said is None or len(np.unique(said)) < 2:
             raise
     return int(values[said == 1].mean() > values[said == 0].mean())
+
+
+def _capital(where: str) -> str:
+    """Return a place as the beginning of a sentence."""
+    return f"{where[0].upper()}{where[1:]}"
 
 
 def _compare_predictions(found: Outcomes) -> None:

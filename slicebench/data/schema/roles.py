@@ -158,11 +158,13 @@ def roles_of(columns: Columns, table: UserTable, kinds: Mapping[str, str], look_
 
 
 _NONE: dict[str, Any] = {"embedding": ()}
+NOT_FOUND = ("group", "features", "metadata")
+"""Roles that no column gets by its name: groups are never guessed, and `table_schema` chooses features and metadata."""
 
 
 def _listed(name: str, value: Any) -> Any:
     """Return what a caller gave, names as text; what is empty counts as None."""
-    if name in ("features", "metadata", "ignore", "keep", "class_names") and value is not None:
+    if name in LISTS and value is not None:
         if isinstance(value, str):
             raise ConfigError(f"{name} is the text {value!r}; expected a list")
         return tuple(map(str, value))
@@ -178,19 +180,16 @@ def _check_named(named: Mapping[str, Any], table: UserTable) -> None:
     for role in ("label", "prediction", "score", "loss", "correct", "id", "group", "split", "image", "text"):
         value = named.get(role)
         if isinstance(value, str) and value not in table.frame:
-            near = did_you_mean(value, [*table.frame])
+            near = did_you_mean(value, table.columns)
             raise ConfigError(f"the {table.name} has no column for {role} ({value!r}); {near}")
     for role in ("features", "metadata", "ignore", "keep"):
         for value in named.get(role) or ():
-            if value not in table.frame:
-                raise ConfigError(
-                    f"the {table.name} has no column {value!r} ({role}); {did_you_mean(value, [*table.frame])}"
-                )
+            _check_column(value, role, table)
     probs = named.get("probs")
     if isinstance(probs, str) and not table.probability_columns(probs):
-        near = did_you_mean(probs, [*table.frame])
+        near = did_you_mean(probs, table.columns)
         raise ConfigError(f"the {table.name} has no column for probs ({probs!r}), and none that begins so; {near}")
-    ways = [name for name in ("embedding", "embeddings", "features") if _is_given(named.get(name))]
+    ways = [name for name in ("embedding", "embeddings", "features") if is_given(named.get(name))]
     if len(ways) > 1:
         raise ConfigError(
             f"got {' and '.join(ways)}; embedding, embeddings and features are three ways to say what an example "
@@ -198,7 +197,14 @@ def _check_named(named: Mapping[str, Any], table: UserTable) -> None:
         )
 
 
-def _is_given(value: Any) -> bool:
+def _check_column(name: str, role: str, table: UserTable) -> None:
+    """Raise `ConfigError` if there is no such column among several that a role names."""
+    if name not in table.frame:
+        raise ConfigError(f"the {table.name} has no column {name!r} ({role}); {did_you_mean(name, table.columns)}")
+
+
+def is_given(value: Any) -> bool:
+    """Return True unless a role names nothing: None, or an empty list or text."""
     return value is not None and not (isinstance(value, tuple | list | str) and len(value) == 0)
 
 
@@ -212,6 +218,8 @@ class _Finder:
 
     def find(self, role: str) -> Any:
         """Return the column or columns of a role, or its empty value."""
+        if role in NOT_FOUND:
+            return _NONE.get(role)
         finder = getattr(self, f"_{role}", None)
         value = finder() if finder is not None else self._usual(role)
         if value:
@@ -257,9 +265,6 @@ class _Finder:
         column = self._usual("id", *(kind for kind in KINDS if kind not in UNHASHABLE))
         return column if column is not None and self.table.frame[column].is_unique else None
 
-    def _group(self) -> str | None:
-        return None  # which rows belong together is never guessed: `repeats` says where they seem to
-
     def _embedding(self) -> str | tuple[str, ...] | None:
         if self.named.get("embeddings") is not None or self.named.get("features"):
             return None
@@ -268,11 +273,6 @@ class _Finder:
         if column is not None or len(vectors) == 1:
             return column or vectors[0]
         return numbered(self.free, self.kinds, self.table)
-
-    def _features(self) -> tuple[str, ...] | None:
-        return None  # chosen by `table_schema`, among what has no other role
-
-    _metadata = _features
 
     def _image(self) -> str | None:
         column = self._usual("image", "images", "ids", "other objects")
@@ -307,17 +307,15 @@ def _dimensions(value: Any, table: UserTable) -> tuple[str, ...]:
         return ()
     if not isinstance(value, str):
         listed = tuple(map(str, value))
-        if unknown := [name for name in listed if name not in table.frame]:
-            raise ConfigError(
-                f"the {table.name} has no column {unknown[0]!r} (embedding); {did_you_mean(unknown[0], [*table.frame])}"
-            )
+        for name in listed:
+            _check_column(name, "embedding", table)
         return listed
     if value in table.frame:
         return (value,)
     stem = value.removesuffix("*")
     own = [name for name in table.columns if re.fullmatch(rf"{re.escape(stem)}[._]?\d+", name)]
     if not own:
-        near = did_you_mean(value, [*table.frame])
+        near = did_you_mean(value, table.columns)
         raise ConfigError(
             f"the {table.name} has no column for embedding ({value!r}), and no numbered ones that begin so; {near}"
         )

@@ -11,7 +11,7 @@ from slicebench.data.schema.kinds import WHY, kind_of
 from slicebench.data.schema.leaks import leak_of
 from slicebench.data.schema.outcomes import outcomes_of
 from slicebench.data.schema.parts import parts_of
-from slicebench.data.schema.roles import USUAL, check_roles, parameter, plain, roles_of
+from slicebench.data.schema.roles import USUAL, check_roles, is_given, parameter, plain, roles_of
 from slicebench.data.user_table import FILL, UserTable
 from slicebench.errors import ConfigError
 
@@ -113,7 +113,7 @@ class _Reader:
         self.table, self.roles, self.outcomes, self.kinds = table, roles, outcomes, kinds
         self.taken = roles.taken(table)
         self.rules_of = _chosen(roles.metadata, default="metadata" in look_for)
-        has_look = any(_filled(getattr(roles, role)) for role in DESCRIBING)
+        has_look = any(is_given(getattr(roles, role)) for role in DESCRIBING)
         self.features_of = _chosen(roles.features, default="features" in look_for and not has_look)
         self.metadata: dict[str, pd.Series[Any]] = {}
         self.features: dict[str, pd.Series[Any]] = {}
@@ -167,7 +167,7 @@ class _Reader:
             raise ConfigError(f"{self.table.where(column)} cannot describe an example: {why}; leave it out")
         if kind == "images":
             why = f"images are shown and described if the column is named: {parameter('image', column)}"
-        elif kind == "free text" or kind == "vectors":
+        elif kind in ("free text", "vectors"):
             role = "text" if kind == "free text" else "embedding"
             why = f"another column is the {role}; {parameter(role, column)} uses this one"
         return ColumnUse(column, kind, NOT_USED, why)
@@ -182,10 +182,6 @@ class _Reader:
             uses.append("rules")
         made = "" if [*parts] == [column] else f"as {', '.join([*parts][:4])}{' ...' if len(parts) > 4 else ''}"
         return ColumnUse(column, kind, " and ".join(uses), made)
-
-
-def _filled(value: Any) -> bool:
-    return value is not None and not (isinstance(value, tuple) and not value)
 
 
 def _forced(kind: str) -> str:
