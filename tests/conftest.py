@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
+import pickle
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +13,24 @@ import pytest
 
 collect_ignore = ["plugin"]  # a package of its own, as `slicebench new` makes it
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+LONGEST = (
+    "runs/test_quick_suite.py", "project/test_docs.py", "project/test_pages.py", "runs/test_dask.py", "cli/test_cli.py",
+    "project/test_readme.py", "project/test_site.py", "studies/controls/test_run.py", "test_testing.py",
+    "results/test_leaderboard.py", "studies/sweep/test_sweep.py", "runs/test_runner.py",
+    "datasets/test_people_and_xrays.py", "cli/test_select.py", "datasets/test_squad.py",
+    "studies/interventions/test_run.py", "studies/sweep/test_monotone.py", "plugins/test_scaffold.py",
+    "files/test_locations.py", "models/encoders/test_pretrained.py", "runs/test_faults.py",
+    "studies/controls/test_replicates.py",
+)  # fmt: skip
+"""Files of 20 s and more, the longest first, so that no worker is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """Run the longest files first; the order within a file stays."""
+    order = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(autouse=True)
@@ -40,11 +61,19 @@ def problem():
 
 
 @pytest.fixture(scope="session")
-def committed_board():
-    """Board of the committed leaderboard: half a minute, once."""
+def committed_board(tmp_path_factory):
+    """Board of the committed leaderboard: half a minute, once for all workers of xdist."""
     from slicebench.results.leaderboard.build import leaderboard_board
 
-    return leaderboard_board(Path(__file__).parents[1] / "leaderboard")
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "committed_board.pickle"
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not path.stat().st_size:
+            pickle.dump(leaderboard_board(Path(__file__).parents[1] / "leaderboard"), file)
+            file.flush()
+        file.seek(0)
+        return pickle.load(file)
 
 
 def walk(*roots):

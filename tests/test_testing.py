@@ -10,11 +10,16 @@ from slicebench.plugins.registry import METHODS
 from slicebench.testing import CHECKS, assert_contract, check_method
 
 OURS = [p.name for p in METHODS.describe() if p.distribution == "slicebench"]
+FEW_STEPS = {"error_mlp": {"steps": 30}, "spotlight": {"steps": 100}, "sparse_layer": {"n_lambdas": 20}}
+"""Parameters of methods that take seconds for each of the many fits of the contract."""
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_methods_keep_the_contract(name):
-    assert_contract(METHODS.load(name))
+    """With few steps: the contract is about shapes, seeds and special inputs, not about how well a method learns."""
+    kind = METHODS.load(name)
+    kind()
+    assert_contract(kind(**FEW_STEPS[name]) if name in FEW_STEPS else kind)
 
 
 class Good(SliceMethod):

@@ -10,8 +10,8 @@ from slicebench.data.columns import Columns
 from slicebench.data.from_arrays import from_arrays, split_names
 from slicebench.data.schema import schema_of
 from slicebench.data.schema.splits import positions_of
+from slicebench.data.schema.user_table import if_named
 from slicebench.data.schema.vectors import described, vectors_of
-from slicebench.data.user_table import if_named
 from slicebench.errors import DataError
 from slicebench.files.tables import read_frame
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from slicebench.data.problem import Problem
     from slicebench.data.schema import Schema
-    from slicebench.data.user_table import UserTable
+    from slicebench.data.schema.user_table import UserTable
 
 
 def from_frame(

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.schema.classes import in_order
+from slicebench.data.checks import probs_of
+from slicebench.data.schema.classes import in_order, numbers_of
+from slicebench.data.schema.user_table import UserTable, if_named
 from slicebench.data.split import Split, cross_entropy
-from slicebench.data.user_table import UserTable, if_named
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -106,9 +107,11 @@ def frame_to_split(
     table = UserTable(frame, "table")
     label, key, text, correct = (name if name in table.frame else None for name in ("label", "id", "text", "correct"))
     loss = loss or ("loss" if "loss" in table.frame else None)
-    names = tuple(class_names) or (() if label is None else tuple(map(str, in_order(table.all_words(label)))))
-    labels = None if label is None else table.class_numbers(label, names)
-    probs = table.probabilities(PROBS, names) if names and table.probability_columns(PROBS) else None
+    words = None if label is None else table.all_words(label)
+    names = tuple(map(str, class_names or (() if words is None else in_order(words))))
+    numbers = {name: number for number, name in enumerate(names)}
+    labels = None if words is None else numbers_of(table, "label", words, numbers)
+    probs = _probabilities(table, names) if names and table.probability_columns(PROBS) else None
     losses: NDArray[np.float32]
     if loss is not None:
         losses = table.numbers(loss).astype(np.float32)
@@ -147,6 +150,11 @@ def split_columns(split: Split, class_names: Sequence[str] = ()) -> dict[str, An
     if split.metadata is not None:
         columns |= {f"{META}{name}": split.metadata[name].to_numpy() for name in split.metadata}
     return columns
+
+
+def _probabilities(table: UserTable, names: Sequence[str]) -> NDArray[np.float32]:
+    values = np.stack([table.numbers(f"{PROBS}{name}") for name in names], axis=1)
+    return probs_of(f"probs of the {table.name}", values, len(values))
 
 
 def _words(split: Split, class_names: Sequence[str]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from slicebench.data.from_arrays import from_arrays, split_names
 from slicebench.data.schema import schema_of
 from slicebench.data.schema.leaks import wrong_of
 from slicebench.data.schema.repeats import repeated_rows
-from slicebench.data.schema.splits import group_numbers, positions_of
+from slicebench.data.schema.splits import positions_of
 from slicebench.discovery.inputs import DEFAULT_ENCODERS, Inputs, embeddings_of, read_inputs
 from slicebench.errors import SlicebenchError
 
@@ -116,7 +116,7 @@ def examples_of(
         wrong=wrong_of(outcomes),
         losses=_losses(problem, at, n),
         class_names=problem.data.class_names or ("all",),
-        groups=group_numbers(table, roles.group),
+        groups=schema.groups,
         inputs=raw.inputs,
         kind=raw.kind,
         metadata=metadata,

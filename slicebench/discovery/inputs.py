@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from slicebench.data.schema import Schema
     from slicebench.data.schema.roles import Roles
+    from slicebench.data.schema.user_table import UserTable
     from slicebench.data.split import Inputs as RawInputs
-    from slicebench.data.user_table import UserTable
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.schema import sorted_by_use
 from slicebench.results.numbers import Axis
 from slicebench.results.page.html import asset, digest, environment
 from slicebench.version import __version__
@@ -55,7 +56,9 @@ def render_findings(findings: Findings) -> str:
     css = asset("board.css") + asset("findings.css", PACKAGE)
     policy = f"default-src 'none'; img-src data:; style-src '{digest(css)}'; base-uri 'none'; form-action 'none'"
     template = environment(PACKAGE).get_template("findings.html.j2")
-    return template.render(css=css, policy=policy, version=__version__, **_context(findings, len(findings.slices)))
+    columns = sorted_by_use(findings.columns)
+    context = _context(findings, len(findings.slices))
+    return template.render(css=css, policy=policy, version=__version__, columns=columns, **context)
 
 
 def render_summary(findings: Findings) -> str:

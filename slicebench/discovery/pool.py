@@ -19,8 +19,8 @@ from slicebench.data.schema.kinds import kind_of
 from slicebench.data.schema.outcomes import outcomes_of
 from slicebench.data.schema.parts import parts_of
 from slicebench.data.schema.roles import parameter
+from slicebench.data.schema.user_table import UserTable, if_named
 from slicebench.data.schema.vectors import described, vectors_of
-from slicebench.data.user_table import UserTable, if_named
 from slicebench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import numpy as np
 
 from slicebench.data.columns import columns_given
 from slicebench.data.schema.frames import as_frame
-from slicebench.data.schema.lm_eval_samples import samples_of
+from slicebench.data.schema.layouts.image_folders import image_root
+from slicebench.data.schema.layouts.lm_eval_samples import samples_of
 from slicebench.data.schema.roles import parameter
 from slicebench.discovery.assembly import agreement, found_slices
 from slicebench.discovery.examples import examples_of
@@ -56,7 +57,8 @@ def discover(
         One row per example that the model was not trained on: a pandas or polars DataFrame, an Arrow
         table, a Hugging Face Dataset, a dict of columns, a list of records, or a file. A file is
         .parquet (or a folder of such files), .csv, .tsv, .json, .jsonl, .arrow or .xlsx. A samples_*.jsonl
-        of lm-evaluation-harness is recognised.
+        of lm-evaluation-harness is recognised, and so is a folder of images with a metadata.csv, .jsonl
+        or .parquet whose column file_name has their paths, as Hugging Face's imagefolder has it.
     method : str, SliceMethod, several of them, or a mapping of names to methods
         Registered names, or unfitted methods. The default is "kmeans_errors", the best of the
         leaderboard, and "tree_rules" if there are metadata; for losses only, it is "spotlight".
@@ -89,8 +91,8 @@ def discover(
     """
     on_step("reading")
     known = columns_given(columns, "discover")
-    folder = None if not isinstance(table, str | Path) else Path(table).expanduser().parent
     frame = as_frame(table)
+    folder = image_root(table, frame)
     samples = samples_of(frame, known)
     if samples is not None:
         frame, known = samples.frame, samples.columns

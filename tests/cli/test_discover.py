@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_a_stream_of_arrow_is_read(table, tmp_path):
 
 
 def test_the_table_and_the_page(table, tmp_path):
-    table.to_parquet(tmp_path / "mine.parquet")
+    table[["x", *table.columns.drop("x")]].to_parquet(tmp_path / "mine.parquet")
     result = run(
         tmp_path / "mine.parquet",
         "--html",
@@ -89,6 +90,8 @@ def test_the_table_and_the_page(table, tmp_path):
     page = (tmp_path / "page.html").read_text()
     assert "Slices of mine.parquet" in page
     assert "http" not in page.replace("http-equiv", "")
+    rows = re.findall('<th scope="row">(.*?)</th>', page.split("<h2>Columns of the table</h2>")[1])
+    assert rows == ["label", "prediction", "id", "x", "time"]
 
 
 def test_ids_of_mixed_types_go_where_they_can(table, tmp_path):

@@ -113,6 +113,18 @@ def test_json_and_out_hold_records(cli, tmp_path):
     assert cli(*EVALUATE, "--scores", "scores.csv", "--out", "records.json", "--force")[0] == 0
 
 
+def test_columns_that_are_not_used_are_listed_on_stderr(cli, tmp_path):
+    table = pd.read_csv(tmp_path / "scores.csv").rename(columns={"score": "Difficulty"}).assign(label="x")
+    table.to_csv(tmp_path / "theirs.csv", index=False)
+    code, out, err = cli(*EVALUATE, "--scores", "theirs.csv", "--json")
+    assert code == 0
+    assert json.loads(out)["submissions"][0]["record"]["method"] == "theirs"
+    assert err.splitlines() == [
+        "theirs.csv: by the usual names: 'Difficulty' is read as score",
+        "theirs.csv: columns that are not used: 'label'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -86,7 +86,13 @@ def test_what_does_not_fit_is_said(problem):
     for bad, names, says in [
         (frame.drop(columns=["loss", "label"]), (), "does not say where the model errs"),
         (frame.drop(columns="embedding"), NAMES, "has no column 'embedding'"),
-        (frame.assign(label="cow"), NAMES, "column 'label' of the table is 'cow' at row 0"),
+        (
+            frame.assign(label="cow"),
+            NAMES,
+            "'label' of the table is 'cow' at row 0 .*; expected one of the classes cat, ",
+        ),
+        (frame.assign(label=None), NAMES, "column 'label' of the table has no value at row 0"),
+        (frame.drop(columns="p_cat"), NAMES, "the table has no column 'p_cat'"),
         (frame.assign(loss=np.nan), NAMES, "column 'loss' of the table has no value at row 0"),
         (frame.assign(p_cat=3.0), NAMES, "probs of the table sums to"),
         (pd.concat([frame, frame]), NAMES, "ids must be distinct"),

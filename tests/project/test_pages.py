@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 import pytest
+from typer.main import get_command
 
+from slicebench.cli import app
 from tests.project.test_docs import BLOCK, PAGES, shell
 from tests.support.paths import ROOT
 
@@ -21,14 +24,16 @@ ELSEWHERE = {
 }
 """Pages whose blocks a test of their own runs; the last one is a notebook, which the site executes."""
 ONE_CELL = "--problem gaussian-linear --seed 0 --method confidence"
+SMALL_SCENES = "--set n_train=600 --set n_val=400 --set n_test=400 --set epochs=3"
 SHORTER = {
     "slicebench run": ONE_CELL,
     "slicebench run --problem scenes-rare --method domino --set domino.n_slices=10": "--seed 0",
     "slicebench run --method kmeans_errors": "--problem gaussian-linear --seed 0",
     "slicebench run --suite mine.toml": "--seed 0",
-    "slicebench controls": "--replicates 2",
-    "slicebench intervene": "--retrain 1",
-    "slicebench sweep": "--seed 0 --method confidence",
+    "slicebench controls": "--replicates 2 --jobs 1",
+    "slicebench intervene": "--retrain 1 --jobs 1",
+    "slicebench sweep": "--seed 0 --method confidence --jobs 1",
+    "slicebench sweep --problem scenes": f"--seed 0 --method confidence --jobs 1 {SMALL_SCENES}",
 }
 """What is added to a command, by its longest beginning, so that it is short enough for a test."""
 PLANNED = (
@@ -37,6 +42,27 @@ PLANNED = (
     "slicebench intervene --problem digit-subtypes --seed 0 --intervention",
 )
 """Beginnings of commands that are planned only (--dry-run), unless slow tests are asked for: each takes half a minute."""
+
+
+PARSED = ("slicebench controls", "slicebench sweep --problem scenes-rare")
+"""Beginnings of commands of which only the options are read, unless slow tests are asked for; tests/studies runs both."""
+
+
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(autouse=True)
+def one_cache(own_cache, shared_cache, monkeypatch):
+    """Pages that use the same problem build it once."""
+    monkeypatch.setenv("SLICEBENCH_CACHE", str(shared_cache))
+
+
+def parse(command):
+    """Read the options of a command as slicebench does; an unknown or wrong one is an error."""
+    _, name, *arguments = shlex.split(command)
+    get_command(app).commands[name].make_context(name, arguments)
 
 
 def shortened(command, *, whole):
@@ -68,12 +94,20 @@ def test_every_command_and_example_of_a_page_runs(page, whole, tmp_path):
         elif language == "python":
             steps.append(body)
         elif language == "sh":
-            lines = [line.partition(" #")[0].strip() for line in body.replace("\\\n", " ").splitlines()]
-            steps += [
-                f"subprocess.run({shortened(line, whole=whole)!r}, shell=True, check=True)" for line in lines if line
-            ]
+            lines = [" ".join(line.partition(" #")[0].split()) for line in body.replace("\\\n", " ").splitlines()]
+            for line in filter(None, lines):
+                if not whole and line.startswith(PARSED):
+                    parse(line)
+                else:
+                    steps.append(f"subprocess.run({shortened(line, whole=whole)!r}, shell=True, check=True)")
     (tmp_path / "page.py").write_text("\n".join(steps))
     shell(f"{sys.executable} page.py", tmp_path, "")
+
+
+def test_an_option_that_is_not_there_is_noticed_although_a_command_is_only_parsed():
+    parse("slicebench controls --replicates 2 --method kmeans_errors")
+    with pytest.raises(Exception, match="No such option"):
+        parse("slicebench controls --replicate 2")
 
 
 def test_pages_that_are_run_elsewhere_are_there():

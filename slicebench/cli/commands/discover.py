@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 def discover_command(
     table: Annotated[
         Path,
-        typer.Argument(help="Your predictions: .parquet, .csv, .tsv, .json, .jsonl, .arrow or .xlsx.", metavar="TABLE"),
+        typer.Argument(
+            help="Your predictions: .parquet, .csv, .tsv, .json, .jsonl, .arrow or .xlsx, or a folder of images with a "
+            "metadata.csv.",
+            metavar="TABLE",
+        ),
     ],
     method: Annotated[
         list[str] | None,

@@ -20,7 +20,9 @@ def evaluate_command(
     scores: Annotated[
         list[Path],
         typer.Option(
-            help="Submission: .parquet, .csv, .tsv, .jsonl, .arrow, .feather or .json; repeatable.", metavar="FILE"
+            help="Submission: .parquet (also a folder of such files), .csv, .tsv, .json, .jsonl (also as .gz), .arrow or .xlsx; "
+            "repeatable.",
+            metavar="FILE",
         ),
     ],
     suite: ProblemSuite = None,
@@ -35,7 +37,7 @@ def evaluate_command(
 
     A submission gives each test example a score (higher is harder), or lists the members of slices,
     or both. `slicebench data export` writes the examples without the truth; docs/how-to/scores-from-elsewhere.md
-    describes the format.
+    describes the format. Columns that are not used are listed first.
 
     \b
     slicebench data export scenes-correlation --out scenes
@@ -54,6 +56,8 @@ def evaluate_command(
     submissions = [
         one for path in scores for one in read_submissions(path)
     ]  # before a problem is built, which may take minutes
+    for line in dict.fromkeys(f"{one.where}: {note}" for one in submissions for note in one.notes):
+        typer.echo(line, err=True)
     found = evaluate_submissions(submissions, chosen_problem(problem, suite, seed))
     said = json.dumps(_plain(found), indent=1, allow_nan=False, ensure_ascii=False)
     if out is not None:

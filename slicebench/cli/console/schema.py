@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from slicebench.data.schema import sorted_by_use
 from slicebench.data.schema.table_schema import NOT_USED
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ MOST = 30
 
 
 def print_schema(schema: Schema, console: Console | None = None) -> None:
-    """Print a line for each use with its columns, the unused ones last with the reason, to stderr."""
+    """Print a line for each use with its columns to stderr, roles first and unused columns last, with the reason."""
     console = console or Console(stderr=True, highlight=False)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     by_use: dict[str, list[ColumnUse]] = {}
-    for one in schema.uses:
+    for one in sorted_by_use(schema.uses):
         by_use.setdefault(one.use, []).append(one)
     unused = by_use.pop(NOT_USED, [])
     for use, columns in by_use.items():

@@ -13,6 +13,6 @@ Decisions
 from __future__ import annotations
 
 from slicebench.data.schema.kinds import KINDS, Kind
-from slicebench.data.schema.table_schema import ColumnUse, Schema, schema_of
+from slicebench.data.schema.table_schema import ColumnUse, Schema, schema_of, sorted_by_use
 
-__all__ = ["KINDS", "ColumnUse", "Kind", "Schema", "schema_of"]
+__all__ = ["KINDS", "ColumnUse", "Kind", "Schema", "schema_of", "sorted_by_use"]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from slicebench.data.schema.user_table import UserTable
+
     Classes = Sequence[str | int]
 
 
@@ -105,18 +107,23 @@ def _rewritten(
     return labels, predictions.map({word: shown.get(new, word) for word, new in other.items()}).astype("string")
 
 
-def _number(word: str) -> str:
+def whole_number(word: str) -> str:
+    """Return a whole number as it is usually written; any other word as it is.
+
+    >>> whole_number("007"), whole_number("7.0"), whole_number("a7")
+    ('7', '7', 'a7')
+    """
     found = re.fullmatch(r"([+-]?)0*(\d+)(\.0*)?", word)
     return f"{found[1].replace('+', '')}{found[2]}" if found else word
 
 
 def _yes_or_no(word: str) -> str:
-    plain = _number(word).casefold()
+    plain = whole_number(word).casefold()
     return "yes" if plain in YES else "no" if plain in NO else word
 
 
 _REWRITES: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("as whole numbers", _number),
+    ("as whole numbers", whole_number),
     ("as yes and no", _yes_or_no),
     ("without regard to upper and lower case", lambda word: word.casefold()),
 )
@@ -262,3 +269,22 @@ def positive_class(classes: Classes, given: str | None, where: str) -> int:
 def class_numbers(words: pd.Series[Any], classes: Mapping[str, int]) -> NDArray[np.int64]:
     """Return the class number of each word; -1 where it is missing or unknown."""
     return np.asarray(words.map(classes).fillna(-1), dtype=np.int64)
+
+
+def numbers_of(table: UserTable, column: str, words: pd.Series[Any], classes: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return the class number of each word of a column.
+
+    Raises
+    ------
+    DataError
+        naming the first row whose word is no class.
+
+    """
+    numbers = class_numbers(words, classes)
+    table.refuse(column, numbers < 0, expected(classes))
+    return numbers
+
+
+def expected(classes: Mapping[str, int]) -> str:
+    """Return the classes as the end of a message."""
+    return f"expected one of the classes {', '.join([*classes][:10])}" + (", ..." if len(classes) > 10 else "")

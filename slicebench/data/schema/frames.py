@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.schema.layouts.image_folders import NOTES, read_image_folder
 from slicebench.errors import DataError, message_of
 from slicebench.files.tables import index_as_columns, read_frame
 
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
 
 ACCEPTED = (
     "a pandas or polars DataFrame, an Arrow table, a Hugging Face Dataset, a dict of columns, a list of records (dicts), "
-    "or the path of a file"
+    "or the path of a file or folder"
 )
 CLASS_NAMES = "class names"
 """Key of `DataFrame.attrs` under which names of classes are kept, in the order of their numbers, by column."""
+FROM_INDEX = "columns made of the index"
+"""Key of `DataFrame.attrs` under which the names of columns are kept that were the index of a DataFrame."""
 
 
 def as_frame(table: Any, name: str = "table") -> pd.DataFrame:
     """Return a table as a pandas DataFrame; `name` is what messages call it.
 
-    - A pandas DataFrame is returned itself, and the path of a file is read.
+    - A pandas DataFrame is returned itself; the levels of its index that have a name become its first columns.
+    - The path of a file is read; a folder is one of Parquet files, or of images with a metadata.csv.
     - What has Arrow's C stream (polars, pyarrow, duckdb) or the DataFrame interchange protocol is converted. Nested values
       become arrays, dictionaries and bytes.
     - In a dict, columns may be lists, arrays (also of two dimensions: vectors) or tensors, and count by position: the index of a
@@ -46,9 +50,11 @@ def as_frame(table: Any, name: str = "table") -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(table, pd.DataFrame):
-        return table
+        return _with_index(table)
     if isinstance(table, str | Path):
-        return read_frame(table)
+        folder = Path(table).expanduser()
+        images = read_image_folder(folder) if folder.is_dir() else None
+        return read_frame(table) if images is None else images
     reader = next((reader for fits, reader in _READERS if fits(table)), None)
     if reader is None:
         raise DataError(f"the {name} is {_said(table)}; expected {ACCEPTED}")
@@ -58,6 +64,36 @@ def as_frame(table: Any, name: str = "table") -> pd.DataFrame:
         raise DataError(
             f"the {name}, {_said(table)}, cannot be read: {message_of(error)}; expected {ACCEPTED}"
         ) from error
+
+
+def _with_index(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a DataFrame with the named levels of its index as columns; `attrs` say which, and what is not used.
+
+    Numbers without a name count rows, so that nothing is said of them.
+    """
+    levels = [(name, table.index.get_level_values(i)) for i, name in enumerate(table.index.names)]
+    named = tuple(str(name) for name, _ in levels if name is not None and name not in table)
+    notes = [
+        f"The index {name!r} of the table is not used: a column has its name and other values."
+        for name, values in levels
+        if name is not None and name in table and not values.equals(_as_index(table[name]))
+    ]
+    if any(name is None and values.dtype.kind not in "iu" for name, values in levels):
+        notes.append(
+            "The index of the table has no name and is not used; table.rename_axis('id') makes it the column 'id'."
+        )
+    if not named and not notes:
+        return table
+    frame = index_as_columns(table)
+    frame.attrs = {**table.attrs, FROM_INDEX: named, NOTES: (*table.attrs.get(NOTES, ()), *notes)}
+    return frame
+
+
+def _as_index(column: pd.Series[Any]) -> pd.Index[Any]:
+    import pandas as pd
+
+    index: pd.Index[Any] = pd.Index(column)
+    return index
 
 
 def _said(table: Any) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from slicebench.data.schema.classes import tidy
 from slicebench.data.schema.kinds import SAMPLE, numbers_in
 from slicebench.data.schema.roles import CONFIDENCE, plain
-from slicebench.data.user_table import in_text
+from slicebench.data.schema.user_table import in_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.data.schema.kinds import FEW, LEAST_ROWS, MOST_TAGS, dates_in, kind_of, numbers_in
-from slicebench.data.user_table import in_text
+from slicebench.data.schema.user_table import in_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,8 +75,8 @@ def _dates(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
     hours, months = dates.dt.hour.astype(np.float32), dates.dt.month.astype(np.float32)
     if hours.nunique() > 1:
         found[f"hour of {name}"] = hours
-    if dates.dt.weekday.nunique() > 1 and dates.dt.normalize().nunique() > len(WEEKDAYS):
-        weekdays = pd.Categorical.from_codes(dates.dt.weekday.fillna(-1).to_numpy(np.int8), pd.Index(WEEKDAYS))
+    if dates.dt.day_of_week.nunique() > 1 and dates.dt.normalize().nunique() > len(WEEKDAYS):
+        weekdays = pd.Categorical.from_codes(dates.dt.day_of_week.fillna(-1).to_numpy(np.int8), pd.Index(WEEKDAYS))
         found[f"weekday of {name}"] = pd.Series(weekdays, index=dates.index)
     if months.nunique() > 1:
         found[f"month of {name}"] = months

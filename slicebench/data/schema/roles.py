@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from slicebench.data.columns import Columns
-    from slicebench.data.user_table import UserTable
+    from slicebench.data.schema.user_table import UserTable
 
 
 USUAL: dict[str, tuple[str, ...]] = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.schema.table_schema import Schema
-    from slicebench.data.user_table import UserTable
+    from slicebench.data.schema.user_table import UserTable
 
     Positions = dict[str, NDArray[np.intp]]
 
@@ -38,7 +38,7 @@ def positions_of(schema: Schema, seed: int) -> tuple[Positions, list[str]]:
     """
     table, roles, n = schema.table, schema.roles, len(schema.table.frame)
     labels = np.zeros(n, dtype=np.int64) if schema.outcomes.labels is None else schema.outcomes.labels
-    groups = group_numbers(table, roles.group)
+    groups = schema.groups
     if roles.split is not None:
         named, reason = named_parts(table, roles.split)
         if reason is None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from slicebench.data.columns import ROLES
-from slicebench.data.schema.frames import as_frame
+from slicebench.data.schema.frames import FROM_INDEX, as_frame
 from slicebench.data.schema.kinds import WHY, kind_of
+from slicebench.data.schema.layouts.image_folders import NOTES
 from slicebench.data.schema.leaks import leak_of
 from slicebench.data.schema.outcomes import outcomes_of
 from slicebench.data.schema.parts import parts_of
 from slicebench.data.schema.roles import USUAL, check_roles, is_given, parameter, plain, roles_of
-from slicebench.data.user_table import FILL, UserTable
+from slicebench.data.schema.splits import group_numbers
+from slicebench.data.schema.user_table import FILL, UserTable
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from slicebench.data.columns import Columns
     from slicebench.data.schema.outcomes import Outcomes
@@ -26,6 +31,14 @@ if TYPE_CHECKING:
 
 
 NOT_USED = "not used"
+USES = (
+    *(role for role in ROLES if role not in ("features", "metadata")),
+    "features and rules",
+    "features",
+    "rules",
+    NOT_USED,
+)
+"""Uses of columns, in the order in which lists of columns show them."""
 DESCRIBING = ("embedding", "embeddings", "features", "image", "text")
 """Roles that say what an example looks like."""
 
@@ -41,6 +54,11 @@ class ColumnUse:
     kind: str
     use: str
     why: str = ""
+
+
+def sorted_by_use(uses: Iterable[ColumnUse]) -> list[ColumnUse]:
+    """Return columns that have a role first, then those of features and rules, then unused ones."""
+    return sorted(uses, key=lambda one: USES.index(one.use))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,6 +77,11 @@ class Schema:
     features: pd.DataFrame
     uses: tuple[ColumnUse, ...]
     notes: tuple[str, ...]
+
+    @cached_property
+    def groups(self) -> NDArray[np.intp] | None:
+        """A number for each row that rows of one group share, as `group_numbers`; None if no column has groups."""
+        return group_numbers(self.table, self.roles.group)
 
     def unused(self) -> tuple[ColumnUse, ...]:
         """Return the columns that are used for nothing."""
@@ -94,8 +117,16 @@ def schema_of(
         metadata=_frame(table, reader.metadata),
         features=_frame(table, reader.features),
         uses=tuple(reader.uses[column] for column in table.columns),
-        notes=(*outcomes.notes, *reader.notes),
+        notes=(*table.frame.attrs.get(NOTES, ()), *_from_index(table, reader.uses), *outcomes.notes, *reader.notes),
     )
+
+
+def _from_index(table: UserTable, uses: Mapping[str, ColumnUse]) -> list[str]:
+    """Return a note for each column that was the index of a DataFrame and is used."""
+    own = [uses[name] for name in table.frame.attrs.get(FROM_INDEX, ()) if name in uses]
+    return [
+        f"The index {one.column!r} of the table counts as a column ({one.use})." for one in own if one.use != NOT_USED
+    ]
 
 
 def _frame(table: UserTable, parts: dict[str, pd.Series[Any]]) -> pd.DataFrame:
@@ -154,11 +185,15 @@ class _Reader:
         return self._place(column, kind, parts)
 
     def _role(self, column: str, kind: str, role: str) -> ColumnUse:
-        """Return the use of a column with a role; what can be counted in a text is metadata too."""
+        """Return the use of a column with a role; what can be counted in a text, and the labels of a list, are metadata too."""
         if role == "text" and self.rules_of(column):
             counted = parts_of(column, self.table.frame[column], "free text")
             self.metadata |= counted
             return ColumnUse(column, kind, role, f"rules: {', '.join(counted)}" if counted else "")
+        if role == "label" and self.outcomes.sets is not None and self.rules_of(column):
+            own = parts_of(column, _tags(self.outcomes.sets, self.table.frame.index), "tags")
+            self.metadata |= own
+            return ColumnUse(column, kind, role, _some("rules:", own) if own else "")
         return ColumnUse(column, kind, role)
 
     def _unused(self, column: str, kind: str, *, named: bool) -> ColumnUse:
@@ -180,8 +215,18 @@ class _Reader:
         if self.rules_of(column):
             self.metadata |= parts
             uses.append("rules")
-        made = "" if [*parts] == [column] else f"as {', '.join([*parts][:4])}{' ...' if len(parts) > 4 else ''}"
+        made = "" if [*parts] == [column] else _some("as", parts)
         return ColumnUse(column, kind, " and ".join(uses), made)
+
+
+def _some(beginning: str, parts: dict[str, pd.Series[Any]]) -> str:
+    return f"{beginning} {', '.join([*parts][:4])}{' ...' if len(parts) > 4 else ''}"
+
+
+def _tags(sets: list[set[str]], index: pd.Index[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.Series([sorted(one) for one in sets], index=index, dtype=object)
 
 
 def _forced(kind: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.data.user_table import UserTable
+    from slicebench.data.schema.user_table import UserTable
 
 
 MOST_VALUES = 50

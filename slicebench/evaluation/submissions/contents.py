@@ -60,6 +60,8 @@ class Submission:
     partial : mapping of id to float, optional
         Hardness in a table of members, as `slicebench discover --out` writes it. It is ignored if
         it leaves out examples.
+    notes : tuple of str
+        Which columns of its table were read by another name, and which are not used.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class Submission:
     scores: Mapping[str, float] | None = None
     partial: Mapping[str, float] | None = None
     slices: Mapping[str, Members]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.where, "method", self.method)

@@ -12,21 +12,18 @@ MARK = "slicebench_submission"
 FIELDS = (MARK, "method", "slices", "scores")
 
 
-def submissions_of_json(content: bytes, where: str, default: str) -> list[Submission]:
-    """Read the submissions of a JSON document.
+def submissions_of_json(said: Any, where: str, default: str) -> list[Submission]:
+    """Read the submissions of a JSON document, as `parsed` returns it.
 
     The document is {slice: [ids]}, or an object with the key slicebench_submission, or a list of
     such objects. `default` is the method's name in a submission that names none.
 
     Raises
     ------
-    StorageError
-        if it is not JSON.
     DataError
         that names `where` and the invalid key or id.
 
     """
-    said = _parsed(content, where)
     if isinstance(said, list):
         if not said:
             raise DataError(f"{where} is an empty list; expected submissions")
@@ -37,11 +34,26 @@ def submissions_of_json(content: bytes, where: str, default: str) -> list[Submis
     return [_submission(said, where, default)]
 
 
-def _parsed(content: bytes, where: str) -> Any:
-    """Parse the document.
+def are_records(said: Any) -> bool:
+    """Return True for the rows of a table: a list of objects without a version that hold no lists."""
+    return (
+        isinstance(said, list)
+        and len(said) > 0
+        and all(isinstance(row, dict) and row and MARK not in row for row in said)
+        and not any(isinstance(value, list | dict) for row in said for value in row.values())
+    )
 
-    Raises an error for NaN, which is not JSON, and for keys that occur twice, which would lose
-    data.
+
+def parsed(content: bytes, where: str) -> Any:
+    """Parse a document.
+
+    Raises
+    ------
+    StorageError
+        if it is not JSON.
+    DataError
+        for NaN, which is not JSON, and for keys that occur twice, which would lose data.
+
     """
 
     def refuse(name: str) -> Any:

@@ -11,6 +11,7 @@ from slicebench.errors import DataError
 from slicebench.evaluation.cell import blank_record, evaluate, measure, summarise_base_model
 from slicebench.evaluation.slices import Slices, measured, strongest
 from slicebench.evaluation.submissions.contents import VERSION, shown, the_ids
+from slicebench.evaluation.submissions.matching import given_ids, matched
 from slicebench.metrics.estimate import namf_estimate
 from slicebench.metrics.statistics import DRAWS, SeedScores, interval_of_mean, sampled_problem
 from slicebench.plugins.method import SliceScores
@@ -88,6 +89,8 @@ class _Aligned:
 def evaluate_submissions(submissions: Sequence[Submission], problem: Problem) -> Evaluation:
     """Measure `submissions` and the reference `random` on the test split of `problem`.
 
+    Ids that are written differently ("7" for "007") are matched where that is safe, which a note of the record says.
+
     Parameters
     ----------
     submissions : sequence of Submission
@@ -129,7 +132,9 @@ def _check_methods(submissions: Sequence[Submission]) -> None:
 
 
 def _aligned(submission: Submission, ids: _Ids) -> _Aligned:
-    notes, rows = _check_ids(submission, ids), ids.rows
+    own = matched(submission, ids.rows.keys() | ids.elsewhere)
+    submission, rows = own.submission, ids.rows
+    notes = [*([own.note] if own.note else []), *_check_ids(submission, ids)]
     slices = _matrices(submission, rows) if submission.slices else None
     scores, partial = submission.scores, submission.partial
     if partial is not None and partial.keys() >= rows.keys():
@@ -149,8 +154,7 @@ def _aligned(submission: Submission, ids: _Ids) -> _Aligned:
 def _check_ids(submission: Submission, ids: _Ids) -> list[str]:
     """Raise `DataError` for unknown or missing ids; return notes on ids that are ignored."""
     rows = ids.rows
-    said = [submission.scores or {}, submission.partial or {}, *(one.ids for one in submission.slices.values())]
-    given = dict.fromkeys(key for keys in said for key in keys)
+    given = given_ids(submission)
     unknown = [key for key in given if key not in rows and key not in ids.elsewhere]
     if unknown:
         raise DataError(

@@ -6,34 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.errors import DataError, did_you_mean
+from slicebench.errors import DataError
+from slicebench.evaluation.submissions.column_names import MARK, NUMBERS, chosen_columns
 from slicebench.evaluation.submissions.contents import (
     VERSION,
     Members,
     Submission,
     check_version,
-    shown,
     the_ids,
     twice,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
 
-STRINGS = ("id", "slice", "method")
-NUMBERS = ("score", "hardness", "rank", "membership")
-MARK = "slicebench_submission"
-WANTED = frozenset({*STRINGS, *NUMBERS, MARK})
 LONGEST_ID = 10_000
 
 
-def submissions_of_table(table: Any, where: str, default: str) -> list[Submission]:
+def submissions_of_table(
+    table: Any, where: str, default: str, notes: tuple[str, ...] | None = None
+) -> list[Submission]:
     """Read the submissions of an Arrow table, one for each method.
 
-    `default` is the method's name if no column names it.
+    `default` is the method's name if no column names it. `notes` are those on the columns of a file of which `table` has only
+    some.
 
     Raises
     ------
@@ -41,31 +40,16 @@ def submissions_of_table(table: Any, where: str, default: str) -> list[Submissio
         that names `where` and the invalid column, id or slice.
 
     """
-    check_columns(table.column_names, where)
+    chosen = chosen_columns(table.column_names, where)
     if not table.num_rows:
         raise DataError(f"{where} has no rows; expected one for each test example")
     _check_version(table, where)
-    rows = _Rows(table, where)
+    table = table.select([*chosen.by_name.values()]).rename_columns([*chosen.by_name])
+    rows, notes = _Rows(table, where, chosen.by_name), chosen.notes() if notes is None else notes
     positions: dict[str, list[int]] = {}
     for row, name in enumerate(rows.words("method") or [default] * rows.n):
         positions.setdefault(name or default, []).append(row)
-    return [_submission(rows, name, np.asarray(at)) for name, at in positions.items()]
-
-
-def check_columns(names: Sequence[str], where: str) -> None:
-    """Raise `DataError` unless `names` contain an id and a score or slice, each once."""
-    if again := twice([name for name in names if name in WANTED]):
-        raise DataError(f"{where} has the column {shown(again)} more than once")
-    if "id" not in names:
-        near = [name for name in names if name.strip().lower() == "id"]
-        raise DataError(
-            f"{where} has no column 'id'; " + (f"rename {near[0]!r}" if near else did_you_mean("id", [*names]))
-        )
-    if not {"score", "hardness", "slice"} & set(names):
-        hint = did_you_mean("score", [name for name in map(str, names) if name != "id"])
-        raise DataError(f"{where} has no column 'score' or 'slice'; expected one of them, or both; {hint}")
-    if {"score", "hardness"} <= set(names):
-        raise DataError(f"{where} has the columns 'score' and 'hardness', which mean the same; drop one of them")
+    return [_submission(rows, name, np.asarray(at), notes) for name, at in positions.items()]
 
 
 def _check_version(table: Any, where: str) -> None:
@@ -80,10 +64,10 @@ def _check_version(table: Any, where: str) -> None:
 
 
 class _Rows:
-    """Columns of a table as lists of words and arrays of numbers; errors name file, column and row."""
+    """Columns of a table as lists of words and arrays of numbers; errors name file, column (as the file does) and row."""
 
-    def __init__(self, table: Any, where: str) -> None:
-        self.table, self.where, self.n = table, where, table.num_rows
+    def __init__(self, table: Any, where: str, names: Mapping[str, str]) -> None:
+        self.table, self.where, self.names, self.n = table, where, names, table.num_rows
         self.ids = self._ids()
         self.slices = [name or None for name in self.words("slice") or [None] * self.n]
         self.numbers = {name: self._numbers(name) for name in NUMBERS if name in table.column_names}
@@ -102,13 +86,16 @@ class _Rows:
         if pa.types.is_string_view(plain):  # as Polars writes it
             column, plain = column.cast(pa.large_string()), pa.large_string()
         if not (pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_integer(plain)):
-            raise DataError(f"{self.where}: column {name!r} has the type {plain}; expected strings or integers")
+            raise DataError(
+                f"{self.where}: column {self.names[name]!r} has the type {plain}; expected strings or integers"
+            )
         distinct, codes = _coded(column)
         if not pa.types.is_integer(plain) and len(distinct):
             longest = pc.max(pc.binary_length(distinct)).as_py() or 0
             if longest > LONGEST_ID:
                 raise DataError(
-                    f"{self.where}: column {name!r} contains a text of {longest:,} bytes; expected at most {LONGEST_ID:,}"
+                    f"{self.where}: column {self.names[name]!r} contains a text of {longest:,} bytes; "
+                    f"expected at most {LONGEST_ID:,}"
                 )
         known = [None if value is None else str(value) for value in distinct.to_pylist()]
         return [None if code is None else known[code] for code in codes]
@@ -118,7 +105,9 @@ class _Rows:
         assert ids is not None
         if not all(ids):
             row = next(row for row, key in enumerate(ids) if not key)
-            raise DataError(f"{self.where}: column 'id' has no value at row {row}; every row needs an id")
+            raise DataError(
+                f"{self.where}: column {self.names['id']!r} has no value at row {row}; every row needs an id"
+            )
         return [key for key in ids if key is not None]
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
@@ -129,14 +118,16 @@ class _Rows:
         column = self.table[name]
         if pa.types.is_null(column.type):
             return np.full(self.n, np.nan)
-        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-            raise DataError(f"{self.where}: column {name!r} has the type {column.type}; expected numbers")
+        if not any(is_one(column.type) for is_one in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)):
+            raise DataError(f"{self.where}: column {self.names[name]!r} has the type {column.type}; expected numbers")
         floats = pc.cast(column, pa.float64(), safe=False)
         values: NDArray[np.float64] = floats.to_numpy()
         bad = ~np.isfinite(values) & ~np.asarray(floats.is_null())
         if bad.any():
             keys = [self.ids[row] for row in np.flatnonzero(bad)]
-            raise DataError(f"{self.where}: {name} is {values[bad][0]} for {the_ids(keys)}; expected finite numbers")
+            raise DataError(
+                f"{self.where}: {self.names[name]} is {values[bad][0]} for {the_ids(keys)}; expected finite numbers"
+            )
         return values
 
 
@@ -150,7 +141,7 @@ def _coded(column: Any) -> tuple[Any, list[int | None]]:
     return chunks[0].dictionary, codes
 
 
-def _submission(rows: _Rows, method: str, at: NDArray[np.intp]) -> Submission:
+def _submission(rows: _Rows, method: str, at: NDArray[np.intp], notes: tuple[str, ...]) -> Submission:
     """Return the submission in the rows `at` of the table, all of one method."""
     where = f"{rows.where}, method {method!r}"
     slices = _slices(rows, where, at)
@@ -163,6 +154,7 @@ def _submission(rows: _Rows, method: str, at: NDArray[np.intp]) -> Submission:
         scores=None if told_of_members else scores,
         partial=scores if told_of_members else None,
         slices=slices,
+        notes=notes,
     )
 
 

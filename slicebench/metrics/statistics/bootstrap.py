@@ -65,10 +65,10 @@ class Interval:
         interval covers 78 % (docs/concepts/statistics.md). So the draws are stretched about the mean until
         their standard deviation is error · t / z.
         """
-        from scipy.stats import norm, t
+        from scipy.special import ndtri, stdtrit
 
         spread, tail = float(draws.std()), (1 + level) / 2
-        wide = error * (t.ppf(tail, dof) if np.isfinite(dof) else norm.ppf(tail)) / norm.ppf(tail)
+        wide = error * (stdtrit(dof, tail) if np.isfinite(dof) else ndtri(tail)) / ndtri(tail)
         stretched = mean + (draws - draws.mean()) * (wide / spread if spread > 0 else 1.0)
         low, high = np.quantile(stretched, [1 - tail, tail])
         return cls(mean, float(low), float(high), stretched)
@@ -264,7 +264,7 @@ def interval_over_seeds(
     Each part holds the values of one quantity at its seeds. Use it for metrics that are not
     resampled. The interval is None if a part has only one seed.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     mean = float(np.mean([np.mean(part) for part in parts]))
     if min(map(len, parts)) < 2:
@@ -273,5 +273,5 @@ def interval_over_seeds(
     if not variances.any():
         return mean, mean, mean
     dof = welch_dof(variances, np.array([len(part) - 1.0 for part in parts]))
-    half = float(t.ppf((1 + level) / 2, dof) * np.sqrt(variances.sum()) / len(parts))
+    half = float(stdtrit(dof, (1 + level) / 2) * np.sqrt(variances.sum()) / len(parts))
     return mean, mean - half, mean + half

@@ -164,3 +164,55 @@ def test_what_helps_is_said():
         DataError, match=re.escape("DatasetDict of the splits 'train', 'test': choose one, as table['train']")
     ):
         as_frame(splits)
+
+
+def noted(frame):
+    return schema_of(frame, Columns()).notes
+
+
+ROWS = {"label": ["a", "b"] * 30, "prediction": ["a", "b"] * 30, "x": [*range(60)]}
+
+
+def test_a_named_index_is_a_column_and_said():
+    frame = pd.DataFrame(ROWS, index=pd.Index([f"p{i}" for i in range(60)], name="id"))
+    schema = schema_of(frame, Columns())
+    assert schema.roles.id == "id"
+    assert [one.column for one in schema.uses] == ["id", "label", "prediction", "x"]
+    assert schema.notes == ("The index 'id' of the table counts as a column (id).",)
+    assert frame.index.name == "id"
+    assert not frame.attrs
+
+
+def test_levels_of_an_index_are_columns():
+    days = pd.date_range("2024-01-01", periods=60)
+    index = pd.MultiIndex.from_arrays([["north", "south"] * 30, days, [*range(60)]], names=["site", "date", None])
+    schema = schema_of(pd.DataFrame(ROWS, index=index), Columns())
+    assert {one.column: one.use for one in schema.uses if one.column in ("site", "date")} == {
+        "site": "features and rules",
+        "date": "features and rules",
+    }
+    assert schema.notes[:2] == (
+        "The index 'site' of the table counts as a column (features and rules).",
+        "The index 'date' of the table counts as a column (features and rules).",
+    )
+
+
+def test_an_index_without_a_name_is_no_column():
+    words = [f"p{i}" for i in range(60)]
+    assert noted(pd.DataFrame(ROWS)) == ()
+    assert noted(pd.DataFrame(ROWS)[::-1]) == ()
+    (note,) = noted(pd.DataFrame(ROWS, index=words))
+    assert note.startswith("The index of the table has no name and is not used; table.rename_axis('id')")
+
+
+def test_an_index_of_the_name_of_a_column():
+    frame = pd.DataFrame({"id": [f"p{i}" for i in range(60)], **ROWS})
+    assert noted(frame.set_index("id", drop=False)) == ()
+    (note,) = noted(frame.set_index(pd.Index([*range(60)], name="id")))
+    assert note == "The index 'id' of the table is not used: a column has its name and other values."
+
+
+def test_a_relation_of_duckdb():
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
+    relation = duckdb.sql("select * from (values (1, 'x', [1.5, 2.5]), (2, null, [3.5, 4.5])) as t(a, b, v)")
+    assert held(as_frame(relation)) == {"a": [1, 2], "b": ["x", None], "v": [[1.5, 2.5], [3.5, 4.5]]}

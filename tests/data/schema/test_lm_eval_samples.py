@@ -10,7 +10,7 @@ import pytest
 
 from slicebench import discover
 from slicebench.data.columns import Columns
-from slicebench.data.schema.lm_eval_samples import samples_of
+from slicebench.data.schema.layouts.lm_eval_samples import samples_of
 from slicebench.errors import DataError
 from slicebench.files.tables import read_frame
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicebench import Columns
+from slicebench import Columns, discover
 from slicebench.data.schema import schema_of
 from slicebench.errors import ConfigError, DataError
 
@@ -177,3 +177,76 @@ def test_right_and_wrong_that_contradict_are_reported():
     found = outcomes(Y, P, columns={"correct": np.where(correct, "T", "F")})
     np.testing.assert_array_equal(found.correct, correct)
     assert any("contradicts label and prediction in 3 of 400 rows" in note for note in found.notes)
+
+
+LABELS = np.array(["boat", "car", "cat", "dog", "person", "tree"])
+
+
+def several(fault, n=2000):
+    """True and predicted labels as 0 and 1, (n, 6) each, and whether it is night: cats are missed, or all labels at night."""
+    rng = np.random.default_rng(0)
+    truth, night = rng.random((n, 6)) < 0.3, rng.random(n) < 0.25
+    flipped = rng.random((n, 6)) < 0.01
+    if fault == "cat":
+        flipped[:, 2] |= truth[:, 2] & (rng.random(n) < 0.5)
+    if fault == "night":
+        flipped |= night[:, None] & (rng.random((n, 6)) < 0.1)
+    return truth, truth ^ flipped, night
+
+
+@pytest.mark.parametrize(
+    ("fault", "rules"), [("cat", ["labels has cat is True"]), ("night", ["time is night"]), ("", [])]
+)
+def test_a_fault_of_one_label_and_one_of_all_are_named(fault, rules):
+    truth, said, night = several(fault)
+    table = {
+        "labels": [LABELS[row].tolist() for row in truth],
+        "predictions": [LABELS[row].tolist() for row in said],
+        "time": np.where(night, "night", "day"),
+    }
+    assert discover(table, method="tree_rules").to_frame().query("stands")["rule"].tolist() == rules
+
+
+def test_one_label_is_not_told_by_itself_but_by_the_others():
+    truth, said, _ = several("cat")
+    frame = pd.DataFrame({"y": [LABELS[row].tolist() for row in truth], "yhat": [LABELS[row].tolist() for row in said]})
+    metadata = schema_of(frame, Columns(one_label="cat")).metadata
+    assert {*metadata} == {f"y has {name}" for name in LABELS if name != "cat"}
+    assert not len(schema_of(frame, Columns(metadata=[])).metadata.columns)
+
+
+def of_sets(truth, said, **given):
+    return schema_of(pd.DataFrame({"label": truth, "prediction": said}), Columns(**given)).outcomes
+
+
+@pytest.mark.parametrize("as_probabilities", [False, True])
+def test_a_0_or_1_for_each_label_is_a_set_of_labels(as_probabilities):
+    truth, said, _ = several("cat")
+    numbers = np.where(said, 0.8, 0.1) if as_probabilities else said.astype(int)
+    found = of_sets([*truth.astype(int)], [*numbers], class_names=LABELS.tolist())
+    np.testing.assert_array_equal(found.correct, (truth == said).all(axis=1))
+    assert found.sets == [{*LABELS[row]} for row in truth]
+    assert found.notes[0].startswith(
+        "Column 'label' has a 0 or 1 for each of 6 labels (boat, car, cat, dog, person, tree)."
+    )
+    assert (
+        found.notes[1].startswith("Column 'prediction' has a number for each label, predicted from 0.5 on")
+        == as_probabilities
+    )
+    assert of_sets([*truth.astype(int)], [*numbers]).sets[:9] == [{*map(str, np.flatnonzero(row))} for row in truth[:9]]
+
+
+def test_lists_of_numbers_of_labels_are_no_vectors():
+    found = of_sets([[0, 1], [1, 0]] * 20, [[0], [1, 0]] * 20)
+    assert found.sets[:2] == [{"0", "1"}, {"0", "1"}]
+    assert found.correct[:2].tolist() == [False, True]
+
+
+def test_vectors_of_labels_that_do_not_fit_are_refused():
+    truth = [[0, 0, 1], [1, 0, 0]] * 20
+    with pytest.raises(DataError, match=r"column 'prediction' .* at row 0 .*expected 3 numbers from 0 to 1"):
+        of_sets(truth, [[0, 1]] * 40)
+    with pytest.raises(DataError, match=r"expected 3 numbers from 0 to 1"):
+        of_sets(truth, [[0.0, 3.0, -1.0]] * 40)
+    with pytest.raises(DataError, match=r"has 3 numbers a row; expected 2, one for each class name"):
+        of_sets(truth, truth, class_names=["a", "b"])

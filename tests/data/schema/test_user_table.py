@@ -9,7 +9,7 @@ import pytest
 import slicebench
 from slicebench import Columns
 from slicebench.data.columns import columns_given
-from slicebench.data.user_table import UserTable
+from slicebench.data.schema.user_table import UserTable
 from slicebench.discovery.selection import select
 from slicebench.errors import ConfigError, DataError
 
@@ -18,24 +18,12 @@ def table(**columns):
     return UserTable(pd.DataFrame(columns), "table")
 
 
-def test_gaps_are_minus_one_where_they_are_allowed():
-    mine = table(label=["cat", None, " ", "dog"])
-    assert mine.class_numbers("label", ("cat", "dog"), gaps=True).tolist() == [0, -1, -1, 1]
-    assert mine.class_numbers("none", ("cat", "dog"), gaps=True).tolist() == [-1] * 4
+def test_words_may_be_missing_and_all_words_may_not():
+    mine = table(label=["cat", None, " ", "dog"], number=[1.0, 2.0, np.nan, 3.5])
+    assert mine.words("label").fillna("?").tolist() == ["cat", "?", "?", "dog"]
+    assert mine.words("number").fillna("?").tolist() == ["1.0", "2.0", "?", "3.5"]
     with pytest.raises(DataError, match=r"'label' of the table has no value at row 1 \(1 such rows\)"):
-        mine.class_numbers("label", ("cat", "dog"))
-    with pytest.raises(DataError, match=r"is 'dog' at row 3 \(1 such rows\); expected one of the classes cat, owl"):
-        mine.class_numbers("label", ("cat", "owl"), gaps=True)
-
-
-def test_probabilities_by_prefix_and_by_name():
-    p = np.array([0.25, 0.5, 1.0], dtype=np.float32)
-    P = np.stack([p, 1 - p], axis=1)
-    mine = table(p_cat=p, p_dog=1 - p)
-    for probs in ("p_", ["p_cat", "p_dog"]):
-        np.testing.assert_array_equal(mine.probabilities(probs, ("cat", "dog")), P)
-    with pytest.raises(DataError, match=r"probs names 0 columns for 0 classes \(\)"):
-        mine.probabilities("p_", ())
+        mine.all_words("label")
 
 
 def test_truths_as_booleans_and_as_words():

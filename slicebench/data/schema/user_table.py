@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from slicebench.data.checks import array_of, ids_of, probs_of
+from slicebench.data.checks import array_of, ids_of
 from slicebench.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
-
-    Classes = Sequence[str | int]
 
 
 T = TypeVar("T")
@@ -129,12 +127,8 @@ class UserTable:
     def words(self, name: str) -> pd.Series[Any]:
         """Return a column of classes as words; 1.0 becomes "1".
 
-        A word is missing if the cell is empty. All are missing if there is no such column.
+        A word is missing if the cell is empty.
         """
-        import pandas as pd
-
-        if name not in self.frame:
-            return pd.Series(pd.NA, index=self.frame.index, dtype="string")
         words = in_text(self.frame[name])
         return words.mask((words.str.strip() == "").fillna(value=False))
 
@@ -145,18 +139,6 @@ class UserTable:
         self.refuse(name, words.isna().to_numpy(), self.advice)
         return words
 
-    def class_numbers(self, name: str, classes: Classes, *, gaps: bool = False) -> NDArray[np.int64]:
-        """Return the class number of each row, by the order of `classes`.
-
-        With `gaps`, it is -1 if the cell is empty or there is no such column.
-        """
-        words = self.words(name) if gaps else self.all_words(name)
-        numbers = {str(c): number for number, c in enumerate(classes)}
-        unknown = (~words.isin([*numbers]) & ~words.isna()).to_numpy(dtype=bool)
-        listed = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
-        self.refuse(name, unknown, f"expected one of the classes {listed}")
-        return np.asarray(words.map(numbers).fillna(-1), dtype=np.int64)
-
     def probability_columns(self, probs: Sequence[str] | str | None) -> list[str]:
         """Return the columns that `probs` names.
 
@@ -165,19 +147,6 @@ class UserTable:
         if not isinstance(probs, str):
             return list(probs or ())
         return [probs] if probs in self.frame else [name for name in map(str, self.frame) if name.startswith(probs)]
-
-    def probabilities(self, probs: Sequence[str] | str, classes: Classes) -> NDArray[np.float32]:
-        """Return class probabilities, shape (n, C).
-
-        They come from a column of vectors, or from columns by prefix or by name in the order of
-        `classes`.
-        """
-        names = [f"{probs}{c}" for c in classes] if isinstance(probs, str) else list(probs)
-        if len(names) != len(classes) or not names:
-            listed = ", ".join(map(str, classes))
-            raise DataError(f"probs names {len(names)} columns for {len(classes)} classes ({listed})")
-        values = np.stack([self.numbers(name) for name in names], axis=1)
-        return probs_of(f"probs of the {self.name}", values, len(values))
 
 
 def if_named(reader: Callable[[str], T], name: str | None) -> T | None:
