@@ -12,19 +12,20 @@ from typing import Annotated
 
 import typer
 
-from slicebench.cli.commands.captions import captions_command
-from slicebench.cli.commands.controls import controls_command
 from slicebench.cli.commands.data import check_data_command, export_command, freeze_command
 from slicebench.cli.commands.discover import discover_command
+from slicebench.cli.commands.discover_bench import discover_bench_command
 from slicebench.cli.commands.evaluate import evaluate_command
-from slicebench.cli.commands.intervene import intervene_command
 from slicebench.cli.commands.leaderboard import build_command, check_command
 from slicebench.cli.commands.listing import list_command, show_command
 from slicebench.cli.commands.plugins import check_method_command, new_dataset_command, new_method_command
 from slicebench.cli.commands.run import report_command, run_command
 from slicebench.cli.commands.select import select_command
-from slicebench.cli.commands.sparse import sparse_command
-from slicebench.cli.commands.sweep import sweep_command
+from slicebench.cli.commands.studies.captions import captions_command
+from slicebench.cli.commands.studies.controls import controls_command
+from slicebench.cli.commands.studies.intervene import intervene_command
+from slicebench.cli.commands.studies.sparse import sparse_command
+from slicebench.cli.commands.studies.sweep import sweep_command
 from slicebench.cli.layout import SETTINGS as SETTINGS
 from slicebench.cli.layout import add, group
 from slicebench.errors import SlicebenchError
@@ -48,6 +49,7 @@ add(
         ("evaluate", evaluate_command),
         ("freeze", freeze_command),
         ("controls", controls_command),
+        ("discover-bench", discover_bench_command),
         ("sweep", sweep_command),
         ("captions", captions_command),
         ("sparse", sparse_command),

@@ -24,7 +24,7 @@ COMMANDS = {
     "Find slices in your own predictions": ("discover", "select"),
     "Compare methods": ("run", "show", "report", "list", "leaderboard", "check"),
     "Add a method, a dataset or results of your own": ("new", "check-method", "data", "freeze", "evaluate"),
-    "Study methods and models": ("controls", "sweep", "captions", "sparse", "intervene"),
+    "Study methods and models": ("controls", "discover-bench", "sweep", "captions", "sparse", "intervene"),
 }
 """Names of the top-level commands by section, in the order of the help."""
 
@@ -33,16 +33,28 @@ OPTIONS = {
         *("suite", "problem", "problems", "dataset", "method", "seed", "setting", "settings", "param", "control"),
         *("intervention", "encoder", "decoder", "captions", "pool", "data", "scores", "root", "leaderboard"),
         *("controls", "timings", "embeddings", "pool_embeddings", "image_root", "class_name"),
-        *("other_seed", "other_arch", "k"),
+        *("other_seed", "other_arch", "k", "set_name", "finder", "kind", "quick", "slow"),
     ),
     "Columns of the table": (
         *("label", "prediction", "probs", "score", "positive", "threshold", "loss", "correct", "id_column", "group"),
         *("embedding", "features", "image", "text", "metadata", "split", "declined", "ignore", "keep"),
-        *("task", "error", "one_label"),
+        *("task", "error", "one_label", "measure"),
     ),
     "Layer": ("drop", "per_class", "grouped", "ablate", "words"),
     "Statistics": ("replicates", "permutations", "metric", "retrain"),
-    "Output": ("out", "html", "picture", "folder", "examples", "as_json", "dry_run", "verbose", "check", "force"),
+    "Output": (
+        "out",
+        "html",
+        "picture",
+        "folder",
+        "examples",
+        "as_json",
+        "dry_run",
+        "verbose",
+        "check",
+        "force",
+        "fail_on",
+    ),
     "Baseline": ("update", "reason"),
     "Limits": ("jobs", "threads", "timeout", "memory_gb", "scheduler", "wait", "device"),
 }

@@ -48,7 +48,7 @@ def array_of(
     if raw.ndim != ndim:
         raise DataError(f"{where} has shape {raw.shape}; expected {ndim} axes")
     if n is not None and raw.shape[0] != n:
-        raise DataError(f"{where} has {raw.shape[0]} rows; expected {n}, one for each id")
+        raise DataError(f"{where} has {raw.shape[0]} rows; expected {n}, one for each example")
     return read_only(_converted(where, raw, dtype, largest))
 
 
@@ -102,13 +102,12 @@ def _give_back(pages: mmap.mmap) -> None:
 def _raise_not_within(where: str, raw: NDArray[Any], out: NDArray[Any], largest: float) -> NoReturn:
     bad = ~(np.abs(out) <= largest)
     at = tuple(int(i) for i in np.argwhere(bad)[0])
+    place = f"row {at[0]}" if len(at) == 1 else f"row {at[0]}, column {at[1]}"
+    count = "1 such value" if bad.sum() == 1 else f"{int(bad.sum())} such values"
+    limit = f", up to ±{largest:g}" if largest < np.finfo(out.dtype).max else ""
     raise DataError(
-        f"{where} is {raw[at]} at row {at[0]}"
-        + (f", column {at[1]}" if len(at) > 1 else "")
-        + f" ({int(bad.sum())} such "
-        f"values); expected finite numbers within the range of {out.dtype.name}"
-        + (f", up to ±{largest:g}" if largest < np.finfo(out.dtype).max else "")
-        + ". Drop or impute these rows first."
+        f"{where} is {raw[at]} at {place} ({count}); expected finite numbers within the range of "
+        f"{out.dtype.name}{limit}. Drop or impute these rows first."
     )
 
 
@@ -174,9 +173,15 @@ def probs_of(where: str, value: object, n: int, *, tolerance: float = 1e-3) -> N
     off = ((probs < -tolerance) | (probs > 1 + tolerance)).any(axis=1) | (np.abs(probs.sum(axis=1) - 1) > tolerance)
     if off.any():
         row = int(np.argmax(off))
+        least, most = float(probs[row].min()), float(probs[row].max())
+        if least < -tolerance or most > 1 + tolerance:
+            raise DataError(
+                f"{where}: row {row} has numbers from {least:.4g} to {most:.4g}; expected probabilities, from 0 "
+                "to 1. If they are logits, apply softmax first."
+            )
         raise DataError(
-            f"{where} sums to {probs[row].sum():.4g} at row {row} with values {probs[row].min():.4g} to {probs[row].max():.4g}; "
-            "expected probabilities that sum to 1. Logits? Apply softmax first."
+            f"{where}: the probabilities of row {row} sum to {probs[row].sum():.4g}; expected 1. If some classes "
+            "are left out, add their probabilities; otherwise divide each row by its sum."
         )
     return probs
 

@@ -84,15 +84,21 @@ def from_arrays(
         naming the array, the first offending row and what was expected.
 
     """
-    rows: NDArray[np.float32] = array_of("embeddings", embeddings, np.float32, 2)
-    n = len(rows)
-    names = ids_of("ids", np.arange(n) if ids is None else np.asarray(ids))
-    y = None if labels is None else labels_of("labels", labels, n)
-    fields = _outcomes(n, y, probs, predictions, losses, correct)
+    whole = split_of(
+        embeddings=embeddings,
+        labels=labels,
+        probs=probs,
+        predictions=predictions,
+        losses=losses,
+        correct=correct,
+        ids=ids,
+        inputs=inputs,
+        metadata=metadata,
+    )
+    n, y = whole.n, whole.labels
     truth = {key: array_of(f"groups[{key!r}]", value, np.bool_, 1, n) for key, value in (groups or {}).items()}
     table = np.stack([*truth.values()], axis=1) if truth else np.zeros((n, 0), dtype=bool)
     at = split_positions(n, splits, y, seed)
-    whole = Split(ids=names, embeddings=rows, labels=y, inputs=inputs, metadata=metadata, **fields)
     parts = {key: whole.take(positions) for key, positions in at.items()}
     return Problem(
         name=name,
@@ -107,7 +113,7 @@ def from_arrays(
             train=parts["train"],
             val=parts["val"],
             pool=parts.get("pool"),
-            class_names=_class_names(y, fields.get("probs"), class_names),
+            class_names=names_of_classes(y, whole.probs, class_names),
         ),
         test=parts["test"],
         truth=PlantedTruth(
@@ -118,6 +124,27 @@ def from_arrays(
         ),
         provenance=provenance or Provenance(source="the user's own arrays", licence="the user's"),
     )
+
+
+def split_of(
+    *,
+    embeddings: ArrayLike,
+    labels: ArrayLike | None = None,
+    probs: ArrayLike | None = None,
+    predictions: ArrayLike | None = None,
+    losses: ArrayLike | None = None,
+    correct: ArrayLike | None = None,
+    ids: Sequence[object] | None = None,
+    inputs: Inputs | None = None,
+    metadata: pd.DataFrame | None = None,
+) -> Split:
+    """Return all examples as one split; parameters and errors are those of `from_arrays`."""
+    rows: NDArray[np.float32] = array_of("embeddings", embeddings, np.float32, 2)
+    n = len(rows)
+    names = ids_of("ids", np.arange(n) if ids is None else np.asarray(ids))
+    y = None if labels is None else labels_of("labels", labels, n)
+    fields = _outcomes(n, y, probs, predictions, losses, correct)
+    return Split(ids=names, embeddings=rows, labels=y, inputs=inputs, metadata=metadata, **fields)
 
 
 def _outcomes(
@@ -201,7 +228,8 @@ def dealt(
     if empty := [key for key, rows in at.items() if not len(rows)]:
         *most, last = shares
         raise DataError(
-            f"{len(y)} {what} are too few to deal into {', '.join(most)} and {last}: {', '.join(empty)} would be empty"
+            f"too few {what} ({len(y)}) to deal to {', '.join(most)} and {last}: {' and '.join(empty)} would be "
+            "empty; give more rows"
         )
     return at
 
@@ -214,7 +242,8 @@ def split_names(at: Mapping[str, NDArray[np.intp]], n: int) -> NDArray[np.str_]:
     return names
 
 
-def _class_names(y: NDArray[np.int64] | None, probs: NDArray[Any] | None, given: Sequence[str]) -> tuple[str, ...]:
+def names_of_classes(y: NDArray[np.int64] | None, probs: NDArray[Any] | None, given: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the classes: those given, else their numbers; none without labels."""
     if y is None:
         return tuple(given)
     C = max(int(y.max()) + 1, 0 if probs is None else probs.shape[1])

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+WHOLE = 1e15
+"""Size below which whole numbers are written with all their digits."""
 UNSEEN = 0
 """Code of a category that val does not have; no condition matches it."""
 
@@ -69,6 +71,12 @@ class ColumnCodes:
     def ordered(self) -> bool:
         """True for numbers, dates and spans, of which a condition may say "at least" and "below"."""
         return self.unit != "words"
+
+    def values(self, count: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the codes that a condition may name one by one, of those that occur `count` times, (last + 2,)."""
+        values = np.arange(1, self.missing + 1) if not self.binned else np.array([self.missing])
+        there: NDArray[np.int64] = values[count[values] > 0]
+        return there
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.int64]:
         """Return the codes of any examples, shape (n,)."""
@@ -126,7 +134,7 @@ class ColumnCodes:
         """Return a level as text."""
         value = self.levels[level]
         if self.unit == "number":
-            return f"{value:g}"
+            return f"{int(value)}" if abs(value) < WHOLE and float(value).is_integer() else f"{value:g}"
         return _SHOWN[self.unit](value) if self.ordered else str(value)
 
 

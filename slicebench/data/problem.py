@@ -35,7 +35,8 @@ SPLITS = ("train", "val", "test", "pool")
 class AuditData:
     """Data for `SliceMethod.fit`: train, held-out val and perhaps a pool.
 
-    The test split and the truth are never part of it.
+    The test split and the truth are never part of it. `train` and `val` may be one and the same split, if a model's
+    training data are not at hand.
     """
 
     train: Split
@@ -47,7 +48,8 @@ class AuditData:
 
     def __post_init__(self) -> None:
         put_field(self, "class_names", tuple(self.class_names))
-        check_splits({k: s for k, s in self.splits() if s is not None}, len(self.class_names))
+        others = {k: s for k, s in self.splits() if s is not None and not (k == "val" and s is self.train)}
+        check_splits(others, len(self.class_names))
         if self.captions is not None:
             self._check_captions(self.captions)
 

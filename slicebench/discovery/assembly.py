@@ -1,14 +1,16 @@
-"""Turn methods' slices into tested, named and matched slices, the best first."""
+"""Turn findings into named slices with their numbers, the best first."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slicebench.discovery.findings import FoundSlice, Match
+from slicebench.discovery.holdout.consensus import overlap
 from slicebench.discovery.naming import Name, Names
-from slicebench.discovery.verdicts import judged
+from slicebench.discovery.verdicts import verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,101 +18,116 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.captions.embedded import Captions
-    from slicebench.discovery.examples import Examples
-    from slicebench.discovery.methods import Said
+    from slicebench.discovery.holdout.consensus import Finding
+    from slicebench.discovery.reading.examples import Examples
+    from slicebench.discovery.searches.plugin_slices import Said
     from slicebench.discovery.verdicts import Verdict
-
-    Bools = NDArray[np.bool_]
 
 
 SHOWN = 24
 """Number of errors, and of right answers, that a report shows per slice."""
-SAME_OVERLAP = 0.8
-"""Least intersection over union at which a slice repeats a better one of another method."""
 LEAST_OVERLAP = 0.2
 """Least intersection over union at which slices of two methods match."""
+PART = 0.8
+"""Least share of a slice's members in one before it, for it to be a part of that one."""
+LEAST_MEMBERS = 20
+"""Members below which a slice is not shown."""
+ALL_CLASSES = "all"
+"""Name of the class of a slice over several classes."""
 
 
-def found_slices(said: Sequence[Said], examples: Examples, captions: Captions | None) -> tuple[FoundSlice, ...]:
-    """Return the slices of all methods: significant ones first, then by excess errors."""
-    owners = [(one, j) for one in said for j in range(one.slices.k)]
-    hard = np.concatenate([one.slices.hard for one in said], axis=1)
-    test = examples.at["test"]
-    groups = None if examples.groups is None else examples.groups[test]
-    verdicts = judged(hard[test], examples.problem.test, groups)
-    verdicts.sort(key=lambda v: (not v.stands, -v.delta * v.support, v.slice, v.class_number))
-    ranked = {f"S{i + 1}": verdict for i, verdict in enumerate(verdicts)}
-    inside = {key: hard[:, v.slice] & (examples.labels == v.class_number) for key, v in ranked.items()}
-    by_key = {key: (owners[v.slice][0].name, v) for key, v in ranked.items()}
+def found_slices(
+    findings: Sequence[Finding], said: Sequence[Said], examples: Examples, captions: Captions | None
+) -> tuple[FoundSlice, ...]:
+    """Return the slices: significant ones first, then by excess errors."""
+    judged = [(one, verdict_of(one, examples)) for one in findings if one.members.sum() >= LEAST_MEMBERS]
+    judged = [(one, verdict) for one, verdict in judged if np.isfinite(verdict.delta)]
+    judged.sort(key=lambda both: (not both[1].stands, -both[1].delta * both[1].size))
+    judged = _without_repeats(judged)
     names = Names(examples, captions)
-    return tuple(
-        _slice(
-            key,
-            *owners[verdict.slice],
-            verdict,
-            examples,
-            inside[key],
-            names.of(inside[key], verdict.class_number) if verdict.stands else Name(),
-            _matches(key, inside, by_key) if verdict.stands else (),
-        )
-        for key, verdict in ranked.items()
-    )
+    out = list[FoundSlice]()
+    for i, (one, verdict) in enumerate(judged):
+        name = names.of(one.members, one.class_number, one.rule) if verdict.stands else Name()
+        matches = _matches(one, said) if verdict.stands else ()
+        found = _slice(f"S{i + 1}", one, verdict, name, examples, matches)
+        out.append(replace(found, part_of=_whole_of(found, out)) if verdict.stands else found)
+    return tuple(out)
+
+
+def _without_repeats(judged: Sequence[tuple[Finding, Verdict]]) -> list[tuple[Finding, Verdict]]:
+    """Drop significant slices with nearly the same members as one before them: folds may divide one cause differently."""
+    kept: list[tuple[Finding, Verdict]] = []
+    for one, verdict in judged:
+        repeats = any(overlap(one.members, other.members) >= PART for other, shown in kept if shown.stands)
+        if not (verdict.stands and repeats):
+            kept.append((one, verdict))
+    return kept
+
+
+def _whole_of(found: FoundSlice, before: Sequence[FoundSlice]) -> str | None:
+    """Return the key of the first slice that has most of the members of another one."""
+    return next((one.key for one in before if np.isin(found.rows, one.rows).mean() >= PART), None)
 
 
 def _slice(
-    key: str,
-    said: Said,
-    j: int,
-    verdict: Verdict,
-    examples: Examples,
-    inside: Bools,
-    name: Name,
-    matches: tuple[Match, ...],
+    key: str, one: Finding, verdict: Verdict, name: Name, examples: Examples, matches: tuple[Match, ...]
 ) -> FoundSlice:
-    soft = said.slices.soft[:, j]
-    rows = np.flatnonzero(inside)
-    rows = rows[np.lexsort((-said.hardness[rows], -soft[rows]))]
-    held = rows[np.isin(rows, examples.at["test"])]
-    if examples.wrong is None:
-        by_loss = held[np.argsort(-examples.losses[held], kind="stable")]
-        errors, right = by_loss[:SHOWN], by_loss[::-1][:SHOWN]
-    else:
-        errors, right = held[examples.wrong[held]][:SHOWN], held[~examples.wrong[held]][:SHOWN]
+    rows = np.flatnonzero(one.members)
+    rows = rows[np.argsort(-one.strength[rows], kind="stable")]
     return FoundSlice(
         key=key,
-        method=said.name,
-        label=said.slices.names[j],
-        class_name=examples.class_names[verdict.class_number],
+        method=one.method,
+        label=one.label,
+        class_name=class_name(one.class_number, examples),
         verdict=verdict,
         name=name,
+        rule=one.rule,
+        query=None if one.rule is None else one.rule.exact_query(examples.table),
         rows=rows,
-        membership=soft[rows],
-        errors=errors,
-        right=right,
+        strength=one.strength[rows],
+        errors=_worst(rows, examples)[:SHOWN],
+        right=_best(rows, examples)[:SHOWN],
         matches=matches,
-        repeats=next((m.key for m in matches if m.overlap >= SAME_OVERLAP and int(m.key[1:]) < int(key[1:])), None),
+        folds=one.folds,
     )
 
 
-def _matches(key: str, inside: Mapping[str, Bools], by_key: Mapping[str, tuple[str, Verdict]]) -> tuple[Match, ...]:
-    """Find, for every other method, the slice of the same class that overlaps most.
+def class_name(c: int | None, examples: Examples) -> str:
+    """Return the name of a class; of all classes for None."""
+    if c is not None:
+        return examples.class_names[c]
+    return examples.class_names[0] if len(examples.class_names) == 1 else ALL_CLASSES
+
+
+def _worst(rows: NDArray[np.intp], examples: Examples) -> NDArray[np.intp]:
+    """Return the members that the model gets wrong, the most typical first; of losses, the highest first."""
+    if examples.wrong is None:
+        return rows[np.argsort(-examples.losses[rows], kind="stable")]
+    return rows[examples.wrong[rows]]
+
+
+def _best(rows: NDArray[np.intp], examples: Examples) -> NDArray[np.intp]:
+    if examples.wrong is None:
+        return rows[np.argsort(examples.losses[rows], kind="stable")]
+    return rows[~examples.wrong[rows]]
+
+
+def _matches(one: Finding, said: Sequence[Said]) -> tuple[Match, ...]:
+    """Find, for every other method, the slice of any fold that overlaps most.
 
     Overlaps below `LEAST_OVERLAP` are left out.
     """
-    own_method, own = by_key[key]
-    best: dict[str, Match] = {}
-    for other, (method, verdict) in by_key.items():
-        if method == own_method or verdict.class_number != own.class_number:
-            continue
-        both, either = (inside[key] & inside[other]).sum(), (inside[key] | inside[other]).sum()
-        match = Match(other, method, float(both / either))
-        if match.overlap >= LEAST_OVERLAP and (method not in best or match.overlap > best[method].overlap):
-            best[method] = match
-    return tuple(sorted(best.values(), key=lambda match: -match.overlap))
+    best: Mapping[str, float] = {
+        other.name: max((overlap(one.members, two.members) for two in other.candidates), default=0.0)
+        for other in said
+        if other.name != one.method
+    }
+    found = [Match(method, value) for method, value in best.items() if value >= LEAST_OVERLAP]
+    return tuple(sorted(found, key=lambda match: -match.overlap))
 
 
 def agreement(said: Sequence[Said], examples: Examples) -> dict[tuple[str, str], float]:
-    """Compute Spearman's ρ between the hardness of each two methods on test.
+    """Compute Spearman's ρ between the hardness of each two methods.
 
     It is the mean over classes, weighted by their size.
     """
@@ -120,12 +137,11 @@ def agreement(said: Sequence[Said], examples: Examples) -> dict[tuple[str, str],
     for i, one in enumerate(said):
         for other in said[i + 1 :]:
             values, weights = [], []
-            for _, rows in examples.problem.test.by_class():
-                at = examples.at["test"][rows]
-                a, b = rankdata(one.hardness[at]), rankdata(other.hardness[at])
-                if len(at) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0:
+            for _, rows in examples.whole.by_class():
+                a, b = rankdata(one.hardness[rows]), rankdata(other.hardness[rows])
+                if len(rows) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0:
                     values.append(float(np.corrcoef(a, b)[0, 1]))
-                    weights.append(len(at))
+                    weights.append(len(rows))
             if values:
                 out[one.name, other.name] = float(np.average(values, weights=weights))
     return out

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.data.schema.outcomes import ERROR_NAMES
+from slicebench.discovery.reading.measures import LOSS, MEASURES, RATE
+from slicebench.errors import ConfigError
 from slicebench.results.numbers import p_value
 
 if TYPE_CHECKING:
@@ -18,33 +20,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.schema import ColumnUse
-    from slicebench.discovery.examples import Examples
+    from slicebench.discovery.facts import Facts
     from slicebench.discovery.naming import Name
+    from slicebench.discovery.reading.examples import Examples
+    from slicebench.discovery.searches.conditions import Conjunction
     from slicebench.discovery.verdicts import Verdict
 
 
 @dataclass(frozen=True)
 class Match:
-    """The slice of another method that overlaps most with this one.
+    """A method whose slice overlaps with this one.
 
-    `overlap` is the intersection over the union.
+    `overlap` is the largest intersection over union of its slices, of any fold.
     """
 
-    key: str
     method: str
     overlap: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FoundSlice:
-    """One slice within one class.
+    """One slice, within one class or over all.
 
-    `key` ("S1") names it in tables, and `label` is the method's own name for it. `size` counts all
-    members; `verdict` is the test on the held-out ones. `rows` are the members, the most typical
-    first (among equals the hardest), and `membership` is how strongly each belongs to the slice.
-    `errors` and `right` are the most typical held-out members that the model gets wrong and right;
-    for losses, those with the highest and the lowest. `repeats` is the key of a better slice of
-    another method with nearly the same members, or None.
+    `key` ("S1") names it in tables, and `label` is the method's own name for it. `verdict` has its numbers. `rule` selects
+    exactly the members, or is None. `query` is the rule as `Findings.table.query` reads it; None without a rule, and where pandas
+    cannot query it. `rows` are the members, the most typical first, and `strength` orders them.
+    `errors` and `right` are the most typical members that the model gets wrong and right;
+    for losses, those with the highest and the lowest. `folds` are those of which a search without them found it.
+    `part_of` is the key of a slice before it that has most of its members, or None.
     """
 
     key: str
@@ -53,12 +56,15 @@ class FoundSlice:
     class_name: str
     verdict: Verdict
     name: Name
+    rule: Conjunction | None
     rows: NDArray[np.intp]
-    membership: NDArray[np.float32]
+    strength: NDArray[np.float64]
     errors: NDArray[np.intp]
     right: NDArray[np.intp]
     matches: tuple[Match, ...]
-    repeats: str | None
+    folds: tuple[int, ...]
+    query: str | None = None
+    part_of: str | None = None
 
     @property
     def size(self) -> int:
@@ -66,17 +72,23 @@ class FoundSlice:
         return len(self.rows)
 
     @property
+    def text(self) -> str:
+        """What the slice is, in one line: its description, else the method's own name."""
+        described = self.name.text or self.label
+        return described if self.part_of is None else f"{described} (part of {self.part_of})"
+
+    @property
     def excess(self) -> float:
-        """Held-out errors (or loss) beyond those at the rate of the rest of its class."""
-        return self.verdict.delta * self.verdict.support
+        """Errors (or loss) of all members beyond those at the rate of the rest of its class, by the held-out difference."""
+        return self.verdict.delta * self.verdict.size
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MethodNote:
     """Report on one method.
 
-    `returned` counts its slices, and `tested` counts those with enough held-out members, class by
-    class. `seconds` is its run time, and `hardness` has a value for each example, shape (n,).
+    `returned` counts its slices in all folds, and `tested` the different ones among those that were tested. `seconds` is its
+    run time, and `hardness` has a value for each example, shape (n,).
     """
 
     name: str
@@ -92,13 +104,14 @@ class Findings:
     """Result of `discover`.
 
     `slices` has the significant slices first, and is then sorted by excess errors. `notes` are what
-    a reader must know, and `source` names the table. `agreement` holds Spearman's ρ between the
-    rankings of each two methods, within classes, on the held-out examples.
+    a reader must know, and `source` names the table. `facts` are error rates by class and the commonest confusions.
+    `agreement` holds Spearman's ρ between the rankings of each two methods, within classes.
     """
 
     slices: tuple[FoundSlice, ...]
     methods: tuple[MethodNote, ...]
     examples: Examples
+    facts: Facts
     notes: tuple[str, ...]
     seed: int
     source: str
@@ -113,17 +126,15 @@ class Findings:
         return tuple(one for one in self.slices if one.verdict.stands)
 
     @property
-    def distinct(self) -> tuple[FoundSlice, ...]:
-        """The significant slices, without those that repeat a better one of another method."""
-        return tuple(one for one in self.standing if one.repeats is None)
-
-    @property
     def measure(self) -> str:
         """Quantity by which slices are compared: "error rate", "mean absolute error" of a regression, or "mean loss"."""
-        if self.examples.wrong is not None:
-            return "error rate"
-        outcomes = self.examples.schema.outcomes
-        return "mean loss" if outcomes.errors is None else f"mean {ERROR_NAMES[self.examples.schema.roles.error]}"
+        examples = self.examples
+        if examples.measure != RATE:
+            return MEASURES.get(examples.measure, f"mean {examples.measure}")
+        if examples.wrong is not None:
+            return MEASURES[RATE]
+        outcomes = examples.schema.outcomes
+        return MEASURES[LOSS] if outcomes.errors is None else f"mean {ERROR_NAMES[examples.schema.roles.error]}"
 
     @property
     def columns(self) -> tuple[ColumnUse, ...]:
@@ -135,14 +146,37 @@ class Findings:
         """The result in a sentence."""
         if not self.slices:
             returned = sum(one.returned for one in self.methods)
-            few = f"{returned} found, all with too few held-out members" if returned else "no method found one"
+            few = f"{returned} candidates, none of them worse beyond chance" if returned else "no method found one"
             return f"No slice is significant ({few})."
         if not self.standing:
             return f"No slice is significant ({len(self.slices)} tested)."
         are = "is" if len(self.standing) == 1 else "are"
-        repeated = len(self.standing) - len(self.distinct)
-        again = f"; {repeated} of them {'repeats another' if repeated == 1 else 'repeat others'}" if repeated else ""
-        return f"{len(self.standing)} of {len(self.slices)} tested slices {are} significant{again}."
+        return f"{len(self.standing)} of {len(self.slices)} tested slices {are} significant."
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The user's table, with the columns that rules were made of: queries of slices select from it.
+
+        Dates that were written as text are dates here, and what was measured on images and texts has columns.
+        """
+        return self.examples.table
+
+    def query(self, i: int) -> str:
+        """Return what selects slice number `i`, from 0, in `table.query(...)`.
+
+        Raises
+        ------
+        ConfigError
+            if there is no such slice, or it is a region that no rule selects.
+
+        """
+        if not 0 <= i < len(self.slices):
+            raise ConfigError(f"there is no slice number {i}; there are {len(self.slices)}, counted from 0")
+        found = self.slices[i].query
+        if found is None:
+            why = "no rule selects it" if self.slices[i].rule is None else "pandas cannot query its columns"
+            raise ConfigError(f"slice {self.slices[i].key} has no query: {why}; its members are .slices[{i}].rows")
+        return found
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with a row per slice."""
@@ -168,7 +202,7 @@ class Findings:
                     "class": one.class_name,
                     "id": self._ids(one.rows),
                     "rank": np.arange(1, one.size + 1),
-                    "membership": one.membership,
+                    "membership": one.strength,
                     "hardness": hardness[one.method][one.rows],
                     "stands": one.verdict.stands,
                 }
@@ -199,7 +233,7 @@ class Findings:
         """
         from pathlib import Path
 
-        from slicebench.discovery.page import render_findings
+        from slicebench.discovery.report.page import render_findings
         from slicebench.files.atomic import write_text
 
         page = render_findings(self)
@@ -207,13 +241,22 @@ class Findings:
             write_text(Path(path), page)
         return page
 
+    def plot(self) -> Any:
+        """Return a matplotlib figure of the significant slices: the held-out difference of each, with its interval.
+
+        Raises `ConfigError` if matplotlib is not installed.
+        """
+        from slicebench.discovery.report.figure import figure_of
+
+        return figure_of(self)
+
     def _repr_html_(self) -> str:
-        from slicebench.discovery.page import render_summary
+        from slicebench.discovery.report.page import render_summary
 
         return render_summary(self)
 
     def __repr__(self) -> str:
-        lines = [self.verdict, *(_line(one, self.measure) for one in self.distinct)]
+        lines = [self.verdict, *(_line(one, self.measure) for one in self.standing)]
         return "\n".join(lines)
 
     def _ids(self, rows: NDArray[np.intp]) -> list[Any]:
@@ -222,8 +265,8 @@ class Findings:
 
 
 FRAME = (
-    "method", "slice", "class", "about", "size", "support", "rate", "rest", "delta", "low", "high", "p", "p_holm", "stands",
-    "excess", "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "bias", "found_by", "repeats",
+    "method", "slice", "class", "about", "size", "rate", "rest", "support", "delta", "low", "high", "p_holm", "stands", "excess",
+    "query", "part_of", "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "bias", "found_by",
 )  # fmt: skip
 """Columns of `Findings.to_frame`; `stands` is true for significant slices."""
 
@@ -235,18 +278,19 @@ def _row(one: FoundSlice) -> dict[str, Any]:
         "method": one.method,
         "slice": one.key,
         "class": one.class_name,
-        "about": name.text or one.label,
+        "about": one.text,
         "size": one.size,
-        "support": verdict.support,
         "rate": verdict.rate,
         "rest": verdict.rest,
+        "support": verdict.support,
         "delta": verdict.delta,
         "low": verdict.low,
         "high": verdict.high,
-        "p": verdict.p,
         "p_holm": verdict.p_holm,
         "stands": verdict.stands,
         "excess": one.excess,
+        "query": one.query,
+        "part_of": one.part_of,
         "rule": None if rule is None else rule.text,
         "rule_precision": None if rule is None else rule.precision,
         "rule_recall": None if rule is None else rule.recall,
@@ -255,13 +299,12 @@ def _row(one: FoundSlice) -> dict[str, Any]:
         "taken_for": None if name.taken_for is None else name.taken_for[0],
         "bias": name.bias,
         "found_by": [one.method, *(match.method for match in one.matches)],
-        "repeats": one.repeats,
     }
 
 
 def _line(one: FoundSlice, measure: str) -> str:
     verdict = one.verdict
     return (
-        f"{one.key} {one.class_name}: {one.name.text or one.label}, {one.size:,} examples, {measure} {verdict.rate:.3g} against "
+        f"{one.key} {one.class_name}: {one.text}, {one.size:,} examples, {measure} {verdict.rate:.3g} against "
         f"{verdict.rest:.3g}, p {p_value(verdict.p_holm)}"
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.discovery.rules import Conditions, Rule, Word, Words
+from slicebench.discovery.describing import Rule, Word, Words, describing_rule
 from slicebench.errors import ConfigError, DataError, StorageError
 from slicebench.evaluation.captions import unit_rows
 from slicebench.metrics import ranking as metrics
@@ -22,14 +21,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.captions.embedded import Captions
-    from slicebench.discovery.examples import Examples
+    from slicebench.discovery.reading.examples import Examples
+    from slicebench.discovery.searches.conditions import Conjunction
 
     Bools = NDArray[np.bool_]
 
 
+CHOOSING = 3
+"""Folds on which rules and captions are chosen; the others measure them."""
 MOST_CAPTIONS = 3
 LEAST_AUROC = 0.6
 """Least AUROC of a shown caption: similarity to it separates held-out members from the rest of the class this well."""
+MOSTLY = 0.5
+"""Least share of a slice's errors that go to one class for the slice to be named after it."""
 TELLING = 0.1
 """Least share of a slice's texts that must hold a word for the slice to be named after it."""
 MOST_TEXTS = 20_000
@@ -40,12 +44,13 @@ MOST_TEXTS = 20_000
 class Name:
     """Description of a slice; parts that are not known are empty.
 
-    `captions` are texts, each with the AUROC at which similarity to it separates members from the
-    rest of the class. `taken_for` is the commonest wrong prediction, with its share of the errors.
-    `bias` is, in a regression, the mean of prediction minus truth over the held-out members.
+    `exact` is true if the slice is what the rule selects, and nothing else. `captions` are texts, each with the AUROC at which
+    similarity to it separates members from the rest of the class. `taken_for` is the commonest wrong prediction, with its share
+    of the errors. `bias` is, in a regression, the mean of prediction minus truth over the members.
     """
 
     rule: Rule | None = None
+    exact: bool = False
     captions: tuple[tuple[str, float], ...] = ()
     words: tuple[Word, ...] = ()
     taken_for: tuple[str, float] | None = None
@@ -63,55 +68,68 @@ class Name:
     def description(self) -> str:
         """Best description in one line: a rule, else a caption, else words, else wrong predictions."""
         if self.rule is not None:
-            return self.rule.text
+            return self.rule.text if self.exact else f"mostly {self.rule.text} ({shares(self.rule)})"
         if self.captions:
             return f"“{self.captions[0][0]}”"
         telling = [word.text for word in self.words if word.inside >= TELLING]
         if telling:
             return "texts with " + ", ".join(f"“{word}”" for word in telling[:3])
-        return (
-            "" if self.taken_for is None else f"taken for {self.taken_for[0]} ({self.taken_for[1]:.0%} of its errors)"
-        )
+        if self.taken_for is None or self.taken_for[1] < MOSTLY:
+            return ""
+        return f"taken for {self.taken_for[0]} ({self.taken_for[1]:.0%} of its errors)"
+
+
+def shares(rule: Rule) -> str:
+    """Say how much of a slice meets a rule, and how much of what meets it is in the slice."""
+    return f"{rule.recall:.0%} of the slice; {rule.precision:.0%} of such rows are in it"
 
 
 class Names:
     """Descriptions of the slices of one set of examples.
 
-    Rules and captions are chosen on val and measured on test. Words are counted on test, and wrong
-    predictions over all members.
+    Rules and captions are chosen on some folds and measured on the others. Words are counted on these, and wrong predictions over
+    all members.
     """
 
     def __init__(self, examples: Examples, captions: Captions | None) -> None:
         self.examples, self.captions = examples, captions
-        self._words: dict[int, tuple[NDArray[np.intp], Words]] = {}
+        folds = examples.folds
+        checking = folds.tested if len(folds.tested) == 1 else folds.tested[CHOOSING:]
+        self.checks = np.isin(folds.number, checking)
+        self._words: dict[int | None, tuple[NDArray[np.intp], Words]] = {}
 
-    def of(self, inside: Bools, c: int) -> Name:
-        """Describe the slice `inside` (n,) of class `c`."""
-        learn, check = self._rows("val", c), self._rows("test", c)
+    def of(self, inside: Bools, c: int | None, rule: Conjunction | None) -> Name:
+        """Describe the slice `inside` (n,) of class `c`, or of all classes for None; `rule` selects its members, if given."""
+        own = np.ones(self.examples.n, dtype=bool) if c is None else self.examples.labels == c
+        learn, check = np.flatnonzero(own & ~self.checks), np.flatnonzero(own & self.checks)
+        if rule is None:
+            found = describing_rule(self.examples.coded, inside, learn, check)
+        else:
+            found = Rule(text=self._without_class(rule, c), precision=1.0, recall=1.0, kappa=1.0)
         return Name(
-            rule=self._conditions.rule(inside, learn, check),
+            rule=found,
+            exact=rule is not None,
             captions=self._captions(inside, learn, check, c),
             words=self._words_of(inside, check, c),
-            taken_for=self._taken_for(inside & (self.examples.labels == c)),
-            bias=self._bias(check[inside[check]]),
+            taken_for=self._taken_for(inside & own),
+            bias=self._bias(np.flatnonzero(inside)),
         )
 
+    def _without_class(self, rule: Conjunction, c: int | None) -> str:
+        """Return the rule's text without the class that the slice is in; the whole text if nothing else is left."""
+        name = self.examples.label_name
+        kept = [
+            rule.table.words(one) for one in rule.conditions if c is None or rule.table.columns[one.column].name != name
+        ]
+        return " and ".join(kept) or rule.text
+
     def _bias(self, members: NDArray[np.intp]) -> float | None:
-        """Return the mean of prediction minus truth of held-out members; None where there are no numbers."""
+        """Return the mean of prediction minus truth of members; None where there are no numbers."""
         errors = self.examples.schema.outcomes.errors
         return None if errors is None or not len(members) else float(errors[members].mean())
 
-    @cached_property
-    def _conditions(self) -> Conditions:
-        return Conditions.of(self.examples.metadata)
-
-    def _rows(self, split: str, c: int) -> NDArray[np.intp]:
-        rows = self.examples.at[split]
-        own: NDArray[np.intp] = rows[self.examples.labels[rows] == c]
-        return own
-
     def _captions(
-        self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp], c: int
+        self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp], c: int | None
     ) -> tuple[tuple[str, float], ...]:
         """Return the captions that point from the rest of the class to the slice.
 
@@ -119,21 +137,18 @@ class Names:
         """
         if self.captions is None or inside[learn].all() or not inside[learn].any():
             return ()
-        X = unit_rows(self._embeddings("val", learn))
+        embeddings = self.examples.whole.embeddings
+        X = unit_rows(embeddings[learn])
         direction = X[inside[learn]].mean(axis=0) - X[~inside[learn]].mean(axis=0)
+        c = 0 if c is None else c
         own = np.flatnonzero(self.captions.candidates[c])
         along = unit_rows(self.captions.differences(c)[own]) @ direction
         best = own[np.argsort(-along, kind="stable")[:MOST_CAPTIONS]]
-        likeness = unit_rows(self._embeddings("test", check)) @ unit_rows(self.captions.embeddings[best]).T
+        likeness = unit_rows(embeddings[check]) @ unit_rows(self.captions.embeddings[best]).T
         told = [(self.captions.texts[i], auroc(likeness[:, j], inside[check])) for j, i in enumerate(best)]
         return tuple((text, value) for text, value in told if value >= LEAST_AUROC)
 
-    def _embeddings(self, split: str, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        problem = self.examples.problem
-        held = problem.test if split == "test" else problem.data.val
-        return held.embeddings[np.searchsorted(self.examples.at[split], rows)]
-
-    def _words_of(self, inside: Bools, check: NDArray[np.intp], c: int) -> tuple[Word, ...]:
+    def _words_of(self, inside: Bools, check: NDArray[np.intp], c: int | None) -> tuple[Word, ...]:
         if self.examples.kind != "text" or self.examples.inputs is None:
             return ()
         if c not in self._words:

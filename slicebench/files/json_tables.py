@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-LAYOUTS = 'a list of objects, an object of columns, or an object with the list "data"'
+LAYOUTS = (
+    'a list of objects (one for each row), an object of columns (a list for each), or an object with the list "data"'
+)
 AROUND = {"data", "columns", "index", "schema"}
 """Keys of the objects that pandas writes around "data"."""
 PER_BYTE = 4
@@ -43,7 +45,7 @@ def read_json(file: Path) -> pd.DataFrame:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         if "Extra data" not in error.msg:
-            raise
+            raise DataError(f"it is no valid JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
         return _of_lines(text.splitlines())
     return _of_data(found, file) if _wraps_data(found) else _of_document(found)
 
@@ -55,9 +57,12 @@ def _of_lines(lines: Iterable[str]) -> pd.DataFrame:
 
 
 def _object(line: str, number: int) -> dict[str, Any]:
-    found = json.loads(line)
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"line {number} is no valid JSON: column {error.colno}: {error.msg}") from error
     if not isinstance(found, dict):
-        raise DataError(f"line {number} is a {type(found).__name__}; expected a JSON object")
+        raise DataError(f"line {number} is {_kind(found)}; expected a JSON object")
     return found
 
 
@@ -110,6 +115,12 @@ def _of_objects(found: dict[str, dict[str, Any]]) -> pd.DataFrame:
 
 def _said(found: Any) -> str:
     if isinstance(found, dict):
-        held = [f"{key!r} ({type(value).__name__})" for key, value in found.items()]
-        return f"an object of {', '.join(held[:5]) or 'nothing'}"
-    return f"a {type(found).__name__}" + (" of other things than objects" if isinstance(found, list) else "")
+        held = [f"{key!r} ({_kind(value)})" for key, value in found.items()]
+        return f"an object of {', '.join(held[:5]) or 'nothing'}{', ...' if len(held) > 5 else ''}"
+    return "a list, but not of objects only" if isinstance(found, list) else _kind(found)
+
+
+def _kind(value: Any) -> str:
+    """Return what JSON calls a value."""
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")

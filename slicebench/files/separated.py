@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import logging
+import re
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -61,13 +62,15 @@ def read_separated(file: Path, separator: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        if rows have more fields than the header.
+        if rows have more fields than the header, a quote is not closed, or nothing is in the file.
 
     """
     encoding = encoding_of(file)
     separator = _separator(file, encoding, separator)
     read = partial(_parsed, file, sep=separator, encoding=encoding)
-    frame = _codes_as_text(read(), read)
+    frame = read()
+    _log_repeated(file, frame, read)
+    frame = _codes_as_text(frame, read)
     return as_meant(frame, decimal_comma=separator != ",")
 
 
@@ -128,11 +131,40 @@ def _parsed(file: Path, **how: Any) -> pd.DataFrame:
                 source, index_col=False, keep_default_na=False, na_values=[""], low_memory=False, **how
             )
             return frame
+    except pd.errors.EmptyDataError as error:
+        raise DataError("the file is empty") from error
     except pd.errors.ParserWarning as error:
         raise DataError(
-            "rows have one field more than the header, or several: give every column a name (R: col.names = NA), or remove what "
-            "ends the rows"
+            "the rows have more fields than the header: name every column in the header (R: col.names = NA), or "
+            "remove the separators at the end of the rows"
         ) from error
+    except pd.errors.ParserError as error:
+        raise DataError(_unparsed(str(error), str(how["sep"]))) from error
+
+
+def _unparsed(said: str, separator: str) -> str:
+    """Return why pandas cannot parse a file, where its message tells."""
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", said):
+        expected, line, seen = found.groups()
+        return (
+            f"line {line} has {seen} fields, but the lines before have {expected}; put a field that contains "
+            f"{separator!r} into quotation marks, or remove what is too much"
+        )
+    if found := re.search(r"EOF inside string starting at row (\d+)", said):
+        return f"a quotation mark that opens in line {int(found[1]) + 1} is never closed; close it, or remove it"
+    return " ".join(said.split())
+
+
+def _log_repeated(file: Path, frame: pd.DataFrame, read: Callable[..., pd.DataFrame]) -> None:
+    """Log columns of one name: pandas calls the second one name.1."""
+    header = read(header=None, nrows=1, dtype="str").iloc[0]
+    repeated = [*dict.fromkeys(header[header.duplicated()].dropna())]
+    if repeated:
+        new = [str(name) for name in frame if name not in {*header} and not str(name).startswith("Unnamed: ")]
+        message = "%s: the header has %s more than once; the later ones are called %s"
+        logging.getLogger("slicebench").warning(
+            message, file, ", ".join(map(repr, repeated)), ", ".join(map(repr, new))
+        )
 
 
 def _codes_as_text(frame: pd.DataFrame, read: Callable[..., pd.DataFrame]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slicebench.errors import ConfigError, DataError, StorageError, message_of
+from slicebench.errors import ConfigError, DataError, SlicebenchError, StorageError
 from slicebench.files.atomic import write_atomically
 from slicebench.files.json_tables import read_json, read_json_lines
 from slicebench.files.separated import as_meant, read_separated
@@ -41,11 +41,19 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     if reader is None:
         raise DataError(f"cannot read the table {file}: its ending is not a known format; expected {READ}")
     if not file.is_file() and not file.is_dir():
-        raise DataError(f"cannot read the table {file}: there is no such file; expected {READ}")
+        raise DataError(f"cannot read the table {file}: there is no such file")
     try:
         return index_as_columns(reader(file))
+    except SlicebenchError as error:
+        raise DataError(f"cannot read the table {file}: {error}") from error
     except Exception as error:  # each format's library has errors of its own
-        raise DataError(f"cannot read the table {file}: {message_of(error)}; expected {READ}") from error
+        if isinstance(error, OSError) and error.strerror is not None:  # the system's: no permission, for example
+            raise DataError(f"cannot read the table {file}: {error.strerror}") from error
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"cannot read the table {file}: its content is not what its name says, or it is damaged ({said}); "
+            "write it again, or correct the ending of its name"
+        ) from error
 
 
 def _reader(file: Path) -> Callable[[Path], pd.DataFrame] | None:

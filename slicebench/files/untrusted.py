@@ -90,7 +90,7 @@ def read_parquet_folder(folder: Path) -> pd.DataFrame:
     found = (path for path in folder.rglob("*.parquet") if not path.is_dir())
     files = sorted(path for path in found if not path.name.startswith((".", "_")))
     if not files:
-        raise DataError(f"{folder} is a folder without .parquet files")
+        raise DataError("it is a folder without .parquet files; name a file, or a folder that has some")
     parts = pads.partitioning(flavor="hive")
     names = [str(plain_file(path)) for path in files]
     data = pads.dataset(names, format="parquet", partitioning=parts, partition_base_dir=str(folder))
@@ -116,6 +116,8 @@ def mapped_npy(path: Path) -> NDArray[Any]:
 
     try:
         found = np.load(plain_file(path), mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise StorageError(f"cannot read {path}: there is no such file") from error
     except Exception as error:  # NumPy reads the header as Python source, which has errors of its own
         raise StorageError(
             f"cannot read {path}: {type(error).__name__}: {error}; expected a .npy file of numbers"

@@ -221,7 +221,7 @@ def test_version(cli):
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("slicebench disc", {"discover"}),
+        ("slicebench disc", {"discover", "discover-bench"}),
         ("slicebench run --suite qu", {"quick"}),
         ("slicebench run --method dom", {"domino", "domino_reference"}),
         ("slicebench sweep --dataset gau", {"gaussian"}),

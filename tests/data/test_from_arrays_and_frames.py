@@ -93,7 +93,7 @@ def test_predictions_or_losses_are_enough(mine):
         ({"embeddings": np.full((300, 2), np.nan)}, "embeddings is nan at row 0"),
         ({"labels": np.zeros(299, int)}, "labels has 299 rows; expected 300"),
         ({"labels": np.full(300, 2)}, "labels reach 2, but probs has 2 columns"),
-        ({"probs": np.full((300, 2), 0.7)}, "probs sums to 1.4 at row 0"),
+        ({"probs": np.full((300, 2), 0.7)}, "probs: the probabilities of row 0 sum to 1.4; .* divide each row"),
         ({"probs": None}, "do not say where the model errs"),
         ({"probs": None, "labels": None, "predictions": np.zeros(300, int)}, "predictions are given without labels"),
         ({"ids": ["a", "b", "a", *range(297)]}, "ids has 'a' at rows 0 and 2"),
@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_named(mine, changes, message):
 
 
 def test_too_few_examples_to_deal():
-    with pytest.raises(DataError, match="1 examples are too few to deal"):
+    with pytest.raises(DataError, match=r"too few examples \(1\) to deal"):
         slicebench.from_arrays(embeddings=np.ones((1, 2)), losses=[1.0])
 
 
@@ -154,13 +154,13 @@ def test_a_table_with_vectors_probabilities_and_a_group_by_value(frame, tmp_path
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"label": "animl"}, "no column for label .'animl'.; did you mean 'animal'"),
+        ({"label": "animl"}, "no column 'animl' .named as label.; did you mean 'animal'"),
         ({"embedding": None}, "give either embedding, a column of vectors, or features"),
-        ({"features": ["x0"]}, "got embedding and features; .* choose one"),
+        ({"features": ["x0"]}, "embedding and features are given, .* leave out one"),
         ({"groups": "weak"}, "groups is the string 'weak'"),
         ({"groups": {"at sea": ("place", "see")}}, "group 'at sea': no row has 'see' in column 'place'"),
         ({"probs": ["x0"]}, "nothing says whether that is cat or dog: name the positive class"),
-        ({"probs": None, "prediction": "place"}, "written differently: .* holds 'cat', 'dog'; .* holds 'land', 'sea'"),
+        ({"probs": None, "prediction": "place"}, "different classes: .* holds 'cat', 'dog'; .* holds 'land', 'sea'"),
     ],
 )
 def test_columns_that_do_not_fit_are_named(frame, columns, message):
@@ -171,7 +171,7 @@ def test_columns_that_do_not_fit_are_named(frame, columns, message):
 
 def test_missing_values_are_named(frame):
     frame.loc[7, "animal"] = None
-    with pytest.raises(DataError, match=r"column 'animal' of the table has no value at row 7 \(1 such rows\)"):
+    with pytest.raises(DataError, match=r"column 'animal' of the table has no value at row 7 \(1 such row\)"):
         slicebench.from_frame(frame, label="animal", probs="p_", embedding="vector")
     with pytest.raises(DataError, match="the table has no rows"):
         slicebench.from_frame(frame.iloc[:0], label="animal", probs="p_", embedding="vector")
@@ -179,7 +179,9 @@ def test_missing_values_are_named(frame):
 
 def test_vectors_of_different_lengths_are_named(frame):
     frame.at[4, "vector"] = [1.0, 2.0]
-    with pytest.raises(DataError, match="column 'vector' of the table is not a rectangular array"):
+    with pytest.raises(
+        DataError, match="column 'vector' of the table has vectors of different lengths: 5 at row 0, 2 at row 4"
+    ):
         slicebench.from_frame(frame, label="animal", probs="p_", embedding="vector")
 
 

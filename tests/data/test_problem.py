@@ -50,7 +50,10 @@ def with_value(shape, at, value):
         ({"labels": [0, 1, 0, -1, 0, 1]}, r"labels is -1 at row 3"),
         ({"labels": np.array([0.0, 1, 0, 1, 0, 1])}, r"labels has dtype float64; expected integers"),
         ({"labels": [0, 1, 2, 0, 1, 0]}, r"labels is 2 at row 2, but probs has 2 columns"),
-        ({"probs": np.full((6, 2), 0.6)}, r"probs sums to 1.2 at row 0.*Apply softmax"),
+        (
+            {"probs": np.full((6, 2), 0.6)},
+            r"probs: the probabilities of row 0 sum to 1.2; .*divide each row by its sum",
+        ),
         ({"probs": np.ones((6, 1))}, r"probs has 1 columns; expected one per class, two or more"),
         ({"correct": np.full(6, 2)}, r"correct has dtype int64; expected booleans"),
         ({"inputs": np.zeros((5, 2))}, r"inputs has 5 rows; expected 6"),

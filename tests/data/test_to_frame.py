@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_said(problem):
         (frame.assign(label=None), NAMES, "column 'label' of the table has no value at row 0"),
         (frame.drop(columns="p_cat"), NAMES, "the table has no column 'p_cat'"),
         (frame.assign(loss=np.nan), NAMES, "column 'loss' of the table has no value at row 0"),
-        (frame.assign(p_cat=3.0), NAMES, "probs of the table sums to"),
+        (frame.assign(p_cat=3.0), NAMES, "probs of the table: row 0 has numbers from .* to 3; .* softmax"),
         (pd.concat([frame, frame]), NAMES, "ids must be distinct"),
     ]:
         with pytest.raises(DataError, match=says):

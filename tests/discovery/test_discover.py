@@ -14,8 +14,9 @@ from PIL import Image
 
 import slicebench
 from slicebench.discovery import discover
+from slicebench.discovery.describing import Words, describing_rule, kappas
 from slicebench.discovery.naming import auroc
-from slicebench.discovery.rules import Conditions, Words, kappas
+from slicebench.discovery.searches.conditions import Coded
 from slicebench.errors import ConfigError, DataError
 from slicebench.plugins.method import SliceMethod, SliceScores
 
@@ -56,29 +57,47 @@ class EveryError(SliceMethod):
 def test_a_planted_slice_is_found_named_and_tested():
     table = predictions()
     found = discover(table)
-    assert {one.class_name for one in found.standing} == {"cat", "dog"}
-    assert all(one.name.rule.text.startswith(("time is night", "brightness <")) for one in found.distinct)
-    members = found.members[found.members["stands"]]
+    (one,) = found.standing
+    assert (one.class_name, one.name.text, one.query) == ("all", "time is night", "time == 'night'")
     night = table.set_index("id")["time"] == "night"
-    assert night.loc[members["id"]].mean() > 0.9
-    assert found.verdict.startswith(f"{len(found.standing)} of {len(found.slices)} tested slices are significant")
+    members = found.members[found.members["stands"]]
+    assert set(members["id"]) == set(night.index[night])
+    assert found.verdict.startswith(f"1 of {len(found.slices)} tested slices is significant")
     assert "time is night" in repr(found)
+
+
+def test_a_cause_in_one_class_stays_in_that_class():
+    table = predictions()
+    wrong = (table["label"] != table["prediction"]) & (table["label"] == "dog")
+    table["prediction"] = np.where(wrong, "cat", table["label"])
+    (one,) = discover(table).standing
+    assert (one.class_name, one.name.text) == ("dog", "time is night")
+    assert one.query == "time == 'night' and label == 'dog'"
+
+
+def test_regions_are_found_where_no_column_tells():
+    table = predictions()[["label", "prediction", "embedding", "time"]]
+    found = discover(table.drop(columns="time"))
+    night = (table["time"] == "night").to_numpy()
+    for one in found.standing:
+        assert one.rule is None
+        assert night[one.rows].mean() > 0.9
+    assert sum(night[one.rows].sum() for one in found.standing) > 0.7 * night.sum()
+    with pytest.raises(ConfigError, match="no rule selects it"):
+        found.query(0)
 
 
 def test_the_verdict_counts_the_significant_slices():
     found = discover(predictions(), method="kmeans_errors")
     one = found.standing[0]
     other = replace(one, verdict=replace(one.verdict, stands=False))
-    again = replace(one, key="S9", repeats=one.key)
     for slices, verdict in [
         ((one, other), "1 of 2 tested slices is significant."),
         ((one, one, other), "2 of 3 tested slices are significant."),
-        ((one, again, other), "2 of 3 tested slices are significant; 1 of them repeats another."),
-        ((one, again, again), "3 of 3 tested slices are significant; 2 of them repeat others."),
         ((other,) * 3, "No slice is significant (3 tested)."),
     ]:
         assert replace(found, slices=slices).verdict == verdict
-    few = f"{found.methods[0].returned} found, all with too few held-out members"
+    few = f"{found.methods[0].returned} candidates, none of them worse beyond chance"
     assert replace(found, slices=()).verdict == f"No slice is significant ({few})."
 
 
@@ -102,25 +121,50 @@ def test_the_page_says_which_slices_are_significant():
     assert "<h2>Significant slices</h2>" not in replace(found, slices=(other,)).to_html()
 
 
-def test_the_numbers_are_those_of_the_held_out_examples():
+def test_the_numbers_beside_a_rule_are_those_of_the_rows_that_it_selects():
     table = predictions()
-    found = discover(table, method="kmeans_errors")
-    first, held_out = found.slices[0], found.examples.at["test"]
+    found = discover(table)
+    one = found.standing[0]
+    wrong = table["label"] != table["prediction"]
+    own = table.query(one.query)
+    assert (one.verdict.size, one.size) == (len(own), len(own))
+    assert one.verdict.rate == pytest.approx(wrong[own.index].mean())
+    shares = own["label"].value_counts(normalize=True)
+    rest = table.drop(index=own.index)
+    expected = sum(shares[c] * wrong[rest.index[rest["label"] == c]].mean() for c in shares.index)
+    assert one.verdict.rest == pytest.approx(expected)
+    assert one.verdict.low < one.verdict.delta < one.verdict.high
+    # every fold found the same rule, so each row was held out once
+    assert one.folds == (0, 1, 2, 3, 4)
+    assert one.verdict.support == len(own)
+    assert one.verdict.delta == pytest.approx(one.verdict.rate - expected)
+    assert wrong[one.errors].all()
+    assert not wrong[one.right].any()
+
+
+def test_the_numbers_beside_a_region_are_those_of_its_members():
+    table = predictions()
+    first = discover(table, method="kmeans_errors").standing[0]
     wrong = (table["label"] != table["prediction"]).to_numpy()
-    inside = np.isin(np.arange(len(table)), first.rows) & np.isin(np.arange(len(table)), held_out)
-    rest = (table["label"] == first.class_name).to_numpy() & np.isin(np.arange(len(table)), held_out) & ~inside
-    assert first.verdict.support == inside.sum()
-    assert first.verdict.rate == pytest.approx(wrong[inside].mean())
-    assert first.verdict.delta == pytest.approx(wrong[inside].mean() - wrong[rest].mean())
-    assert first.verdict.low < first.verdict.delta < first.verdict.high
-    assert wrong[first.errors].all()
-    assert not wrong[first.right].any()
+    rest = (table["label"] == first.class_name).to_numpy() & ~np.isin(np.arange(len(table)), first.rows)
+    assert first.verdict.rate == pytest.approx(wrong[first.rows].mean())
+    assert first.verdict.rest == pytest.approx(wrong[rest].mean())
+
+
+def test_rows_that_the_table_holds_out_are_the_only_test():
+    table = predictions().assign(split=np.where(np.arange(1500) % 3 == 0, "test", "dev"))
+    found = discover(table)
+    (one,) = found.standing
+    assert found.examples.folds.tested == (0,)
+    assert one.verdict.support == ((table["time"] == "night") & (table["split"] == "test")).sum()
+    assert one.size == (table["time"] == "night").sum()
 
 
 def test_a_method_cannot_return_the_errors_themselves():
     found = discover(predictions(), method=EveryError())
     assert not found.standing
-    assert found.hardness["hardness"].sum() == (predictions()["label"] != predictions()["prediction"]).sum()
+    wrong = (predictions()["label"] != predictions()["prediction"]).to_numpy()
+    assert found.hardness["hardness"][wrong].min() > found.hardness["hardness"][~wrong].max()
 
 
 def test_where_there_is_nothing_no_slice_is_significant():
@@ -143,22 +187,43 @@ def test_equal_seeds_give_equal_results_and_pages(tmp_path):
 def test_losses_will_do():
     table = predictions()
     table["loss"] = np.random.default_rng(1).gamma(2, size=len(table)) + 3 * (table["time"] == "night")
-    found = discover(table[["loss", "time", "embedding"]], method=["spotlight", "sliceline"])
+    found = discover(table[["loss", "time", "embedding"]])
     assert found.measure == "mean loss"
-    best = found.standing[0]
-    assert best.verdict.rate - best.verdict.rest == pytest.approx(best.verdict.delta)
-    assert any(one.name.rule and one.name.rule.text == "time is night" for one in found.standing)
+    (one,) = found.standing
+    own = table.query(one.query)
+    assert one.name.text == "time is night"
+    assert one.verdict.rate == pytest.approx(own["loss"].mean(), rel=1e-5)
+    assert one.verdict.rest == pytest.approx(table.drop(index=own.index)["loss"].mean(), rel=1e-5)
     assert "loss" in found.to_html()
+    assert discover(table[["loss", "time", "embedding"]], method=["spotlight", "sliceline"]).standing
 
 
-def test_agreement_and_repeats():
+def test_the_unit_of_a_loss_does_not_matter():
+    table = predictions()[["time", "embedding"]]
+    table["loss"] = np.random.default_rng(1).gamma(2, size=len(table)) + 3 * (table["time"] == "night")
+    one, other = (discover(table.assign(loss=table["loss"] * unit)) for unit in (1, 1000))
+    assert one.to_frame()["query"].tolist() == other.to_frame()["query"].tolist()
+    assert one.to_frame()["p_holm"].tolist() == other.to_frame()["p_holm"].tolist()
+
+
+def test_a_slice_within_another_is_shown_as_a_part_of_it():
+    from slicebench.discovery.assembly import _whole_of
+
+    one, *_ = discover(predictions()).standing
+    inner = replace(one, key="S2", rows=one.rows[:50])
+    outer = replace(one, key="S2", rows=np.arange(1500))
+    assert _whole_of(inner, [one]) == "S1"
+    assert _whole_of(outer, [one]) is None
+    assert replace(inner, part_of="S1").text == "time is night (part of S1)"
+
+
+def test_a_slice_that_two_methods_found_is_shown_once():
     found = discover(predictions(), method=["kmeans_errors", "tree_rules"])
     assert set(found.agreement) == {("kmeans_errors", "tree_rules")}
-    assert len(found.distinct) < len(found.standing)
-    repeated = next(one for one in found.standing if one.repeats)
-    original = next(one for one in found.standing if one.key == repeated.repeats)
-    union = set(repeated.rows) | set(original.rows)
-    assert original.matches[0].overlap == pytest.approx(len(set(repeated.rows) & set(original.rows)) / len(union))
+    assert sorted(one.class_name for one in found.standing) == ["cat", "dog"]
+    for one in found.standing:
+        assert {one.method, *(match.method for match in one.matches)} == {"kmeans_errors", "tree_rules"}
+        assert one.matches[0].overlap > 0.5
 
 
 def test_classes_of_predictions_and_probabilities_in_every_form():
@@ -176,8 +241,8 @@ def test_classes_of_predictions_and_probabilities_in_every_form():
         found = discover(frame, method="kmeans_errors", metadata=["time"], **columns).to_frame()
         assert found["rate"].tolist() == pytest.approx(expected["rate"].tolist())
     whole = table.assign(label=(table["label"] == "dog") * 1, prediction=(table["prediction"] == "dog") * 1)
-    assert set(discover(whole, class_names=["cat", "dog"]).to_frame()["class"]) == {"cat", "dog"}
-    assert set(discover(whole).to_frame()["class"]) == {"0", "1"}
+    assert discover(whole, class_names=["cat", "dog"]).examples.class_names == ("cat", "dog")
+    assert discover(whole).examples.class_names == ("0", "1")
 
 
 def test_a_column_that_gives_the_answers_away_is_reported():
@@ -198,7 +263,7 @@ def test_a_class_that_is_only_predicted_is_a_class():
     table.loc[:20, "prediction"] = "owl"
     found = discover(table)
     assert found.examples.class_names == ("cat", "dog", "owl")
-    assert "No errors, so nothing to find, in 1 of 3 classes: owl." in found.notes
+    assert "No errors in 1 of 3 classes, so no slice is found there: owl." in found.notes
 
 
 def test_embeddings_from_files_arrays_features_and_metadata(tmp_path):
@@ -240,7 +305,7 @@ def test_images_in_every_form(tmp_path):
         pd.testing.assert_frame_equal(found.members, expected.members)
     with pytest.raises(DataError, match="cannot be read as an image"):
         discover(table.assign(image=[b"no"] * len(table)), encoder="pixels-pca")
-    with pytest.raises(DataError, match="row 0 cannot be read as an image"):
+    with pytest.raises(DataError, match=r"there is no file .* \(row 0\)"):
         discover(table.assign(image=[f"gone/{i}.png" for i in range(len(table))]), encoder="pixels-pca")
     with pytest.raises(ConfigError, match="needs the audited model itself"):
         discover(table.assign(image=encoded), encoder="own-latent")
@@ -306,50 +371,77 @@ def test_captions_say_what_a_slice_shows():
             lambda t: t.drop(columns="label"),
             {},
             ConfigError,
-            r"no column holds the true classes \(it may be 'time'\); .* label=COLUMN",
+            r"which column holds the true classes\? .*label=COLUMN",
         ),
         (
             lambda t: t.drop(columns="prediction"),
             {},
             ConfigError,
-            "nothing says where the model is wrong .*prediction=COLUMN",
+            "nothing in the table says where the model is wrong.*prediction=COLUMN",
         ),
         (
             lambda t: t[["label", "prediction"]],
             {},
             ConfigError,
-            "nothing says what an example looks like; name vectors",
+            "nothing in the table says what an example looks like. .*embedding=COLUMN",
         ),
         (lambda t: t, {"label": "lable"}, ConfigError, "did you mean 'label'"),
-        (lambda t: t, {"lable": "label"}, ConfigError, "no parameter 'lable'; did you mean 'label'"),
-        (lambda t: t, {"features": ["time"], "embeddings": "x.npy"}, ConfigError, "three ways"),
+        (lambda t: t, {"measure": "los"}, ConfigError, "neither a column nor one of rate, loss, fpr, fnr"),
+        (lambda t: t, {"measure": "fpr"}, ConfigError, "which of the classes cat, dog is the positive one"),
+        (
+            lambda t: t.drop(columns=["label"]).assign(correct=True),
+            {"measure": "fnr"},
+            ConfigError,
+            "which column holds the true classes",
+        ),
+        (lambda t: t, {"features": ["time"], "embeddings": "x.npy"}, ConfigError, "two ways"),
         (lambda t: t, {"method": []}, ConfigError, "no method is named"),
+        (lambda t: t, {"method": 5}, ConfigError, "neither a name nor a SliceMethod"),
+        (lambda t: t, {"method": {"mine": "rules"}}, ConfigError, "searches are called rules and regions"),
+        (lambda t: t, {"measure": 5}, ConfigError, "measure is 5; expected a column"),
+        (lambda t: t, {"seed": -1}, ConfigError, "seed is -1; expected a whole number"),
+        (lambda t: t, {"seed": 1.5}, ConfigError, "seed is 1.5; expected a whole number"),
         (lambda t: t, {"method": "oracle"}, ConfigError, "needs the planted truth"),
         (lambda t: t, {"method": "lff"}, ConfigError, "lff cannot run on this data: needs"),
-        (lambda t: t, {"class_names": ["cat"]}, DataError, "expected one of the classes cat$"),
+        (
+            lambda t: t,
+            {"class_names": ["cat"]},
+            DataError,
+            "expected one of the classes cat; name all classes in class_names",
+        ),
         (lambda t: t[:3], {}, DataError, "too few"),
         (lambda t: t[:0], {}, DataError, "no rows"),
         (lambda t: t.assign(id=7), {"id": "id"}, DataError, "ids must be distinct"),
         (lambda t: t.assign(label=t["label"].where(t.index != 5)), {}, DataError, "has no value at row 5"),
         (lambda t: t.assign(embedding=[[np.nan]] * len(t)), {}, DataError, "is nan at row 0"),
-        (lambda t: t.assign(embedding=[[1.0]] * (len(t) - 1) + [[1.0, 2.0]]), {}, DataError, "not a rectangular array"),
+        (
+            lambda t: t.assign(embedding=[[1.0]] * (len(t) - 1) + [[1.0, 2.0]]),
+            {},
+            DataError,
+            "1 at row 0, 2 at row 199",
+        ),
         (lambda t: t.assign(embedding="0.1 0.2"), {}, DataError, "holds text"),
-        (lambda t: t.assign(probs=[[0.5, 0.9]] * len(t)), {}, DataError, "sums to 1.4"),
-        (lambda t: t.assign(probs=[[0.5, 0.3, 0.2]] * len(t)), {}, ConfigError, "3 numbers for 2 classes"),
+        (lambda t: t.assign(probs=[[0.5, 0.9]] * len(t)), {}, DataError, "row 0 sum to 1.4"),
+        (
+            lambda t: t.assign(probs=[[0.5, 0.3, 0.2]] * len(t)),
+            {},
+            ConfigError,
+            "has 3 numbers, but there are 2 classes",
+        ),
         (lambda t: t.assign(correct="perhaps"), {"correct": "correct"}, DataError, "expected true or false"),
         (lambda t: pd.concat([t, t[["label"]]], axis=1), {}, DataError, "the column 'label' more than once"),
         (
             lambda t: t.assign(x=[[1]] * len(t)),
             {"features": ["x"]},
             ConfigError,
-            "'x' of the table cannot describe an example: it holds v",
+            "'x' of the table cannot be used as a feature.*name it as embedding",
         ),
         (lambda t: t.assign(x=np.arange(len(t)) * 1j), {"features": ["x"]}, ConfigError, "it holds complex numbers"),
         (
             lambda t: t.assign(split="nowhere"),
             {"split": "split"},
             DataError,
-            "holds 'nowhere' at row 0, which is none of train",
+            "has 'nowhere' at row 0, where train, val or test is expected.*split=None",
         ),
         (lambda t: t, {"captions": ["a", "a"], "encoder": "nano-clip"}, DataError, "embeds captions in|vocabulary"),
     ],
@@ -374,7 +466,7 @@ def test_no_errors_or_nothing_but(outcome):
 
 def test_words_without_end_describe_by_the_frequent_ones():
     table = predictions(1200).drop(columns="embedding")
-    assert discover(table, features=["id"]).examples.problem.test.d == 1  # no id is frequent: all are one value
+    assert discover(table, features=["id"]).examples.whole.d == 1  # no id is frequent: all are one value
 
 
 def test_a_method_of_a_stranger_may_fail():
@@ -401,13 +493,13 @@ def test_rules_are_chance_corrected():
     inside = np.arange(1000) < 900
     everything, half = np.ones(1000, dtype=bool), np.arange(1000) % 2 == 0
     assert kappas(np.stack([everything, half, inside], axis=1), inside) == pytest.approx([0, 0, 1], abs=1e-9)
-    conditions = Conditions.of(pd.DataFrame({"length": np.arange(1000), "kind": np.where(half, "a", "b")}))
+    table = Coded.of(pd.DataFrame({"length": np.arange(1000), "kind": np.where(half, "a", "b")}))
     rows = np.arange(1000)
-    rule = conditions.rule((rows >= 600) & half, rows[::3], rows[1::3])
+    rule = describing_rule(table, (rows >= 600) & half, rows[::3], rows[1::3])
     assert rule.text in ("length >= 600 and kind is a", "kind is a and length >= 600") or "kind is a" in rule.text
     assert rule.precision > 0.9
-    assert conditions.rule(np.random.default_rng(0).random(1000) < 0.5, rows[::2], rows[1::2]) is None
-    assert Conditions.of(pd.DataFrame(index=range(5))).rule(np.ones(5, bool), rows[:3], rows[3:5]) is None
+    assert describing_rule(table, np.random.default_rng(0).random(1000) < 0.5, rows[::2], rows[1::2]) is None
+    assert describing_rule(Coded.of(pd.DataFrame(index=range(5))), np.ones(5, bool), rows[:3], rows[3:5]) is None
 
 
 def test_auroc():

@@ -202,11 +202,11 @@ NAN = np.full(8, np.nan, dtype=np.float32)
         ({}, {"method": "oracle"}, ConfigError, "oracle needs the planted truth"),
         ({}, {"method": "lff"}, ConfigError, "lff cannot run on this data: needs raw inputs and a trainer"),
         ({}, {"method": "confidence", "probs": None}, ConfigError, "confidence cannot run on this data: needs class prob"),
-        ({}, {"label": "lable"}, ConfigError, r"the data table has no column for label \('lable'\); did you mean 'label'"),
-        ({}, {"embedding": "vec"}, ConfigError, r"the data table has no column for embedding \('vec'\)"),
-        ({}, {"loss": "los"}, ConfigError, r"the data table has no column for loss \('los'\); did you mean 'loss'"),
-        ({}, {"probs": "q_"}, ConfigError, r"the data table has no column for probs \('q_'\), and none that begins so"),
-        ({}, {"features": ["x0"], "embedding": "embedding"}, ConfigError, "got embedding and features; .* choose one"),
+        ({}, {"label": "lable"}, ConfigError, r"the data table has no column 'lable' \(named as label\); did you mean 'label'"),
+        ({}, {"embedding": "vec"}, ConfigError, r"the data table has no column 'vec' \(named as embedding\)"),
+        ({}, {"loss": "los"}, ConfigError, r"the data table has no column 'los' \(named as loss\); did you mean 'loss'"),
+        ({}, {"probs": "q_"}, ConfigError, r"the data table has no column 'q_' \(named as probs\), and none that begins so"),
+        ({}, {"features": ["x0"], "embedding": "embedding"}, ConfigError, "embedding and features are given, .* leave out one"),
         ({"label": "owl"}, {}, DataError, "'label' of the pool table is 'owl' at row 0 .* expected one of the classes cat, dog"),
         ({"prediction": "owl"}, {}, DataError, "'prediction' of the pool table is 'owl' at row 0"),
         ({"prediction": None}, {}, DataError, "'prediction' of the pool table has no value at row 0"),
@@ -214,8 +214,8 @@ NAN = np.full(8, np.nan, dtype=np.float32)
         ({"id": "1-5"}, {}, DataError, "'id' of the pool table is '1-5' at row 0 .* also in the data table"),
         ({"embedding": NAN}, {}, DataError, "'embedding' of the pool table is nan at row 0, column 0"),
         ({"embedding": None}, {}, DataError, "'embedding' of the pool table has no value at row 0"),
-        ({"embedding": np.zeros(3)}, {}, DataError, "'embedding' of the pool table is not a rectangular array"),
-        ({"p_cat": 3.0}, {"probs": "p_"}, DataError, "probs of the pool table sums to"),
+        ({"embedding": np.zeros(3)}, {}, DataError, "'embedding' of the pool table has vectors of different lengths"),
+        ({"p_cat": 3.0}, {"probs": "p_"}, DataError, "columns p_cat, p_dog of the pool table: row 0 has numbers from"),
         ({"p_cat": np.nan}, {"probs": "p_"}, DataError, "'p_cat' of the pool table has no value at row 0"),
     ],
 )  # fmt: skip
@@ -232,13 +232,11 @@ def test_what_the_known_examples_lack_is_named(data, pool):
     gaps.loc[7, "label"] = None
     with pytest.raises(DataError, match=r"'label' of the data table has no value at row 7 .* move them to the pool"):
         select(gaps, pool)
-    with pytest.raises(ConfigError, match=r"no column holds the true classes.*the data table has the columns"):
+    with pytest.raises(ConfigError, match=r"the data table has predictions, but which column .*The columns are"):
         select(data.drop(columns="label"), pool)
-    with pytest.raises(ConfigError, match="nothing says where the model is wrong"):
+    with pytest.raises(ConfigError, match="nothing in the data table says where the model is wrong"):
         select(data.drop(columns="prediction"), pool, probs=None, loss=None)
-    with pytest.raises(
-        DataError, match="2 examples of known truth are too few to deal into train and val: train would"
-    ):
+    with pytest.raises(DataError, match=r"too few examples of known truth \(2\) to deal to train and val: train would"):
         select(data[:2], pool)
     with pytest.raises(DataError, match="the pool table has no rows"):
         select(data, pool[:0])
@@ -250,7 +248,7 @@ def test_parts_that_do_not_fit_together_are_named(data, pool):
         select(data, shorter)
     with pytest.raises(DataError, match=r"feature 'place' holds .* expected numbers in both, or words"):
         select(data, pool.assign(place=1.5), features=["place"])
-    with pytest.raises(DataError, match=r"'embedding' of the data table holds text; .*features instead"):
+    with pytest.raises(DataError, match=r"'embedding' of the data table holds text; .*column for each number"):
         select(data.assign(embedding="[0.1, 0.2]"), pool)
 
 
@@ -263,3 +261,13 @@ def test_one_table_must_say_what_is_what(data):
         DataError, match=r"'split' of the table is 'vla' at row 1 .* expected one of train, val, test, pool"
     ):
         select(None, data.assign(split=["train", "vla", "pool"] * 200))
+
+
+def test_a_pool_without_the_vectors_is_named(data, pool):
+    with pytest.raises(DataError, match="the pool table has no column 'embedding'"):
+        select(data, pool.drop(columns="embedding"))
+
+
+def test_only_what_select_takes_is_asked_for(data, pool):
+    with pytest.raises(ConfigError, match=r"where the model is wrong.*score=COLUMN\), or losses \(loss=COLUMN\)"):
+        select(data.drop(columns=["label", "prediction", "loss"]), pool)

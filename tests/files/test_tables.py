@@ -66,12 +66,12 @@ def test_rows_that_end_in_a_comma_keep_their_columns(written, header_ends):
     "text", ["a,b\n1,x,2\n2,y,3\n", "a,b\n1,x,\n2,y,z\n", "a,b\n1,x,,\n2,y,,\n", '"a","b"\n"1",5,"x"\n"2",6,"y"\n']
 )
 def test_rows_with_more_fields_than_the_header_are_refused(written, text):
-    with pytest.raises(DataError, match=r"t\.csv: rows have one field more than the header, or several: give every"):
+    with pytest.raises(DataError, match=r"t\.csv: the rows have more fields than the header: name every"):
         written(text)
 
 
 def test_a_longer_row_is_named(written):
-    with pytest.raises(DataError, match="Expected 2 fields in line 3, saw 3"):
+    with pytest.raises(DataError, match="line 3 has 3 fields, but the lines before have 2"):
         written("a,b\n1,x\n2,y,3\n")
 
 
@@ -143,10 +143,10 @@ def test_what_lies_beside_data_is_said(written, caplog):
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ("3", "it holds a int; expected a list of objects"),
-        ("[1, 2]", "it holds a list of other things than objects"),
-        ('{"a": [1], "b": [1, 2]}', r"it holds an object of 'a' \(list\), 'b' \(list\)"),
-        ('{"a": 1', "JSONDecodeError"),
+        ("3", "it holds a number; expected a list of objects"),
+        ("[1, 2]", "it holds a list, but not of objects only"),
+        ('{"a": [1], "b": [1, 2]}', r"it holds an object of 'a' \(a list\), 'b' \(a list\)"),
+        ('{"a": 1', "it is no valid JSON: line 1, column 8"),
         ('{"a": 1}\n[2]', "line 2 is a list"),
     ],
 )
@@ -211,11 +211,15 @@ def test_excel_without_its_library(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("t.txt", "not a known format"), ("t.parquet.gz", "not a known format"), ("gone.csv", "there is no such file")],
+    [
+        ("t.txt", "not a known format; expected .parquet"),
+        ("t.parquet.gz", "not a known format; expected .parquet"),
+        ("gone.csv", "there is no such file$"),
+    ],
 )
 def test_what_cannot_be_read_is_named(tmp_path, name, said):
     (tmp_path / "t.txt").write_text("a,b\n")
-    with pytest.raises(DataError, match=f"cannot read the table .*{name}: .*{said}; expected .parquet"):
+    with pytest.raises(DataError, match=f"cannot read the table .*{name}: .*{said}"):
         read_frame(tmp_path / name)
 
 
@@ -228,3 +232,24 @@ def test_bombs_are_refused(tmp_path, monkeypatch):
     for name in (".", "t.json"):
         with pytest.raises(DataError, match="unpacks to"):
             read_frame(tmp_path / name)
+
+
+def test_a_quote_that_is_never_closed_is_named(written):
+    with pytest.raises(DataError, match="opens in line 3 is never closed"):
+        written('a,b\n1,x\n"2,y\n3,z\n')
+
+
+def test_an_empty_file_is_named(written):
+    with pytest.raises(DataError, match=r"t\.csv: the file is empty$"):
+        written("")
+
+
+def test_a_name_that_is_twice_in_the_header_is_said(written, caplog):
+    frame = written("a,b,a\n1,2,3\n")
+    assert [*frame] == ["a", "b", "a.1"]
+    assert "the header has 'a' more than once; the later ones are called 'a.1'" in caplog.text
+
+
+def test_the_line_of_broken_json_is_named(written):
+    with pytest.raises(DataError, match="line 2 is no valid JSON"):
+        written('{"a": 1}\n{"a": \n', "t.jsonl")

@@ -90,8 +90,9 @@ def test_your_own_data_works_as_written(tmp_path):
     blocks = BLOCK.findall((ROOT / "docs" / "how-to" / "own-data.md").read_text())
     (tmp_path / "page.py").write_text("\n".join(body for language, _, body in blocks if language == "python"))
     out = shell(f"{sys.executable} page.py", tmp_path, "")
-    assert "2 of 3 tested slices are significant" in out
+    assert "1 of 5 tested slices is significant" in out
     assert "digit is 8" in out
+    assert "digit == 8" in out
     assert "look at these first: [" in out
     scores = {words[0]: float(words[2]) for line in out.splitlines() if (words := line.split())[1:2] == ["ok"]}
     assert scores["svm_directions"] > 0.5 > abs(scores["random"])
@@ -99,7 +100,7 @@ def test_your_own_data_works_as_written(tmp_path):
         if name:
             (tmp_path / name).write_text(body)
     first, second, suite = (shell(body, tmp_path, "") for language, _, body in blocks if language == "sh")
-    assert "2 of 3 tested slices" in first
+    assert "1 of 5 tested slices" in first
     assert "digit is 8" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "slices.csv").exists()
     assert "mcsd" in second

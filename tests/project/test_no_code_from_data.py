@@ -60,8 +60,15 @@ ALLOWED = {
     ): "`check-method module:Class`: the user names the module; off with plugins",
     ("slicebench/models/synthesis/stable_diffusion.py", "import_module"): "diffusers or transformers, no other name",
     ("methods/slicebench_methods/_domino_package.py", "import_module"): "the package domino, by a name of ours",
+    (
+        "slicebench/discovery/benchmark/finders/peer_script.py",
+        "import_module",
+    ): "packages of a peer's own environment, by names that are written out there",
 }
 """Dynamic imports, and why each is none of a name that data bring."""
+
+PEERS = ROOT / "slicebench/discovery/benchmark/finders/peers.py"
+"""Starts the interpreters of other tools, in the folder that the user names in $SLICEBENCH_PEERS, with a script of ours."""
 
 
 def dotted(node: ast.expr) -> str:
@@ -133,7 +140,7 @@ def faults(tree: ast.AST) -> list[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_that_runs_data_is_called(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert faults(tree) == []
+    assert faults(tree) == (["subprocess.run"] if path == PEERS else [])
     here = {(str(path.relative_to(ROOT)), what) for what in dynamic_imports(tree)}
     assert here <= set(ALLOWED), "an import whose name is computed: say in ALLOWED why no data can choose it"
 

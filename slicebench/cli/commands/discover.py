@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +27,7 @@ from slicebench.cli.options import (
     one_or_listed,
     roles_given,
 )
+from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
     from slicebench.discovery import Findings
@@ -44,7 +46,8 @@ def discover_command(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="Registered method; repeatable.  [default: kmeans_errors, tree_rules; for losses spotlight]",
+            help="What looks for slices: rules, regions, or a registered method; repeatable.  [default: rules and regions, as "
+            "far as the table has columns and vectors for them]",
             autocompletion=method_names,
         ),
     ] = None,
@@ -136,11 +139,25 @@ def discover_command(
     one_label: Annotated[
         str | None, typer.Option(help="With several labels a row: look at this one only.", metavar="LABEL")
     ] = None,
+    measure: Annotated[
+        str,
+        typer.Option(
+            help="What worse means: rate (errors), fpr, fnr (with --positive), loss, or a column of which higher is worse.",
+            metavar="MEASURE",
+        ),
+    ] = "rate",
     captions: Annotated[
         Path | None, typer.Option(help="Text file of captions to describe slices with, one per line.", metavar="FILE")
     ] = None,
     split: Annotated[str | None, column_of("splits: train, val or test", "found by name, as split")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the random split and of the methods.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds and of the methods.")] = 0,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            help="Exit with 1 if a significant slice is that much worse, gap in percentage points, and that large: gap=10,n=50.",
+            metavar="gap=GAP,n=SIZE",
+        ),
+    ] = None,
     device: DeviceName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -164,6 +181,7 @@ def discover_command(
         --features age --features ward
     slicebench discover ratings.parquet --loss squared_error \\
         --embedding vector --method spotlight
+    slicebench discover predictions.csv --fail-on gap=10,n=50
     """
     from slicebench.cli.console import print_findings, print_schema
     from slicebench.data.schema.roles import on_command_line
@@ -171,6 +189,7 @@ def discover_command(
     from slicebench.files.tables import WRITTEN, check_out, write_frame
     from slicebench.models.devices import use_device
 
+    limits = None if fail_on is None else _limits(fail_on)
     for option, path, endings in (("--out", out, WRITTEN), ("--html", html, (".html",))):
         if path is not None:
             check_out(option, path, endings, force=force)
@@ -209,6 +228,7 @@ def discover_command(
             method=_methods(method, settings or []),
             encoder=encoder,
             captions=captions,
+            measure=measure,
             seed=seed,
             on_step=lambda step: typer.echo(f"{step} ...", err=True),
             on_schema=print_schema,
@@ -225,20 +245,43 @@ def discover_command(
     for path in (out, html):
         if path is not None:
             typer.echo(f"written: {path}", err=True)
+    if limits is not None and (too_bad := _beyond(found, *limits)):
+        typer.echo(f"--fail-on {fail_on}: slice{'s'[: len(too_bad) > 1]} {', '.join(too_bad)} beyond it", err=True)
+        raise typer.Exit(1)
 
 
-def _methods(names: list[str] | None, settings: list[str]) -> dict[str, SliceMethod] | None:
+def _limits(text: str) -> tuple[float, int]:
+    """Read --fail-on: the least gap, and the least size."""
+    parts = [part.partition("=")[::2] for part in text.replace(" ", "").split(",")]
+    given = dict(parts)
+    try:
+        gap, size = float(given["gap"]), int(given.get("n", "0"))
+    except (KeyError, ValueError):
+        gap, size = -1.0, 0
+    if not {"gap"} <= {*given} <= {"gap", "n"} or len(given) < len(parts) or not 0 <= gap < math.inf or size < 0:
+        raise ConfigError(f"--fail-on {text!r}: expected a gap, and perhaps a size, such as gap=10,n=50")
+    return gap, size
+
+
+def _beyond(found: Findings, gap: float, size: int) -> list[str]:
+    """Return the keys of significant slices with at least that gap (percentage points; for losses their unit) and size."""
+    unit = 1 if found.examples.wrong is None else 100
+    return [one.key for one in found.standing if unit * one.verdict.delta >= gap and one.size >= size]
+
+
+def _methods(names: list[str] | None, settings: list[str]) -> dict[str, str | SliceMethod] | None:
     """Return the methods, with the parameters that --set gives them."""
+    from slicebench.discovery.searches.methods import SEARCHES
     from slicebench.plugins.parameters import parse_settings, read_value
     from slicebench.plugins.registry import METHODS
 
     params: dict[str, dict[str, Any]] = {name: {} for name in names or []}
     for one in parse_settings(settings):
-        if one.plugin not in params or not one.name:
+        if one.plugin not in params or one.plugin in SEARCHES or not one.name:
             known = ", ".join(params) or "none is given"
             raise one.refused(f"expected METHOD.NAME=VALUE, where --method names METHOD ({known})")
         params[one.plugin][one.name] = read_value(METHODS.load(one.plugin), one.plugin, one.name, one.text)
-    return {name: METHODS.load(name)(**given) for name, given in params.items()} or None
+    return {name: name if name in SEARCHES else METHODS.load(name)(**given) for name, given in params.items()} or None
 
 
 def _plain(found: Findings, out: Path | None, html: Path | None) -> dict[str, object]:
@@ -247,6 +290,7 @@ def _plain(found: Findings, out: Path | None, html: Path | None) -> dict[str, ob
     return {
         "verdict": found.verdict,
         "measure": found.measure,
+        "facts": asdict(found.facts),
         "slices": json.loads(found.to_frame().to_json(orient="records", double_precision=15)),
         "methods": [
             {"name": m.name, "returned": m.returned, "tested": m.tested, "seconds": m.seconds, "notes": [*m.notes]}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.text import Text
 
 from slicebench.cli.console.numbers import between, p_value, results_console
@@ -14,63 +13,84 @@ from slicebench.results.numbers import rate
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from slicebench.discovery import Findings, FoundSlice, MethodNote
+    from slicebench.discovery import Findings, FoundSlice
 
 
 MOST = 20
 """Slices that the terminal shows; the report has all."""
-MOST_NOTES = 3
+MOST_CLASSES = 5
+"""Classes whose error rates the terminal shows."""
 
 
 def print_findings(found: Findings, console: Console | None = None) -> None:
-    """Print the verdict, a table of the significant slices, and the notes."""
+    """Print the facts, the verdict, a table of the significant slices, and the notes."""
     console = console or results_console()
     percent, several = found.examples.wrong is not None, len(found.methods) > 1
-    overall = np.mean(found.examples.losses if found.examples.wrong is None else found.examples.wrong)
+    for line in _facts(found, percent=percent):
+        console.print(Text(line, style="dim"))
+    console.print(Text(found.verdict, style="bold"))
+    if found.standing:
+        _print_slices(found, console, percent=percent, several=several)
+        console.print(_legend(found))
+    for note in found.notes:
+        console.print(Text(f"note: {note}", style="dim"))
+    _print_methods(found, console)
+
+
+def _facts(found: Findings, *, percent: bool) -> list[str]:
+    """Return what holds before any slice: the overall rate, the worst classes, and the commonest confusions."""
+    facts = found.facts
+    out = [f"{facts.n:,} examples of {found.source}, {found.measure} {rate(facts.rate, percent=percent)}"]
+    if facts.bias is not None:
+        out.append(f"On average the model {'over' if facts.bias > 0 else 'under'}-predicts by {abs(facts.bias):.3g}.")
+    if facts.confidence is not None:
+        out.append(
+            f"The model is {facts.confidence:.1%} confident on average and right in {1 - facts.rate:.1%} "
+            f"(expected calibration error {facts.calibration_error:.1%})."
+        )
+    out += [
+        f"Class {one.name} is worse than the others: {found.measure} {rate(one.rate, percent=percent)} of {one.size:,}, "
+        f"the others {rate(one.others, percent=percent)}."
+        for one in facts.worse[:MOST_CLASSES]
+    ]
+    if facts.confusions:
+        pairs = ", ".join(f"{one.label} as {one.prediction} ({one.share:.0%})" for one in facts.confusions)
+        out.append(f"Most frequent errors: {pairs} of all errors.")
+    return out
+
+
+def _print_methods(found: Findings, console: Console) -> None:
+    """Print in two lines what looked for slices, and how much they agree; notes of methods are in the report."""
+    parts = [f"{one.name} ({one.returned} in all folds, {one.seconds:.1f} s)" for one in found.methods]
+    noted = [one.name for one in found.methods if one.notes]
     console.print(
         Text(
-            f"{found.examples.n:,} examples of {found.source}, {found.measure} {rate(float(overall), percent=percent)}",
+            f"Searched by {', '.join(parts)}."
+            + (f" Notes of {', '.join(noted)}: see --html or --json." if noted else ""),
             style="dim",
         )
     )
-    console.print(Text(found.verdict, style="bold"))
-    if found.distinct:
-        _print_slices(found, console, percent=percent, several=several)
-        console.print(_legend(found))
-    for note in (*found.notes, *(note for one in found.methods for note in _notes(one))):
-        console.print(Text(f"note: {note}", style="dim"))
-    for (one, other), rho in found.agreement.items():
-        console.print(
-            Text(
-                f"{one} and {other} rank held-out examples with Spearman's ρ {rho:.2f} between them, within classes",
-                style="dim",
-            )
-        )
+    if found.agreement:
+        pairs = ", ".join(f"{one} and {other} {rho:.2f}" for (one, other), rho in found.agreement.items())
+        console.print(Text(f"Spearman's ρ between their rankings, within classes: {pairs}.", style="dim"))
 
 
-def _notes(method: MethodNote) -> list[str]:
-    """Return the notes of a method, at most `MOST_NOTES`: there may be one for each of a thousand classes."""
-    told, more = [f"{method.name}: {note}" for note in method.notes], len(method.notes) - MOST_NOTES
-    return told if more <= 0 else [*told[:MOST_NOTES], f"{method.name}: and {more} more such notes"]
-
-
-_CLASS, _ABOUT = 20, 36
+_CLASS, _ABOUT = 16, 34
 """Widths at which names of classes and descriptions of slices are wrapped."""
 
 
 def _print_slices(found: Findings, console: Console, *, percent: bool, several: bool) -> None:
-    shown = found.distinct[:MOST]
-    kept = [
-        Column("slice", [Text(one.key) for one in shown], "left"),
-        Column("class", [wrapped(one.class_name, _CLASS) for one in shown], "left"),
-    ]
+    shown = found.standing[:MOST]
+    kept = [Column("slice", [Text(one.key) for one in shown], "left")]
+    if len(found.examples.class_names) > 1:
+        kept.append(Column("class", [wrapped(one.class_name, _CLASS) for one in shown], "left"))
     columns = [
-        Column("what it is about", [wrapped(one.name.text or one.label, _ABOUT) for one in shown], "left"),
+        Column("what it is", [wrapped(one.text, _ABOUT) for one in shown], "left"),
         Column("size", [f"{one.size:,}" for one in shown]),
         Column(found.measure, [rate(one.verdict.rate, percent=percent) for one in shown]),
-        Column("rest of class", [rate(one.verdict.rest, percent=percent) for one in shown]),
-        Column("difference", [_difference(one, percent) for one in shown]),
-        Column("p (Holm)", [p_value(one.verdict.p_holm) for one in shown]),
+        Column("rest", [rate(one.verdict.rest, percent=percent) for one in shown]),
+        Column("held-out difference", [_difference(one, percent) for one in shown]),
+        Column("p", [p_value(one.verdict.p_holm) for one in shown]),
     ]
     if several:
         finders = [", ".join([one.method, *(m.method for m in one.matches)]) for one in shown]
@@ -89,21 +109,22 @@ def _least(found: Findings) -> str:
     from slicebench.discovery.verdicts import MIN_LOSS_EFFECT
     from slicebench.metrics.slices.significance import MIN_EFFECT
 
-    if found.measure == "error rate":
+    if found.examples.wrong is not None:
         return f"{100 * MIN_EFFECT:g} percentage points"
-    return f"{MIN_LOSS_EFFECT:g} standard deviations of that class's losses"
+    return f"{MIN_LOSS_EFFECT:g} standard deviations"
 
 
 def _legend(found: Findings) -> Text:
     from slicebench.metrics.statistics import ALPHA
 
-    more = len(found.distinct) - MOST
-    unit = ", percentage points" if found.measure == "error rate" else ""
+    more = len(found.standing) - MOST
+    unit = ", percentage points" if found.examples.wrong is not None else ""
+    folds = len(found.examples.folds.tested)
+    held = f"each of {folds} folds by a search in the others" if folds > 1 else "the held-out rows"
     return Text(
         (f"And {more} more: see --html or --json. " if more > 0 else "")
-        + f"Rates, differences (95% interval{unit}) and p are measured on {len(found.examples.at['test']):,} held-out "
-        f"examples; sizes count all examples. A slice is significant if its {found.measure} exceeds that of the rest "
-        f"of its class by at least {_least(found)} and p, corrected by Holm's method for all slices tested, is at most "
-        f"{ALPHA}.",
+        + f"Size, {found.measure} and that of the rest of the class count all rows that the slice selects. The difference "
+        f"(95% interval{unit}) and p are held out: measured on {held}. Significant: a difference of at least {_least(found)}, "
+        f"and p, corrected for all slices tested, at most {ALPHA}. Sorted by excess errors.",
         style="dim",
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.schema.roles import parameter
+from slicebench.data.schema.roles import called, parameter
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Classes = Sequence[str | int]
 
 
-SHOWN = 12
+SHOWN = 6
 """Values of a column that a message shows."""
 YES, NO = ("true", "yes", "y", "t", "1", "positive", "pos"), ("false", "no", "n", "f", "0", "negative", "neg")
 FOREIGN = 0.5
@@ -62,7 +62,8 @@ def matched(
     Raises
     ------
     DataError
-        if more than half of the predictions are still of no class that a label has, and `strict`.
+        if more than half of the predictions are still of no class that a label has, and `strict`. Labels whose classes
+        are all predicted are no such case: they have the same vocabulary.
 
     """
     known = set(labels.dropna().unique())
@@ -73,10 +74,23 @@ def matched(
         both = _rewritten(labels, predictions, rewrite)
         if both is not None and _foreign_share(*both) < min(FOREIGN, _foreign_share(labels, predictions)):
             examples = _difference(labels, predictions, known, both)
-            return Matched(*both, f"Columns {names[0]!r} and {names[1]!r} are matched {said}: {examples}.")
-    if strict and _foreign_share(labels, predictions) > FOREIGN:
+            return Matched(
+                *both,
+                f"Columns {names[0]!r} and {names[1]!r} write the classes differently, and are matched {said}: "
+                f"{examples}.",
+            )
+    share = _foreign_share(labels, predictions)
+    if share <= FOREIGN or not strict:
+        return Matched(labels, predictions, None)
+    held = predictions.dropna().unique().tolist()
+    if not known <= {*held} or _fractions(held):
         raise DataError(_apart(labels, predictions, names))
-    return Matched(labels, predictions, None)
+    return Matched(
+        labels,
+        predictions,
+        f"{share:.0%} of the predictions are classes that no row has as label "
+        f"({listed(predictions[~predictions.isin(known)])}); they count as errors.",
+    )
 
 
 def _foreign_share(labels: pd.Series[Any], predictions: pd.Series[Any]) -> float:
@@ -90,7 +104,7 @@ def _difference(
     row = int(np.argmax((~predictions.isin([*known]) & predictions.notna()).to_numpy(dtype=bool)))
     pairs = labels[both[0] == both[1].iloc[row]]
     label = pairs.iloc[0] if len(pairs) else labels.iloc[0]
-    return f"{label!r} and {predictions.iloc[row]!r} are one class"
+    return f"label {label!r} is the class that is predicted as {predictions.iloc[row]!r}"
 
 
 def _rewritten(
@@ -132,22 +146,31 @@ _REWRITES: tuple[tuple[str, Callable[[str], str]], ...] = (
 def _apart(labels: pd.Series[Any], predictions: pd.Series[Any], names: tuple[str, str]) -> str:
     """Return the message for two vocabularies that do not match, with both."""
     label, prediction = names
-    advice = "write them alike, or name other columns"
-    said = predictions.dropna().unique()
-    if all(re.fullmatch(r"-?\d+", str(word)) for word in said) and not any(
-        re.fullmatch(r"-?\d+", str(word)) for word in labels.dropna().unique()
-    ):
-        order = parameter("class_names", "NAMES")
-        advice = f"predictions are class numbers: give the class names in the order of the numbers ({order})"
-    elif _fractions(said):
-        advice = (
-            f"predictions are numbers that are no classes: name them as a score ({parameter('score')}), or say that this is a "
-            f"regression ({parameter('task', 'regression')})"
-        )
     return (
-        f"labels and predictions are written differently: column {label!r} holds {listed(labels)}; column {prediction!r} holds "
-        f"{listed(predictions)}; {advice}"
+        f"labels and predictions have different classes: column {label!r} holds {listed(labels)}; column "
+        f"{prediction!r} holds {listed(predictions)}. "
+        f"{_remedy(in_order(labels.dropna().unique()), predictions.dropna().unique().tolist())}"
     )
+
+
+def _remedy(classes: Classes, said: Sequence[Any]) -> str:
+    """Return what to do about predictions `said` of which most are none of the `classes` of the labels."""
+    words = not any(isinstance(c, int) for c in classes)
+    if words and all(re.fullmatch(r"\d+", str(word)) for word in said):
+        if any(int(word) >= len(classes) for word in said):
+            return "The predictions are class numbers: replace them by the names of the classes"
+        names = [str(c) for c in classes]
+        return (
+            "The predictions are class numbers: give the names in the order of the numbers, from 0 on "
+            f"({parameter('class_names', *names)}, if 0 is {names[0]!r})"
+        )
+    if _fractions(said) and len(classes) == 2:
+        return f"The predictions are no classes: if they are a score, say so ({parameter('score')})"
+    if _fractions(said) and not words:
+        return (
+            f"The predictions are measured numbers: say that this is a regression ({parameter('task', 'regression')})"
+        )
+    return f"Write them alike, or name other columns ({parameter('label')}, {parameter('prediction')})"
 
 
 def _fractions(words: Iterable[Any]) -> bool:
@@ -159,7 +182,7 @@ def listed(words: pd.Series[Any]) -> str:
     """Return the distinct values of a column for a message, the most frequent ones."""
     counts = words.value_counts()
     shown = sorted(_short(str(word)) for word in counts.index[:SHOWN])
-    return ", ".join(map(repr, shown)) + (f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else "")
+    return ", ".join(map(repr, shown)) + (f" and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else "")
 
 
 def _short(word: str) -> str:
@@ -246,13 +269,15 @@ def positive_class(classes: Classes, given: str | None, where: str) -> int:
     words = [str(c) for c in classes]
     if len(words) != 2:
         raise DataError(
-            f"{where} is one score, which is enough for two classes; the labels have {len(words)} ({', '.join(words[:SHOWN])}): "
-            f"name a column of probabilities for each class ({parameter('probs')})"
+            f"{where} is one score, which is enough for two classes; the labels have {len(words)} "
+            f"({', '.join(words[:SHOWN])}{', ...' if len(words) > SHOWN else ''}): name a column of probabilities "
+            f"for each class ({parameter('probs')})"
         )
     if given is not None:
         if given not in words:
             raise DataError(
-                f"the positive class is {given!r}; expected one of the labels, {' or '.join(words)} (positive)"
+                f"the positive class ({called('positive')}) is {given!r}; expected one of the two labels, "
+                f"{' or '.join(words)}"
             )
         return words.index(given)
     yes = [i for i, word in enumerate(words) if word.casefold() in YES]
@@ -262,7 +287,7 @@ def positive_class(classes: Classes, given: str | None, where: str) -> int:
         return 1
     raise DataError(
         f"{where} is the score of one class, and nothing says whether that is {words[0]} or {words[1]}: name the positive "
-        f"class ({parameter('positive', 'CLASS')})"
+        f"class ({parameter('positive')})"
     )
 
 
@@ -271,8 +296,10 @@ def class_numbers(words: pd.Series[Any], classes: Mapping[str, int]) -> NDArray[
     return np.asarray(words.map(classes).fillna(-1), dtype=np.int64)
 
 
-def numbers_of(table: UserTable, column: str, words: pd.Series[Any], classes: Mapping[str, int]) -> NDArray[np.int64]:
-    """Return the class number of each word of a column.
+def numbers_of(
+    table: UserTable, column: str, words: pd.Series[Any], classes: Mapping[str, int], *, named: bool = False
+) -> NDArray[np.int64]:
+    """Return the class number of each word of a column; `named` says that the caller named the classes.
 
     Raises
     ------
@@ -281,10 +308,11 @@ def numbers_of(table: UserTable, column: str, words: pd.Series[Any], classes: Ma
 
     """
     numbers = class_numbers(words, classes)
-    table.refuse(column, numbers < 0, expected(classes))
+    table.refuse(column, numbers < 0, expected(classes, named=named))
     return numbers
 
 
-def expected(classes: Mapping[str, int]) -> str:
-    """Return the classes as the end of a message."""
-    return f"expected one of the classes {', '.join([*classes][:10])}" + (", ..." if len(classes) > 10 else "")
+def expected(classes: Mapping[str, int], *, named: bool = False) -> str:
+    """Return the classes as the end of a message; `named` says that the caller named them."""
+    known = f"expected one of the classes {', '.join([*classes][:10])}" + (", ..." if len(classes) > 10 else "")
+    return f"{known}; name all classes in {called('class_names')}" if named else known

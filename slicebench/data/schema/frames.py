@@ -50,7 +50,7 @@ def as_frame(table: Any, name: str = "table") -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(table, pd.DataFrame):
-        return _with_index(table)
+        return _without_arrow(_with_index(table))
     if isinstance(table, str | Path):
         folder = Path(table).expanduser()
         images = read_image_folder(folder) if folder.is_dir() else None
@@ -60,10 +60,25 @@ def as_frame(table: Any, name: str = "table") -> pd.DataFrame:
         raise DataError(f"the {name} is {_said(table)}; expected {ACCEPTED}")
     try:
         return reader(table)
+    except DataError as error:
+        raise DataError(f"the {name} cannot be read: {error}") from error
     except Exception as error:  # each library has errors of its own
-        raise DataError(
-            f"the {name}, {_said(table)}, cannot be read: {message_of(error)}; expected {ACCEPTED}"
-        ) from error
+        raise DataError(f"the {name} is {_said(table)}; expected {ACCEPTED} ({message_of(error)})") from error
+
+
+def _without_arrow(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a DataFrame whose columns that are backed by Arrow have pandas' own types."""
+    import pandas as pd
+
+    found = [i for i, kind in enumerate(table.dtypes) if isinstance(kind, pd.ArrowDtype)]
+    if not found:
+        return table
+    columns: list[Any] = [table.iloc[:, i] for i in range(table.shape[1])]
+    for i in found:
+        columns[i] = columns[i].array.__arrow_array__().to_pandas().set_axis(table.index)
+    out: pd.DataFrame = pd.concat(columns, axis=1, keys=table.columns)
+    out.attrs = table.attrs
+    return out
 
 
 def _with_index(table: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +119,7 @@ def _said(table: Any) -> str:
     own = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
     ways = ("to_pandas", "toPandas", "to_frame", "collect", "compute")
     way = next((way for way in ways if callable(getattr(table, way, None))), None)
-    return f"of type {own}" + (f", of which .{way}() may make one that fits" if way else "")
+    return f"of type {own}" + (f", which .{way}() may turn into one that fits" if way else "")
 
 
 def _is_dict_of_datasets(table: Any) -> bool:
@@ -168,7 +183,10 @@ def _of_columns(table: Mapping[Any, Any]) -> pd.DataFrame:
     first = next(iter(lengths))
     for name, length in lengths.items():
         if length != lengths[first]:
-            raise DataError(f"column {first!r} has {lengths[first]:,} values, column {name!r} has {length:,}")
+            raise DataError(
+                f"column {first!r} has {lengths[first]:,} values, column {name!r} has {length:,}; expected as "
+                "many in each column"
+            )
     return pd.DataFrame(columns)
 
 

@@ -80,8 +80,8 @@ WHY = {
     "empty": "it has no values",
     "constant": "it has the same value in all rows",
     "row numbers": "it numbers the rows",
-    "ids": "every row has its own value",
-    "vectors": "it holds vectors, and the embedding is another column",
+    "ids": "(nearly) every row has its own value",
+    "vectors": "it holds vectors",
     "complex numbers": "it holds complex numbers",
     "other objects": "it holds objects that slicebench cannot read",
 }

@@ -51,10 +51,21 @@ def leak_of(name: str, column: pd.Series[Any], kind: str, outcomes: Outcomes) ->
     if wrong.sum() < LEAST_ERRORS or (~wrong).sum() < LEAST_ERRORS:
         return None
     labels = np.zeros(len(wrong), dtype=np.int64) if outcomes.labels is None else outcomes.labels
+    if _labels_tell(labels, wrong):
+        return None
     tells = _numbers_tell if kind == "numbers" else _values_tell
     if tells(column, labels, wrong):
-        return "it tells right from wrong in every class, as columns made from the predictions do"
+        return "in every class it tells right from wrong answers, as a column made from the predictions does"
     return None
+
+
+def _labels_tell(labels: NDArray[np.int64], wrong: Bools) -> bool:
+    """Return True if every class is all right or all wrong, as under a model that predicts one class only.
+
+    Any column tells right from wrong within the classes then.
+    """
+    count, bad = np.bincount(labels), np.bincount(labels, weights=wrong)
+    return bool(np.minimum(bad, count - bad).sum() <= (1 - SURELY) * min(wrong.sum(), (~wrong).sum()))
 
 
 def wrong_of(outcomes: Outcomes) -> Bools | None:

@@ -111,16 +111,14 @@ def _tags(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
 
 
 def _structures(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
-    """Return what the fields of dictionaries give, one level deep."""
+    """Return what the fields of dictionaries give, also of dictionaries in them."""
     import pandas as pd
 
     fields = pd.DataFrame([cell if isinstance(cell, dict) else {} for cell in column], index=column.index)
     found: dict[str, pd.Series[Any]] = {}
     for field in fields:
         inner = fields[field].rename(f"{name}.{field}")
-        kind = kind_of(inner)
-        if kind != "structures":
-            found |= parts_of(f"{name}.{field}", inner, kind)
+        found |= parts_of(f"{name}.{field}", inner, kind_of(inner))
     return found
 
 

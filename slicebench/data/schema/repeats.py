@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from slicebench.data.problem import Problem
     from slicebench.data.schema import Schema
 
     Floats = NDArray[np.float32]
@@ -26,15 +25,17 @@ NEARLY = 0.05
 """Distance to the nearest row, as a share of the typical distance of two rows, below which two are nearly the same."""
 LEAST_SHARE = 0.05
 """Share of held-out rows with a copy from which on it is reported."""
+BY_CHANCE = 1000
+"""Combinations of values per row below which rows agree by chance."""
 LEAST_DIMENSIONS = 4
 """Dimensions that differ, below which rows are close by chance."""
 
 
-def repeated_rows(problem: Problem, schema: Schema) -> str | None:
-    """Return a note if many held-out rows have a copy among the rows that are searched; None if a group is named.
+def repeated_rows(embeddings: Floats, schema: Schema) -> str | None:
+    """Return a note if many rows have a copy among the others; None if a group is named.
 
-    Vectors are compared by their distances, O(ASKED · MOST_ROWS · d); rows that are described by columns by the values that are
-    nearly unique.
+    Vectors are compared by their distances, O(ASKED · MOST_ROWS · d). Rows that are described by columns are compared by
+    all of them.
     """
     if schema.roles.group is not None:
         return None
@@ -42,16 +43,16 @@ def repeated_rows(problem: Problem, schema: Schema) -> str | None:
         share = _equal_rows(schema.features)
         how = "the same values"
     else:
-        share = _near_rows(problem.data.val.embeddings, problem.test.embeddings)
+        order = np.random.default_rng(0).permutation(len(embeddings))
+        half = len(order) // 2
+        share = _near_rows(embeddings[order[:half]], embeddings[order[half:]])
         how = "nearly the same vector"
     if share < LEAST_SHARE:
         return None
     return (
-        f"{share:.0%} of the held-out rows have {how} as another row. If rows repeat or belong together "
-        "(frames of a video, visits of "
-        "a patient), the tests take copies for independent examples: name the column that says so "
-        f"({parameter('group')}), or drop "
-        "the duplicates."
+        f"{share:.0%} of the rows have {how} as another row. If such rows are copies, or belong together (frames of "
+        "a video, visits of a patient), they count as independent examples, and slices look more certain than they "
+        f"are: drop the copies, or name the column that groups the rows ({parameter('group')})."
     )
 
 
@@ -72,12 +73,14 @@ def _near_rows(searched: Floats, held: Floats) -> float:
 
 
 def _equal_rows(features: pd.DataFrame) -> float:
-    """Return the share of rows that agree with another one in all columns of many values; 0 if there is no such column."""
-    n = len(features)
-    many = [name for name in features if features[name].dtype.kind in "fmM" and features[name].nunique() > n / 50]
-    if not many:
+    """Return the share of rows that agree with another one in all columns; 0 if so few combinations of values agree by chance."""
+    log_combinations = np.log([features[name].nunique(dropna=False) for name in features]).sum()
+    many = any(
+        features[name].dtype.kind in "fmM" and features[name].nunique() > len(features) / 50 for name in features
+    )
+    if not many or log_combinations < np.log(BY_CHANCE * len(features)):
         return 0.0
-    return float(features[many].duplicated(keep=False).mean())
+    return float(features.duplicated(keep=False).mean())
 
 
 def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -5,7 +5,9 @@ To add a usual name, add it to `USUAL`.
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -58,6 +60,11 @@ OPTIONS = {"class_names": "class-name"}
 """Options of the command line that are not called as their parameter."""
 LISTS = ("features", "metadata", "ignore", "keep", "class_names")
 """Parameters that take a list in Python, and an option that is repeated on the command line."""
+STANDS_FOR = {
+    "embeddings": "FILE", "image_root": "FOLDER", "positive": "CLASS", "threshold": "NUMBER", "one_label": "LABEL",
+}  # fmt: skip
+"""Words that stand for the value of a parameter in messages, where that is not a column."""
+PLACEHOLDERS = frozenset({"COLUMN", *STANDS_FOR.values()})
 _ON_COMMAND_LINE: ContextVar[bool] = ContextVar("on_command_line", default=False)
 
 
@@ -71,15 +78,47 @@ def on_command_line() -> Iterator[None]:
         _ON_COMMAND_LINE.reset(token)
 
 
-def parameter(name: str, value: str = "COLUMN") -> str:
-    """Return a parameter as the caller writes it.
+def parameter(name: str, *values: str) -> str:
+    """Return a parameter as the caller writes it, with values or with the word that stands for one.
 
-    >>> parameter("label"), parameter("keep", "hour")
-    ('label=COLUMN', 'keep=["hour"]')
+    >>> parameter("label"), parameter("group", "ward"), parameter("keep", "hour")
+    ('label=COLUMN', 'group="ward"', 'keep=["hour"]')
+    >>> with on_command_line():
+    ...     parameter("threshold"), parameter("class_names", "cat", "sea lion")
+    ('--threshold NUMBER', "--class-name cat --class-name 'sea lion'")
     """
+    given = values or (STANDS_FOR.get(name, "COLUMN"),)
     if _ON_COMMAND_LINE.get():
-        return f"--{OPTIONS.get(name, name).replace('_', '-')} {value}"
-    return f'{name}=["{value}"]' if name in LISTS else f"{name}={value}"
+        return " ".join(f"{_option(name)} {shlex.quote(value)}" for value in given)
+    words = [value if value in PLACEHOLDERS and name not in LISTS else _quoted(value) for value in given]
+    return f"{name}=[{', '.join(words)}]" if name in LISTS else f"{name}={words[0]}"
+
+
+def declined(role: str) -> str:
+    """Return how the caller says that no column has a role.
+
+    >>> declined("label")
+    'label=None'
+    """
+    return f"--no {role}" if _ON_COMMAND_LINE.get() else f"{role}=None"
+
+
+def together(*parts: str) -> str:
+    """Return several of `parameter` and `declined` as the caller writes them in one call."""
+    return (" " if _ON_COMMAND_LINE.get() else ", ").join(parts)
+
+
+def called(name: str) -> str:
+    """Return the name of a parameter as the caller knows it: label, or --label."""
+    return _option(name) if _ON_COMMAND_LINE.get() else name
+
+
+def _option(name: str) -> str:
+    return f"--{OPTIONS.get(name, name).replace('_', '-')}"
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +205,7 @@ def _listed(name: str, value: Any) -> Any:
     """Return what a caller gave, names as text; what is empty counts as None."""
     if name in LISTS and value is not None:
         if isinstance(value, str):
-            raise ConfigError(f"{name} is the text {value!r}; expected a list")
+            raise ConfigError(f"{name} is the text {value!r}; expected a list: {parameter(name, value)}")
         return tuple(map(str, value))
     if name in ROLES and isinstance(value, str | bool | tuple) and not value:
         return None
@@ -181,26 +220,46 @@ def _check_named(named: Mapping[str, Any], table: UserTable) -> None:
         value = named.get(role)
         if isinstance(value, str) and value not in table.frame:
             near = did_you_mean(value, table.columns)
-            raise ConfigError(f"the {table.name} has no column for {role} ({value!r}); {near}")
+            raise ConfigError(f"the {table.name} has no column {value!r} (named as {called(role)}); {near}")
     for role in ("features", "metadata", "ignore", "keep"):
         for value in named.get(role) or ():
             _check_column(value, role, table)
     probs = named.get("probs")
     if isinstance(probs, str) and not table.probability_columns(probs):
         near = did_you_mean(probs, table.columns)
-        raise ConfigError(f"the {table.name} has no column for probs ({probs!r}), and none that begins so; {near}")
+        raise ConfigError(
+            f"the {table.name} has no column {probs!r} (named as {called('probs')}), and none that begins so; {near}"
+        )
+    _check_label(named)
     ways = [name for name in ("embedding", "embeddings", "features") if is_given(named.get(name))]
     if len(ways) > 1:
         raise ConfigError(
-            f"got {' and '.join(ways)}; embedding, embeddings and features are three ways to say what an example "
-            "looks like: choose one"
+            f"{' and '.join(map(called, ways))} are given, which are two ways to say what an example looks like; "
+            "leave out one of them"
+            if len(ways) == 2
+            else (
+                f"{', '.join(map(called, ways))} are given, which are three ways to say what an example looks "
+                "like; keep one"
+            )
         )
+
+
+def _check_label(named: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` if the column of true classes is also that of what the model said."""
+    label = named.get("label")
+    for role in ("prediction", "score", "loss", "correct"):
+        if isinstance(label, str) and named.get(role) == label:
+            raise ConfigError(
+                f"column {label!r} is named as {called('label')} and as {called(role)}; they are compared, so "
+                "name two columns"
+            )
 
 
 def _check_column(name: str, role: str, table: UserTable) -> None:
     """Raise `ConfigError` if there is no such column among several that a role names."""
     if name not in table.frame:
-        raise ConfigError(f"the {table.name} has no column {name!r} ({role}); {did_you_mean(name, table.columns)}")
+        near = did_you_mean(name, table.columns)
+        raise ConfigError(f"the {table.name} has no column {name!r} (named as {called(role)}); {near}")
 
 
 def is_given(value: Any) -> bool:
@@ -317,39 +376,57 @@ def _dimensions(value: Any, table: UserTable) -> tuple[str, ...]:
     if not own:
         near = did_you_mean(value, table.columns)
         raise ConfigError(
-            f"the {table.name} has no column for embedding ({value!r}), and no numbered ones that begin so; {near}"
+            f"the {table.name} has no column {value!r} (named as {called('embedding')}), and no numbered ones "
+            f"that begin so; {near}"
         )
     return tuple(sorted(own, key=lambda name: int(re.findall(r"\d+$", name)[0])))
 
 
-def check_roles(roles: Roles, table: UserTable, kinds: Mapping[str, str]) -> None:
-    """Raise `ConfigError` where nothing says what the model got wrong; the message lists candidates first."""
+def check_roles(roles: Roles, table: UserTable, kinds: Mapping[str, str], look_for: Collection[str] = ROLES) -> None:
+    """Raise `ConfigError` where nothing says what the model got wrong; the message names candidates and all columns.
+
+    Right and wrong answers are asked for only if "correct" is in `look_for`.
+    """
+    if roles.text is not None and kinds[roles.text] == "empty":
+        raise ConfigError(
+            f"{table.where(roles.text)} has no text in any row; name another one, or none ({declined('text')})"
+        )
     judged = roles.prediction is not None or roles.has_probabilities
     if roles.label is None and judged and roles.loss is None and roles.correct is None:
         raise ConfigError(
-            f"no column holds the true classes{_candidates('label', roles, table, kinds)}; name it: {parameter('label')}"
+            f"the {table.name} has predictions, but which column holds the true classes? Name it "
+            f"({parameter('label')}). {_candidates('label', roles, table, kinds)}"
         )
     if judged or roles.correct is not None or roles.loss is not None:
         return
+    correct = f"right and wrong ({parameter('correct')}), " if "correct" in look_for else ""
     raise ConfigError(
-        f"nothing says where the model is wrong{_candidates('prediction', roles, table, kinds)}; name predictions "
-        f"({parameter('prediction')}), probabilities ({parameter('probs')}), one score of two classes "
-        f"({parameter('score')}), right "
-        f"and wrong ({parameter('correct')}) or losses ({parameter('loss')})"
+        f"nothing in the {table.name} says where the model is wrong. Name one of these: predictions "
+        f"({parameter('prediction')}), probabilities ({parameter('probs')}), the score of one of two classes "
+        f"({parameter('score')}), {correct}or losses ({parameter('loss')}). "
+        f"{_candidates('prediction', roles, table, kinds)}"
     )
 
 
+MOST_COLUMNS = 30
+"""Columns that a message lists."""
+
+
 def _candidates(role: str, roles: Roles, table: UserTable, kinds: Mapping[str, str]) -> str:
-    """Return the columns that may have a role, the likeliest first, then all columns, as part of a sentence."""
+    """Return sentences with the columns that may have a role, the likeliest first, and with all columns."""
     free = [name for name in table.columns if name not in roles.taken(table)]
-    fit = [name for name in free if kinds[name] in ("words", "whole numbers", "yes or no")]
-    if role == "prediction" and roles.label is not None:
-        classes = set(table.words(roles.label).dropna().unique())
-        alike = [name for name in fit if set(table.words(name).dropna().unique()) <= classes]
-        numbers = [name for name in free if kinds[name] == "numbers" and _is_share(table.frame[name])]
-        fit = [*alike, *numbers] or fit
-    first = f" (it may be {', '.join(map(repr, fit[:8]))})" if fit else ""
-    return f"{first}; the {table.name} has the columns {', '.join(table.columns)}"
+    words = [name for name in free if kinds[name] in ("words", "whole numbers", "yes or no")]
+    other = roles.label if role == "prediction" else roles.prediction
+    fit = [] if role == "prediction" else words
+    if other is not None and kinds[other] not in UNHASHABLE:
+        classes = set(table.words(other).dropna().unique())
+        values = {name: set(table.words(name).dropna().unique()) for name in words}
+        fit = [name for name in words if values[name] <= classes or classes <= values[name]]
+    if role == "prediction":
+        fit += [name for name in free if kinds[name] == "numbers" and _is_share(table.frame[name])]
+    guess = f"It may be {' or '.join(map(repr, fit[:8]))}. " if fit else ""
+    more = f" and {len(table.columns) - MOST_COLUMNS} more" if len(table.columns) > MOST_COLUMNS else ""
+    return f"{guess}The columns are: {', '.join(table.columns[:MOST_COLUMNS])}{more}"
 
 
 def _is_share(column: pd.Series[Any]) -> bool:

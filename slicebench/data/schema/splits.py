@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slicebench.data.from_arrays import SHARES, dealt, split_positions
+from slicebench.data.schema.roles import declined, parameter
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from slicebench.data.schema.table_schema import Schema
@@ -45,27 +48,65 @@ def positions_of(schema: Schema, seed: int) -> tuple[Positions, list[str]]:
             at = split_positions(n, named, labels, seed)
             return at, [] if groups is None else _shared_groups(at, groups, str(roles.group))
         if "split" not in roles.found and not reason.endswith(ONE_PART):
-            raise DataError(f"{table.where(roles.split)} {reason}; expected train, val and test in it")
-        note = f"Column {roles.split!r} {reason}, so rows are dealt to train, val and test at random."
+            raise DataError(
+                f"{table.where(roles.split)} {reason}. Mark rows of all three parts, or let rows be dealt to them "
+                f"at random ({declined('split')})"
+            )
+        note = f"Column {roles.split!r} {reason}; so rows are dealt to train, val and test at random."
         return _dealt(labels, groups, seed), [note]
     return _dealt(labels, groups, seed), []
 
 
-ONE_PART = "is one part only"
+def held_out_rows(schema: Schema) -> tuple[NDArray[np.bool_] | None, list[str]]:
+    """Return which rows a column of splits holds out for testing, (n,), or None; and notes on that column.
+
+    These are the rows of test. Without any, they are those of val.
+
+    Raises
+    ------
+    DataError
+        if a column that the caller names has other words.
+
+    """
+    table, roles = schema.table, schema.roles
+    if roles.split is None:
+        return None, []
+    named, reason = named_parts(table, roles.split, needed=())
+    if named is not None:
+        held_out = named == ("test" if (named == "test").any() else "val")
+        if held_out.any() and not held_out.all():
+            at = {"test": np.flatnonzero(held_out), "others": np.flatnonzero(~held_out)}
+            return held_out, [] if schema.groups is None else _shared_groups(at, schema.groups, str(roles.group))
+        reason = ONE_PART
+    if "split" not in roles.found and reason != ONE_PART:
+        raise DataError(
+            f"{table.where(roles.split)} {reason}. Mark every row, or let slices be found and tested on all rows "
+            f"({declined('split')})"
+        )
+    return None, [f"Column {roles.split!r} {reason}, so every row is used to find slices and to test them."]
 
 
-def named_parts(table: UserTable, column: str) -> tuple[NDArray[np.str_] | None, str | None]:
-    """Return the part of each row as a column says; or None, and why that is impossible."""
+ONE_PART = "marks all rows as one part"
+
+
+def named_parts(
+    table: UserTable, column: str, needed: Collection[str] = tuple(SHARES)
+) -> tuple[NDArray[np.str_] | None, str | None]:
+    """Return the part of each row as a column says; or None, and why that is impossible.
+
+    Each part in `needed` must have a row.
+    """
     words = table.words(column).str.strip().str.lower()
     known = {word: part for part, own in WORDS.items() for word in own}
     parts = words.map(known)
     unknown = (parts.isna()).to_numpy(dtype=bool)
     if unknown.any():
         row = int(np.argmax(unknown))
-        return None, f"holds {table.frame[column].iloc[row]!r} at row {row}, which is none of train, val and test"
+        value = "no value" if words.isna().iloc[row] else repr(str(table.words(column).iloc[row]))
+        return None, f"has {value} at row {row}, where train, val or test is expected"
     names = np.asarray(parts.to_numpy(dtype=str))
-    missing = [part for part in SHARES if not (names == part).any()]
-    if len(missing) == len(SHARES) - 1:
+    missing = [part for part in needed if not (names == part).any()]
+    if missing and len(missing) == len(SHARES) - 1:
         return None, ONE_PART
     if missing:
         return None, f"has no row marked {' or '.join(missing)}"
@@ -84,8 +125,9 @@ def group_numbers(table: UserTable, column: str | None) -> NDArray[np.intp] | No
     codes[alone] = len(distinct) + np.arange(int(alone.sum()))
     if len(np.unique(codes)) < LEAST_GROUPS:
         raise DataError(
-            f"{table.where(column)} has {len(np.unique(codes))} groups; expected {LEAST_GROUPS} or more, so that "
-            "each part has some"
+            f"{table.where(column)} has {len(np.unique(codes))} different values; {LEAST_GROUPS} groups or more "
+            "are needed, because each group is dealt as a whole. Name a column of smaller groups "
+            f"({parameter('group')}), or none"
         )
     return codes.astype(np.intp)
 
@@ -123,4 +165,8 @@ def _shared_groups(at: Positions, groups: NDArray[np.intp], column: str) -> list
     """Return a note if a group has rows in two parts that a column of splits names."""
     held = [set(groups[rows].tolist()) for rows in at.values()]
     shared = len(set.union(*held)) < sum(map(len, held))
-    return [f"Groups of {column!r} have rows in more than one part of the split: tests may be too favourable."] * shared
+    note = (
+        f"Some groups of {column!r} have rows in more than one part of the split, so slices may look more "
+        "certain than they are."
+    )
+    return [note] * shared

@@ -106,7 +106,7 @@ def schema_of(
     table = UserTable(as_frame(frame, name), name, advice)
     kinds = {column: kind_of(table.frame[column]) for column in table.columns}
     roles = roles_of(columns, table, kinds, look_for)
-    check_roles(roles, table, kinds)
+    check_roles(roles, table, kinds, look_for)
     outcomes = outcomes_of(table, roles)
     reader = _Reader(table, roles, outcomes, kinds, look_for)
     reader.read()
@@ -166,13 +166,14 @@ class _Reader:
         if role is not None and not named:
             return self._role(column, kind, role)
         if not named and not (self.rules_of(column) or self.features_of(column)):
-            return ColumnUse(column, kind, NOT_USED, "other columns are named")
+            return ColumnUse(column, kind, NOT_USED, "other columns are named as features or metadata")
         if not named and plain(column) in USUAL["id"] and kind not in ("ids", "row numbers"):
             return ColumnUse(
                 column,
                 kind,
                 NOT_USED,
-                f"its values repeat, so it is no id; if they say what belongs together: {parameter('group', column)}",
+                "its values repeat, so they are no ids; if rows of one value belong together, use "
+                f"{parameter('group', column)}",
             )
         parts = parts_of(column, self.table.frame[column], _forced(kind) if named else kind)
         if not parts:
@@ -181,7 +182,7 @@ class _Reader:
             leak = leak_of(column, self.table.frame[column], kind, self.outcomes)
             if leak is not None:
                 self.leaks.append(column)
-                return ColumnUse(column, kind, NOT_USED, f"{leak}; {parameter('keep', column)} uses it")
+                return ColumnUse(column, kind, NOT_USED, f"{leak}; to use it anyway: {parameter('keep', column)}")
         return self._place(column, kind, parts)
 
     def _role(self, column: str, kind: str, role: str) -> ColumnUse:
@@ -199,12 +200,14 @@ class _Reader:
     def _unused(self, column: str, kind: str, *, named: bool) -> ColumnUse:
         why = WHY.get(kind, "no value is frequent enough for a rule")
         if named:
-            raise ConfigError(f"{self.table.where(column)} cannot describe an example: {why}; leave it out")
+            raise ConfigError(
+                f"{self.table.where(column)} cannot be used as a feature or in rules: {why}; {_instead(column, kind)}"
+            )
         if kind == "images":
-            why = f"images are shown and described if the column is named: {parameter('image', column)}"
+            why = f"its images are not read; to show and describe them: {parameter('image', column)}"
         elif kind in ("free text", "vectors"):
             role = "text" if kind == "free text" else "embedding"
-            why = f"another column is the {role}; {parameter(role, column)} uses this one"
+            why = f"it is not the {role}; to use it as that: {parameter(role, column)}"
         return ColumnUse(column, kind, NOT_USED, why)
 
     def _place(self, column: str, kind: str, parts: dict[str, pd.Series[Any]]) -> ColumnUse:
@@ -227,6 +230,12 @@ def _tags(sets: list[set[str]], index: pd.Index[Any]) -> pd.Series[Any]:
     import pandas as pd
 
     return pd.Series([sorted(one) for one in sets], index=index, dtype=object)
+
+
+def _instead(column: str, kind: str) -> str:
+    """Return what to do about a column that is named and cannot be used."""
+    role = {"vectors": "embedding", "images": "image"}.get(kind)
+    return "leave it out" if role is None else f"name it as {parameter(role, column)}"
 
 
 def _forced(kind: str) -> str:

@@ -65,7 +65,9 @@ class UserTable:
         row = int(np.argmax(bad))
         value = self.frame[column].iloc[row]
         said = "has no value" if np.all(pd.isna(value)) or not str(value).strip() else f"is {str(value)[:100]!r}"
-        raise DataError(f"{self.where(column)} {said} at row {row} ({int(bad.sum())} such rows); {advice}")
+        count = int(bad.sum())
+        rows = "1 such row" if count == 1 else f"{count:,} such rows"
+        raise DataError(f"{self.where(column)} {said} at row {row} ({rows}); {advice}")
 
     def column(self, name: str) -> pd.Series[Any]:
         """Return a column, which must have no missing values."""
@@ -80,14 +82,20 @@ class UserTable:
 
     def holds_numbers(self, name: str) -> bool:
         """Return True if a column holds numbers, one in each row."""
-        return _numeric(self.frame[name])
+        return _numeric(self.frame[self.known(name)])
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column of finite numbers."""
+        """Return a column of finite numbers; text that is numbers is read as such."""
+        import pandas as pd
+
         column = self.column(name)
-        numbers: NDArray[np.float64] = array_of(
-            self.where(name), column.to_numpy(np.float64) if _numeric(column) else column.to_numpy(), np.float64, 1
-        )
+        if not _numeric(column):
+            text = in_text(column) if column.dtype.kind not in "mM" else column.astype("string")
+            values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+            self.refuse(name, np.isnan(values), "expected a number")
+        else:
+            values = column.to_numpy(np.float64)
+        numbers: NDArray[np.float64] = array_of(self.where(name), values, np.float64, 1)
         return numbers
 
     def vectors(self, name: str) -> NDArray[np.float32]:
@@ -95,8 +103,8 @@ class UserTable:
         column = self.column(name)
         if isinstance(column.iloc[0], str):
             raise DataError(
-                f"{self.where(name)} holds text; expected vectors (a .csv file cannot hold them, a .parquet file can); "
-                "or name columns of numbers as features instead"
+                f"{self.where(name)} holds text; expected a vector of numbers in each row. A .csv file cannot "
+                "hold vectors: use a .parquet file, or a column for each number"
             )
         vectors: NDArray[np.float32] = array_of(self.where(name), _stacked(self.where(name), column), np.float32, 2)
         return vectors
@@ -181,8 +189,8 @@ def named_by_text(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     if isinstance(frame.columns, pd.MultiIndex):
         first = frame.columns[0]
         raise DataError(
-            f"the columns of the {name} have names of {frame.columns.nlevels} levels, as {first!r}; expected one, for which "
-            "frame.columns = ['_'.join(map(str, names)) for names in frame.columns] does"
+            f"the columns of the {name} have names of {frame.columns.nlevels} levels, such as {first!r}; expected "
+            "one level. Join them first: frame.columns = ['_'.join(map(str, names)) for names in frame.columns]"
         )
     if all(isinstance(column, str) for column in frame.columns):
         refuse_repeated(frame, name)
@@ -210,8 +218,21 @@ def _stacked(where: str, column: pd.Series[Any]) -> NDArray[np.float32]:
     except (TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
+        _refuse_other_lengths(where, column)
         raise DataError(f"{where} is not a rectangular array: {error}") from error
     return out
+
+
+def _refuse_other_lengths(where: str, column: pd.Series[Any]) -> None:
+    """Raise `DataError` for the first cell that is no vector, or has another length than the first one."""
+    for row, cell in enumerate(column):
+        if not hasattr(cell, "__len__") or isinstance(cell, str | bytes):
+            raise DataError(f"{where} is {str(cell)[:100]!r} at row {row}; expected a vector of numbers in each row")
+        if len(cell) != len(column.iloc[0]):
+            raise DataError(
+                f"{where} has vectors of different lengths: {len(column.iloc[0])} at row 0, {len(cell)} at row "
+                f"{row}; expected one length"
+            )
 
 
 def _numeric(column: pd.Series[Any]) -> bool:

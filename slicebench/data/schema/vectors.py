@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.schema.roles import parameter
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def described(parts: pd.DataFrame, train: NDArray[np.intp]) -> NDArray[np.float3
     maker = make_column_transformer((fill, numbers), (gaps, numbers), (one_hot, words))
     made: NDArray[np.float32] = maker.fit(table.iloc[train]).transform(table).astype(np.float32)
     if not made.shape[1]:
-        raise DataError("no column describes the examples; name features, or vectors (embedding)")
+        raise DataError(
+            f"no column tells the examples apart; name other columns ({parameter('features')}), or vectors "
+            f"({parameter('embedding')})"
+        )
     return made
 
 

@@ -80,7 +80,7 @@ def test_without_a_table_the_message_says_what_is_missing(tmp_path):
     assert "holds 4 images in 2 class folders, cat (2), dog (2), but no table of what the model predicted" in said
     assert f"Write {tmp_path}/metadata.csv (or give answers.csv itself, if it is the table)" in said
     assert "as file_name,prediction / cat/0.png,CLASS; the folders are the labels" in said
-    assert f"image_root={tmp_path}" in said
+    assert f'image_root="{tmp_path}"' in said
 
 
 def test_images_without_classes_need_labels_too(tmp_path):

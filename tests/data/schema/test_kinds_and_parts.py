@@ -114,6 +114,11 @@ def test_missing_values_stay_missing():
     assert tags.tolist()[:2] == ["True", None]
 
 
+def test_structures_in_structures_are_flattened_too():
+    cells = [{"hour": i % 24, "camera": {"iso": i % 3}} for i in range(N)]
+    assert [*parts_of("meta", pd.Series(cells), "structures")] == ["meta.hour", "meta.camera.iso"]
+
+
 def test_structures_are_flattened_and_numbers_among_words_are_numbers():
     made = parts_of("doc", pd.Series(COLUMNS["structures"]), "structures")
     assert made["doc.place"].tolist()[:2] == ["sea", "road"]

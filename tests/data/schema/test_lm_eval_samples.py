@@ -48,8 +48,8 @@ def test_fields_question_and_outcome_become_columns():
     assert found.columns.label is None
     assert [*found.notes] == [
         (
-            "These are samples of lm-evaluation-harness: the text is 'doc.question', 'acc' says what is right. The columns "
-            "'acc_norm', 'arguments', 'resps', 'filtered_resps' are not used."
+            "These are samples of lm-evaluation-harness. The text is 'doc.question'. 'acc' says which answers are right. "
+            "The columns 'acc_norm', 'arguments', 'resps', 'filtered_resps' are not used."
         )
     ]
 
@@ -58,7 +58,7 @@ def test_fields_question_and_outcome_become_columns():
 def test_without_a_question_the_first_argument_is_the_text(arguments):
     found = of([sample(doc={"passage": "long"}, exact_match=1) | {"arguments": arguments}])
     assert found.frame["text"].tolist() == ["the prompt"]
-    assert "the text is 'arguments'" in found.notes[0]
+    assert "The text is 'arguments'" in found.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -50,14 +50,14 @@ def test_classes_that_are_written_differently_are_matched(label, prediction):
 @pytest.mark.parametrize(
     ("label", "prediction", "message"),
     [
-        (WORDS[Y], P, r"'cat', 'dog'.*'0', '1'; predictions are class numbers: .*class_names"),
+        (WORDS[Y], P, r"'cat', 'dog'.*'0', '1'. The predictions are class numbers: .*class_names"),
         (
             RNG.integers(1, 6, N),
             (RNG.random(N) * 4 + 1).round(2),
-            "written differently: .* predictions are numbers that are no classes",
+            "different classes: .* and 249 more. .*regression",
         ),
         ([f"row {i}" for i in range(N)], WORDS[P], "400 different values in 400 rows"),
-        (WORDS[Y], np.array(["sea", "land"])[P], "'cat', 'dog'.*'land', 'sea'; write them alike"),
+        (WORDS[Y], np.array(["sea", "land"])[P], "'cat', 'dog'.*'land', 'sea'. Write them alike"),
     ],
 )
 def test_what_does_not_match_is_refused_with_both_vocabularies(label, prediction, message):
@@ -111,7 +111,10 @@ def test_probabilities_come_in_the_order_that_something_tells():
     alphabetical = outcomes(ANIMALS[y], columns={"probs": [*probs[:, order]]})
     assert accuracy(alphabetical).all()
     assert any("in alphabetical order, which agrees with the labels" in note for note in alphabetical.notes)
-    with pytest.raises(DataError, match=r"nothing says which class each number .* \(class_names=\[\"NAMES\"\]\)"):
+    with pytest.raises(
+        DataError,
+        match=r"nothing says which class .* \(class_names=\[\"newt\", \"cat\", \"mole\", \"dog\"\]\)",
+    ):
         outcomes(ANIMALS[y], columns={"probs": [*probs]})
 
 
@@ -250,3 +253,53 @@ def test_vectors_of_labels_that_do_not_fit_are_refused():
         of_sets(truth, [[0.0, 3.0, -1.0]] * 40)
     with pytest.raises(DataError, match=r"has 3 numbers a row; expected 2, one for each class name"):
         of_sets(truth, truth, class_names=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("label", "prediction", "given", "message"),
+    [
+        (WORDS[Y], None, {"score": "s", "positive": "dog"}, r"from 0 to 100, .*\(threshold=NUMBER\)"),
+        (WORDS[Y], None, {"score": "q", "positive": "dog", "threshold": 7}, "threshold is 7, but .* from 0 to 1"),
+        (WORDS[Y], WORDS[P], {"one_label": "cat"}, "one_label is for rows that have several labels"),
+        (WORDS[Y], WORDS[P], {"task": "regression"}, "'(cat|dog)' at row 0 .*expected a number"),
+        (WORDS[Y], P + 1, {}, "replace them by the names"),
+        (RNG.normal(size=N), WORDS[P], {}, r"prediction=COLUMN, task=\"regression\""),
+    ],
+)
+def test_what_would_be_read_wrongly_is_refused(label, prediction, given, message):
+    columns = {"s": np.linspace(0, 100, N), "q": np.linspace(0, 1, N)}
+    with pytest.raises((ConfigError, DataError), match=message):
+        outcomes(label, prediction, columns, **given)
+
+
+def test_a_threshold_is_in_the_units_of_the_score():
+    percent, logits = np.linspace(0, 100, N), np.linspace(-4, 4, N)
+    found = outcomes(WORDS[Y], columns={"s": percent}, score="s", positive="dog", threshold=60)
+    np.testing.assert_array_equal(found.predictions, percent >= 60)
+    found = outcomes(WORDS[Y], columns={"s": logits}, score="s", positive="dog", threshold=1)
+    np.testing.assert_array_equal(found.predictions, logits >= 1)
+    assert "where the score is 1 or more" in found.notes[-1]
+
+
+def test_percentages_are_divided_by_100():
+    shares = np.round(np.linspace(0, 1, N), 3)
+    found = outcomes(WORDS[Y], columns={"p_cat": 100 * shares, "p_dog": 100 - 100 * shares})
+    np.testing.assert_allclose(found.probs[:, 0], shares, atol=1e-6)
+    assert any("percentages" in note for note in found.notes)
+
+
+def test_labels_of_one_class_are_compared_with_predictions_of_several():
+    found = outcomes(["cat"] * N, np.where(np.arange(N) % 4, "dog", "cat"))
+    assert (found.labels != found.predictions).mean() == 0.75
+    assert "75% of the predictions are classes that no row has as label ('dog')" in found.notes[0]
+
+
+def test_numbers_that_are_text_are_numbers():
+    truth = RNG.normal(size=N)
+    found = outcomes([f"{v:.4f}" for v in truth], [f"{v + 1:.4f}" for v in truth])
+    np.testing.assert_allclose(found.errors, 1, atol=2e-4)
+
+
+def test_label_and_prediction_are_two_columns():
+    with pytest.raises(ConfigError, match="'said' is named as label and as prediction"):
+        schema_of(pd.DataFrame({"said": WORDS[Y]}), Columns(label="said", prediction="said"))

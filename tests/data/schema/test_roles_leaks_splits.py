@@ -8,7 +8,7 @@ import pytest
 
 from slicebench import Columns
 from slicebench.data.schema import schema_of
-from slicebench.data.schema.roles import on_command_line
+from slicebench.data.schema.roles import declined, on_command_line, parameter, together
 from slicebench.data.schema.splits import positions_of
 from slicebench.errors import ConfigError, DataError
 
@@ -63,7 +63,7 @@ def test_every_column_is_accounted_for():
     assert [*found] == [*frame]
     assert found["light"].use == "features and rules"
     unused = {"hour": "ignored", "constant": "same value", "rows": "numbers the rows", "nothing": "no values"}
-    unused |= {"key": "its own value", "blob": "objects", "id": "repeat, so it is no id"}
+    unused |= {"key": "its own value", "blob": "objects", "id": "repeat, so they are no ids"}
     for column, why in unused.items():
         assert found[column].use == "not used"
         assert why in found[column].why
@@ -87,17 +87,15 @@ def test_an_embedding_is_found_by_name_by_content_and_by_numbers():
     assert few.roles.embedding == ("e3", "e1")
     gaps = wide.assign(e3=wide["e3"].where(wide.index > 5))
     assert schema_of(gaps, Columns()).roles.embedding == ()
-    with pytest.raises(ConfigError, match=r"no column for embedding \('q'\), and no numbered ones"):
+    with pytest.raises(ConfigError, match=r"no column 'q' \(named as embedding\), and no numbered ones"):
         schema_of(wide, Columns(embedding="q"))
 
 
 def test_messages_name_candidates_first_and_options_on_the_command_line():
     frame = table().rename(columns={"prediction": "said"})
-    with pytest.raises(
-        ConfigError, match=r"nothing says where the model is wrong \(it may be 'said'\).*prediction=COLUMN"
-    ):
+    with pytest.raises(ConfigError, match=r"where the model is wrong.*prediction=COLUMN.*It may be 'said'"):
         schema_of(frame, Columns())
-    with on_command_line(), pytest.raises(ConfigError, match=r"\(it may be 'said'\).*--prediction COLUMN"):
+    with on_command_line(), pytest.raises(ConfigError, match=r"--prediction COLUMN.*It may be 'said'"):
         schema_of(frame, Columns())
 
 
@@ -111,7 +109,7 @@ def test_columns_made_from_the_predictions_are_left_out_and_named():
     found = uses(leaky)
     assert {name for name, one in found.items() if one.use == "not used"} == {"error", "again", "doubt", "confidence"}
     assert "holds the predictions again" in found["again"].why
-    assert 'keep=["error"] uses it' in found["error"].why
+    assert 'to use it anyway: keep=["error"]' in found["error"].why
     assert uses(leaky, keep=["error"])["error"].use == "features and rules"
     assert found["light"].use == "features and rules"
 
@@ -133,7 +131,7 @@ def test_groups_are_dealt_as_a_whole_in_the_shares_of_the_parts():
     assert sum(map(len, at.values())) == N
     assert not notes
     assert uses(frame, group="patient")["patient"].use == "group"
-    with pytest.raises(DataError, match="has 3 groups; expected 10 or more"):
+    with pytest.raises(DataError, match="has 3 different values; 10 groups or more are needed"):
         positions_of(schema_of(frame.assign(patient=np.arange(N) % 3), Columns(group="patient")), seed=0)
 
 
@@ -144,6 +142,29 @@ def test_words_for_parts_are_known_and_what_is_none_is_reported():
     assert not notes
     at, notes = positions_of(schema_of(table().assign(split="test"), Columns()), seed=0)
     assert len(at["val"]) == pytest.approx(0.4 * N, abs=2)
-    assert notes == ["Column 'split' is one part only, so rows are dealt to train, val and test at random."]
-    with pytest.raises(DataError, match="has no row marked val; expected train, val and test"):
+    assert notes == ["Column 'split' marks all rows as one part; so rows are dealt to train, val and test at random."]
+    with pytest.raises(DataError, match=r"has no row marked val\. Mark rows of all three parts"):
         positions_of(schema_of(table().assign(part=["train", "test"] * (N // 2)), Columns(split="part")), seed=0)
+
+
+def test_parameters_are_written_as_the_caller_writes_them():
+    said = [parameter("keep", "my column"), parameter("task", "regression"), declined("label"), together("a", "b")]
+    assert said == ['keep=["my column"]', 'task="regression"', "label=None", "a, b"]
+    with on_command_line():
+        said = [parameter("keep", "my column"), parameter("task", "regression"), declined("label"), together("a", "b")]
+    assert said == ["--keep 'my column'", "--task regression", "--no label", "a b"]
+
+
+def test_a_model_that_predicts_one_class_has_no_leaks():
+    frame = table()
+    assert {one.why for one in uses(frame.assign(prediction=frame["label"].iloc[0])).values()} == {""}
+
+
+def test_a_text_without_texts_is_refused():
+    with pytest.raises(ConfigError, match=r"'said' of the table has no text in any row; .*\(text=None\)"):
+        schema_of(table().assign(said=None), Columns(text="said"))
+
+
+def test_messages_do_not_guess_columns_of_other_words():
+    with pytest.raises(ConfigError, match=r"Name it \(label=COLUMN\)\. The columns are"):
+        schema_of(table().drop(columns="label"), Columns())

@@ -22,7 +22,7 @@ def test_words_may_be_missing_and_all_words_may_not():
     mine = table(label=["cat", None, " ", "dog"], number=[1.0, 2.0, np.nan, 3.5])
     assert mine.words("label").fillna("?").tolist() == ["cat", "?", "?", "dog"]
     assert mine.words("number").fillna("?").tolist() == ["1.0", "2.0", "?", "3.5"]
-    with pytest.raises(DataError, match=r"'label' of the table has no value at row 1 \(1 such rows\)"):
+    with pytest.raises(DataError, match=r"'label' of the table has no value at row 1 \(1 such row\)"):
         mine.all_words("label")
 
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from slicebench.cli.commands.controls import controls_command
+from slicebench.cli.commands.studies.controls import controls_command
 from slicebench.errors import ConfigError, PluginError, StorageError
 from slicebench.results.board import ControlBoard
 from slicebench.runs.suite import ProblemSpec

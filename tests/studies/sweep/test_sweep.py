@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from slicebench.cli.commands.sweep import sweep_command
+from slicebench.cli.commands.studies.sweep import sweep_command
 from slicebench.errors import ConfigError, PluginError, SlicebenchError, StorageError
 from slicebench.plugins.registry import METHODS
 from slicebench.problems.cache import frozen_folder

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.data.columns import AUTO
+from slicebench.data.schema.roles import parameter
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -79,12 +80,10 @@ def samples_of(frame: pd.DataFrame, columns: Columns) -> Samples | None:
         axis=1,
     )
     left = [*(name for name in metrics if name not in (metric, *kept)), "arguments", "resps", "filtered_resps"]
-    said = (
-        f", {metric!r} says {'what is right' if 'correct' in outcome else 'how well it is answered'}" if metric else ""
-    )
+    says = "says which answers are right" if "correct" in outcome else "says how good an answer is"
     about = (
-        f"These are samples of lm-evaluation-harness: the text is {source!r}{said}. The columns {', '.join(map(repr, left))} are "
-        "not used."
+        f"These are samples of lm-evaluation-harness. The text is {source!r}. "
+        f"{f'{metric!r} {says}. ' if metric else ''}The columns {', '.join(map(repr, left))} are not used."
     )
     return Samples(made.reset_index(drop=True), _without_label(columns), (about, *notes))
 
@@ -130,7 +129,7 @@ def _outcome(rows: pd.DataFrame, metrics: Sequence[str], wanted: set[str]) -> tu
         return pd.DataFrame({"loss": 1 - held[shares[0]]}, index=rows.index), shares[0]
     raise DataError(
         f"these are samples of lm-evaluation-harness, and none of their metrics is between 0 and 1 (they are "
-        f"{', '.join(metrics) or 'missing'}); name one that is lower for better answers (loss)"
+        f"{', '.join(metrics) or 'missing'}); name one that is lower for better answers ({parameter('loss')})"
     )
 
 

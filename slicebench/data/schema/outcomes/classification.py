@@ -14,7 +14,7 @@ from slicebench.data.schema.kinds import FEW
 from slicebench.data.schema.outcomes.outcomes import Outcomes
 from slicebench.data.schema.outcomes.probabilities import read_probs, read_score
 from slicebench.data.schema.outcomes.regression import numbers_or_none
-from slicebench.data.schema.roles import parameter
+from slicebench.data.schema.roles import parameter, together
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def classification(table: UserTable, roles: Roles) -> Outcomes:
             labels, predictions = both.labels, both.predictions
             found.notes += [both.note] if both.note else []
     _name_classes(found, table, roles, labels, predictions, given)
-    numbers = {str(c): i for i, c in enumerate(found.classes)}
-    found.labels = vocabulary.numbers_of(table, roles.label, labels, numbers)
+    numbers, named = {str(c): i for i, c in enumerate(found.classes)}, bool(roles.class_names)
+    found.labels = vocabulary.numbers_of(table, roles.label, labels, numbers, named=named)
     if predictions is not None and roles.prediction is not None:
-        found.predictions = vocabulary.numbers_of(table, roles.prediction, predictions, numbers)
+        found.predictions = vocabulary.numbers_of(table, roles.prediction, predictions, numbers, named=named)
     roles = replace(roles, class_names=given)
     if score is not None:
         read_score(found, table, roles, score)
@@ -67,11 +67,12 @@ def classification_like(table: UserTable, roles: Roles, like: Outcomes) -> Outco
     found.order, found.positive, found.logits = like.order, like.positive, like.logits
     names = pd.Series([str(c) for c in like.classes], dtype="string")
     numbers = {name: i for i, name in enumerate(names)}
+    expected = vocabulary.expected(numbers, named=bool(roles.class_names))
 
     def numbered(column: str, words: pd.Series[Any]) -> NDArray[np.int64]:
         words = _named(words, names, _given_names(table, roles))
         own = vocabulary.class_numbers(matched(names, tidy(words), (column, column), strict=False).predictions, numbers)
-        table.refuse(column, (own < 0) & words.notna().to_numpy(dtype=bool), vocabulary.expected(numbers))
+        table.refuse(column, (own < 0) & words.notna().to_numpy(dtype=bool), expected)
         return own
 
     if roles.label is not None:
@@ -103,11 +104,13 @@ def _refuse_ids(table: UserTable, name: str, labels: pd.Series[Any]) -> None:
     """Raise `DataError` where nearly every row has a label of its own."""
     distinct = int(labels.nunique())
     if distinct > max(FEW, len(labels) // 2):
+        remedy = f"Name another column as label ({parameter('label')})"
+        if numbers_or_none(table.frame[name]) is not None:
+            both = together(parameter("prediction"), parameter("task", "regression"))
+            remedy += f"; or, if they are measured numbers, name the predicted numbers and the task ({both})"
         raise DataError(
-            f"{table.where(name)} has {distinct:,} different values in {len(labels):,} rows, as "
-            f"{listed(labels.iloc[:3])}: these are no "
-            f"classes. Name another column as label; for a regression name label and prediction, both numbers "
-            f"({parameter('task', 'regression')})"
+            f"{table.where(name)} has {distinct:,} different values in {len(labels):,} rows, such as "
+            f"{listed(labels.iloc[:3])}: these are no classes. {remedy}"
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.schema.roles import parameter
+from slicebench.data.schema.roles import called, parameter
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def label_sets(table: UserTable, label: str, prediction: str, roles: Roles) -> L
     if len(names) != truth.shape[1]:
         raise DataError(
             f"{table.where(label)} has {truth.shape[1]} numbers a row; expected {len(names)}, one for each class name "
-            f"({parameter('class_names', 'NAMES')})"
+            f"({called('class_names')})"
         )
     threshold = THRESHOLD if roles.threshold is None else roles.threshold
     listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     notes = [f"Column {label!r} has a 0 or 1 for each of {len(names)} labels ({listed})."]
     if not np.isin(said, (0, 1)).all():
-        how = parameter("threshold", "NUMBER")
+        how = parameter("threshold")
         notes.append(f"Column {prediction!r} has a number for each label, predicted from {threshold:.3g} on ({how}).")
     return LabelSets(_named(truth == 1, names), _named(said >= threshold, names), tuple(notes))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slicebench.data.schema import classes as vocabulary
-from slicebench.data.schema.roles import parameter
+from slicebench.data.schema.roles import called, parameter
 from slicebench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def read_probs(found: Outcomes, table: UserTable, roles: Roles) -> None:
     assert roles.probs is not None
     columns = table.probability_columns(roles.probs)
     if not columns:
-        raise DataError(f"the {table.name} has no columns that begin with {roles.probs!r} (probs)")
+        raise DataError(f"the {table.name} has no columns that begin with {roles.probs!r} (named as {called('probs')})")
     one = columns[0]
     if len(columns) == 1 and table.holds_numbers(one):
         read_score(found, table, roles, one)
@@ -41,11 +41,16 @@ def read_probs(found: Outcomes, table: UserTable, roles: Roles) -> None:
         values, where = table.vectors(one).astype(np.float64), table.where(one)
         found.order = found.order or _order_of_vectors(found, roles, values, where)
     else:
-        values, where = np.stack([table.numbers(name) for name in columns], axis=1), f"probs of the {table.name}"
+        values, where = np.stack([table.numbers(name) for name in columns], axis=1), _several(table, columns)
         found.order = found.order or _order_of_columns(found, roles, columns, values, where)
     _check_width(found, values[:, : max(found.order) + 1], where)
     found.probs = _as_probabilities(found, values[:, list(found.order)], where)
     _compare_predictions(found)
+
+
+def _several(table: UserTable, columns: Sequence[str]) -> str:
+    """Return how messages name several columns."""
+    return f"columns {', '.join(columns[:4])}{', ...' if len(columns) > 4 else ''} of the {table.name}"
 
 
 def _order_of_columns(
@@ -57,7 +62,7 @@ def _order_of_columns(
     if named is not None:
         return named
     _check_width(found, values, where)
-    return _checked_order(found, roles, values, where, "as they are listed")
+    return _checked_order(found, roles, values, where, "in the order in which the columns are listed")
 
 
 def _order_of_vectors(found: Outcomes, roles: Roles, values: Floats, where: str) -> tuple[int, ...]:
@@ -68,7 +73,8 @@ def _order_of_vectors(found: Outcomes, roles: Roles, values: Floats, where: str)
     numbered = vocabulary.by_number(found.classes)
     if numbered is not None:
         found.notes.append(
-            f"The numbers in {where} are taken in the order of the classes' numbers: {numbered[0]}, {numbered[1]} ..."
+            f"The numbers in {where} are taken in the order of the numbers in the class names: {numbered[0]}, "
+            f"{numbered[1]} ..."
         )
         at = {name: i for i, name in enumerate(numbered)}
         return tuple(at[c] for c in found.classes)
@@ -88,7 +94,8 @@ def _checked_order(found: Outcomes, roles: Roles, values: Floats, where: str, ho
         if told is not None:
             if told != tuple(range(C)):
                 found.notes.append(
-                    f"The order of the classes in {where} is taken from the predictions; class_names sets another."
+                    f"The order of the classes in {where} is taken from the predictions; {called('class_names')} "
+                    "sets another one."
                 )
             return told
     if roles.class_names:
@@ -96,16 +103,19 @@ def _checked_order(found: Outcomes, roles: Roles, values: Floats, where: str, ho
     assert found.labels is not None
     agree = np.zeros((C, C), dtype=np.int64)
     np.add.at(agree, (found.labels, values.argmax(axis=1)), 1)
-    best = agree[linear_sum_assignment(agree, maximize=True)].sum()
+    rows, places = linear_sum_assignment(agree, maximize=True)
+    best = agree[rows, places].sum()
     if np.trace(agree) < best:
+        names = [found.class_names[row] for row in np.argsort(places)]
         raise DataError(
-            f"nothing says which class each number of {where} belongs to: taken {how}, the most probable class is right in "
-            f"{np.trace(agree) / agree.sum():.0%} of the rows, in another order in {best / agree.sum():.0%}; give "
-            "the class names in "
-            f"the order of the probabilities ({parameter('class_names', 'NAMES')})"
+            f"nothing says which class each number of {where} belongs to. If the classes are {how}, the most "
+            f"probable one is right in {np.trace(agree) / agree.sum():.0%} of the rows; in the order "
+            f"{_shown(names)} it is right in {best / agree.sum():.0%}. Give all class names in the order of the "
+            f"numbers ({_in_order(names)})"
         )
     found.notes.append(
-        f"The classes in {where} are taken {how}, which agrees with the labels; class_names sets another order."
+        f"The classes of {where} are taken {how}, which agrees with the labels; {called('class_names')} sets "
+        "another order."
     )
     return tuple(range(C))
 
@@ -113,9 +123,20 @@ def _checked_order(found: Outcomes, roles: Roles, values: Floats, where: str, ho
 def _check_width(found: Outcomes, values: Floats, where: str) -> None:
     if values.shape[1] != len(found.classes):
         raise ConfigError(
-            f"{where} has {values.shape[1]} numbers for {len(found.classes)} classes "
-            f"({', '.join(found.class_names[:10])}); say which class each number belongs to ({parameter('class_names', 'NAMES')})"
+            f"{where}: each row has {values.shape[1]} numbers, but there are {len(found.classes)} classes "
+            f"({_shown(found.class_names)}); name a class for each number, in the order of the numbers "
+            f"({called('class_names')})"
         )
+
+
+def _shown(names: Sequence[str]) -> str:
+    """Return the first names of several."""
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+
+
+def _in_order(names: Sequence[str]) -> str:
+    """Return the parameter that gives class names, with these if they are few."""
+    return parameter("class_names", *names) if len(names) <= 10 else called("class_names")
 
 
 def _as_probabilities(found: Outcomes, values: Floats, where: str) -> NDArray[np.float32]:
@@ -124,12 +145,24 @@ def _as_probabilities(found: Outcomes, values: Floats, where: str) -> NDArray[np
 
     from slicebench.data.checks import probs_of
 
+    if not found.logits and _are_percentages(values):
+        found.logits = False
+        found.notes.append(f"{_capital(where)}: the numbers are percentages; they are divided by 100.")
+        values = values / values.sum(axis=1, keepdims=True)
     if found.logits is None:
         found.logits = bool(values.min() < 0 or values.max() > 1 + 1e-3)
     if found.logits:
-        found.notes.append(f"{_capital(where)} holds logits, not probabilities: softmax makes them probabilities.")
+        found.notes.append(
+            f"{_capital(where)}: the numbers are not all from 0 to 1, so they are taken as logits; softmax turns "
+            "them into probabilities."
+        )
         values = softmax(values, axis=1)
     return probs_of(where, values, len(values))
+
+
+def _are_percentages(values: Floats) -> bool:
+    """Return True for numbers from 0 that sum to 100 in each row, up to rounding."""
+    return bool(values.min() >= 0 and (np.abs(values.sum(axis=1) - 100) <= 1).all())
 
 
 def read_score(found: Outcomes, table: UserTable, roles: Roles, name: str) -> None:
@@ -137,16 +170,20 @@ def read_score(found: Outcomes, table: UserTable, roles: Roles, name: str) -> No
     from scipy.special import expit
 
     values, where = table.numbers(name), table.where(name)
-    threshold = 0.5 if roles.threshold is None else roles.threshold
+    given = values
     if found.logits is None:
         found.logits = bool(values.min() < 0 or values.max() > 1)
+        _check_threshold(found, roles, values, where)
+    threshold = (0.0 if found.logits else 0.5) if roles.threshold is None else roles.threshold
     if found.logits:
-        found.notes.append(f"{_capital(where)} holds logits, not probabilities: the logistic function makes them that.")
+        found.notes.append(
+            f"{_capital(where)} has numbers outside 0 to 1, so they are taken as logits; the logistic function "
+            "turns them into probabilities."
+        )
         values = expit(values)
-        threshold = 0.5 if roles.threshold is None else float(expit(roles.threshold))
     elif values.min() < 0 or values.max() > 1:
         raise DataError(
-            f"{where} has numbers from {values.min():.4g} to {values.max():.4g}; expected probabilities, in [0, 1]"
+            f"{where} has numbers from {values.min():.4g} to {values.max():.4g}; expected probabilities, from 0 to 1"
         )
     positive = found.positive = (
         _positive(found, roles, name, values, where) if found.positive is None else found.positive
@@ -154,13 +191,29 @@ def read_score(found: Outcomes, table: UserTable, roles: Roles, name: str) -> No
     found.probs = np.empty((len(values), 2), dtype=np.float32)
     found.probs[:, positive], found.probs[:, 1 - positive] = values, 1 - values
     if found.predictions is None:
-        found.predictions = np.where(values >= threshold, positive, 1 - positive).astype(np.int64)
+        found.predictions = np.where(given >= threshold, positive, 1 - positive).astype(np.int64)
         found.notes.append(
-            f"{_capital(where)} is the score of {found.class_names[positive]!r}, predicted from {threshold:.3g} on "
-            f"({parameter('positive', 'CLASS')}, {parameter('threshold', 'NUMBER')})."
+            f"{_capital(where)} is taken as the score of {found.class_names[positive]!r}, which is predicted "
+            f"where the score is {threshold:.3g} or more; {called('positive')} and {called('threshold')} change that."
         )
     else:
         _compare_predictions(found)
+
+
+def _check_threshold(found: Outcomes, roles: Roles, values: Floats, where: str) -> None:
+    """Raise an error where the threshold would make one class of all rows."""
+    low, high, cut = float(values.min()), float(values.max()), roles.threshold
+    if not found.logits and cut is not None and not 0 <= cut <= 1:
+        raise ConfigError(
+            f"{called('threshold')} is {cut:g}, but {where} holds probabilities, from {low:.3g} to {high:.3g}; "
+            "expected a number from 0 to 1"
+        )
+    if found.logits and low >= 0 and cut is None and found.predictions is None:
+        raise DataError(
+            f"{where} has numbers from {low:.3g} to {high:.3g}, which are no probabilities (0 to 1), and no "
+            "logits (some of which are negative); say from which number on the positive class is predicted "
+            f"({parameter('threshold')})"
+        )
 
 
 def _positive(found: Outcomes, roles: Roles, name: str, values: Floats, where: str) -> int:
@@ -189,7 +242,7 @@ def _compare_predictions(found: Outcomes) -> None:
     share = float((found.probs.argmax(axis=1) == found.predictions).mean())
     if share < AGREEING:
         found.notes.append(
-            f"The most probable class is the predicted one in only {share:.0%} of the rows. Predictions say what "
-            "is wrong; check the "
-            f"order of the probabilities ({parameter('class_names', 'NAMES')})."
+            f"The most probable class is the predicted one in only {share:.0%} of the rows. The column of "
+            "predictions decides what counts as an error. Check the order of the probabilities "
+            f"({called('class_names')})."
         )

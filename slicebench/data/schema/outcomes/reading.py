@@ -9,6 +9,7 @@ from slicebench.data.schema.outcomes.label_sets import holds_sets
 from slicebench.data.schema.outcomes.multi_label import multi_label
 from slicebench.data.schema.outcomes.outcomes import Outcomes
 from slicebench.data.schema.outcomes.regression import is_regression, regression
+from slicebench.data.schema.roles import called
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +46,12 @@ def outcomes_of(table: UserTable, roles: Roles, like: Outcomes | None = None) ->
 
 def _read(table: UserTable, roles: Roles, like: Outcomes | None) -> Outcomes:
     if roles.task is not None and roles.task not in TASKS:
-        raise ConfigError(f"task is {roles.task!r}; expected {' or '.join(TASKS)}")
+        raise ConfigError(f"{called('task')} is {roles.task!r}; expected {' or '.join(TASKS)}")
+    if roles.one_label is not None and (roles.label is None or not holds_sets(table.frame[roles.label])):
+        raise ConfigError(
+            f"{called('one_label')} is for rows that have several labels, as lists; no column of the {table.name} "
+            "holds such labels"
+        )
     if like is not None and like.classes:
         return classification_like(table, roles, like)
     if roles.label is None:
@@ -64,7 +70,6 @@ def _compare_correct(found: Outcomes, roles: Roles) -> None:
     other = int(((found.labels == found.predictions) != found.correct).sum())
     if other:
         found.notes.append(
-            f"Column {roles.correct!r} contradicts label and prediction in {other:,} of {len(found.labels):,} "
-            f"rows; {roles.correct!r} "
-            "is what counts."
+            f"Column {roles.correct!r} contradicts label and prediction in {other:,} of {len(found.labels):,} rows. "
+            f"{roles.correct!r} decides what counts as an error."
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from slicebench.data.schema.kinds import FEW, SAMPLE, numbers_in
 from slicebench.data.schema.outcomes.outcomes import Outcomes
+from slicebench.data.schema.roles import called, parameter
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,14 +70,18 @@ def numbers_or_none(column: pd.Series[Any]) -> Floats | None:
 def regression(table: UserTable, roles: Roles) -> Outcomes:
     """Read errors, prediction minus truth, and the losses that `error` makes of them."""
     if roles.prediction is None or roles.label is None:
-        raise ConfigError("a regression needs the true numbers (label) and the predicted ones (prediction)")
+        raise ConfigError(
+            f"a regression needs a column of true numbers ({parameter('label')}) and one of predicted numbers "
+            f"({parameter('prediction')})"
+        )
     errors = table.numbers(roles.prediction) - table.numbers(roles.label)
     measures = {"absolute": np.abs(errors), "squared": errors**2, "over": errors, "under": -errors}
     if roles.error not in measures:
-        raise ConfigError(f"error is {roles.error!r}; expected {', '.join(measures)}")
-    note = (
-        f"Columns {roles.label!r} and {roles.prediction!r} hold measured numbers, so this is a regression; "
-        "slices are compared by "
-        f"the mean {ERROR_NAMES[roles.error]}. For classes say task classification."
-    )
+        raise ConfigError(f"{called('error')} is {roles.error!r}; expected absolute, squared, over or under")
+    note = f"Slices are compared by the mean {ERROR_NAMES[roles.error]}."
+    if roles.task is None:
+        note = (
+            f"Columns {roles.label!r} and {roles.prediction!r} hold measured numbers, so this is a regression. "
+            f"{note} If the numbers are classes: {parameter('task', 'classification')}."
+        )
     return Outcomes(task="regression", losses=measures[roles.error], errors=errors, notes=[note])

@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.metadata_codes import ColumnCodes, learnt_codes
-from slicebench.data.schema.kinds import FEW
+from slicebench.discovery.searches.conditions import Condition, Conjunction
 from slicebench.metrics.slices.significance import excess_p
 from slicebench.metrics.statistics import ALPHA, holm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
+
+    from slicebench.data.metadata_codes import ColumnCodes
+    from slicebench.discovery.searches.conditions import Coded
 
     Bools = NDArray[np.bool_]
     Integers = NDArray[np.int64]
 
 
-N_BINS = 10
-"""Number of quantile bins of a numeric column; conditions cut at their edges."""
 MOST_VALUES = 4
 """Most values of a column that one condition may list."""
 MOST_CONDITIONS = 3
@@ -52,122 +51,84 @@ class Rule:
     kappa: float
 
 
-@dataclass(frozen=True, eq=False)
-class Conditions:
-    """The columns of a table as codes, from which the conditions of rules are made: `codes` are (n,) each."""
+def describing_rule(table: Coded, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp]) -> Rule | None:
+    """Find the conjunction of up to three conditions that best describes `inside` (n,).
 
-    columns: tuple[ColumnCodes, ...]
-    codes: tuple[Integers, ...]
-
-    @classmethod
-    def of(cls, metadata: pd.DataFrame) -> Conditions:
-        """Code the columns of metadata.
-
-        Words and whole numbers of few values keep their values, other numbers and dates are cut at their quantiles.
-        """
-        columns = learnt_codes(metadata, N_BINS, FEW)
-        return cls(columns, tuple(one.codes(metadata[name]) for one, name in zip(columns, metadata, strict=True)))
-
-    def rule(self, inside: Bools, learn: NDArray[np.intp], check: NDArray[np.intp]) -> Rule | None:
-        """Find the conjunction of up to three conditions that best describes `inside` (n,).
-
-        Conditions are chosen on the rows `learn`, one by one, by the highest κ. The result is None if its κ on the rows `check`
-        is below `EXPLAINS`.
-        """
-        met, chosen, best = np.ones(len(inside), dtype=bool), list[_Condition](), 0.0
-        while len(chosen) < MOST_CONDITIONS and len(learn):
-            found = self._best(met[learn], inside[learn], learn)
-            if found is None or found.kappa < best + GAIN:
-                break
-            chosen, best = [*chosen, found], found.kappa
-            met &= found.meets(self.codes[found.column])
-        if not chosen or not len(check):
-            return None
-        said, members = met[check], inside[check]
-        hits = int((said & members).sum())
-        rule = Rule(
-            text=" and ".join(one.words(self.columns[one.column]) for one in chosen),
-            precision=hits / max(1, int(said.sum())),
-            recall=hits / max(1, int(members.sum())),
-            kappa=float(kappas(said[:, None], members)[0]),
-        )
-        return rule if rule.kappa >= EXPLAINS else None
-
-    def _best(self, met: Bools, inside: Bools, rows: NDArray[np.intp]) -> _Condition | None:
-        """Return the condition that adds most to those met already, over all columns; O(n) per column."""
-        n, members = len(inside), int(inside.sum())
-        best: _Condition | None = None
-        for j, (column, every) in enumerate(zip(self.columns, self.codes, strict=True)):
-            codes = every[rows]
-            count = np.bincount(codes[met], minlength=column.missing + 1)
-            hits = np.bincount(codes[met & inside], minlength=column.missing + 1)
-            for condition in _conditions(j, column, count, hits, n, members):
-                if best is None or condition.kappa > best.kappa:
-                    best = condition
-        return best
+    Conditions are chosen on the rows `learn`, one by one, by the highest κ. The result is None if its κ on the rows `check`
+    is below `EXPLAINS`. Its shares count the rows of both.
+    """
+    met, chosen, best = np.ones(len(inside), dtype=bool), list[Condition](), 0.0
+    while len(chosen) < MOST_CONDITIONS and len(learn):
+        found = _best(table, met[learn], inside[learn], learn)
+        if found is None or found[0] < best + GAIN:
+            break
+        best = found[0]
+        chosen.append(found[1])
+        met &= found[1].meets(table.codes[found[1].column])
+    if not chosen or not len(check):
+        return None
+    kappa = float(kappas(met[check][:, None], inside[check])[0])
+    every = np.concatenate([learn, check])
+    said, members = met[every], inside[every]
+    hits = int((said & members).sum())
+    rule = Rule(
+        text=Conjunction(tuple(chosen), table).text,
+        precision=hits / max(1, int(said.sum())),
+        recall=hits / max(1, int(members.sum())),
+        kappa=kappa,
+    )
+    return rule if kappa >= EXPLAINS else None
 
 
-@dataclass(frozen=True)
-class _Condition:
-    """That a column has one of `values`, or that its code lies from `low` to `high`."""
-
-    column: int
-    kappa: float
-    values: tuple[int, ...] = ()
-    low: int = 0
-    high: int = 0
-
-    def meets(self, codes: Integers) -> Bools:
-        return np.isin(codes, self.values) if self.values else (codes >= self.low) & (codes <= self.high)
-
-    def words(self, column: ColumnCodes) -> str:
-        if not self.values:
-            return column.below(self.high + 1) if self.low == 1 else column.from_on(self.low)
-        first, *more = self.values
-        if not more:
-            return column.words(first)
-        listed = [column.shown(code - 1) if code <= len(column.levels) else "missing" for code in self.values]
-        return f"{column.name} is {', '.join(listed[:-1])} or {listed[-1]}"
+def _best(table: Coded, met: Bools, inside: Bools, rows: NDArray[np.intp]) -> tuple[float, Condition] | None:
+    """Return the condition that adds most to those met already, over all columns, and its κ; O(n) per column."""
+    n, members = len(inside), int(inside.sum())
+    best: tuple[float, Condition] | None = None
+    for j, (column, every) in enumerate(zip(table.columns, table.codes, strict=True)):
+        codes = every[rows]
+        count = np.bincount(codes[met], minlength=column.missing + 1)
+        hits = np.bincount(codes[met & inside], minlength=column.missing + 1)
+        for found in _conditions(j, column, count, hits, n, members):
+            if best is None or found[0] > best[0]:
+                best = found
+    return best
 
 
 def _conditions(
     j: int, column: ColumnCodes, count: Integers, hits: Integers, n: int, members: int
-) -> Iterator[_Condition]:
+) -> Iterator[tuple[float, Condition]]:
     """Yield the best condition of each form on one column: a value, at least, below; a set of values if it adds to these."""
     best = 0.0
-    for condition in (*_single(j, column, count, hits, n, members), *_cuts(j, column, count, hits, n, members)):
-        best = max(best, condition.kappa)
-        yield condition
-    values = _values(column, count)
+    for found in (*_single(j, column, count, hits, n, members), *_cuts(j, column, count, hits, n, members)):
+        best = max(best, found[0])
+        yield found
+    values = column.values(count)
     # of all sets of a size, the one with the highest shares of members is best
     order = values[np.argsort(-hits[values] / count[values], kind="stable")][:MOST_VALUES]
     kappa = _kappa(np.cumsum(count[order]), np.cumsum(hits[order]), n, members)
     if len(order) > 1 and kappa.max() >= best + GAIN:
-        yield _Condition(j, float(kappa.max()), values=tuple(sorted(order[: int(np.argmax(kappa)) + 1].tolist())))
+        yield float(kappa.max()), Condition(j, values=tuple(sorted(order[: int(np.argmax(kappa)) + 1].tolist())))
 
 
-def _values(column: ColumnCodes, count: Integers) -> Integers:
-    """Return the codes that a condition may name one by one, of those that occur."""
-    values = np.arange(1, column.missing + 1) if not column.binned else np.array([column.missing])
-    there: Integers = values[count[values] > 0]
-    return there
-
-
-def _single(j: int, column: ColumnCodes, count: Integers, hits: Integers, n: int, members: int) -> Iterator[_Condition]:
-    values = _values(column, count)
+def _single(
+    j: int, column: ColumnCodes, count: Integers, hits: Integers, n: int, members: int
+) -> Iterator[tuple[float, Condition]]:
+    values = column.values(count)
     if len(values):
         kappa = _kappa(count[values], hits[values], n, members)
-        yield _Condition(j, float(kappa.max()), values=(int(values[np.argmax(kappa)]),))
+        yield float(kappa.max()), Condition(j, values=(int(values[np.argmax(kappa)]),))
 
 
-def _cuts(j: int, column: ColumnCodes, count: Integers, hits: Integers, n: int, members: int) -> Iterator[_Condition]:
+def _cuts(
+    j: int, column: ColumnCodes, count: Integers, hits: Integers, n: int, members: int
+) -> Iterator[tuple[float, Condition]]:
     if column.ordered and column.last > 1:
         below, caught = np.cumsum(count[1 : column.last]), np.cumsum(hits[1 : column.last])
         total, all_hits = count[1 : column.last + 1].sum(), hits[1 : column.last + 1].sum()
         low = _kappa(below, caught, n, members)
         high = _kappa(total - below, all_hits - caught, n, members)
-        yield _Condition(j, float(low.max()), low=1, high=int(np.argmax(low)) + 1)
-        yield _Condition(j, float(high.max()), low=int(np.argmax(high)) + 2, high=column.last)
+        yield float(low.max()), Condition(j, low=1, high=int(np.argmax(low)) + 1)
+        yield float(high.max()), Condition(j, low=int(np.argmax(high)) + 2, high=column.last)
 
 
 def _kappa(count: Integers, hits: Integers, n: int, members: int) -> NDArray[np.float64]:

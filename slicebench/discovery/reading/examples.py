@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.data.from_arrays import from_arrays, split_names
+from slicebench.data.from_arrays import names_of_classes, split_of
 from slicebench.data.schema import schema_of
 from slicebench.data.schema.leaks import wrong_of
 from slicebench.data.schema.repeats import repeated_rows
-from slicebench.data.schema.splits import positions_of
-from slicebench.discovery.inputs import DEFAULT_ENCODERS, Inputs, embeddings_of, read_inputs
-from slicebench.errors import SlicebenchError
+from slicebench.data.schema.splits import held_out_rows
+from slicebench.discovery.holdout.folds import Folds, dealt_folds
+from slicebench.discovery.reading.inputs import DEFAULT_ENCODERS, Inputs, embeddings_of, read_inputs
+from slicebench.discovery.searches.conditions import Coded
+from slicebench.discovery.searches.vectors import compact
+from slicebench.errors import DataError, SlicebenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,17 +27,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.columns import Columns
-    from slicebench.data.problem import Problem
     from slicebench.data.schema import Schema
     from slicebench.data.schema.roles import Roles
     from slicebench.data.split import Inputs as RawInputs
+    from slicebench.data.split import Split
+
+
+LEAST_ROWS = 40
+"""Rows below which no slice could be found and tested: it needs 20 members, and others to compare them with."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Examples:
     """A user's n examples, in the order of the table.
 
-    `problem` holds them split into train, val and test, and `at` has the rows of each split. `ids`
+    `whole` holds them as a method sees them, and `folds` says on which rows slices are found and tested.
+    `measure` is what is compared. `ids`
     are as the user wrote them. `labels` (n,) are class numbers, and so are `predicted` (n,), which
     may be None. `wrong` (n,) bool is None if only `losses` (n,) are known. `groups` (n,) numbers the
     rows that belong together, or is None. `inputs` are raw images or texts, and `kind` says which
@@ -42,8 +51,10 @@ class Examples:
     must know of it.
     """
 
-    problem: Problem
-    at: dict[str, NDArray[np.intp]]
+    whole: Split
+    folds: Folds
+    seed: int
+    measure: str
     ids: Sequence[Any]
     labels: NDArray[np.int64]
     predicted: NDArray[np.int64] | None
@@ -63,6 +74,41 @@ class Examples:
         """Number of examples."""
         return len(self.ids)
 
+    @cached_property
+    def compact(self) -> NDArray[np.float32]:
+        """The embeddings, standardised and on few axes, in which regions are looked for."""
+        return compact(self.whole.embeddings, self.seed)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The user's table, with the columns that rules are made of in the form in which they were read."""
+        table = self.schema.table.frame.copy(deep=False)
+        for name in self.metadata:
+            table[name] = self.metadata[name].to_numpy() if name not in table else self.metadata[name]
+        return table
+
+    @cached_property
+    def coded(self) -> Coded:
+        """The columns for rules, as codes; a text's frequent words are columns, too."""
+        label = self.label_name
+        table = Coded.of(self.metadata.drop(columns=label, errors="ignore"))
+        text = self.schema.roles.text
+        if text is None or self.kind != "text" or self.schema.roles.metadata is not None:
+            return table
+        inputs = () if self.inputs is None else self.inputs
+        return table.and_words(text, [str(inputs[i]) for i in range(len(inputs))])
+
+    @property
+    def problem_classes(self) -> tuple[str, ...]:
+        """Names of the classes; none for a task without labels."""
+        return () if self.whole.labels is None else self.class_names
+
+    @property
+    def label_name(self) -> str:
+        """Name of the column of labels."""
+        label = self.schema.roles.label
+        return label if isinstance(label, str) else "class"
+
 
 def examples_of(
     frame: pd.DataFrame,
@@ -71,12 +117,17 @@ def examples_of(
     encoder: str | None,
     seed: int,
     folder: Path | None = None,
+    by_loss: bool = False,
+    measure: str = "rate",
+    row_numbers: NDArray[np.intp] | None = None,
     say: Callable[[str], None] = lambda _: None,
     on_schema: Callable[[Schema], None] = lambda _: None,
 ) -> Examples:
     """Read the examples of a table; paths of images are relative to `folder`.
 
-    `on_schema` is called with the table's schema before anything else is done.
+    With `by_loss`, losses count and errors do not; `measure` names what is compared. `row_numbers` (n,) are the
+    ids of rows without an id; by default they count from 0. `on_schema` is called with the table's
+    schema before anything else is done.
 
     Raises
     ------
@@ -91,31 +142,35 @@ def examples_of(
     on_schema(schema)
     table, roles, outcomes = schema.table, schema.roles, schema.outcomes
     n = len(table.frame)
-    at, dealing = positions_of(schema, seed)
+    if n < LEAST_ROWS:
+        raise DataError(
+            f"the table has {n} rows, too few to find slices and to test them; expected {LEAST_ROWS} or more"
+        )
     encoder = encoder or (None if _has_vectors(schema) else DEFAULT_ENCODERS.get(raw.kind))
-    rows = embeddings_of(schema, raw, encoder, at["train"], say)
+    held_out, dealing = held_out_rows(schema)
+    learn = np.arange(n) if held_out is None else np.flatnonzero(~held_out)
     metadata = schema.metadata.assign(**raw.attributes)
-    problem = from_arrays(
-        embeddings=rows,
+    whole = split_of(
+        embeddings=embeddings_of(schema, raw, encoder, learn, say),
         **outcomes.arrays(),
         ids=None if roles.id is None else table.ids(roles.id).tolist(),
-        splits=split_names(at, n),
-        class_names=outcomes.class_names,
         metadata=metadata if len(metadata.columns) else None,
-        seed=seed,
-        encoder=encoder or "given",
-        modality=raw.kind or "unknown",
     )
-    repeats = repeated_rows(problem, schema)
+    names = names_of_classes(whole.labels, whole.probs, outcomes.class_names)
+    labels = np.zeros(n, dtype=np.int64) if outcomes.labels is None else outcomes.labels
+    wrong = None if by_loss else wrong_of(outcomes)
+    repeats = repeated_rows(whole.embeddings, schema)
     return Examples(
-        problem=problem,
-        at=at,
-        ids=range(n) if roles.id is None else table.frame[roles.id].tolist(),
-        labels=np.zeros(n, dtype=np.int64) if outcomes.labels is None else outcomes.labels,
+        whole=whole,
+        folds=dealt_folds(labels, wrong, schema.groups, held_out, seed),
+        seed=seed,
+        measure=measure,
+        ids=table.frame[roles.id].tolist() if roles.id is not None else _numbers(n, row_numbers),
+        labels=labels,
         predicted=outcomes.predicted,
-        wrong=wrong_of(outcomes),
-        losses=_losses(problem, at, n),
-        class_names=problem.data.class_names or ("all",),
+        wrong=wrong,
+        losses=whole.losses,
+        class_names=names or ("all",),
         groups=schema.groups,
         inputs=raw.inputs,
         kind=raw.kind,
@@ -124,6 +179,10 @@ def examples_of(
         schema=schema,
         notes=(*schema.notes, *raw.notes, *dealing, *([repeats] if repeats else [])),
     )
+
+
+def _numbers(n: int, row_numbers: NDArray[np.intp] | None) -> Sequence[int]:
+    return range(n) if row_numbers is None else row_numbers.tolist()
 
 
 def _read(frame: pd.DataFrame, columns: Columns, encoder: str | None, folder: Path | None) -> tuple[Schema, Inputs]:
@@ -138,7 +197,7 @@ def _read(frame: pd.DataFrame, columns: Columns, encoder: str | None, folder: Pa
         without = schema_of(frame, replace(columns, image=None))
         if encoder is not None or not (_has_vectors(without) or without.roles.text):
             raise
-        note = f"Images of column {schema.roles.image!r} are not shown: {error}"
+        note = f"Images are not shown: {error}"
         found = read_inputs(without, folder)
         return without, replace(found, notes=(*found.notes, note))
 
@@ -160,12 +219,3 @@ def _looks(roles: Roles, schema: Schema, encoder: str | None) -> str:
             f"{len(names)} column{'s'[: len(names) != 1]} ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})"
         )
     return "given" if roles.embeddings is not None else str(encoder)
-
-
-def _losses(problem: Problem, at: dict[str, NDArray[np.intp]], n: int) -> NDArray[np.float32]:
-    """Return losses in the order of the table."""
-    splits = problem.splits()
-    losses = np.zeros(n, dtype=np.float32)
-    for name, rows in at.items():
-        losses[rows] = splits[name].losses
-    return losses

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicebench.discovery.rules import Conditions
+from slicebench.discovery.describing import describing_rule
+from slicebench.discovery.searches.conditions import Coded
 
 N = 2000
 RNG = np.random.default_rng(0)
@@ -27,7 +28,7 @@ LEARN, CHECK = np.arange(0, N, 2), np.arange(1, N, 2)
     ],
 )
 def test_the_condition_is_found(column, inside, text):
-    rule = Conditions.of(pd.DataFrame({"noise": RNG.normal(size=N), "x": column})).rule(inside, LEARN, CHECK)
+    rule = describing_rule(Coded.of(pd.DataFrame({"noise": RNG.normal(size=N), "x": column})), inside, LEARN, CHECK)
     assert rule.text == text
     assert (rule.precision, rule.recall, rule.kappa) == (1, 1, 1)
 
@@ -36,18 +37,19 @@ def test_conditions_are_joined_and_counted_on_rows_not_looked_at():
     place = RNG.choice(["sea", "land"], N)
     inside = (CODE >= 9) & (place == "sea")
     blurred = inside ^ (RNG.random(N) < 0.05)
-    rule = Conditions.of(pd.DataFrame({"code": CODE, "place": place})).rule(blurred, LEARN, CHECK)
+    rule = describing_rule(Coded.of(pd.DataFrame({"code": CODE, "place": place})), blurred, LEARN, CHECK)
     assert set(rule.text.split(" and ")) == {"code >= 9", "place is sea"}
-    met = inside[CHECK]
-    assert rule.precision == pytest.approx(blurred[CHECK][met].mean())
-    assert rule.recall == pytest.approx(met[blurred[CHECK]].mean())
+    every = np.concatenate([LEARN, CHECK])
+    met = inside[every]
+    assert rule.precision == pytest.approx(blurred[every][met].mean())
+    assert rule.recall == pytest.approx(met[blurred[every]].mean())
 
 
 def test_a_rare_word_that_is_the_cause_is_named():
     word = np.where(RNG.random(N) < 0.03, "cause", [f"w{i}" for i in RNG.integers(200, size=N)])
-    rule = Conditions.of(pd.DataFrame({"x": word})).rule(word == "cause", LEARN, CHECK)
+    rule = describing_rule(Coded.of(pd.DataFrame({"x": word})), word == "cause", LEARN, CHECK)
     assert rule.text == "x is cause"
 
 
 def test_noise_gives_no_rule():
-    assert Conditions.of(pd.DataFrame({"x": CODE})).rule(RNG.random(N) < 0.2, LEARN, CHECK) is None
+    assert describing_rule(Coded.of(pd.DataFrame({"x": CODE})), RNG.random(N) < 0.2, LEARN, CHECK) is None

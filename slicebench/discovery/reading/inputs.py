@@ -11,7 +11,7 @@ import numpy as np
 from slicebench.data.checks import array_of
 from slicebench.data.schema.roles import parameter
 from slicebench.data.schema.vectors import described, vectors_of
-from slicebench.discovery.images import Images, attributes_of, read_images
+from slicebench.discovery.reading.images import Images, attributes_of, read_images
 from slicebench.errors import ConfigError, DataError, StorageError
 from slicebench.files.untrusted import mapped_npy
 
@@ -101,13 +101,13 @@ def embeddings_of(
         given: NDArray[np.float32] = array_of("embeddings", roles.embeddings, np.float32, 2, len(table.frame))
         return given
     if raw.inputs is None or encoder is None:
-        unused = [f"{one.column!r} ({one.why})" for one in schema.unused()]
+        unused = [f"{one.column!r}: {one.why}" for one in schema.unused()]
+        others = f" The other columns are not used ({'; '.join(unused[:10])})." if unused else ""
         raise ConfigError(
-            "nothing says what an example looks like"
-            + (f": of the other columns none can be used, {', '.join(unused[:10])}" if unused else "")
-            + f"; name vectors ({parameter('embedding')}), a .npy or .safetensors file "
-            f"({parameter('embeddings', 'FILE')}), columns "
-            f"that describe it ({parameter('features')}), or images or texts ({parameter('image')}, {parameter('text')})"
+            f"nothing in the {table.name} says what an example looks like.{others} Name one of these: columns "
+            f"that describe it ({parameter('features')}), a column of vectors ({parameter('embedding')}), a .npy "
+            f"or .safetensors file of vectors ({parameter('embeddings')}), images ({parameter('image')}) or texts "
+            f"({parameter('text')})"
         )
     say(f"encoding {len(raw.inputs):,} {raw.kind}s with {encoder}")
     return encoded(raw.inputs, encoder, train)
@@ -126,7 +126,7 @@ def encoded(inputs: RawInputs, encoder: str, train: NDArray[np.intp]) -> NDArray
     if maker.needs_model:
         raise ConfigError(
             f"encoder {encoder!r} needs the audited model itself, which a table does not hold; embed with it yourself and give "
-            "the vectors (embedding or embeddings)"
+            f"the vectors ({parameter('embedding')} or {parameter('embeddings')})"
         )
     return embed(maker.fit(taken(inputs, train), None), inputs)
 
@@ -147,14 +147,15 @@ def vectors_in(path: Path, n: int) -> NDArray[np.float32]:
 
     """
     if path.suffix not in (".npy", ".safetensors"):
-        raise ConfigError(f"embeddings {path}: expected a .npy or .safetensors file")
+        raise ConfigError(f"the embeddings {path} are no .npy or .safetensors file; expected one of these")
     try:
         found: Any = mapped_npy(path) if path.suffix == ".npy" else _tensor(path)
     except (OSError, ValueError) as error:
-        raise StorageError(f"cannot read the embeddings {path}: {error}") from error
+        raise StorageError(f"the embeddings cannot be used: {error}") from error
     if getattr(found, "ndim", 0) != 2 or len(found) != n:
         raise DataError(
-            f"{path} has shape {getattr(found, 'shape', '?')}; expected ({n}, d), a row for each of the table"
+            f"the embeddings {path} have shape {getattr(found, 'shape', '?')}; expected ({n}, d), a vector for "
+            "each row of the table"
         )
     checked: NDArray[np.float32] = array_of(str(path), found, np.float32, 2, n)
     return checked

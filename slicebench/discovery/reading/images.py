@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.schema.roles import parameter
 from slicebench.errors import DataError
 from slicebench.files.cache import content_key
 from slicebench.files.image_arrays import DEEP, ImageFiles, as_shown, decoded, shown_size
@@ -118,7 +119,18 @@ def _read(where: str, row: int, source: str | bytes, root: Path) -> bytes:
     try:
         return read_bytes(root / source)
     except OSError as error:
-        raise DataError(f"{where}: row {row} cannot be read as an image: {error}") from error
+        raise DataError(_unreadable(where, row, root / source, error)) from error
+
+
+def _unreadable(where: str, row: int, source: object, error: Exception) -> str:
+    """Return the message for an image that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return (
+            f"{where}: there is no file {str(source)!r} (row {row}); if the paths start from another folder, name it "
+            f"({parameter('image_root')})"
+        )
+    said = "it is in no known format of images" if type(error).__name__ == "UnidentifiedImageError" else str(error)
+    return f"{where}: row {row} cannot be read as an image: {said}"
 
 
 def _headers(where: str, sources: Sequence[Path | io.BytesIO]) -> tuple[NDArray[np.int64], Counter[str]]:
@@ -133,7 +145,7 @@ def _headers(where: str, sources: Sequence[Path | io.BytesIO]) -> tuple[NDArray[
                 sizes[row] = shown_size(image)
                 modes[image.mode] += 1
         except Exception as error:  # each of Pillow's readers has errors of its own; one is that the image is too large
-            raise DataError(f"{where}: row {row} cannot be read as an image: {error}") from error
+            raise DataError(_unreadable(where, row, source, error)) from error
     return sizes, modes
 
 

@@ -1,0 +1,1 @@
+"""The commands of the studies: controls, sweeps, captions, sparse layers and interventions."""

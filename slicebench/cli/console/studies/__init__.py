@@ -1,0 +1,1 @@
+"""Output of the studies: sweeps, captions, sparse layers and interventions."""

@@ -1,0 +1,142 @@
+"""Join the slices that different folds found: the same slice again is one finding."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slicebench.discovery.holdout.fold_tests import fold_p, joined_p
+from slicebench.discovery.holdout.forward import chosen_forward
+from slicebench.metrics.statistics import holm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from slicebench.discovery.holdout.candidates import Candidate
+    from slicebench.discovery.holdout.excess import Excess
+    from slicebench.discovery.holdout.folds import Folds
+    from slicebench.discovery.searches.conditions import Conjunction
+
+    Bools = NDArray[np.bool_]
+
+
+SAME = 0.5
+"""Least intersection over union at which slices of two folds are the same finding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A slice that one fold's test is about, with its p after Holm's correction over all slices of that fold."""
+
+    candidate: Candidate
+    p: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Finding:
+    """The same slice as found without each of several folds.
+
+    `members` (n,) are all examples of the slice. `held_out` (n,) marks the rows of the folds that tested it, and `inside` (n,)
+    those of them that were assigned to it without their outcomes. `p` joins the folds.
+    """
+
+    method: str
+    label: str
+    class_number: int | None
+    rule: Conjunction | None
+    members: Bools
+    strength: NDArray[np.float64]
+    held_out: Bools
+    inside: Bools
+    p: float
+    folds: tuple[int, ...]
+
+
+def findings_of(
+    candidates: Sequence[Candidate], excess: Excess, folds: Folds, judges: Mapping[int, Bools]
+) -> list[Finding]:
+    """Choose slices in each fold, test them there, and join what folds agree on; `judges` are the rows that choose."""
+    tested = {fold: _tested(candidates, excess, folds, fold, judges[fold]) for fold in folds.tested}
+    return [_finding(cluster, folds) for cluster in _clusters(tested)]
+
+
+def _tested(candidates: Sequence[Candidate], excess: Excess, folds: Folds, fold: int, judge: Bools) -> list[Tested]:
+    test = folds.number == fold
+    chosen = chosen_forward([one for one in candidates if one.fold == fold], excess, judge)
+    p = []
+    for one in chosen:
+        members = one.candidate.members & test & one.left
+        rest = ~one.candidate.members & test & one.left
+        p.append(fold_p(members, rest, excess))
+    return [Tested(one.candidate, float(value)) for one, value in zip(chosen, holm(np.array(p)), strict=True)]
+
+
+def _clusters(tested: Mapping[int, list[Tested]]) -> list[dict[int, Tested]]:
+    """Group slices of different folds that have most members in common, at most one of each fold.
+
+    Each group begins with the slice, of those left, that most folds found, and takes from every other fold the one most like it.
+    """
+    left = {fold: [*slices] for fold, slices in tested.items()}
+    out = []
+    while any(left.values()):
+        groups = [_around(fold, one, left) for fold, slices in left.items() for one in slices]
+        best = max(groups, key=lambda group: (len(group), -np.median([one.p for one in group.values()])))
+        out.append(best)
+        for fold, one in best.items():
+            left[fold] = [other for other in left[fold] if other is not one]
+    return out
+
+
+def _around(fold: int, one: Tested, left: Mapping[int, list[Tested]]) -> dict[int, Tested]:
+    group = {fold: one}
+    for other, slices in left.items():
+        if other != fold and slices:
+            shares = [overlap(one.candidate.members, two.candidate.members) for two in slices]
+            if max(shares) >= SAME:
+                group[other] = slices[int(np.argmax(shares))]
+    return group
+
+
+def overlap(one: Bools, other: Bools) -> float:
+    """Compute the intersection over the union of two sets of examples, (n,) bool."""
+    either = (one | other).sum()
+    return float((one & other).sum() / either) if either else 0.0
+
+
+def _finding(group: Mapping[int, Tested], folds: Folds) -> Finding:
+    own = {fold: one.candidate for fold, one in group.items()}
+    best = _typical([*own.values()])
+    held_out = np.isin(folds.number, [*own])
+    inside = np.zeros(len(held_out), dtype=bool)
+    strength = best.strength.copy()
+    for fold, one in own.items():
+        rows = folds.number == fold
+        inside[rows] = one.members[rows]
+        if best.rule is None:
+            strength[rows] = one.strength[rows]
+    return Finding(
+        method=best.method,
+        label=best.label,
+        class_number=best.class_number,
+        rule=best.rule,
+        members=best.members if best.rule is not None else np.where(held_out, inside, best.members),
+        strength=strength,
+        held_out=held_out,
+        inside=inside,
+        p=joined_p([one.p for one in group.values()], len(folds.tested)),
+        folds=tuple(sorted(own)),
+    )
+
+
+def _typical(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the slice that stands for all: the rule that most folds found, else the one most like the others."""
+    ruled = [one for one in candidates if one.rule is not None]
+    some = ruled if 2 * len(ruled) >= len(candidates) else [one for one in candidates if one.rule is None]
+    times = Counter(one.label for one in ruled)
+    likeness = [np.mean([overlap(one.members, two.members) for two in candidates]) for one in some]
+    return some[max(range(len(some)), key=lambda i: (times[some[i].label] if some[i].rule else 0, likeness[i]))]
