@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
-import os
-import pickle
 from pathlib import Path
 from types import ModuleType
 
@@ -61,19 +58,11 @@ def problem():
 
 
 @pytest.fixture(scope="session")
-def committed_board(tmp_path_factory):
-    """Board of the committed leaderboard: half a minute, once for all workers of xdist."""
+def committed_board():
+    """Board of the committed leaderboard: half a minute, once in each worker of xdist that needs it."""
     from slicebench.results.leaderboard.build import leaderboard_board
 
-    base = tmp_path_factory.getbasetemp()
-    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "committed_board.pickle"
-    with path.open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if not path.stat().st_size:
-            pickle.dump(leaderboard_board(Path(__file__).parents[1] / "leaderboard"), file)
-            file.flush()
-        file.seek(0)
-        return pickle.load(file)
+    return leaderboard_board(Path(__file__).parents[1] / "leaderboard")
 
 
 def walk(*roots):

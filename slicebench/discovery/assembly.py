@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slicebench.discovery.findings import FoundSlice, Match
-from slicebench.discovery.holdout.consensus import overlap
+from slicebench.discovery.holdout.masks import overlap
 from slicebench.discovery.naming import Name, Names
 from slicebench.discovery.verdicts import verdict_of
 

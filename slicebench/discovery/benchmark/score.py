@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slicebench.discovery.holdout.masks import overlap
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -86,11 +88,6 @@ def is_false(shown: Mask, causes: Sequence[Mask]) -> bool:
     """Return whether less than 80% of the slice's members lie in any planted cause."""
     union = np.any(causes, axis=0) if len(causes) else np.zeros(len(shown), bool)
     return precision(shown, union) < PRECISION
-
-
-def overlap(one: Mask, other: Mask) -> float:
-    """Return the intersection over the union; 0 if both are empty."""
-    return float((one & other).sum() / max(1, (one | other).sum()))
 
 
 def precision_at(cause: Mask, shown: Sequence[Shown], k: int = TOP) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from slicebench.discovery.holdout.fold_tests import fold_p, joined_p
 from slicebench.discovery.holdout.forward import chosen_forward
+from slicebench.discovery.holdout.masks import overlap
 from slicebench.metrics.statistics import holm
 
 if TYPE_CHECKING:
@@ -100,12 +101,6 @@ def _around(fold: int, one: Tested, left: Mapping[int, list[Tested]]) -> dict[in
             if max(shares) >= SAME:
                 group[other] = slices[int(np.argmax(shares))]
     return group
-
-
-def overlap(one: Bools, other: Bools) -> float:
-    """Compute the intersection over the union of two sets of examples, (n,) bool."""
-    either = (one | other).sum()
-    return float((one & other).sum() / either) if either else 0.0
 
 
 def _finding(group: Mapping[int, Tested], folds: Folds) -> Finding:

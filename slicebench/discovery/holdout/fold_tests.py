@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slicebench.discovery.holdout.masks import marked
 from slicebench.metrics.slices.clustered import clustered
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def fold_p(members: Bools, rest: Bools, excess: Excess) -> float:
     classes, bad = excess.classes[rows], excess.badness[rows]
     if excess.groups is None:
         return _p(inside, bad, classes, 1.0, exact=excess.exact)
-    over = excess.over_mean(_marked(rows, len(excess.classes)))[rows]
+    over = excess.over_mean(marked(rows, len(excess.classes)))[rows]
     both = clustered(inside[:, None], over, excess.groups[rows])
     return max(float(both.p[0]), _p(inside, bad, classes, float(both.design[0]), exact=excess.exact))
 
@@ -51,12 +52,6 @@ def _compared(members: Bools, rest: Bools, classes: NDArray[np.int64]) -> Bools:
     both = (np.bincount(classes[members], minlength=n) > 0) & (np.bincount(classes[rest], minlength=n) > 0)
     compared: Bools = both[classes]
     return compared
-
-
-def _marked(rows: NDArray[np.intp], n: int) -> Bools:
-    marked = np.zeros(n, dtype=bool)
-    marked[rows] = True
-    return marked
 
 
 def _p(inside: Bools, bad: Floats, classes: NDArray[np.int64], design: float, *, exact: bool) -> float:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slicebench.discovery.holdout.masks import marked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -80,17 +82,11 @@ def places(X: NDArray[np.float32], members: Bools, learn: Bools, parts: NDArray[
     at = np.flatnonzero(members)
     # of the squared distance to a centre, what depends on the centre
     nearest = (whiten(X[at]) @ centres.T - (centres**2).sum(axis=1) / 2).argmax(axis=1)
-    return [_marked(at[nearest == j], len(X)) for j in range(len(centres))]
+    return [marked(at[nearest == j], len(X)) for j in range(len(centres))]
 
 
 def _some(rows: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
-
-
-def _marked(rows: NDArray[np.intp], n: int) -> Bools:
-    marked = np.zeros(n, dtype=bool)
-    marked[rows] = True
-    return marked
 
 
 def split_modes(X: NDArray[np.float32], inside: Bools, parts: NDArray[np.int64], seed: int) -> Floats | None:

@@ -17,6 +17,7 @@ from slicebench.data.permuted import permuted_outcomes
 from slicebench.data.problem import AuditData
 from slicebench.discovery.holdout.candidates import Candidate
 from slicebench.discovery.holdout.excess import ranks_within
+from slicebench.discovery.holdout.masks import marked
 from slicebench.discovery.searches.cuts import LEAST_MEMBERS, cut_of, places
 from slicebench.errors import MethodError, SlicebenchError
 from slicebench.evaluation.cell import checked_scores
@@ -71,6 +72,7 @@ def run_method(name: str, method: SliceMethod, examples: Examples, data: AuditDa
     """
     start, folds = perf_counter(), examples.folds
     hardness, candidates, notes = np.zeros(examples.n), list[Candidate](), dict[str, None]()
+    blind = permuted_outcomes(examples.whole, np.random.default_rng([seed, 2]))
     try:
         for fold in folds.tested:
             judge = judging_fold(examples, fold)
@@ -83,7 +85,6 @@ def run_method(name: str, method: SliceMethod, examples: Examples, data: AuditDa
             hardness[own] = ranks_within(seen.hardness[own], excess.classes[own])
             if len(folds.tested) == 1:
                 hardness = ranks_within(seen.hardness, excess.classes)
-            blind = permuted_outcomes(examples.whole, np.random.default_rng([seed, 2]))
             scores = checked_scores(method, method.score(blind), blind)
             candidates += _slices(name, fold, scores, blind, examples, excess, seed)
     except SlicebenchError:
@@ -121,7 +122,7 @@ def _cut_slices(
     """Cut each class's hardness where the judging fold shows that the error rate falls off, and split members by place."""
     folds, out = examples.folds, list[Candidate]()
     judge = folds.number == judging_fold(examples, fold)
-    over = excess.over_mean(judge)
+    over, strength = excess.over_mean(judge), ranks_within(hardness, excess.classes)
     for c in np.unique(excess.classes):
         rows = np.flatnonzero(excess.classes == c)
         here = judge[rows]
@@ -130,10 +131,9 @@ def _cut_slices(
             continue
         members, learn = hardness[rows] >= cut, folds.learn(fold)[rows]
         for inside in places(examples.compact[rows], members, learn, folds.number[rows], seed):
-            every = np.zeros(examples.n, dtype=bool)
-            every[rows] = inside
+            every = marked(rows[inside], examples.n)
             label = f"hardest of {examples.class_names[c]}"
-            out.append(_candidate(name, label, fold, every, ranks_within(hardness, excess.classes), int(c)))
+            out.append(_candidate(name, label, fold, every, strength, int(c)))
     return out
 
 

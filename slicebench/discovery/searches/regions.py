@@ -14,6 +14,7 @@ import numpy as np
 
 from slicebench.discovery.holdout.candidates import Candidate
 from slicebench.discovery.holdout.excess import ranks_within
+from slicebench.discovery.holdout.masks import marked
 from slicebench.discovery.searches.cuts import LEAST_MEMBERS, cut_of, places
 
 if TYPE_CHECKING:
@@ -114,9 +115,7 @@ class _Search:
 
     def _over(self, rows: Bools) -> Floats:
         """Return badness minus the mean of the class over `rows`, of all rows of this search."""
-        every = np.zeros(len(self.excess.badness), dtype=bool)
-        every[self.rows[rows]] = True
-        return self.excess.over_mean(every)[self.rows]
+        return self.excess.over_mean(marked(self.rows[rows], len(self.excess.badness)))[self.rows]
 
     def _gram(self, rows: Bools) -> Floats:
         some = self.features[rows]
@@ -150,8 +149,7 @@ class _Search:
 
     def _candidate(self, inside: Bools, ranking: Floats, fold: int, c: int | None, class_name: str) -> Candidate:
         n = len(self.excess.badness)
-        members, strength = np.zeros(n, dtype=bool), np.zeros(n)
-        members[self.rows] = inside
+        members, strength = marked(self.rows[inside], n), np.zeros(n)
         strength[self.rows] = ranking
         return Candidate(
             method="regions",

@@ -13,12 +13,12 @@ from slicebench.discovery.benchmark.score import (
     is_false,
     mentioned,
     names_right,
-    overlap,
     precision,
     precision_at,
     recall,
     score,
 )
+from slicebench.discovery.holdout.masks import overlap
 
 N = 100
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from slicebench.discovery.holdout.candidates import Candidate
-from slicebench.discovery.holdout.consensus import findings_of, overlap
+from slicebench.discovery.holdout.consensus import findings_of
 from slicebench.discovery.holdout.excess import Excess, likelihood_gain, ranks_within
 from slicebench.discovery.holdout.folds import N_FOLDS, Folds, dealt_folds
 from slicebench.discovery.holdout.forward import chosen_forward
+from slicebench.discovery.holdout.masks import overlap
 
 N = 1000
 RNG = np.random.default_rng(0)

@@ -15,6 +15,7 @@ import numpy as np
 from slicebench.discovery.benchmark.finders.peers import SETTINGS, Skipped, peer
 from slicebench.discovery.benchmark.finders.views import columns_seen, vectors_seen
 from slicebench.discovery.benchmark.score import Shown
+from slicebench.discovery.holdout.masks import marked
 from slicebench.discovery.search import discover
 from slicebench.errors import ConfigError, did_you_mean
 from slicebench.metrics.statistics import ALPHA, holm
@@ -64,15 +65,9 @@ def discovered(table: PlantedTable, method: str | None = None) -> list[Shown]:
     labels = np.array(found.examples.class_names)[found.examples.labels]
     facts = [Shown(labels == one.name, f"class {one.name}", fact=True) for one in found.facts.worse]
     return facts + [
-        Shown(_mask(one.rows, len(table.frame)), one.name.text or one.label, tuple(map(int, one.rows[:100])))
+        Shown(marked(one.rows, len(table.frame)), one.name.text or one.label, tuple(map(int, one.rows[:100])))
         for one in found.standing
     ]
-
-
-def _mask(rows: Any, n: int) -> Bools:
-    mask = np.zeros(n, dtype=bool)
-    mask[rows] = True
-    return mask
 
 
 def error_tree(table: PlantedTable) -> list[Shown]:
