@@ -6,6 +6,14 @@ the message of any `SlicebenchError` and exits with code 2; a traceback is a bug
 
 from __future__ import annotations
 
+import re
+
+LONGEST_TEXT = 2_000
+"""Characters of a text by others that are kept."""
+
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that control a terminal, change the order of a line, or cannot be encoded; tab and newline are not among them."""
+
 
 class SlicebenchError(Exception):
     """Base of every error that slicebench raises on purpose."""
@@ -40,12 +48,32 @@ class SlicebenchWarning(UserWarning):
 
 
 def message_of(error: BaseException) -> str:
-    """Return the message of an error.
+    """Return the message of an error, made safe by `safe_text`.
 
     The name of its type comes first, unless it is a `SlicebenchError`.
     """
-    message = str(error) or type(error).__name__
-    return message if isinstance(error, SlicebenchError) else f"{type(error).__name__}: {message}"
+    name = type(error).__name__
+    message = safe_text(error) or name
+    return message if isinstance(error, SlicebenchError) else f"{name}: {message}"
+
+
+def safe_text(value: object) -> str:
+    r"""Return the text of a value that others made, such as a plugin's error, so that it can be stored and printed.
+
+    Control characters and lone surrogates become U+FFFD. Of a long text, begin and end are kept.
+
+    >>> safe_text("\x1b[31mred")
+    '�[31mred'
+    """
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001 - a plugin's object may raise anything
+        text = f"({type(value).__name__} without a readable text)"
+    if len(text) > LONGEST_TEXT:
+        left_out = f" ... ({len(text):,} characters, cut) ... "
+        head = LONGEST_TEXT * 3 // 4
+        text = text[:head] + left_out + text[head + len(left_out) - LONGEST_TEXT :]
+    return _UNSAFE.sub("\ufffd", text)
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gc
+import signal
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore = ["plugin"]  # a package of its own, as `slicebench new` makes it
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slicebench.results.markdown import captions_table, scores_table
+from slicebench.results.numbers import BEHIND
 from slicebench.results.standings import standings
 from slicebench.runs.outcomes import RunOutcomes
 from slicebench.runs.store import load_run
@@ -42,7 +43,8 @@ def page_table(board: Board) -> str:
     """Write the table with its explanation."""
     return (
         f"nAMF, mean over the seeds {', '.join(map(str, board.seeds))} with its 95 % interval. Chance 0, ideal 1; "
-        f"= not separated from the column's best.\nslicebench {board.code_version}, {board.date}, {board.hardware}. "
+        f"{BEHIND} below the column's best (the paired interval does not contain 0).\n"
+        f"slicebench {board.code_version}, {board.date}, {board.hardware}. "
         "Made by `python scripts/regenerate/figures.py`; numbers in the JSON file beside it.\n\n" + scores_table(board)
     )
 

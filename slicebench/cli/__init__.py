@@ -1,6 +1,6 @@
 """The command line. Results go to stdout, progress and errors to stderr.
 
-Exit codes: 0 fine, 1 a cell or check failed, 2 usage, 130 interrupted. There is one module per
+Exit codes: 0 fine, 1 a cell or check failed, 2 usage, 130 interrupted, 143 ended by SIGTERM. There is one module per
 command. Heavy imports are inside the functions, so that `slicebench list` and `--help` answer at
 once.
 """
@@ -28,7 +28,8 @@ from slicebench.cli.commands.studies.sparse import sparse_command
 from slicebench.cli.commands.studies.sweep import sweep_command
 from slicebench.cli.layout import SETTINGS as SETTINGS
 from slicebench.cli.layout import add, group
-from slicebench.errors import SlicebenchError
+from slicebench.cli.process import prepare_streams, terminable
+from slicebench.errors import SlicebenchError, message_of
 from slicebench.files.log import speak
 from slicebench.version import __version__
 
@@ -93,11 +94,16 @@ def _new() -> None:
 
 def main() -> None:
     """Run the command line; an error that the user can fix is one message on stderr and exit code 2."""
+    prepare_streams()
     speak()
     try:
-        app()
-    except SlicebenchError as error:
-        typer.echo(f"slicebench: {error}", err=True)
+        with terminable():
+            try:
+                app()
+            finally:
+                sys.stdout.flush()
+    except (SlicebenchError, OSError) as error:
+        typer.echo(f"slicebench: {message_of(error)}", err=True)
         sys.exit(2)
 
 

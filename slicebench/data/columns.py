@@ -48,7 +48,7 @@ class Columns:
         In the order of `probs`; needed where labels are words and nothing tells their order.
     score : str, optional
         Instead of `probs`, for two classes: one column, the probability (or logit) of the positive class.
-    positive : str, optional
+    positive : str, number or bool, optional
         The class that `score` is about; by default 1, True, yes or positive.
     threshold : float, optional
         Score from which on the positive class is predicted, where no predictions are named; by default 0.5.
@@ -95,7 +95,7 @@ class Columns:
     probs: str | Sequence[str] | Auto | None = AUTO
     class_names: Sequence[str] = ()
     score: str | Auto | None = AUTO
-    positive: str | None = None
+    positive: str | float | None = None
     threshold: float | None = None
     loss: str | Auto | None = AUTO
     correct: str | Auto | None = AUTO

@@ -34,7 +34,7 @@ def from_frame(
     probs: Sequence[str] | str | None = None,
     class_names: Sequence[str] = (),
     score: str | None = None,
-    positive: str | None = None,
+    positive: str | float | None = None,
     prediction: str | None = None,
     loss: str | None = None,
     embedding: str | Sequence[str] | None = None,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST_EXACT = 2**53
+"""Size up to which whole numbers are exact as floats."""
 WHOLE = 1e15
 """Size below which whole numbers are written with all their digits."""
 UNSEEN = 0
@@ -86,9 +88,10 @@ class ColumnCodes:
             column = pd.to_numeric(column, errors="coerce")
         missing = column.isna().to_numpy()
         if self.ordered:
-            levels = np.array(self.levels, dtype=np.float64)
-            values = np.full(len(column), np.nan)
-            values[~missing] = _numbers(column[~missing])
+            known = _numbers(column[~missing])
+            levels = np.array(self.levels)
+            values = np.zeros(len(column), dtype=known.dtype)
+            values[~missing] = known
         else:
             levels = np.array(self.levels, dtype=str)
             values = column.astype(object).where(~missing, "").to_numpy(dtype=str)
@@ -134,6 +137,8 @@ class ColumnCodes:
         """Return a level as text."""
         value = self.levels[level]
         if self.unit == "number":
+            if isinstance(value, int):
+                return str(value)
             return f"{int(value)}" if abs(value) < WHOLE and float(value).is_integer() else f"{value:g}"
         return _SHOWN[self.unit](value) if self.ordered else str(value)
 
@@ -146,13 +151,15 @@ def _unit(column: pd.Series[Any]) -> str:
     return "number" if is_numeric_dtype(column) and not is_bool_dtype(column) else "words"
 
 
-def _numbers(known: pd.Series[Any]) -> NDArray[np.float64]:
-    """Return known numbers as float64, dates and spans in seconds."""
+def _numbers(known: pd.Series[Any]) -> NDArray[np.float64 | np.int64 | np.uint64]:
+    """Return known numbers as float64, dates and spans in seconds; whole numbers stay exact if floats would not be."""
     if known.dtype.kind in "Mm":
         unit = np.datetime_data(known.to_numpy().dtype)[0]
         per_second = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
         seconds: NDArray[np.float64] = known.to_numpy().astype(np.int64) / per_second
         return seconds
+    if known.dtype.kind in "iu" and len(known) and max(abs(int(known.min())), int(known.max())) > MOST_EXACT:
+        return known.to_numpy(np.int64 if known.dtype.kind == "i" else np.uint64)
     return known.to_numpy(np.float64)
 
 

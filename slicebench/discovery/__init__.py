@@ -20,9 +20,21 @@ from __future__ import annotations
 
 from slicebench.data.columns import Columns
 from slicebench.discovery.describing import Rule, Word
-from slicebench.discovery.findings import Findings, FoundSlice, Match, MethodNote
+from slicebench.discovery.findings import Findings, FoundSlice, LeftOut, Match, MethodNote
 from slicebench.discovery.naming import Name
 from slicebench.discovery.search import discover
 from slicebench.discovery.verdicts import Verdict
 
-__all__ = ["Columns", "Findings", "FoundSlice", "Match", "MethodNote", "Name", "Rule", "Verdict", "Word", "discover"]
+__all__ = [
+    "Columns",
+    "Findings",
+    "FoundSlice",
+    "LeftOut",
+    "Match",
+    "MethodNote",
+    "Name",
+    "Rule",
+    "Verdict",
+    "Word",
+    "discover",
+]

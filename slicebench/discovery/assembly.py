@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.discovery.findings import FoundSlice, Match
+from slicebench.discovery.findings import LEAST_MEMBERS, FoundSlice, LeftOut, Match
 from slicebench.discovery.holdout.masks import overlap
 from slicebench.discovery.naming import Name, Names
+from slicebench.discovery.queries import query_of
 from slicebench.discovery.verdicts import verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from slicebench.data.captions.embedded import Captions
     from slicebench.discovery.holdout.consensus import Finding
+    from slicebench.discovery.queries import Given
     from slicebench.discovery.reading.examples import Examples
     from slicebench.discovery.searches.plugin_slices import Said
     from slicebench.discovery.verdicts import Verdict
@@ -30,38 +33,62 @@ LEAST_OVERLAP = 0.2
 """Least intersection over union at which slices of two methods match."""
 PART = 0.8
 """Least share of a slice's members in one before it, for it to be a part of that one."""
-LEAST_MEMBERS = 20
-"""Members below which a slice is not shown."""
 ALL_CLASSES = "all"
 """Name of the class of a slice over several classes."""
 
 
 def found_slices(
-    findings: Sequence[Finding], said: Sequence[Said], examples: Examples, captions: Captions | None
-) -> tuple[FoundSlice, ...]:
-    """Return the slices: significant ones first, then by excess errors."""
-    judged = [(one, verdict_of(one, examples)) for one in findings if one.members.sum() >= LEAST_MEMBERS]
-    judged = [(one, verdict) for one, verdict in judged if np.isfinite(verdict.delta)]
+    findings: Sequence[Finding],
+    said: Sequence[Said],
+    examples: Examples,
+    captions: Captions | None,
+    own: Given | None = None,
+    judge: Callable[[Finding, Examples], Verdict] = verdict_of,
+) -> tuple[tuple[FoundSlice, ...], LeftOut]:
+    """Return the slices, significant ones first, then by excess errors; and how many are left out.
+
+    `own` is the table as the user gave it, on which queries of significant slices are tried.
+    """
+    large = [(one, judge(one, examples)) for one in findings if one.members.sum() >= LEAST_MEMBERS]
+    judged = [(one, verdict) for one, verdict in large if np.isfinite(verdict.delta)]
+    left_out = LeftOut(small=len(findings) - len(large), incomparable=len(large) - len(judged))
     judged.sort(key=lambda both: (not both[1].stands, -both[1].delta * both[1].size))
-    judged = _without_repeats(judged)
+    judged, repeats = _without_repeats(judged)
     names = Names(examples, captions)
     out = list[FoundSlice]()
     for i, (one, verdict) in enumerate(judged):
         name = names.of(one.members, one.class_number, one.rule) if verdict.stands else Name()
         matches = _matches(one, said) if verdict.stands else ()
-        found = _slice(f"S{i + 1}", one, verdict, name, examples, matches)
-        out.append(replace(found, part_of=_whole_of(found, out)) if verdict.stands else found)
-    return tuple(out)
+        found = _slice(_key(i), one, verdict, name, examples, matches)
+        if verdict.stands:
+            query, query_from = (None, None) if one.rule is None else query_of(one.rule, examples, own)
+            found = replace(found, part_of=_whole_of(found, out), query=query, query_from=query_from)
+        out.append(found)
+    return tuple(out), replace(left_out, repeats=repeats)
 
 
-def _without_repeats(judged: Sequence[tuple[Finding, Verdict]]) -> list[tuple[Finding, Verdict]]:
-    """Drop significant slices with nearly the same members as one before them: folds may divide one cause differently."""
+def _without_repeats(
+    judged: Sequence[tuple[Finding, Verdict]],
+) -> tuple[list[tuple[Finding, Verdict]], dict[str, int]]:
+    """Drop significant slices with nearly the same members as one before them: folds may divide one cause differently.
+
+    Returns the others, and how many each of them stands for, by its key.
+    """
     kept: list[tuple[Finding, Verdict]] = []
+    repeats: Counter[str] = Counter()
     for one, verdict in judged:
-        repeats = any(overlap(one.members, other.members) >= PART for other, shown in kept if shown.stands)
-        if not (verdict.stands and repeats):
+        same = (i for i, (other, _) in enumerate(kept) if overlap(one.members, other.members) >= PART)
+        first = next(same, None) if verdict.stands else None
+        if first is None:
             kept.append((one, verdict))
-    return kept
+        else:
+            repeats[_key(first)] += 1
+    return kept, dict(repeats)
+
+
+def _key(i: int) -> str:
+    """Return the key of slice number i, from 0."""
+    return f"S{i + 1}"
 
 
 def _whole_of(found: FoundSlice, before: Sequence[FoundSlice]) -> str | None:
@@ -82,7 +109,6 @@ def _slice(
         verdict=verdict,
         name=name,
         rule=one.rule,
-        query=None if one.rule is None else one.rule.exact_query(examples.table),
         rows=rows,
         strength=one.strength[rows],
         errors=_worst(rows, examples)[:SHOWN],

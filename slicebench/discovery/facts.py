@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from slicebench.metrics.slices.significance import MIN_EFFECT
 from slicebench.metrics.statistics import ALPHA, holm
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from slicebench.discovery.reading.examples import Examples
@@ -73,42 +76,122 @@ class Facts:
         return tuple(one for one in self.classes if one.worse)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sums:
+    """What facts need of some rows; those of several parts of a table add up.
+
+    `size`, `total` and `squares` (C,) are of each class: rows, and the sums of outcome - `centre` and of its square. The
+    centre is any number near the outcomes. `pairs` counts errors by class * C + predicted class. `errors` is the sum of
+    prediction minus truth; `confidence` that of the probability of the predicted class, and `gaps` (`CALIBRATION_BINS`,) that
+    of confidence minus right answers. They are None where they are not known.
+    """
+
+    centre: float
+    size: NDArray[np.int64]
+    total: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    pairs: Counter[int] | None
+    errors: float | None
+    confidence: float | None
+    gaps: NDArray[np.float64] | None
+
+    @classmethod
+    def of(
+        cls,
+        outcome: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        n_classes: int,
+        *,
+        centre: float = 0.0,
+        wrong: NDArray[np.bool_] | None = None,
+        predicted: NDArray[np.int64] | None = None,
+        errors: NDArray[np.float64] | None = None,
+        probs: NDArray[np.float32] | None = None,
+    ) -> Sums:
+        """Sum over rows; arrays are (n,), and `probs` (n, C)."""
+        over = outcome - centre
+        pairs: Counter[int] | None = None
+        confidence: float | None = None
+        gaps: NDArray[np.float64] | None = None
+        if wrong is not None and predicted is not None:
+            found = np.unique(labels[wrong] * n_classes + predicted[wrong], return_counts=True)
+            pairs = Counter(dict(zip(*(one.tolist() for one in found), strict=True)))
+        if wrong is not None and probs is not None:
+            own = probs.max(axis=1).astype(np.float64)
+            bins = np.minimum((own * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)
+            confidence = float(own.sum())
+            gaps = np.bincount(bins, weights=own - ~wrong, minlength=CALIBRATION_BINS).astype(np.float64)
+        return cls(
+            centre=centre,
+            size=np.bincount(labels, minlength=n_classes),
+            total=np.bincount(labels, weights=over, minlength=n_classes).astype(np.float64),
+            squares=np.bincount(labels, weights=over**2, minlength=n_classes).astype(np.float64),
+            pairs=pairs,
+            errors=None if errors is None else float(errors.sum()),
+            confidence=confidence,
+            gaps=gaps,
+        )
+
+    def __add__(self, other: Sums) -> Sums:
+        """Return the sums over the rows of both, which have one centre and know the same."""
+        return Sums(
+            centre=self.centre,
+            size=self.size + other.size,
+            total=self.total + other.total,
+            squares=self.squares + other.squares,
+            pairs=None if self.pairs is None or other.pairs is None else self.pairs + other.pairs,
+            errors=None if self.errors is None or other.errors is None else self.errors + other.errors,
+            confidence=None
+            if self.confidence is None or other.confidence is None
+            else self.confidence + other.confidence,
+            gaps=None if self.gaps is None or other.gaps is None else self.gaps + other.gaps,
+        )
+
+
 def facts_of(examples: Examples) -> Facts:
     """Compute the facts; classes are sorted by falling error rate."""
     outcome = examples.losses.astype(np.float64) if examples.wrong is None else examples.wrong.astype(np.float64)
-    errors = examples.schema.outcomes.errors
+    sums = Sums.of(
+        outcome,
+        examples.labels,
+        len(examples.class_names),
+        centre=0.0 if examples.wrong is not None else float(outcome.mean()),
+        wrong=examples.wrong,
+        predicted=examples.predicted,
+        errors=examples.schema.outcomes.errors,
+        probs=examples.whole.probs,
+    )
+    return facts_from(sums, examples.class_names, rates=examples.wrong is not None, grouped=examples.groups is not None)
+
+
+def facts_from(sums: Sums, class_names: Sequence[str], *, rates: bool, grouped: bool) -> Facts:
+    """Compute the facts from sums. `rates` is true for errors, false for losses; `grouped` if rows belong together."""
+    n = int(sums.size.sum())
+    there = np.flatnonzero(sums.size)
+    known = sums.confidence is not None and sums.gaps is not None
     return Facts(
-        n=examples.n,
-        rate=float(outcome.mean()),
-        classes=_classes(outcome, examples) if len(np.unique(examples.labels)) > 1 else (),
-        confusions=_confusions(examples),
-        bias=None if errors is None else float(errors.mean()),
-        **_calibration(examples),
+        n=n,
+        rate=float(sums.centre + sums.total.sum() / n),
+        classes=_classes(sums, there, class_names, rates=rates, grouped=grouped) if len(there) > 1 else (),
+        confusions=_confusions(sums.pairs, class_names),
+        bias=None if sums.errors is None else sums.errors / n,
+        confidence=sums.confidence / n if known and sums.confidence is not None else None,
+        calibration_error=float(np.abs(sums.gaps).sum() / n) if known and sums.gaps is not None else None,
     )
 
 
-def _calibration(examples: Examples) -> dict[str, float]:
-    """Compare the probability of the predicted class with how often it is right, in `CALIBRATION_BINS` bins of equal width."""
-    probs = examples.whole.probs
-    if probs is None or examples.wrong is None:
-        return {}
-    confidence = probs.max(axis=1).astype(np.float64)
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)
-    gap = np.bincount(bins, weights=confidence - ~examples.wrong)
-    return {"confidence": float(confidence.mean()), "calibration_error": float(np.abs(gap).sum() / examples.n)}
-
-
-def _classes(outcome: NDArray[np.float64], examples: Examples) -> tuple[ClassFact, ...]:
-    there = np.unique(examples.labels)
-    size = np.bincount(examples.labels)[there]
-    total = np.bincount(examples.labels, weights=outcome)[there].astype(np.float64)
-    rate, others = total / size, (total.sum() - total) / (examples.n - size)
-    low, high = _interval(outcome, examples, there, total, size)
-    worse = _worse(examples, total, size, rate - others)
+def _classes(
+    sums: Sums, there: NDArray[np.intp], class_names: Sequence[str], *, rates: bool, grouped: bool
+) -> tuple[ClassFact, ...]:
+    size, total = sums.size[there], sums.total[there]
+    rate = sums.centre + total / size
+    others = sums.centre + (total.sum() - total) / (size.sum() - size)
+    low, high = _interval(sums, there, rates=rates)
+    worse = _worse(total, size, rate - others) if rates and not grouped else np.zeros(len(there), dtype=bool)
     order = np.argsort(-rate, kind="stable")
     return tuple(
         ClassFact(
-            examples.class_names[there[i]],
+            class_names[there[i]],
             int(size[i]),
             float(rate[i]),
             float(low[i]),
@@ -120,46 +203,36 @@ def _classes(outcome: NDArray[np.float64], examples: Examples) -> tuple[ClassFac
     )
 
 
-def _interval(
-    outcome: NDArray[np.float64],
-    examples: Examples,
-    there: NDArray[np.int64],
-    total: NDArray[np.float64],
-    size: NDArray[np.intp],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _interval(sums: Sums, there: NDArray[np.intp], *, rates: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return Wilson's limits for rates, Student's for means."""
     from scipy.stats import t as student
     from statsmodels.stats.proportion import proportion_confint
 
-    if examples.wrong is not None:
+    size, total = sums.size[there], sums.total[there]
+    if rates:
         low, high = proportion_confint(total, size, method="wilson")
         return low, high
-    deviation = np.array([outcome[examples.labels == c].std() for c in there])
+    deviation = np.sqrt(np.maximum(sums.squares[there] / size - (total / size) ** 2, 0))
     margin = student.ppf(0.975, np.maximum(size - 1, 1)) * deviation / np.sqrt(np.maximum(size - 1, 1))
-    return total / size - margin, total / size + margin
+    mean = sums.centre + total / size
+    return mean - margin, mean + margin
 
 
-def _worse(
-    examples: Examples, total: NDArray[np.float64], size: NDArray[np.intp], gap: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    if examples.wrong is None or examples.groups is not None:
-        return np.zeros(len(size), dtype=bool)
-    errors, n = np.array([int(total.sum())]), np.array([examples.n])
+def _worse(total: NDArray[np.float64], size: NDArray[np.int64], gap: NDArray[np.float64]) -> NDArray[np.bool_]:
+    errors, n = np.array([int(total.sum())]), np.array([int(size.sum())])
     p = [exact_p(np.array([int(t)]), np.array([int(s)]), errors, n) for t, s in zip(total, size, strict=True)]
     worse: NDArray[np.bool_] = (holm(np.array(p)) <= ALPHA) & (gap >= MIN_EFFECT)
     return worse
 
 
-def _confusions(examples: Examples) -> tuple[Confusion, ...]:
-    if examples.predicted is None or examples.wrong is None or len(examples.class_names) < 3:
+def _confusions(pairs: Counter[int] | None, class_names: Sequence[str]) -> tuple[Confusion, ...]:
+    """Return the commonest pairs of class and predicted class among the errors."""
+    if not pairs or len(class_names) < 3:
         return ()
-    rows = np.flatnonzero(examples.wrong)
-    pairs, count = np.unique(
-        np.stack([examples.labels[rows], examples.predicted[rows]], axis=1), axis=0, return_counts=True
-    )
-    order = np.argsort(-count, kind="stable")[:MOST_CONFUSIONS]
+    wrong, n = sum(pairs.values()), len(class_names)
+    common = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_CONFUSIONS]
     return tuple(
-        Confusion(examples.class_names[a], examples.class_names[b], int(count[i]), float(count[i] / len(rows)))
-        for i, (a, b) in ((int(i), pairs[i]) for i in order)
-        if count[i] >= LEAST_SHARE * len(rows)
+        Confusion(class_names[pair // n], class_names[pair % n], count, count / wrong)
+        for pair, count in common
+        if count >= LEAST_SHARE * wrong
     )

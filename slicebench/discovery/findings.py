@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.data.schema.outcomes import ERROR_NAMES
+from slicebench.discovery.reading.examples import READ
 from slicebench.discovery.reading.measures import LOSS, MEASURES, RATE
 from slicebench.errors import ConfigError
 from slicebench.results.numbers import p_value
@@ -43,9 +44,10 @@ class FoundSlice:
     """One slice, within one class or over all.
 
     `key` ("S1") names it in tables, and `label` is the method's own name for it. `verdict` has its numbers. `rule` selects
-    exactly the members, or is None. `query` is the rule as `Findings.table.query` reads it; None without a rule, and where pandas
-    cannot query it. `rows` are the members, the most typical first, and `strength` orders them.
-    `errors` and `right` are the most typical members that the model gets wrong and right;
+    exactly the members, or is None. `query` is the rule of a significant slice as `DataFrame.query` reads it; None without a
+    rule, and where pandas cannot query it. `query_from` says what it selects from: "your table", which was given, and
+    `Findings.table`; or "found.table", the latter alone. `rows` are the members, the most typical first, and `strength` orders
+    them. `errors` and `right` are the most typical members that the model gets wrong and right;
     for losses, those with the highest and the lowest. `folds` are those of which a search without them found it.
     `part_of` is the key of a slice before it that has most of its members, or None.
     """
@@ -64,12 +66,13 @@ class FoundSlice:
     matches: tuple[Match, ...]
     folds: tuple[int, ...]
     query: str | None = None
+    query_from: str | None = None
     part_of: str | None = None
 
     @property
     def size(self) -> int:
-        """Number of members among all examples."""
-        return len(self.rows)
+        """Number of members among all rows of the table."""
+        return self.verdict.size
 
     @property
     def text(self) -> str:
@@ -99,13 +102,53 @@ class MethodNote:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """How many tested slices are not in `Findings.slices`, and why.
+
+    `repeats` counts, by the key of a significant slice, those that have nearly its members. `small` counts slices with
+    fewer than `LEAST_MEMBERS` rows, and `incomparable` those without rows to compare: they hold all rows of their classes, or
+    none that is held out.
+    """
+
+    repeats: dict[str, int] = field(default_factory=dict)
+    small: int = 0
+    incomparable: int = 0
+
+    @property
+    def n(self) -> int:
+        """Number of slices that are left out."""
+        return sum(self.repeats.values()) + self.small + self.incomparable
+
+    @property
+    def text(self) -> str:
+        """What is left out, in a sentence; empty if nothing is.
+
+        >>> LeftOut({"S1": 2}, small=1).text
+        '3 tested slices are not listed: 2 repeat S1, 1 has fewer than 20 rows.'
+        """
+        parts = [f"{n} {'repeats' if n == 1 else 'repeat'} {key}" for key, n in self.repeats.items()]
+        if self.small:
+            parts.append(f"{self.small} {'has' if self.small == 1 else 'have'} fewer than {LEAST_MEMBERS} rows")
+        if self.incomparable:
+            parts.append(f"{self.incomparable} {'lacks' if self.incomparable == 1 else 'lack'} rows to compare with")
+        are = "slice is" if self.n == 1 else "slices are"
+        return f"{self.n} tested {are} not listed: {', '.join(parts)}." if parts else ""
+
+
+LEAST_MEMBERS = 20
+"""Members below which a slice is not listed."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Findings:
     """Result of `discover`.
 
     `slices` has the significant slices first, and is then sorted by excess errors. `notes` are what
     a reader must know, and `source` names the table. `facts` are error rates by class and the commonest confusions.
-    `agreement` holds Spearman's ρ between the rankings of each two methods, within classes.
+    `agreement` holds Spearman's ρ between the rankings of each two methods, within classes. `left_out` counts the slices that
+    were tested and are not listed. Of a table that does not fit into memory, `examples` are a sample, and `held` is the number
+    of rows outside of it that slices were tested on; else it is None.
     """
 
     slices: tuple[FoundSlice, ...]
@@ -116,6 +159,8 @@ class Findings:
     seed: int
     source: str
     agreement: dict[tuple[str, str], float]
+    left_out: LeftOut = field(default_factory=LeftOut)
+    held: int | None = None
 
     @property
     def standing(self) -> tuple[FoundSlice, ...]:
@@ -155,19 +200,24 @@ class Findings:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The user's table, with the columns that rules were made of: queries of slices select from it.
+        """The user's table with further columns, of which rules were made: queries of slices select from it.
 
-        Dates that were written as text are dates here, and what was measured on images and texts has columns.
+        These are what was measured on images and texts, and columns as they were read, if a query needs them: "price (as read)"
+        has the numbers of a column `price` that also holds words.
         """
-        return self.examples.table
+        queries = [one.query for one in self.slices if one.query is not None]
+        read = [
+            name for name in map(str, self.examples.metadata) if any(f"`{name}{READ}`" in query for query in queries)
+        ]
+        return self.examples.table(read)
 
     def query(self, i: int) -> str:
-        """Return what selects slice number `i`, from 0, in `table.query(...)`.
+        """Return what selects slice number `i`, from 0, in `table.query(...)`; mostly in the table that was given, too.
 
         Raises
         ------
         ConfigError
-            if there is no such slice, or it is a region that no rule selects.
+            if there is no such slice, it is not significant, or it is a region that no rule selects.
 
         """
         if not 0 <= i < len(self.slices):
@@ -175,6 +225,7 @@ class Findings:
         found = self.slices[i].query
         if found is None:
             why = "no rule selects it" if self.slices[i].rule is None else "pandas cannot query its columns"
+            why = why if self.slices[i].verdict.stands else "only significant slices have one"
             raise ConfigError(f"slice {self.slices[i].key} has no query: {why}; its members are .slices[{i}].rows")
         return found
 
@@ -201,7 +252,7 @@ class Findings:
                     "slice": one.key,
                     "class": one.class_name,
                     "id": self._ids(one.rows),
-                    "rank": np.arange(1, one.size + 1),
+                    "rank": np.arange(1, len(one.rows) + 1),
                     "membership": one.strength,
                     "hardness": hardness[one.method][one.rows],
                     "stands": one.verdict.stands,
@@ -266,7 +317,8 @@ class Findings:
 
 FRAME = (
     "method", "slice", "class", "about", "size", "rate", "rest", "support", "delta", "low", "high", "p_holm", "stands", "excess",
-    "query", "part_of", "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "bias", "found_by",
+    "query", "query_from", "part_of", "rule", "rule_precision", "rule_recall", "captions", "words", "taken_for", "bias",
+    "found_by",
 )  # fmt: skip
 """Columns of `Findings.to_frame`; `stands` is true for significant slices."""
 
@@ -290,6 +342,7 @@ def _row(one: FoundSlice) -> dict[str, Any]:
         "stands": verdict.stands,
         "excess": one.excess,
         "query": one.query,
+        "query_from": one.query_from,
         "part_of": one.part_of,
         "rule": None if rule is None else rule.text,
         "rule_precision": None if rule is None else rule.precision,

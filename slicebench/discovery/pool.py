@@ -6,6 +6,7 @@ The pool is the split that methods score.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from slicebench.data.problem import SPLITS
 from slicebench.data.schema import schema_of
 from slicebench.data.schema.frames import as_frame
 from slicebench.data.schema.kinds import kind_of
+from slicebench.data.schema.layouts.image_folders import FILE_NAME, IMAGE_FOLDER
 from slicebench.data.schema.outcomes import outcomes_of
 from slicebench.data.schema.parts import parts_of
-from slicebench.data.schema.roles import parameter
+from slicebench.data.schema.roles import called, parameter
 from slicebench.data.schema.user_table import UserTable, if_named
 from slicebench.data.schema.vectors import described, vectors_of
+from slicebench.discovery.reading.images import read_images
+from slicebench.discovery.reading.inputs import DEFAULT_ENCODERS, encoded
 from slicebench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -71,22 +75,42 @@ class PoolProblem:
     notes: tuple[str, ...]
 
 
-def problem_with_pool(data: Any, pool: Any, columns: Columns, *, split: str = "split", seed: int = 0) -> PoolProblem:
+def problem_with_pool(
+    data: Any, pool: Any, columns: Columns, *, split: str = "split", encoder: str | None = None, seed: int = 0
+) -> PoolProblem:
     """Build a problem with train and val from `data` and the pool as test.
 
     It takes the same parameters as `select` and raises the same errors.
     """
+    from slicebench.models.encoders.encoder import make_encoder
+
     labelled = None if data is None else as_frame(data, "data table")
-    known_table, pool_table, splits = _tables(labelled, as_frame(pool, "pool table"), split)
+    if encoder is not None:
+        make_encoder(encoder)  # an unknown name is an error even where nothing is encoded
+    candidates_given = as_frame(pool, "pool table")
+    folders = [
+        one.attrs.get(IMAGE_FOLDER) for one in (candidates_given if labelled is None else labelled, candidates_given)
+    ]
+    known_table, pool_table, splits = _tables(labelled, candidates_given, split)
+    columns = replace(columns, image=FILE_NAME if all(folders) and isinstance(columns.image, Auto) else columns.image)
     schema = _schema(columns, known_table, pool_table)
     roles = schema.roles
     known = Part(known_table, schema.outcomes, _looks(known_table, roles))
     candidates = _candidates(pool_table, schema)
+    images = _images((known, candidates), folders) if schema.roles.image is not None else None
     _check_one_space(known, candidates)
-    notes = [*schema.notes, *_identify(known, candidates, roles.id), *_fill_losses(known, candidates)]
+    unused = [f"{called('encoder')} is not used: the tables are no folders of images."] * (encoder is not None)
+    notes = [
+        *schema.notes,
+        *(unused if images is None else ()),
+        *_identify(known, candidates, roles.id),
+        *_fill_losses(known, candidates),
+    ]
     weak = _label(candidates, roles.label)
     return PoolProblem(
-        problem=_problem(known, candidates, schema, splits, seed),
+        problem=_problem(
+            known, candidates, schema, splits, _Encoding(images, encoder or DEFAULT_ENCODERS["image"]), seed
+        ),
         ids=range(len(weak)) if roles.id is None else candidates.table.frame[roles.id].tolist(),
         classes=tuple(schema.outcomes.classes) or ("all",),
         weak=weak,
@@ -134,7 +158,7 @@ def _schema(columns: Columns, known: UserTable, pool: UserTable) -> Schema:
             f"the {known.name} has no column of predictions; name predicted classes ({parameter('prediction')}) or "
             f"probabilities ({parameter('probs')})"
         )
-    if not roles.embedding and not len(schema.features.columns):
+    if not roles.embedding and not len(schema.features.columns) and roles.image is None:
         raise ConfigError(
             f"nothing says what an example looks like; name a column of vectors ({parameter('embedding')}) or columns that "
             f"describe it ({parameter('features')})"
@@ -212,7 +236,27 @@ def _label(pool: Part, name: str | None) -> NDArray[np.bool_]:
     return weak
 
 
-def _problem(known: Part, pool: Part, schema: Schema, splits: NDArray[np.str_] | None, seed: int) -> Problem:
+@dataclass(frozen=True, eq=False)
+class _Encoding:
+    """Images of both parts, (n, H, W, 3), or None; and the encoder that embeds them where nothing else describes them."""
+
+    images: NDArray[np.uint8] | None
+    encoder: str
+
+
+def _images(parts: Sequence[Part], folders: Sequence[str | None]) -> NDArray[np.uint8]:
+    """Read the images of two folders as one array."""
+    paths = [
+        str(Path(folder or "", name).expanduser().absolute())
+        for part, folder in zip(parts, folders, strict=True)
+        for name in part.table.column(FILE_NAME)
+    ]
+    return read_images(paths, f"column {FILE_NAME!r} of both tables", Path()).pixels
+
+
+def _problem(
+    known: Part, pool: Part, schema: Schema, splits: NDArray[np.str_] | None, encoding: _Encoding, seed: int
+) -> Problem:
     """Join both parts, the labelled rows first.
 
     The labelled rows are split by `SHARES`, unless `splits` assigns them.
@@ -224,8 +268,11 @@ def _problem(known: Part, pool: Part, schema: Schema, splits: NDArray[np.str_] |
         splits = split_names(at, n)
     both = [{**part.outcomes.arrays(), **part.arrays} for part in (known, pool)]
     arrays = {key: _joined(*(part[key] for part in both)) for key in both[0] if both[0][key] is not None}
-    if not schema.roles.embedding:
-        arrays["embeddings"] = described(_features(known, pool, schema), np.flatnonzero(splits == "train"))
+    train = np.flatnonzero(splits == "train")
+    if not schema.roles.embedding and len(schema.features.columns):
+        arrays["embeddings"] = described(_features(known, pool, schema), train)
+    elif not schema.roles.embedding and encoding.images is not None:
+        arrays["embeddings"] = encoded(encoding.images, encoding.encoder, train)
     return from_arrays(
         **arrays | {"ids": arrays["ids"].tolist()},
         splits=np.concatenate([splits, np.full(len(pool.table.frame), "test")]),

@@ -21,10 +21,14 @@ from slicebench.discovery.facts import facts_of
 from slicebench.discovery.findings import Findings, MethodNote
 from slicebench.discovery.holdout.consensus import findings_of
 from slicebench.discovery.holdout.excess import Excess
+from slicebench.discovery.large.passes import sampled, searched, tested_on_all
+from slicebench.discovery.large.tables import in_memory, large_table
 from slicebench.discovery.naming import candidate_captions
+from slicebench.discovery.queries import Given
 from slicebench.discovery.reading.estimators import LABEL, PREDICTION, PROBS, predicted_table
 from slicebench.discovery.reading.examples import examples_of
 from slicebench.discovery.reading.measures import RATE, measured
+from slicebench.discovery.reading.unused import unused_options
 from slicebench.discovery.searches.methods import chosen_methods, judges_of, run_all
 from slicebench.errors import ConfigError
 from slicebench.metrics.slices.significance import MIN_SUPPORT
@@ -32,7 +36,7 @@ from slicebench.metrics.slices.significance import MIN_SUPPORT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from slicebench.data.schema import Schema
     from slicebench.discovery.findings import FoundSlice
@@ -59,7 +63,7 @@ def discover(
     probs: str | Sequence[str] | Auto | None = AUTO,
     class_names: Sequence[str] = (),
     score: str | Auto | None = AUTO,
-    positive: str | None = None,
+    positive: str | float | None = None,
     threshold: float | None = None,
     loss: str | Auto | None = AUTO,
     correct: str | Auto | None = AUTO,
@@ -86,6 +90,9 @@ def discover(
     errors first, each further one for what it adds. If the table says which rows are for testing, they are the only fold.
     Outcomes of a fold are not seen when its examples are assigned to slices, so no slice can be the errors themselves.
 
+    A table of more than a million rows that can be read in parts is not read into memory: slices are looked for in a sample of
+    200,000 rows, and tested on all rows outside of it.
+
     Parameters
     ----------
     table : DataFrame, path, or anything else that `slicebench.data.schema.frames.as_frame` takes
@@ -93,7 +100,8 @@ def discover(
         table, a Hugging Face Dataset, a dict of columns, a list of records, or a file. A file is
         .parquet (or a folder of such files), .csv, .tsv, .json, .jsonl, .arrow or .xlsx. A samples_*.jsonl
         of lm-evaluation-harness is recognised, and so is a folder of images with a metadata.csv, .jsonl
-        or .parquet whose column file_name has their paths, as Hugging Face's imagefolder has it.
+        or .parquet whose column file_name has their paths, as Hugging Face's imagefolder has it. Parquet files, a pyarrow
+        Dataset and a Dask DataFrame are read in parts if they are large.
     method : str, SliceMethod, several of them, or a mapping of names to methods
         What looks for slices. By default "rules", conjunctions of conditions on the columns, and "regions", of the vectors, which
         is left out if the vectors are just these columns. Registered methods, by name, class or instance, can be named too.
@@ -138,6 +146,10 @@ def discover(
         column and row.
 
     """
+    import pandas as pd
+
+    from slicebench.models.encoders.encoder import make_encoder
+
     on_step("reading")
     known = Columns(
         label=label,
@@ -167,15 +179,21 @@ def discover(
     )
     if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed is {seed!r}; expected a whole number from 0 to 2**32 - 1")
+    if encoder is not None:
+        make_encoder(encoder)  # an unknown name is an error even where vectors are given
     if model is None and (y is not None or cross_validate):
         raise ConfigError(
             "y and cross_validate belong to a model; give model=, or name the column of true values: label=COLUMN"
         )
+    given = table if isinstance(table, pd.DataFrame) else None
     if model is not None:
         on_step("predicting")
         table = predicted_table(model, table, y, cross_validate=cross_validate)
         known = replace(known, label=LABEL, prediction=PREDICTION, probs=PROBS if PROBS in table else None)
-    frame = as_frame(table)
+    whole = large_table(table) if model is None else None
+    sample = None if whole is None else sampled(whole, known, measure, seed, on_step)
+    frame = as_frame(in_memory(table)) if sample is None else sample.frame
+    given = given if given is not None or model is not None else frame
     folder = images_relative_to(table, frame)
     samples = samples_of(frame, known)
     if samples is not None:
@@ -189,7 +207,7 @@ def discover(
         folder=folder,
         by_loss=compared.by_loss,
         measure=measure,
-        row_numbers=compared.rows,
+        row_numbers=compared.rows if sample is None else _taken(sample.rows, compared.rows),
         say=on_step,
         on_schema=on_schema,
     )
@@ -198,28 +216,45 @@ def discover(
         on_step("reading captions")
         texts = candidate_captions(captions, encoder, examples.whole.d, examples.class_names)
     excess = Excess.of(examples)
-    said, notes = run_all(chosen_methods(method, examples), examples, texts, excess, seed, on_step)
+    methods = chosen_methods(method, examples) if sample is None else searched(method, examples)
+    said, notes = run_all(methods, examples, texts, excess, seed, on_step)
     on_step("testing slices")
     candidates = [candidate for one in said for candidate in one.candidates]
     found = findings_of(candidates, excess, examples.folds, judges_of(said, examples))
-    slices = found_slices(found, said, examples, texts)
+    rows = np.arange(examples.n) if compared.rows is None else compared.rows
+    own = None if given is None else Given(given, rows)
+    tested = None if sample is None else tested_on_all(sample, found, examples, on_step)
+    slices, left_out = (
+        found_slices(found, said, examples, texts, own)
+        if tested is None
+        else found_slices(tested.findings, said, examples, texts, own, tested.verdict_of)
+    )
     return Findings(
         slices=slices,
         methods=tuple(_note(one, slices) for one in said),
         examples=examples,
-        facts=facts_of(examples),
+        facts=facts_of(examples) if tested is None else tested.facts,
         notes=(
+            *(tested.notes if tested else ()),
             *(samples.notes if samples else ()),
             *compared.notes,
             *_about(examples),
             *_too_small(examples),
             *examples.notes,
+            *unused_options(examples, known, encoder, captions=captions is not None),
             *notes,
         ),
         seed=seed,
-        source="a DataFrame" if folder is None else Path(str(table)).name,
+        source=whole.name if whole else "a DataFrame" if folder is None else Path(str(table)).name,
+        held=None if tested is None else tested.held,
         agreement=agreement(said, examples),
+        left_out=left_out,
     )
+
+
+def _taken(numbers: NDArray[np.int64], rows: NDArray[np.intp] | None) -> NDArray[np.int64]:
+    """Return the numbers of some rows; None is all of them."""
+    return numbers if rows is None else numbers[rows]
 
 
 def _note(said: Said, slices: Sequence[FoundSlice]) -> MethodNote:

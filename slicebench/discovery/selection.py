@@ -62,6 +62,7 @@ def select(
     k: int = 100,
     seed: int = 0,
     split: str = "split",
+    encoder: str | None = None,
     **columns: Any,
 ) -> Selection:
     """Choose, in each class, the `k` pool examples that a method finds hardest.
@@ -82,6 +83,8 @@ def select(
         Splits `data` into train (a fifth) and val, at random within each class, and breaks ties.
     split : str
         Column of `pool` that holds the splits; used only if `data` is None.
+    encoder : str, optional
+        Embeds the images, if both tables are folders of images with a metadata.csv; by default "pixels-pca".
     **columns
         Fields of `slicebench.Columns`, as in `from_frame`: label, prediction, probs, embedding,
         features, id, loss, text. In the pool, labels and losses may be missing. By default, label,
@@ -101,7 +104,7 @@ def select(
         raise ConfigError(f"k is {k}; expected 1 or more examples per class")
     name, ready = (method, METHODS.load(method)()) if isinstance(method, str) else (type(method).__name__, method)
     known = columns_given(columns, "select", USES)
-    found = problem_with_pool(data, pool, known, split=split, seed=seed)
+    found = problem_with_pool(data, pool, known, split=split, encoder=encoder, seed=seed)
     _refuse_decline(name, ready, found.problem.data)
     run = run_method(ready, found.problem.data, found.problem.test)
     labels = _labels(found)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.data.checks import array_of
-from slicebench.errors import MethodError, SlicebenchError
+from slicebench.errors import MethodError, SlicebenchError, safe_text
 from slicebench.evaluation.captions import measure_captions
 from slicebench.evaluation.cost import Stopwatch, hardware, peak_memory_mb, reset_peak_memory
 from slicebench.evaluation.record import BaseModelSummary, Cost, Record
 from slicebench.evaluation.slices import measure_slices
 from slicebench.metrics.ranking import METRICS, case
-from slicebench.plugins.method import SliceMethod, SliceScores
+from slicebench.plugins.method import UNKNOWN_VERSION, SliceMethod, SliceScores, version_of
 from slicebench.plugins.registry import METHODS
 from slicebench.version import __version__
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from slicebench.data.split import Split
     from slicebench.data.truth import PlantedTruth
 
+
+MOST_NOTES = 100
+"""Notes of a method that are kept."""
 
 ORACLE = "oracle"
 """Registered name of the only method that gets the truth."""
@@ -80,7 +83,7 @@ def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
         method.fit(data)
     with Stopwatch() as score:
         scores = method.score(test)
-    checked_scores(method, scores, test)
+    scores = checked_scores(method, scores, test)
     strength = method.strength()
     with Stopwatch() as caption:
         caption_hardness = None if data.captions is None else _checked_captions(method.caption_hardness(data), data)
@@ -94,7 +97,7 @@ def run_method(method: SliceMethod, data: AuditData, test: Split) -> MethodRun:
         training_s=training,
     )
     checked = None if strength is None else _checked_strength(strength, max(1, len(data.class_names)))
-    return MethodRun(scores, checked, caption_hardness, tuple(map(str, method.notes())), cost)
+    return MethodRun(scores, checked, caption_hardness, _checked_notes(method.notes()), cost)
 
 
 def measure(scores: SliceScores, test: Split, truth: PlantedTruth, class_names: tuple[str, ...] = ()) -> Measurement:
@@ -126,9 +129,8 @@ def evaluate(method: SliceMethod, problem: Problem, name: str | None = None) -> 
     """
     truth_for_oracle = problem.truth if is_oracle(method) else None
     run = _attempt(method, problem.data, problem.test, truth_for_oracle)
-    return _finish(
-        run, method, name or type(method).__name__.lower(), problem, problem.data, problem.test, problem.truth
-    )
+    known = name or type(method).__name__.lower()
+    return _finish(run, method, known, {}, problem, problem.data, problem.test, problem.truth)
 
 
 def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellResult:
@@ -142,7 +144,8 @@ def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellRes
     data, test = load_audit(folder)
     revealed = load_truth(folder, "val", "test") if is_oracle(method) else None
     run = _attempt(method, data, test, revealed)
-    return _finish(run, method, name, load_header(folder), data, test, revealed or load_truth(folder, "test"))
+    truth = revealed or load_truth(folder, "test")
+    return _finish(run, method, name, params, load_header(folder), data, test, truth)
 
 
 def blank_record(
@@ -195,7 +198,7 @@ def _attempt(
 ) -> MethodRun | dict[str, Any]:
     """Run the method; return the outcome fields of a record if it skips the problem or fails."""
     try:
-        reason = method.supports(data)
+        reason = _checked_reason(method.supports(data))
         if reason is not None:
             return {"status": "skipped", "reason": reason}
         if truth is not None:
@@ -209,16 +212,23 @@ def _finish(
     run: MethodRun | dict[str, Any],
     method: SliceMethod,
     name: str,
+    given: Mapping[str, Any],
     header: Identified,
     data: AuditData,
     test: Split,
     truth: PlantedTruth,
 ) -> CellResult:
-    """Measure a finished run and write the record of the cell."""
+    """Measure a finished run and write the record of the cell.
+
+    `given` are the parameters of the record if the method cannot tell its own.
+    """
     base = summarise_base_model(test, truth.minority(test.ids), len(data.class_names))
-    params = method.get_params()
+    try:
+        version, params = version_of(method), method.get_params()
+    except Exception as error:  # noqa: BLE001 - as in `_attempt`
+        version, params, run = UNKNOWN_VERSION, dict(given), {"status": "failed", "reason": _reason(error)}
     if isinstance(run, dict):
-        return CellResult(blank_record(header, name, method.version, params, base_model=base, **run), None)
+        return CellResult(blank_record(header, name, version, params, base_model=base, **run), None)
     measured = measure(run.scores, test, truth, data.class_names)
     strength = (
         None
@@ -228,7 +238,7 @@ def _finish(
     record = blank_record(
         header,
         name,
-        method.version,
+        version,
         params,
         status="ok",
         metrics=measured.metrics,
@@ -261,7 +271,24 @@ def checked_scores(method: SliceMethod, scores: object, split: Split) -> SliceSc
         raise MethodError(f"{type(method).__name__}.score returned {type(scores).__name__}; expected SliceScores")
     if len(scores.hardness) != split.n:
         raise MethodError(f"{type(method).__name__}.score returned {len(scores.hardness)} rows for {split.n} examples")
+    if type(scores) is not SliceScores:  # a subclass may hold what cannot leave the worker
+        return SliceScores(
+            hardness=scores.hardness, flagged=scores.flagged, membership=scores.membership, names=scores.names
+        )
     return scores
+
+
+def _checked_reason(reason: object) -> str | None:
+    if not (reason is None or isinstance(reason, str)):
+        raise MethodError(f"supports returned {type(reason).__name__}; expected a text or None")
+    return reason
+
+
+def _checked_notes(notes: object) -> tuple[str, ...]:
+    if not isinstance(notes, tuple | list):
+        raise MethodError(f"notes returned {type(notes).__name__}; expected a tuple of texts")
+    left_out = len(notes) - MOST_NOTES
+    return (*map(safe_text, notes[:MOST_NOTES]), *([f"{left_out} more notes were left out"] if left_out > 0 else []))
 
 
 def _checked_strength(strength: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
@@ -302,7 +329,8 @@ def _reason(error: Exception) -> str:
 
     For our own errors it is type and message; for others also the line that raised the error.
     """
+    said = f"{type(error).__name__}: {safe_text(error)}"
     if isinstance(error, SlicebenchError):
-        return f"{type(error).__name__}: {error}"
+        return said
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+    return f"{said} ({frame.filename}:{frame.lineno})"

@@ -7,16 +7,54 @@ files.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from slicebench.errors import safe_text
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
+"""Since 4, average precision takes the expectation over ties, and scikit-learn's value is beside it (`ap_sklearn`)."""
+
+SEALED_SINCE = 5
+"""First schema version whose files have a checksum."""
+
+PLAIN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+"""Configuration of everything in a record; a value that is undefined is None, never NaN."""
+
+DEEPEST = 20
+"""Levels of nested parameters that are kept."""
+
+
+def _safe(value: Any, depth: int = 0) -> Any:
+    """Return a value of a record with its texts made safe; what JSON does not have becomes a text."""
+    if isinstance(value, str):
+        return safe_text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and -(2**63) <= value < 2**63:  # false for NaN
+        return value
+    if isinstance(value, dict) and depth < DEEPEST:
+        return {safe_text(key): _safe(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, list | tuple) and depth < DEEPEST:
+        return [_safe(one, depth + 1) for one in value]
+    return safe_text(value)
+
+
+def _safe_if_text(value: object) -> object:
+    return safe_text(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_safe_if_text)]
+"""A text by a plugin; see `safe_text`."""
+
+Params = Annotated[dict[str, Any], BeforeValidator(_safe)]
+"""Parameters of a plugin, as JSON values with safe texts."""
 
 Status = Literal["ok", "skipped", "failed"]
 
@@ -24,7 +62,7 @@ Status = Literal["ok", "skipped", "failed"]
 class Cost(BaseModel):
     """Cost of a cell. Seconds are wall time except `cpu_s`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = PLAIN
 
     fit_s: float
     score_s: float
@@ -39,7 +77,7 @@ class Cost(BaseModel):
 class BaseModelSummary(BaseModel):
     """The audited model on the test split: accuracies, sizes and the minority rate."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = PLAIN
 
     accuracy: float | None
     minority_accuracy: float | None
@@ -52,12 +90,12 @@ class BaseModelSummary(BaseModel):
 class ClassCaptions(BaseModel):
     """Ranking of one class's captions; texts by decreasing hardness, ties by position."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = PLAIN
 
-    hardest: tuple[str, ...]
-    easiest: tuple[str, ...]
+    hardest: tuple[Text, ...]
+    easiest: tuple[Text, ...]
     candidates: int
-    naming: tuple[str, ...]
+    naming: tuple[Text, ...]
     """The candidates that name a planted group of the class."""
     metrics: dict[str, float | None]
     chance: dict[str, float | None]
@@ -72,7 +110,7 @@ class CaptionOutcome(BaseModel):
     `gap_high`. `p` is the exact probability of at least as many hits by chance.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = PLAIN
 
     metrics: dict[str, float | None]
     chance: dict[str, float | None]
@@ -87,15 +125,15 @@ class SliceFinding(BaseModel):
     is undefined: for an empty slice, a slice that is a whole class, or unknown errors.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = PLAIN
 
-    name: str
+    name: Text
     size: int
     error_rate: float | None
     delta: float | None
     low: float | None
     high: float | None
-    group: str | None
+    group: Text | None
 
 
 class SliceOutcome(BaseModel):
@@ -104,7 +142,7 @@ class SliceOutcome(BaseModel):
     Keys are those of `slicebench.metrics.slices.SLICE_METRICS`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = PLAIN
 
     metrics: dict[str, float | None]
     chance: dict[str, float | None]
@@ -115,14 +153,14 @@ class SliceOutcome(BaseModel):
 class Identity(BaseModel):
     """Base class of records: the fields that identify the problem, which come first in the file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = PLAIN
 
     schema_version: int
     problem: str
     family: str
     dataset: str
-    dataset_version: str
-    dataset_params: dict[str, Any]
+    dataset_version: Text
+    dataset_params: Params
     encoder: str
     seed: int
 
@@ -137,10 +175,10 @@ class Record(Identity):
 
     schema_version: int = SCHEMA_VERSION
     method: str
-    method_version: str
-    method_params: dict[str, Any]
+    method_version: Text
+    method_params: Params
     status: Status
-    reason: str | None = None
+    reason: Text | None = None
     metrics: dict[str, float | None] = {}
     chance: dict[str, float | None] = {}
     per_class: dict[str, dict[str, float | None]] = {}
@@ -149,7 +187,7 @@ class Record(Identity):
     """None if the problem has no candidate captions."""
     slices: SliceOutcome | None = None
     """None if the method reports neither slices nor flags, and in records of schema versions 1 and 2."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     """The method's notes on its own fit, such as classes in which it fell back to another score."""
     base_model: BaseModelSummary | None = None
     cost: Cost | None = None
@@ -175,10 +213,10 @@ class TestTruth:
 class ProblemFacts(BaseModel):
     """Facts about a problem for readers of its results."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = PLAIN
 
     modality: str
-    how: str
+    how: Text
     """Description of how the plant was made."""
-    groups: tuple[str, ...]
-    class_names: tuple[str, ...]
+    groups: tuple[Text, ...]
+    class_names: tuple[Text, ...]

@@ -11,6 +11,7 @@ it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import contextmanager
 from io import BytesIO
@@ -33,15 +34,14 @@ if TYPE_CHECKING:
 
 
 def write_arrays(path: Location, arrays: Mapping[str, NDArray[Any] | None], metadata: dict[str, str]) -> None:
-    """Write small arrays and texts by name; arrays that are None are left out.
+    """Write small arrays and texts by name, with a checksum; arrays that are None are left out.
 
     Readers see the whole file or none of it. The same content gives the same bytes every time.
     """
     from safetensors.numpy import save
 
     present = _contiguous(arrays)
-    # without arrays, safetensors writes an invalid header for empty metadata ({}), but a valid one for None
-    content = _in_order(save(present, metadata if present or metadata else None))
+    content = _in_order(save(present, metadata | {CHECKSUM: _checksum(present, metadata)}))
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
@@ -58,10 +58,12 @@ def _in_order(content: bytes) -> bytes:
 def read_arrays(path: Location, remedy: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read what `write_arrays` wrote: arrays and texts.
 
+    Files of older versions have no checksum and are not checked.
+
     Raises
     ------
     StorageError
-        if the file cannot be read; the message ends with `remedy`, what the user can do.
+        if the file cannot be read, or its content is not what was written; the message ends with `remedy`, what the user can do.
 
     """
     try:
@@ -86,8 +88,25 @@ def parse_arrays(path: Location, content: bytes, remedy: str) -> tuple[dict[str,
         header, _ = _header(BytesIO(content))
     except (SafetensorError, ValueError) as error:
         raise StorageError(f"cannot read {path}: {error}; {remedy}") from error
-    return arrays, header.get("__metadata__") or {}
+    metadata = dict(header.get("__metadata__") or {})
+    expected = metadata.pop(CHECKSUM, None)
+    if expected is not None and expected != _checksum(arrays, metadata):
+        raise StorageError(f"{path} is damaged: its content is not what was written (the checksum differs); {remedy}")
+    return arrays, metadata
 
+
+def _checksum(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> str:
+    """Return the SHA-256 of names, types, shapes, values and texts."""
+    ordered = sorted(arrays.items())
+    described = [sorted(metadata.items()), [(name, a.dtype.str, a.shape) for name, a in ordered]]
+    digest = hashlib.sha256(json.dumps(described).encode())
+    for _, array in ordered:
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+CHECKSUM = "sha256"
+"""Name of the checksum among the texts of a file."""
 
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,7 +90,6 @@ def read_arrow(file: Path) -> Any:
 
 def _excel(file: Path) -> pd.DataFrame:
     """Read the first sheet of a workbook; others are logged."""
-    import logging
     import zipfile
     from importlib.util import find_spec
 
@@ -136,8 +137,49 @@ def check_out(option: str, out: Path, endings: Sequence[str], *, force: bool) ->
         raise StorageError(f"{out} already exists; overwrite it with --force, or choose another {option}")
 
 
+FORMULA = re.compile(r"[=+\-@\t\r]")
+"""First character of a cell that a spreadsheet takes for a formula."""
+
+
+def _guarded(table: pd.DataFrame, out: Path) -> pd.DataFrame:
+    """Return the table with an apostrophe before each text that a spreadsheet would run as a formula.
+
+    Numbers keep their sign. What was changed is logged.
+    """
+    changed = 0
+
+    def guard(value: Any) -> Any:
+        nonlocal changed
+        if not (isinstance(value, str) and FORMULA.match(value)) or _is_number(value):
+            return value
+        changed += 1
+        return f"'{value}"
+
+    guarded = table.copy(deep=False)
+    guarded.columns = [guard(name) for name in table.columns]
+    for place, kind in enumerate(table.dtypes):
+        before = changed
+        safe = [guard(cell) for cell in table.iloc[:, place]] if kind.kind == "O" else []
+        if changed > before:
+            guarded.isetitem(place, safe)
+    if changed:
+        message = "%s: an apostrophe is before %s texts that a spreadsheet would run as formulas; .parquet keeps them as they are"
+        logging.getLogger("slicebench").warning(message, out, f"{changed:,}")
+    return guarded
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def write_frame(table: pd.DataFrame, out: Path) -> None:
     """Write a table in the format that the ending of `out` names, one of `WRITTEN`.
+
+    In a .csv, texts that a spreadsheet would run as formulas get an apostrophe; see `_guarded`.
 
     Raises
     ------
@@ -154,7 +196,7 @@ def write_frame(table: pd.DataFrame, out: Path) -> None:
         ".jsonl": lambda temporary: table.to_json(
             temporary, orient="records", lines=True, double_precision=15, force_ascii=False
         ),
-        ".csv": lambda temporary: table.to_csv(temporary, index=False),
+        ".csv": lambda temporary: _guarded(table, out).to_csv(temporary, index=False),
     }
     try:
         write_atomically(out, writers[out.suffix])

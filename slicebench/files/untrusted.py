@@ -73,34 +73,51 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
 
 
 def read_parquet_folder(folder: Path) -> pd.DataFrame:
-    """Read all Parquet files of a folder as one table; folders called name=value in it give a column.
+    """Read all Parquet files of a folder as one table.
 
-    Files may lack columns that others have. Files whose names begin with "." or "_" are left out, as their writers mean it.
+    Raises the same errors as `parquet_dataset`, pyarrow's errors, and the same errors as `check_room`.
+    """
+    data = parquet_dataset(folder)
+    groups = [group for fragment in data.get_fragments() for group in fragment.row_groups]
+    wide = len(data.schema)
+    check_room(folder, max(sum(group.total_byte_size for group in groups), 8 * wide * sum(g.num_rows for g in groups)))
+    table: pd.DataFrame = data.to_table().to_pandas()
+    return table
+
+
+def parquet_dataset(path: Path) -> Any:
+    """Open a Parquet file, or all of a folder as one table, as a pyarrow Dataset; nothing but metadata is read.
+
+    Folders called name=value in it give a column. Files may lack columns that others have. Files whose names begin with "." or
+    "_" are left out, as their writers mean it.
 
     Raises
     ------
     DataError
         if the folder has no such file.
 
-    Otherwise raises pyarrow's errors and the same errors as `plain_file` and `check_room`.
+    Otherwise raises pyarrow's errors and the same errors as `plain_file`.
     """
     import pyarrow as pa
     import pyarrow.dataset as pads
 
-    found = (path for path in folder.rglob("*.parquet") if not path.is_dir())
-    files = sorted(path for path in found if not path.name.startswith((".", "_")))
+    if not path.is_dir():
+        return pads.dataset(str(plain_file(path)), format="parquet")
+    files = parquet_files(path)
     if not files:
         raise DataError("it is a folder without .parquet files; name a file, or a folder that has some")
     parts = pads.partitioning(flavor="hive")
-    names = [str(plain_file(path)) for path in files]
-    data = pads.dataset(names, format="parquet", partitioning=parts, partition_base_dir=str(folder))
-    groups = [group for fragment in data.get_fragments() for group in fragment.row_groups]
-    wide = len(data.schema)
-    check_room(folder, max(sum(group.total_byte_size for group in groups), 8 * wide * sum(g.num_rows for g in groups)))
+    names = [str(plain_file(file)) for file in files]
+    data = pads.dataset(names, format="parquet", partitioning=parts, partition_base_dir=str(path))
     schemas = [data.schema, *(fragment.physical_schema for fragment in data.get_fragments())]
     schema = pa.unify_schemas([one.remove_metadata() for one in schemas], promote_options="permissive")
-    table: pd.DataFrame = data.replace_schema(schema).to_table().to_pandas()
-    return table
+    return data.replace_schema(schema)
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder and of those in it, in the order in which they are read."""
+    found = (path for path in folder.rglob("*.parquet") if not path.is_dir())
+    return sorted(path for path in found if not path.name.startswith((".", "_")))
 
 
 def mapped_npy(path: Path) -> NDArray[Any]:

@@ -4,8 +4,8 @@
 and comparisons, `estimate` a mean with its interval.
 
 Decisions
-- Average precision follows scikit-learn: a tied block enters at once, so a constant score has the base rate. Every other
-  ranking metric takes the expectation over the orders of the block. None depends on the order of rows.
+- Ranking metrics take the expectation over the orders of a tied block, so a constant score has the value of chance. The
+  average precision of scikit-learn, where a tied block enters at once, has a name of its own. None depends on the order of rows.
 - Intervals have the bootstrap's shape and Student's width, because a percentile interval over few seeds does not cover.
   docs/concepts/statistics.md has the simulations.
 """

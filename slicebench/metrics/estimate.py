@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from slicebench.metrics.statistics import interval_over_seeds
 
@@ -23,18 +23,26 @@ class Plain(BaseModel):
 class Estimate(Plain):
     """A mean with its 95 % interval; `low` and `high` are None if there is no interval.
 
-    `tied` is True if no test separates it from the best value of its column.
+    `behind` is True if a test separates it from the best value of its column. False says nothing: the two may be equal, or the
+    data too few.
     """
 
     mean: float
     low: float | None = None
     high: float | None = None
-    tied: bool = False
+    behind: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_ties(cls, given: Any) -> Any:
+        """Leave out `tied` of earlier files, which was True if no test separated the value from the best."""
+        return {key: value for key, value in given.items() if key != "tied"} if isinstance(given, dict) else given
 
 
-def namf_estimate(interval: Interval, *, tied: bool = False) -> Estimate:
+def namf_estimate(interval: Interval, *, behind: bool = False) -> Estimate:
     """Return the estimate of an interval of nAMF, which is clipped at 1."""
-    return Estimate(mean=interval.mean, low=min(interval.low, 1.0), high=min(interval.high, 1.0), tied=tied)
+    low, high = (None if end is None else min(end, 1.0) for end in (interval.low, interval.high))
+    return Estimate(mean=interval.mean, low=low, high=high, behind=behind)
 
 
 def estimate_of(interval: Interval) -> Estimate:

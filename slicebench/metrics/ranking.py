@@ -1,8 +1,8 @@
 """Ranking and flagged metrics: pure functions on arrays, and the table that names them.
 
 Setting: the examples of one class, `h` (n,) the hardness (high = hard), `g` (n,) bool the planted minority, `wrong` (n,) bool
-the base model's errors. π = mean g, m = Σ g. Ties in h count as the expectation over all orders of the tied block; average
-precision follows scikit-learn, where a tied block enters at once. Neither depends on the order of rows.
+the base model's errors. π = mean g, m = Σ g. Ties in h count as the expectation over all orders of the tied block, for every
+metric but `sklearn_ap`, so that a constant score has the value of chance. No metric depends on the order of rows.
 
 A metric that is undefined for a class (K larger than the class, no example flagged, no error) is None.
 """
@@ -113,9 +113,27 @@ def kappa(r: Ranking, k: int) -> Value:
 
 
 def average_precision(r: Ranking) -> Value:
-    """Compute the area under the precision–recall steps at each distinct score.
+    """Compute the mean precision at the ranks of the minority, expected over the orders of tied blocks.
 
-    The value is that of `sklearn.metrics.average_precision_score`.
+    Of a block of s examples with k hits, behind S examples with H hits, each place holds a hit with probability k/s. If place
+    j does, the j - 1 before it hold (j - 1)(k - 1)/(s - 1) hits on average, so its precision is that plus H + 1, over S + j.
+    Harmonic numbers sum both terms over j.
+    """
+    if r.m == 0:
+        return None
+    size, k = np.diff(r.ends, prepend=0), np.diff(r.hits, prepend=0)
+    start, before = r.ends - size, r.hits - k
+    H = harmonic(r.n)
+    inverse = H[r.ends] - H[start]
+    others = (k - 1) / np.maximum(size - 1, 1) * (size - (start + 1) * inverse)
+    return float((k / size * ((before + 1) * inverse + others)).sum() / r.m)
+
+
+def sklearn_ap(r: Ranking) -> Value:
+    """Compute the area under the precision–recall steps at each distinct score, for comparison with other work.
+
+    The value is that of `sklearn.metrics.average_precision_score`: a tied block enters at once, so a constant score has the base
+    rate, which is less than a random order has.
     """
     if r.m == 0:
         return None
@@ -284,7 +302,12 @@ _TABLE = [
     ),
     Metric(
         "ap", "AP", "", UP, lambda c: average_precision(c.ranking), lambda c: expected_ap(c.ranking.n, c.ranking.m),
-        "Average precision of hardness against the planted group.",
+        "Average precision of hardness against the planted group, ties by expectation.",
+    ),
+    Metric(
+        "ap_sklearn", "AP, scikit-learn", "", UP, lambda c: sklearn_ap(c.ranking),
+        lambda c: expected_ap(c.ranking.n, c.ranking.m),
+        "Average precision as scikit-learn computes it: lower where examples tie, below chance for a constant.",
     ),
     Metric(
         "auroc", "AUROC", "", UP, lambda c: auroc(c.ranking), lambda _: 0.5,

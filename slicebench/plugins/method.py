@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from slicebench.data.checks import array_of
-from slicebench.errors import ConfigError, DataError, MethodError
+from slicebench.errors import ConfigError, DataError, MethodError, safe_text
 from slicebench.plugins.parameters import Parameterised
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ REQUIREMENTS = {
 """Words of `SliceMethod.requires`, and what each means."""
 
 
+UNKNOWN_VERSION = "unknown"
+"""Version of a method that cannot tell its own."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SliceScores:
     """Scores of n examples by one method.
@@ -60,6 +64,7 @@ class SliceScores:
     membership : (n, k) float32 in [0, 1], optional
         Soft membership in k slices, the most suspicious first; k may be 0.
     names : k strings, optional
+        Control characters are replaced, and long names cut; see `slicebench.errors.safe_text`.
 
     Raises
     ------
@@ -88,6 +93,14 @@ class SliceScores:
         k = 0 if self.membership is None else self.membership.shape[1]
         if self.names is not None and len(self.names) != k:
             raise DataError(f"names has {len(self.names)} entries for {k} slices; expected one for each slice")
+        if self.names is not None:
+            object.__setattr__(self, "names", tuple(map(_name, self.names)))
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise DataError(f"names has an entry of type {type(name).__name__}; expected strings")
+    return safe_text(name)
 
 
 class SliceMethod(Parameterised):
@@ -176,6 +189,14 @@ def candidates_of(data: AuditData) -> Captions:
             "there are no candidate captions; the problem needs an encoder that reads text, such as 'nano-clip'"
         )
     return data.captions
+
+
+def version_of(method: SliceMethod) -> str:
+    """Return the version of a method, made safe; raise `MethodError` if it is not a text."""
+    version: object = method.version
+    if not isinstance(version, str):
+        raise MethodError(f"version is of type {type(version).__name__}; expected a text")
+    return safe_text(version)
 
 
 def offered(word: str, data: AuditData) -> bool:

@@ -6,9 +6,9 @@ reads a `Board` computes no interval.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from slicebench.metrics.estimate import Estimate, Plain
 
@@ -129,6 +129,10 @@ class Comparison(Plain):
     test: str
     """"Wilcoxon signed-rank" or "exact sign-flip"."""
     friedman_p: float | None
+    friedman_how: str = ""
+    """How Friedman's p is computed, or why there is none."""
+    too_few: str | None = None
+    """Says that the families of datasets are too few to tell methods apart; None if there are enough."""
     critical_difference: float | None
     """Nemenyi's critical difference, for display."""
     cliques: tuple[tuple[str, ...], ...]
@@ -187,6 +191,101 @@ class ControlBoard(Plain):
     date: str
 
 
+class DiscoveryKind(Plain):
+    """Causes found on the tables of one kind, and the false slices on all of these tables."""
+
+    found: int = Field(ge=0)
+    causes: int = Field(ge=0)
+    false: int = Field(ge=0)
+
+
+class DiscoveryRow(Plain):
+    """One finder of slices on tables with planted causes.
+
+    `setting` is the number of the chosen setting, None for the defaults, and `parameters` are those
+    that differ from the defaults. `tables` have results; `not_run` counts the others by reason. The
+    remaining fields are those of `slicebench.discovery.benchmark.bench.Summary`.
+    """
+
+    set: str
+    finder: str
+    setting: int | None = None
+    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    tables: int = Field(ge=0)
+    not_run: dict[str, int] = Field(default_factory=dict)
+    found: int = Field(ge=0)
+    causes: int = Field(ge=0)
+    alone_found: int = Field(ge=0)
+    alone: int = Field(ge=0)
+    false: float | None
+    nulls_shown: int = Field(ge=0)
+    nulls: int = Field(ge=0)
+    right: int = Field(ge=0)
+    named: int = Field(ge=0)
+    precision_at_10: float | None
+    class_first: int = Field(ge=0)
+    class_tables: int = Field(ge=0)
+    kinds: dict[str, DiscoveryKind]
+
+    @property
+    def name(self) -> str:
+        """Name with which `slicebench discover-bench --finder` runs it."""
+        return self.finder if self.setting is None else f"{self.finder}@{self.setting}"
+
+    @property
+    def settings(self) -> str:
+        """The parameters as text, or "defaults"."""
+        return ", ".join(f"{key} {value}" for key, value in self.parameters.items()) or "defaults"
+
+    def missing(self, total: int) -> str:
+        """Say how many of `total` tables have no result, and why; "" if all have one."""
+        left = total - self.tables
+        reasons = [f"{reason} ({count})" for reason, count in self.not_run.items()]
+        if unmeasured := left - sum(self.not_run.values()):
+            reasons.append(f"not measured ({unmeasured})")
+        return f"{left} of {total}: {'; '.join(reasons)}" if left else ""
+
+    @model_validator(mode="after")
+    def _parts_of_wholes(self) -> Self:
+        parts = (
+            ("found", self.found, self.causes),
+            ("alone_found", self.alone_found, self.alone),
+            ("nulls_shown", self.nulls_shown, self.nulls),
+            ("right", self.right, self.named),
+            ("class_first", self.class_first, self.class_tables),
+        )
+        for name, part, whole in parts:
+            if part > whole:
+                raise ValueError(f"{self.finder}: {name} is {part}, which is more than all {whole}")
+        return self
+
+
+class DiscoveryBoard(Plain):
+    """Content of `discovery.json`: finders of slices on tables with planted causes.
+
+    Each set has `tables` tables. Settings are chosen on the tables `chosen_on` of the set tuning.
+    """
+
+    schema_version: Literal[1] = 1
+    seed: int
+    tables: int
+    chosen_on: tuple[str, ...]
+    rows: tuple[DiscoveryRow, ...]
+
+    @property
+    def reported(self) -> list[DiscoveryRow]:
+        """Rows of the set report: by the largest share of found causes, then fewest false slices; half-measured ones last."""
+        rows = [row for row in self.rows if row.set == "report"]
+        return sorted(
+            rows,
+            key=lambda row: (
+                row.tables + sum(row.not_run.values()) < self.tables,
+                -row.found / max(1, row.causes),
+                row.false or 0.0,
+            ),
+        )
+
+
 class Sheet(Plain):
     """Picture of the hardest examples of each class according to one method.
 
@@ -222,6 +321,7 @@ class Board(Plain):
     curves: dict[str, dict[str, tuple[float, ...]]]
     comparison: Comparison | None
     controls: ControlBoard | None = None
+    discovery: DiscoveryBoard | None = None
     sheets: tuple[Sheet, ...] = ()
 
 

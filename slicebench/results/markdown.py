@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from slicebench.results.numbers import NONE, estimated, fixed, interval, optional, probability
+from slicebench.evaluation.markdown_text import code, plain
+from slicebench.results.numbers import NONE, estimated, fixed, interval, opposite, optional, part_of, probability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from slicebench.metrics.estimate import Estimate
-    from slicebench.results.board import Board, ControlBoard, ControlRate, ControlRow, MethodRow
+    from slicebench.results.board import Board, ControlBoard, ControlRate, ControlRow, DiscoveryBoard, MethodRow
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -22,7 +23,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def scores_table(board: Board) -> str:
     """Return the table of methods by mean nAMF, with a column per problem and the base model on top."""
-    head = ["method", "mean", "rank", *(problem.name for problem in board.problems)]
+    head = ["method", "mean", "rank", *(plain(problem.name) for problem in board.problems)]
     rows = [
         [f"*{field.replace('_', ' ')}*", "", "", *(_fact(getattr(p, field), field) for p in board.problems)]
         for field in ("n_test", "minority_accuracy", "majority_accuracy")
@@ -56,7 +57,7 @@ def methods_table(board: Board) -> str:
             ]
         )
     return table(head, rows) + "".join(
-        f"\n`{row.name}` is not ranked: {row.incomplete}.\n" for row in board.methods if row.incomplete
+        f"\n{code(row.name)} is not ranked: {plain(row.incomplete)}.\n" for row in board.methods if row.incomplete
     )
 
 
@@ -68,10 +69,9 @@ def pairs_table(board: Board) -> str:
     rows = []
     for pair in sorted(board.comparison.pairs, key=lambda p: p.p_holm):
         d, swap = pair.difference, pair.difference.mean < 0
-        low, high = (d.low or 0.0, d.high or 0.0) if not swap else (-(d.high or 0.0), -(d.low or 0.0))
-        better, worse = (pair.b, pair.a) if swap else (pair.a, pair.b)
+        better, worse = map(plain, (pair.b, pair.a) if swap else (pair.a, pair.b))
         ahead, behind = (pair.b_better, pair.a_better) if swap else (pair.a_better, pair.b_better)
-        shown = f"{fixed(abs(d.mean))} {interval(low, high, fixed)}"
+        shown = estimated(opposite(d) if swap else d)
         over = optional(pair.p_families, probability)
         rows.append([better, worse, shown, probability(pair.p_holm), over, f"{ahead} of {ahead + behind}"])
     return table(head, rows)
@@ -87,17 +87,17 @@ def captions_table(board: Board) -> str:
     for row in rows:
         hits = [said for key in ("hit_at_1", "hit_at_2") for said in (_mean(row.values[key]), f"{row.p[key]:.1e}")]
         lines.append(
-            [row.name, str(row.caption_classes), *hits, _mean(row.values["mrr"]), _mean(row.values.get("gap"))]
+            [plain(row.name), str(row.caption_classes), *hits, _mean(row.values["mrr"]), _mean(row.values.get("gap"))]
         )
     cells = {p.name: board.cells[p.name] for p in board.problems}
     cells = {name: own for name, own in cells.items() if any("hit_at_1" in c.values for c in own.values())}
-    each = [[row.name, *(_mean(own[row.name].values.get("hit_at_1")) for own in cells.values())] for row in rows]
+    each = [[plain(row.name), *(_mean(own[row.name].values.get("hit_at_1")) for own in cells.values())] for row in rows]
     by_problem = [fixed(own[rows[0].name].chance["hit_at_1"]) for own in cells.values()]
     return (
         "Classes of all problems with captions, over all seeds; *p* is exact, against chance.\n\n"
         + table(["method", "classes", "Hit@1", "p", "Hit@2", "p", "MRR", "gap"], lines)
         + "\nHit@1 problem by problem:\n\n"
-        + table(["method", *cells], [["*chance*", *by_problem], *each])
+        + table(["method", *map(plain, cells)], [["*chance*", *by_problem], *each])
     )
 
 
@@ -110,12 +110,12 @@ def controls_table(controls: ControlBoard) -> str:
     for row in controls.rows:
         by = {rate.control: rate for rate in row.rates}
         shown = [_rate(by[k], "<br>") if k in by else NONE for k in keys]
-        rows.append([row.method, *shown, _cell(row.namf)])
-    return table(["method", *keys, "nAMF in C1"], rows)
+        rows.append([plain(row.method), *shown, _cell(row.namf)])
+    return table(["method", *map(plain, keys), "nAMF in C1"], rows)
 
 
 def _label(row: MethodRow) -> str:
-    return f"{row.name} (ref)" if row.reference else row.name
+    return f"{plain(row.name)} (ref)" if row.reference else plain(row.name)
 
 
 def _rank(row: MethodRow) -> str:
@@ -140,3 +140,33 @@ def _false_alarms(row: ControlRow | None) -> str:
 
 def _rate(rate: ControlRate, gap: str) -> str:
     return f"{fixed(rate.rate)}{gap}{interval(rate.low, rate.high, fixed)}"
+
+
+def discovery_table(board: DiscoveryBoard) -> str:
+    """Return a line per finder and setting on the tables of the set report, most found causes first.
+
+    Below it, a list says which tables have no result, and why.
+    """
+    head = ["finder", "settings", "tables", "found", "alone", "P@10", "false per table"]
+    head += ["nulls with a slice", "named right", "faulty class first"]
+    rows = []
+    for row in board.reported:
+        found = part_of(row.found, row.causes), part_of(row.alone_found, row.alone)
+        means = optional(row.precision_at_10, fixed), optional(row.false, fixed)
+        pairs = (row.nulls_shown, row.nulls), (row.right, row.named), (row.class_first, row.class_tables)
+        rest = [part_of(*pair) for pair in pairs]
+        rows.append([f"`{row.name}`", row.settings, str(row.tables), *found, *means, *rest])
+    missing = {row.name: row.missing(board.tables) for row in board.reported}
+    listed = "".join(f"- `{name}`: {why}.\n" for name, why in missing.items() if why)
+    return table(head, rows) + (f"\nTables without a result:\n\n{listed}" if listed else "")
+
+
+def discovery_kinds_table(board: DiscoveryBoard) -> str:
+    """Return the found causes of each kind, with the false slices in brackets."""
+    kinds = list(dict.fromkeys(kind for row in board.rows for kind in row.kinds))
+    rows = []
+    for row in [*board.reported, *(row for row in board.rows if row.set != "report")]:
+        of_kinds = [row.kinds.get(kind) for kind in kinds]
+        cells = [NONE if one is None else f"{part_of(one.found, one.causes)} ({one.false})" for one in of_kinds]
+        rows.append([row.set, f"`{row.name}`", *cells])
+    return table(["set", "finder", *kinds], rows)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MINUS = "−"
 NONE = "–"
+BEHIND = "↓"
+"""Mark of a mean that a test separates from the best of its column."""
 HEAT_STEPS = 9
 DIGITS = 6
 """Digits of the numbers in the page's data; Python prints the same rounded numbers, so that both agree."""
@@ -58,6 +60,15 @@ def short(value: float) -> str:
 def optional(value: float | None, show: Callable[[float], str] = short) -> str:
     """Write `value`, or a dash if it is None."""
     return NONE if value is None else show(value)
+
+
+def part_of(count: int, total: int) -> str:
+    """Write a part of a whole, or a dash if the whole is 0.
+
+    >>> part_of(2, 5), part_of(0, 0)
+    ('2 of 5', '–')
+    """
+    return f"{count} of {total}" if total else NONE
 
 
 def signed(value: float) -> str:
@@ -97,6 +108,12 @@ def interval(low: float, high: float, show: Callable[[float], str] = short) -> s
     return f"[{show(low)}, {show(high)}]"
 
 
+def opposite(one: Estimate) -> Estimate:
+    """Return the estimate of b - a from that of a - b."""
+    low, high = (None if end is None else -end for end in (one.high, one.low))
+    return one.model_copy(update={"mean": -one.mean, "low": low, "high": high})
+
+
 def as_share(one: Estimate) -> Estimate:
     """Return the estimate of a share clipped to [0, 1], since approximate intervals may exceed it."""
     given = {key: value for key in ("mean", "low", "high") if (value := getattr(one, key)) is not None}
@@ -110,13 +127,13 @@ def estimated(
     *,
     gap: str = " ",
 ) -> str:
-    """Write a mean, with "=" if it is tied with the best, then `gap` and its interval; a dash for None.
+    """Write a mean, marked if it is behind the best, then `gap` and its interval; a dash for None.
 
     `ends` formats the ends of the interval, by default like `mean`.
     """
     if one is None:
         return NONE
-    text = f"{mean(one.mean)}{'=' if one.tied else ''}"
+    text = f"{mean(one.mean)}{BEHIND if one.behind else ''}"
     return text if one.low is None or one.high is None else f"{text}{gap}{interval(one.low, one.high, ends or mean)}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slicebench.errors import SlicebenchError, message_of
 from slicebench.evaluation.hardest import most_aligned
 from slicebench.problems.cache import find_built, frozen_folder
 from slicebench.problems.frozen import load_header, load_split
@@ -18,7 +19,7 @@ from slicebench.results.contact_sheets import SheetRow, contact_sheet
 from slicebench.results.page import render
 from slicebench.results.standings import REFERENCES, standings
 from slicebench.runs.outcomes import RunOutcomes
-from slicebench.runs.plan import plan
+from slicebench.runs.plan import Filters, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from slicebench.data.split import Split
     from slicebench.evaluation.record import Record
     from slicebench.runs.store import Run
+    from slicebench.runs.suite import Suite
+
+
+ANY = "random"
+"""A method that is always installed, for plans in which the method does not matter."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +56,16 @@ def run_report(
     """
     outcomes = RunOutcomes(run.store, run.cells)
     board = standings(outcomes, run.suite)
-    folders = {(c.problem.name, c.problem.seed): frozen_folder(c.problem) for c in plan(run.suite)} if examples else {}
+    folders, missing = _folders(run.suite) if examples else ({}, {})
     sheets: list[Sheet] = []
-    missing = {}
     for done, problem in enumerate(board.problems):
         on_progress(done, len(board.problems), problem.name)
         if problem.modality != "image" or not examples:
+            missing.pop(problem.name, None)
             continue
         folder = folders.get((problem.name, problem.seeds[0]))
         if folder is None or not find_built(folder):
-            missing[problem.name] = "it is not in the cache; run it again to see its images"
+            missing.setdefault(problem.name, "it is not in the cache; run it again to see its images")
             continue
         test, class_names = load_split(folder, "test"), load_header(folder).class_names
         if test.inputs is None or test.labels is None:
@@ -73,6 +79,24 @@ def run_report(
                 rows = _rows(record, outcomes.hardness(slot), test, minority, class_names, examples)
                 sheets.append(_sheet(record, rows))
     return Report(render(board.model_copy(update={"sheets": tuple(sheets)})), missing)
+
+
+def _folders(suite: Suite) -> tuple[dict[tuple[str, int], Path], dict[str, str]]:
+    """Return the folders of the suite's problems in the cache, and why others have none.
+
+    The methods need not be installed here.
+    """
+    found: dict[tuple[str, int], Path] = {}
+    unknown = {}
+    alone = suite.model_copy(update={"method_params": {}})
+    for spec in suite.problems:
+        try:
+            cells = plan(alone, Filters(methods=(ANY,), problems=(spec.name,)))
+        except SlicebenchError as error:
+            unknown[spec.name] = message_of(error)
+        else:
+            found |= {(c.problem.name, c.problem.seed): frozen_folder(c.problem) for c in cells}
+    return found, unknown
 
 
 def _rows(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from slicebench.errors import ConfigError, PluginError, did_you_mean
+from slicebench.errors import ConfigError, PluginError, SlicebenchError, did_you_mean, message_of, safe_text
 from slicebench.files.cache import content_key
 from slicebench.models.encoders.encoder import make_encoder
+from slicebench.plugins.method import UNKNOWN_VERSION, version_of
 from slicebench.plugins.parameters import parse_settings, read_value
 from slicebench.plugins.registry import DATASETS, METHODS
 from slicebench.problems.files_read import files_read
@@ -142,9 +143,13 @@ class _PlannedMethod:
 
 
 def _planned_method(name: str, given: dict[str, Any]) -> _PlannedMethod:
+    given = json_params(given, name)
     method = _constructed(METHODS, name, given, f"method {name!r}")
-    params = json_params(method.get_params(), name)
-    return _PlannedMethod(name, method.version, params, "seed" in params and "seed" not in given)
+    try:
+        version, params = version_of(method), json_params(method.get_params(), name)
+    except (Exception, SystemExit):  # noqa: BLE001 - the worker meets it again, and the record says what is wrong
+        version, params = UNKNOWN_VERSION, given
+    return _PlannedMethod(name, version, params, "seed" in params and "seed" not in given)
 
 
 def _planned_problem(spec: ProblemSpec, seed: int, known: dict[Source, str]) -> PlannedProblem:
@@ -173,10 +178,14 @@ def _constructed(registry: Registry, name: str, params: dict[str, Any], where: s
     known = list(inspect.signature(cls).parameters)
     try:
         return cls(**params)
+    except SlicebenchError:
+        raise
     except TypeError as error:
         wrong = [p for p in params if p not in known]
         hint = "; " + did_you_mean(wrong[0], known) if wrong else ""
-        raise ConfigError(f"{where}: {error}{hint}") from error
+        raise ConfigError(f"{where}: {safe_text(error)}{hint}") from error
+    except Exception as error:  # a plugin may raise anything
+        raise ConfigError(f"{where}: {message_of(error)}") from error
 
 
 def json_params(params: dict[str, Any], name: str) -> dict[str, Any]:

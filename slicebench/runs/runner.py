@@ -6,7 +6,7 @@ import gc
 import logging
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -143,7 +143,8 @@ def run(
     A cell that raises, hangs, crashes or runs out of memory is recorded as failed and does not
     affect other cells. Ctrl-C ends the workers, and the results so far are returned.
 
-    Cells with a record in `out` are not run again, unless `force`. `scheduler` is the address of a
+    Cells with a record in `out` are not run again, unless `force`, or if someone deletes the record
+    during the run. `scheduler` is the address of a
     Dask scheduler (docs/how-to/many-machines.md); without it, the workers are processes on this machine. Frozen
     problems in the folder `problems` are not built. `on_progress` is called for every build that
     starts and every cell that ends.
@@ -174,6 +175,13 @@ def run(
         store.reopen(suite, cells)
     found = [(p.cell, ended.get(p.entry, p.record)) for p in planned]
     records = [(cell, record) for cell, record in found if record is not None]
+    lost = store.lost(entry_of(cell) for cell, _ in records) if missing and not interrupted else []
+    if lost:
+        _LOG.warning("%s: the files of %s cells were deleted during the run; these cells run again", out, len(lost))
+        again = run(
+            suite, cells, out=out, limits=limits, scheduler=scheduler, problems=problems, on_progress=on_progress
+        )
+        return replace(again, computed=len(ended) + again.computed)
     return RunOutcome(store, records, len(ended), len(planned) - len(records), interrupted)
 
 

@@ -12,21 +12,22 @@ records/<problem>.s<seed>/problem-<identity>.safetensors    labels and minority 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from slicebench.data.checks import array_of, ids_of, labels_of
 from slicebench.errors import StorageError
-from slicebench.evaluation.record import SCHEMA_VERSION, ProblemFacts, Record, TestTruth
+from slicebench.evaluation.record import SCHEMA_VERSION, SEALED_SINCE, ProblemFacts, Record, TestTruth
 from slicebench.files.arrays import parse_arrays, read_arrays, write_arrays
 from slicebench.files.atomic import sweep, write_text
+from slicebench.files.json_models import sealed, unsealed
 from slicebench.files.locations import bytes_if_there, listed, read_all
 from slicebench.plugins.method import SliceScores
 from slicebench.runs.suite import Suite  # noqa: TC001 - pydantic reads it at run time
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+    from upath import UPath
 
     from slicebench.files.locations import Location
     from slicebench.problems.planned import PlannedProblem
@@ -44,10 +46,16 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_LOG = logging.getLogger("slicebench")
+
+_PART = r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*"  # as of `safe_name`, but not "." or ".."
+FileName = Annotated[str, StringConstraints(pattern=f"^{_PART}$")]
+FolderName = Annotated[str, StringConstraints(pattern=f"^records/{_PART}$")]
+
 REMEDY = "delete the records beside it and run again"
 
-HELD_IDS = 16
-"""Problems whose ids a store keeps in memory; more are seldom in progress at a time."""
+HELD = 16
+"""Problems whose truth a store keeps in memory; more are seldom in progress at a time."""
 
 
 class Entry(BaseModel):
@@ -58,9 +66,9 @@ class Entry(BaseModel):
     problem: str
     seed: int
     method: str
-    folder: str
-    record: str
-    truth: str
+    folder: FolderName
+    record: FileName
+    truth: FileName
 
     @property
     def slot(self) -> tuple[str, int, str]:
@@ -88,7 +96,7 @@ class RunStore:
     def __init__(self, folder: Location) -> None:
         self.folder = folder
         self._read: dict[str, bytes] = {}
-        self._ids: dict[str, NDArray[np.str_]] = {}
+        self._held: dict[str, tuple[TestTruth, ProblemFacts | None]] = {}
 
     def open(self, suite: Suite, cells: Iterable[Cell]) -> None:
         """Add `cells` to those in `run.json`, and delete half-written files of killed runs."""
@@ -97,7 +105,7 @@ class RunStore:
         known = {e.slot: e for e in self.known()}
         known |= {e.slot: e for e in map(entry_of, cells)}
         header = RunHeader(suite=suite, cells=tuple(known.values()))
-        write_text(self._header_path, header.model_dump_json(indent=1))
+        _write_sealed(self._header_path, header)
 
     def reopen(self, suite: Suite, cells: Iterable[Cell]) -> None:
         """Add `cells` again if a concurrent run has replaced `run.json` with one without them."""
@@ -144,20 +152,31 @@ class RunStore:
         """
         path = self._record_path(entry)
         content = bytes_if_there(path)
-        return None if content is None else _parsed_record(path, content)
+        return None if content is None else _record_of(entry, path, content)
 
     def records(self, entries: Sequence[Entry]) -> dict[Entry, Record]:
         """Return the records of those `entries` that have one.
 
         If the folder is a URL, they are read in parallel. Raises the same errors as `record`.
         """
-        if isinstance(self.folder, Path):
-            return {entry: record for entry in entries if (record := self.record(entry)) is not None}
-        there = listed(self.folder / "records")
+        found = self._local(entries) if isinstance(self.folder, Path) else self._remote(self.folder, entries)
+        unchecked = sum(record.schema_version < SEALED_SINCE for record in found.values())
+        if unchecked:
+            message = (
+                "%s: %s of %s records have no checksum (an older slicebench wrote them), so damage may go unnoticed"
+            )
+            _LOG.info(message, self.folder, f"{unchecked:,}", f"{len(found):,}")
+        return found
+
+    def _local(self, entries: Sequence[Entry]) -> dict[Entry, Record]:
+        return {entry: record for entry in entries if (record := self.record(entry)) is not None}
+
+    def _remote(self, folder: UPath, entries: Sequence[Entry]) -> dict[Entry, Record]:
+        there = listed(folder / "records")
         names = {f"{entry.folder}/{entry.record}.json": entry for entry in entries}
         wanted = [name for name in names if name.removeprefix("records/") in there]
-        found = read_all(self.folder, wanted)
-        return {names[name]: _parsed_record(self.folder / name, found[name]) for name in wanted if name in found}
+        found = read_all(folder, wanted)
+        return {names[name]: _record_of(names[name], folder / name, found[name]) for name in wanted if name in found}
 
     def _record_path(self, entry: Entry) -> Location:
         return self.folder / entry.folder / f"{entry.record}.json"
@@ -181,13 +200,19 @@ class RunStore:
         return read_arrays(path, REMEDY) if content is None else parse_arrays(path, content, REMEDY)
 
     def save(self, entry: Entry, record: Record, scores: SliceScores | None) -> None:
-        """Write scores, then the record, so that the scores of an existing record are complete."""
+        """Write scores, then the record, so that the scores of an existing record are complete.
+
+        The truth of the problem is written again if it was deleted in the meantime.
+        """
+        held = self._held.get(_truth_name(entry))
+        if held is not None and self._is_gone(_truth_name(entry)):
+            self._write_truth(entry, *held)
         if scores is not None:
             arrays = {"hardness": scores.hardness, "flagged": scores.flagged, "membership": scores.membership}
             names = {} if scores.names is None else {"names": json.dumps(scores.names)}
-            metadata = {"ids": json.dumps(self._ids_of(entry).tolist()), **names}
+            metadata = {"ids": json.dumps(self._truth_of(entry).ids.tolist()), **names}
             self._write(f"{entry.folder}/{entry.record}.safetensors", arrays, metadata)
-        write_text(self._record_path(entry), record.model_dump_json(indent=1))
+        _write_sealed(self._record_path(entry), record)
 
     def scores(self, entry: Entry) -> tuple[NDArray[np.str_], SliceScores]:
         """Return ids and scores of a cell whose record is "ok"."""
@@ -199,10 +224,20 @@ class RunStore:
 
     def save_truth(self, entry: Entry, truth: TestTruth, facts: ProblemFacts) -> None:
         """Write labels and minority of a problem's test split, and the facts about the problem."""
+        self._write_truth(entry, truth, facts)
+        self._hold(entry, truth, facts)
+
+    def _write_truth(self, entry: Entry, truth: TestTruth, facts: ProblemFacts | None) -> None:
         arrays = {"labels": truth.labels, "minority": truth.minority}
-        metadata = {"ids": json.dumps(truth.ids.tolist()), "facts": facts.model_dump_json()}
-        self._write(_truth_name(entry), arrays, metadata)
-        self._hold_ids(entry, truth.ids)
+        known = {} if facts is None else {"facts": facts.model_dump_json()}
+        self._write(_truth_name(entry), arrays, {"ids": json.dumps(truth.ids.tolist()), **known})
+
+    def lost(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return those `entries` whose record is no longer there; for a URL, none are looked for."""
+        return [entry for entry in entries if self._is_gone(f"{entry.folder}/{entry.record}.json")]
+
+    def _is_gone(self, name: str) -> bool:
+        return isinstance(self.folder, Path) and not (self.folder / name).is_file()
 
     def truth(self, entry: Entry) -> TestTruth:
         """Return labels and minority of the test split of a cell's problem."""
@@ -234,16 +269,16 @@ class RunStore:
             why = str(error).partition("\n")[0]
             raise StorageError(f"{self.folder / name} is damaged ({type(error).__name__}: {why}); {REMEDY}") from error
 
-    def _ids_of(self, entry: Entry) -> NDArray[np.str_]:
-        if _truth_name(entry) not in self._ids:
-            self._hold_ids(entry, self.truth(entry).ids)
-        return self._ids[_truth_name(entry)]
+    def _truth_of(self, entry: Entry) -> TestTruth:
+        if _truth_name(entry) not in self._held:
+            self._hold(entry, self.truth(entry), self.facts(entry))
+        return self._held[_truth_name(entry)][0]
 
-    def _hold_ids(self, entry: Entry, ids: NDArray[np.str_]) -> None:
-        self._ids.pop(_truth_name(entry), None)
-        if len(self._ids) >= HELD_IDS:
-            del self._ids[next(iter(self._ids))]
-        self._ids[_truth_name(entry)] = ids
+    def _hold(self, entry: Entry, truth: TestTruth, facts: ProblemFacts | None) -> None:
+        self._held.pop(_truth_name(entry), None)
+        if len(self._held) >= HELD:
+            del self._held[next(iter(self._held))]
+        self._held[_truth_name(entry)] = truth, facts
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,10 +339,15 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 
+def _write_sealed(path: Location, model: BaseModel) -> None:
+    described = sealed(json.loads(model.model_dump_json()))
+    write_text(path, json.dumps(described, indent=1, ensure_ascii=False))
+
+
 def _parsed(kind: type[Model], path: Location, content: bytes, remedy: str) -> Model:
     try:
-        described = from_json(content)  # three times as fast as json.loads
-        _check_version(path, described)
+        described, checked = unsealed(content)
+        _check_version(path, described, checked=checked)
         return kind.model_validate(described)
     except ValueError as error:
         raise StorageError(f"cannot read {path}: {str(error).splitlines()[0]}; {remedy}") from error
@@ -317,9 +357,21 @@ def _parsed_record(path: Location, content: bytes) -> Record:
     return _parsed(Record, path, content, "delete this file and run again: only its cell is recomputed")
 
 
-def _check_version(path: Location, described: object) -> None:
+def _record_of(entry: Entry, path: Location, content: bytes) -> Record:
+    record = _parsed_record(path, content)
+    if (record.problem, record.seed, record.method) != entry.slot:
+        raise StorageError(
+            f"{path} is the record of {record.problem} s{record.seed} {record.method}; expected that of "
+            f"{entry.problem} s{entry.seed} {entry.method}; delete this file and run again"
+        )
+    return record
+
+
+def _check_version(path: Location, described: object, *, checked: bool) -> None:
     version = described.get("schema_version") if isinstance(described, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise StorageError(
             f"{path} has schema version {version}, but this slicebench reads {SCHEMA_VERSION}; update slicebench"
         )
+    if isinstance(version, int) and version >= SEALED_SINCE and not checked:
+        raise ValueError(f"it has schema version {version} but no checksum")

@@ -18,6 +18,7 @@ Every name and parameter is checked by the plan, before any work.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -76,7 +77,7 @@ class Suite(BaseModel):
     @classmethod
     def _no_duplicates(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         keys = [v.name if isinstance(v, ProblemSpec) else v for v in values]
-        twice = sorted({str(k) for k in keys if keys.count(k) > 1})
+        twice = sorted(str(key) for key, count in Counter(keys).items() if count > 1)
         if twice:
             raise ValueError(f"named more than once: {', '.join(twice)}")
         return values

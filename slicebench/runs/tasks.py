@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from slicebench.errors import ConfigError, message_of
 from slicebench.evaluation.record import ProblemFacts, TestTruth
 from slicebench.problems.cache import find_built, frozen_folder
-from slicebench.runs.workers import LocalExecutor, as_they_end, default_memory_gb
+from slicebench.runs.workers import EngineError, LocalExecutor, as_they_end, default_memory_gb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -97,7 +97,9 @@ def build_absent(
         say(f"building {absent[key]}")
         while not wait([future], timeout=0.5).done:  # the timeout lets Ctrl-C through
             pass
-        if (error := future.exception()) is not None:
+        if isinstance(error := future.exception(), EngineError):
+            raise error
+        if error is not None:
             broken[key] = f"the problem could not be built: {message_of(error)}"
     return broken
 
@@ -156,6 +158,8 @@ def run_missing(
                 running[executor.submit(work(task))] = task
         for task, future in as_they_end(running):
             error = future.exception()
+            if isinstance(error, EngineError):
+                raise error
             end(task, future.result() if error is None else failed(task, message_of(error)))
 
 

@@ -5,6 +5,7 @@ This module must not import NumPy: workers import it before their thread count i
 
 from __future__ import annotations
 
+import builtins
 import multiprocessing
 import os
 import signal
@@ -13,15 +14,15 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait  # noqa: A004 - pebble's own on every Python
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
-from slicebench.errors import SlicebenchError
+from slicebench.errors import SlicebenchError, message_of
 from slicebench.files.log import speak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from slicebench.problems.planned import PlannedProblem
 
@@ -35,6 +36,11 @@ MEMORY_EXIT = 77
 
 SILENT_EXIT = 78
 """Exit code of a worker instead of 0, after which pebble would wait for a result until the time limit."""
+
+UNGUARDED_EXIT = 79
+"""Exit code of a worker in which the caller's script begins again, for lack of a guard."""
+
+UNGUARDED = "each worker imports the calling script; put what the script does under `if __name__ == '__main__':`"
 
 GIB = 2**30
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -55,6 +61,10 @@ class CellCrashed(SlicebenchError):  # noqa: N818
     def __init__(self, exit_code: int | None) -> None:
         super().__init__(f"the worker process died ({_exit_text(exit_code)})")
         self.exit_code = exit_code
+
+
+class TaskFailed(SlicebenchError):  # noqa: N818
+    """A task raised an error that cannot be sent to the parent process; the message begins with the error's type."""
 
 
 class EngineError(SlicebenchError):
@@ -111,7 +121,9 @@ class LocalExecutor(Engine):
     ) -> None:
         from pebble import ProcessPool
 
+        _check_place()
         self.jobs, self.timeout, self.memory_gb = jobs, timeout, memory_gb
+        self._worked = False
         wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads)) | _PLAIN_ALLOCATOR
         self._environment = {name: os.environ.get(name) for name in wanted}
         os.environ.update(wanted)  # spawned workers inherit it, before they import NumPy
@@ -131,6 +143,7 @@ class LocalExecutor(Engine):
         """Queue `fn(*args, **kwargs)`; a future that has not started can be cancelled."""
         outcome: Future[T] = Future()
         limited = fn if self.memory_gb is None else partial(call_with_memory_limit, self.memory_gb, fn)
+        limited = partial(call_with_portable_errors, limited)
         task = self._pool.schedule(limited, args=args, kwargs=kwargs, timeout=self.timeout)
         task.add_done_callback(partial(self._relay, outcome))
         return outcome
@@ -141,6 +154,7 @@ class LocalExecutor(Engine):
             outcome.cancel()
             return
         error = task.exception()
+        self._worked = self._worked or error is None
         if error is None:
             outcome.set_result(task.result())
         else:
@@ -154,9 +168,13 @@ class LocalExecutor(Engine):
         if isinstance(error, ProcessExpired):
             if error.exitcode == MEMORY_EXIT:
                 return self._out_of_memory()
+            if error.exitcode == UNGUARDED_EXIT:
+                return EngineError(f"no worker process could be started: {UNGUARDED}")
             return CellCrashed(0 if error.exitcode == SILENT_EXIT else error.exitcode)
         if isinstance(error, BrokenProcessPool):
-            return CellCrashed(None)
+            return (
+                CellCrashed(None) if self._worked else EngineError(f"no worker process could be started: {UNGUARDED}")
+            )
         if isinstance(error, MemoryError) and self.memory_gb is not None:
             return self._out_of_memory()
         if isinstance(error, TimeoutError) and len(error.args) == 2 and error.args[0] == "Task timeout":
@@ -185,6 +203,16 @@ class LocalExecutor(Engine):
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.shutdown(cancel_futures=kind is not None)
+
+
+def _check_place() -> None:
+    """Raise `EngineError` where workers cannot be started; end a worker that would start workers of its own."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # it is still importing the script
+        os._exit(UNGUARDED_EXIT)
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise EngineError("the working directory was deleted; change to a folder that exists") from None
 
 
 def _find_patiently(find: Callable[[int], T], worker: int) -> T:
@@ -248,6 +276,28 @@ def _die_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def call_with_portable_errors(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `fn`; raise `TaskFailed` instead of an error that may not survive its way to the parent.
+
+    An error that cannot be unpickled there would break the pool, and with it every other task.
+    """
+    try:
+        return fn(*args, **kwargs)
+    except BaseException as error:
+        if _portable(error):
+            raise
+        instead = MemoryError() if isinstance(error, MemoryError) else TaskFailed(message_of(error))
+    raise instead  # outside of the handler, so that the error is not its context
+
+
+def _portable(error: BaseException) -> bool:
+    """Check whether an error is of a known type and holds nothing but plain values."""
+    kind = type(error)
+    known = getattr(builtins, kind.__name__, None) is kind or kind.__module__.startswith("slicebench.")
+    plain = all(isinstance(value, str | bytes | int | float | None) for value in error.args)
+    return known and plain and isinstance(error, Exception) and not vars(error)
 
 
 def call_with_memory_limit(memory_gb: float, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:

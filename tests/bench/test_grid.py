@@ -5,6 +5,7 @@ Planning is for 100,000 cells; without --benchmark-enable for a few, and what ne
 
 from __future__ import annotations
 
+import json
 import os
 from functools import partial
 
@@ -12,6 +13,7 @@ import pytest
 
 from slicebench.evaluation.cell import evaluate
 from slicebench.evaluation.record import ProblemFacts, TestTruth
+from slicebench.files.json_models import sealed
 from slicebench.plugins.registry import METHODS
 from slicebench.runs.plan import plan
 from slicebench.runs.runner import plan_run
@@ -48,11 +50,12 @@ def test_planning_an_empty_folder(benchmark, grid, tmp_path):
 def test_planning_a_full_folder(benchmark, grid, tmp_path):
     cells, store = plan(grid), RunStore(tmp_path)
     problem = example_problem(n=60)
-    text = evaluate(METHODS.load("confidence")(), problem).record.model_dump_json(indent=1)
+    record = evaluate(METHODS.load("confidence")(), problem).record
     for entry in map(entry_of, cells):
         folder = tmp_path / entry.folder
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{entry.record}.json").write_text(text)
+        own = record.model_copy(update={"problem": entry.problem, "seed": entry.seed, "method": entry.method})
+        (folder / f"{entry.record}.json").write_text(json.dumps(sealed(json.loads(own.model_dump_json()))))
     found = benchmark.pedantic(lambda: plan_run(plan(grid), store), rounds=1)
     assert {item.action for item in found} == {"done"}
 

@@ -86,7 +86,9 @@ def test_the_table_and_the_page(table, tmp_path):
     assert "1,200 examples of mine.parquet" in result.stdout
     assert "tested slices are significant" in result.stdout
     printed = " ".join(result.stdout.split())
-    assert "The difference (95% interval, percentage points) and p are held out: measured on each of 5 folds" in printed
+    assert "p are measured on rows that the search had not seen: it runs 5 times, each time without one fold" in printed
+    assert "Searched by kmeans_errors: " in printed
+    assert " candidate slices in 5 folds, " in printed
     assert "Spearman's ρ between their rankings, within classes: kmeans_errors and tree_rules" in printed
     page = (tmp_path / "page.html").read_text()
     assert "Slices of mine.parquet" in page

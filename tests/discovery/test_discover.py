@@ -13,8 +13,11 @@ import pytest
 from PIL import Image
 
 import slicebench
-from slicebench.discovery import discover
+from slicebench.discovery import LeftOut, discover
+from slicebench.discovery.assembly import found_slices
 from slicebench.discovery.describing import Words, describing_rule, kappas
+from slicebench.discovery.holdout.consensus import Finding
+from slicebench.discovery.holdout.masks import marked
 from slicebench.discovery.naming import auroc
 from slicebench.discovery.searches.conditions import Coded
 from slicebench.errors import ConfigError, DataError
@@ -99,6 +102,31 @@ def test_the_verdict_counts_the_significant_slices():
         assert replace(found, slices=slices).verdict == verdict
     few = f"{found.methods[0].returned} candidates, none of them worse beyond chance"
     assert replace(found, slices=()).verdict == f"No slice is significant ({few})."
+
+
+def test_slices_that_are_not_listed_are_counted():
+    found = discover(predictions())
+    assert found.left_out.text == ""
+    examples = found.examples
+    (one,) = found.standing
+    inside, every = marked(one.rows, examples.n), np.ones(examples.n, dtype=bool)
+
+    def finding(members, label):
+        return Finding(
+            method="rules", label=label, class_number=None, rule=None, members=members, strength=members.astype(float),
+            held_out=every, inside=members, p=1e-9, folds=(0,),
+        )  # fmt: skip
+
+    few = marked(one.rows[:19], examples.n)
+    given = [finding(inside, "night"), finding(inside, "again"), finding(few, "few"), finding(every, "all")]
+    slices, left_out = found_slices(given, [], examples, None)
+    assert [each.label for each in slices] == ["night"]
+    assert left_out == LeftOut({"S1": 1}, small=1, incomparable=1)
+    said = "3 tested slices are not listed: 1 repeats S1, 1 has fewer than 20 rows, 1 lacks rows to compare with."
+    changed = replace(found, left_out=left_out)
+    assert left_out.text == said
+    assert said in changed.to_html()
+    assert said in changed._repr_html_()
 
 
 def test_small_p_values_are_printed_as_a_bound():

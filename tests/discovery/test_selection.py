@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from slicebench.discovery.selection import select
-from slicebench.errors import ConfigError, DataError
+from slicebench.errors import ConfigError, DataError, PluginError
 from slicebench.plugins.registry import METHODS
 
 
@@ -271,3 +272,34 @@ def test_a_pool_without_the_vectors_is_named(data, pool):
 def test_only_what_select_takes_is_asked_for(data, pool):
     with pytest.raises(ConfigError, match=r"where the model is wrong.*score=COLUMN\), or losses \(loss=COLUMN\)"):
         select(data.drop(columns=["label", "prediction", "loss"]), pool)
+
+
+def folder_of_images(path, n, seed):
+    """Images of two classes, half of them dark; the model is mostly wrong on dark ones."""
+    rng = np.random.default_rng(seed)
+    y, dark = rng.integers(2, size=n), rng.random(n) < 0.3
+    path.mkdir()
+    for i in range(n):
+        pixels = rng.integers(0, 40) + rng.integers(0, 2, (2, 2)) + np.where(dark[i], 0, 120) + 60 * y[i]
+        Image.fromarray(pixels.astype(np.uint8)).save(path / f"{i}.png")
+    wrong = rng.random(n) < np.where(dark, 0.8, 0.02)
+    names = np.array(["cat", "dog"])
+    table = pd.DataFrame(
+        {"file_name": [f"{i}.png" for i in range(n)], "label": names[y], "prediction": names[y ^ wrong], "dark": dark}
+    )
+    table.to_csv(path / "metadata.csv", index=False)
+    return table
+
+
+def test_folders_of_images_are_embedded_together(tmp_path):
+    folder_of_images(tmp_path / "seen", 300, 0)
+    pool = folder_of_images(tmp_path / "new", 200, 1)
+    found = select(tmp_path / "seen", tmp_path / "new", method="svm_directions", k=20)
+    assert pool["dark"].iloc[found.table["id"]].mean() > 0.8
+    with pytest.raises(PluginError, match="no plugin named 'nope'"):
+        select(tmp_path / "seen", tmp_path / "new", encoder="nope")
+
+
+def test_an_encoder_without_images_is_told_of(data, pool):
+    found = select(data, pool, k=3, encoder="pixels-pca")
+    assert "encoder is not used: the tables are no folders of images." in found.notes

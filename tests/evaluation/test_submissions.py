@@ -131,14 +131,14 @@ def test_the_reference_and_the_interval_are_those_of_a_run(problem, tmp_path):
     own = interval_of_mean([sampled_problem(seeds, int.from_bytes(b"example|[0]", "big"))["m"]])
     assert (mine.namf.mean, mine.namf.low, mine.namf.high) == (own.mean, own.low, own.high)
     assert mine.namf.mean == pytest.approx(mine.record.metrics["namf"])
-    assert mine.namf.tied
+    assert not mine.namf.behind
 
 
 def test_submissions_are_ranked_and_ties_with_the_best_are_marked(problem, tmp_path):
     truth = problem.truth.minority(problem.test.ids).astype(float)
     frame = pd.concat(
         [
-            scored(problem).assign(method="bad", score=-truth),
+            scored(problem).assign(method="bad", score=np.random.default_rng(0).normal(size=len(truth)) - truth),
             scored(problem).assign(method="good", score=truth),
             scored(problem).assign(method="good too", score=truth * 2),
         ]
@@ -146,7 +146,7 @@ def test_submissions_are_ranked_and_ties_with_the_best_are_marked(problem, tmp_p
     found = judged(problem, frame, tmp_path / "all.parquet")
     assert [row.record.method for row in found.rows][2:] == ["bad", "random"]
     assert [row.namf.mean for row in found.rows[:2]] == [1.0, 1.0]
-    assert [row.namf.tied for row in found.rows] == [True, True, False, False]
+    assert [row.namf.behind for row in found.rows] == [False, False, True, True]
 
 
 def test_constant_scores_are_chance(problem, tmp_path):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from slicebench.errors import DataError
-from slicebench.files.tables import read_frame
+from slicebench.files.tables import read_frame, write_frame
 
 
 @pytest.fixture
@@ -253,3 +253,23 @@ def test_a_name_that_is_twice_in_the_header_is_said(written, caplog):
 def test_the_line_of_broken_json_is_named(written):
     with pytest.raises(DataError, match="line 2 is no valid JSON"):
         written('{"a": 1}\n{"a": \n', "t.jsonl")
+
+
+def test_a_csv_holds_no_formulas_and_says_what_it_changed(tmp_path, caplog):
+    frame = pd.DataFrame(
+        {
+            "id": ["=cmd|' /C calc'!A0", "+1-1", "@SUM(A1)", "-none", "plain"],
+            "=name": ["-1.5", "+2", "a=b", None, "\t=1"],
+            "n": [-1.5, 2.0, 3.0, 4.0, 5.0],
+            "whole": pd.Series([1, 2, None, 4, 5], dtype=object),
+        }
+    )
+    write_frame(frame, tmp_path / "t.csv")
+    read = pd.read_csv(tmp_path / "t.csv", dtype=str, keep_default_na=False)
+    assert read["id"].tolist() == ["'=cmd|' /C calc'!A0", "'+1-1", "'@SUM(A1)", "'-none", "plain"]
+    assert read["'=name"].tolist() == ["-1.5", "+2", "a=b", "", "'\t=1"]
+    assert read["n"].tolist() == ["-1.5", "2.0", "3.0", "4.0", "5.0"]
+    assert read["whole"].tolist() == ["1", "2", "", "4", "5"]
+    assert "6 texts" in caplog.text
+    write_frame(frame, tmp_path / "t.parquet")
+    assert pd.read_parquet(tmp_path / "t.parquet")["id"].tolist() == frame["id"].tolist()

@@ -18,7 +18,7 @@ from slicebench.evaluation.slices import measure_slices
 from slicebench.metrics.captions import easy_hard_gap, exact_p, naming_chance, naming_scores
 from slicebench.metrics.statistics import compare_pairs, holm, interval_over_seeds, sampled_problem
 from slicebench.metrics.statistics.bootstrap import SeedScores, interval_of_mean
-from slicebench.metrics.statistics.comparison import friedman_p, interval_over_units
+from slicebench.metrics.statistics.comparison import friedman, interval_over_units
 from slicebench.models.sparse.path import fit_held_out, standardisation
 from slicebench.plugins.method import SliceScores
 from slicebench.studies.strength import spearman
@@ -273,7 +273,7 @@ def try_statistics(s: Seeded, _: Path) -> None:
     for pair in compare_pairs(table, draws=50):
         assert not pair.p > 1
     assert (holm(rng.random(s.seeds)) <= 1).all()
-    friedman_p(table)
+    friedman(table)
     interval_over_units(table[0], draws=50)
     interval_over_seeds(table.tolist())
     spearman(table[0].tolist(), table[1].tolist())

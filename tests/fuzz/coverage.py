@@ -36,7 +36,7 @@ def fuzz(seconds: int) -> None:
         (lambda data: parse_grammar(data.decode("utf-8", "replace"), "x"), TOML.encode()),
         (lambda data: parse_arrays(where, data, ""), (8).to_bytes(8, "little") + b"{}      "),
         (lambda data: parse_header(where, data), b'{"format_version": 3}'),
-        (lambda data: _parsed_record(where, data), b'{"schema_version": 3}'),
+        (lambda data: _parsed_record(where, data), b'{"schema_version": 5}'),
     ]
 
     def one(data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -93,6 +94,75 @@ class NotANumber(Gentle):
 class Declines(Gentle):
     def supports(self, data):
         return "needs a quieter place"
+
+
+class Unspeakable(RuntimeError):
+    """An error without a text, which cannot be pickled either."""
+
+    def __init__(self, one, two):
+        super().__init__()
+
+    def __str__(self):
+        raise ValueError("no text")
+
+
+TEXTS = {
+    "escape": "\x1b[31mred\x1b[0m \x07",
+    "surrogate": "half \ud800 a letter",
+    "long": "x" * 5 * 10**6,
+    "object": object(),
+}
+
+
+DEEDS = ("escape", "surrogate", "long", "object", "raises", "unspeakable", "exits")
+
+
+def _deed(what):
+    """Do `what`, or return the text of that name."""
+    if what == "raises":
+        raise RuntimeError("no such luck")
+    if what == "unspeakable":
+        raise Unspeakable(1, 2)
+    if what == "exits":
+        sys.exit(3)
+    return TEXTS[what]
+
+
+class Says(Gentle):
+    """Says something terrible in one `place`, or fails there; the seed is the position among `DEEDS`."""
+
+    def __init__(self, place: str = "notes", scale: float = 1.0, seed: int = 0) -> None:
+        self.place, self.scale, self.seed = place, scale, seed
+
+    def _at(self, place, otherwise):
+        return _deed(DEEDS[self.seed]) if self.place == place else otherwise
+
+    def get_params(self, deep=True):
+        return {**super().get_params(deep), "scale": self._at("get_params", self.scale)}
+
+    @property
+    def version(self):
+        return self._at("version", "1")
+
+    def supports(self, data):
+        return self._at("supports", None)
+
+    def fit(self, data):
+        if self.place == "fit":
+            raise RuntimeError(_deed(DEEDS[self.seed]))
+        return self
+
+    def strength(self):
+        return self._at("strength", None)
+
+    def notes(self):
+        return (self._at("notes", "fine"),)
+
+    def score(self, split):
+        scores = super().score(split)
+        if self.place != "names":
+            return scores
+        return SliceScores(hardness=scores.hardness, membership=np.ones((split.n, 1)), names=(self._at("names", ""),))
 
 
 class Tiny(DatasetAdapter):

@@ -71,7 +71,10 @@ def test_the_variance_is_that_of_the_seeds_and_of_the_examples_where_there_is_on
     assert apart.variance() == (pytest.approx(apart.values.var(ddof=1) / 3), 2)
     one = scores(rng, methods=("a",))
     (single,) = sampled_problem([one], 0).values()
-    assert single.variance() == (pytest.approx(weighted_draws(one, 4000).var(), rel=0.1), np.inf)
+    small = np.array([min(g.sum(), (~g).sum()) for g in (one.minority[rows] for rows in one.classes())])
+    freedom = (small - 1).sum()
+    variance = weighted_draws(one, 4000).var() * small.sum() / freedom
+    assert single.variance() == (pytest.approx(variance, rel=0.1), freedom)
 
 
 def weighted_draws(one, draws):
@@ -114,7 +117,9 @@ def test_intervals_over_seeds_are_students():
     expected = t.interval(0.95, 3, np.mean(values), np.std(values, ddof=1) / 2)
     assert (mean, low, high) == (pytest.approx(0.525), pytest.approx(expected[0]), pytest.approx(expected[1]))
     assert interval_over_seeds([[0.4], [0.6]]) == (0.5, None, None)
-    assert interval_over_seeds([[1.0, 1.0]]) == (1.0, 1.0, 1.0)
+    assert interval_over_seeds([[1.0, 1.0]]) == (1.0, None, None), "equal seeds do not show how much they vary"
+    assert interval_over_seeds([[0.3, 0.1 + 0.2]])[1:] == (None, None), "nor do rounding errors"
+    assert interval_over_seeds([[1.0, 1.0], [0.4, 0.5]])[1] is not None
 
 
 def test_methods_are_paired_and_draws_are_reproducible():
@@ -127,7 +132,7 @@ def test_methods_are_paired_and_draws_are_reproducible():
     np.testing.assert_allclose(sampled_problem(one, 9)["a"].draws(), got["a"].draws())
     assert not np.array_equal(sampled_problem(both, 10)["a"].draws(), got["a"].draws())
     nothing = interval_of_mean([got["a"] - got["copy"]])
-    assert (nothing.mean, nothing.low, nothing.high) == (0, 0, 0)
+    assert (nothing.mean, nothing.low, nothing.high) == (0, None, None)
     apart = got["a"] - got["b"]
     np.testing.assert_allclose(apart.draws(), got["a"].draws() - got["b"].draws(), atol=1e-12)
 
@@ -138,6 +143,14 @@ def test_oracle_is_one_constant_is_zero_in_every_draw():
     got = sampled_problem([SeedScores(base.labels, base.minority, hardness)], 0)
     np.testing.assert_allclose(got["oracle"].draws(), 1, atol=1e-12)
     np.testing.assert_allclose(got["constant"].draws(), 0, atol=1e-12)
+
+
+def test_one_member_of_a_group_has_no_interval():
+    """Its resamples do not vary, so they say nothing about another one."""
+    rng = np.random.default_rng(11)
+    one = SeedScores(np.zeros(40, dtype=int), np.arange(40) == 5, {"a": rng.random(40)})
+    found = interval_of_mean([sampled_problem([one], 0)["a"]])
+    assert (found.low, found.high) == (None, None)
 
 
 def test_nothing_planted_has_no_interval_and_unequal_methods_are_refused():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from slicebench.metrics.captions import naming_chance, naming_scores, pooled
+from slicebench.metrics.statistics import compare_pairs, family_p, friedman, interval_over_units
 from tests.support.paths import load_script
 
 
@@ -40,6 +42,72 @@ def test_leaderboards_of_equals_separate_nobody(simulate, units, options):
     assert 0.93 <= found["covered"] <= 0.97, found
     if not options.get("better"):
         assert found["friedman"] <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 1000), found
+
+
+def errors(trials, share=0.05):
+    """Two standard errors of a share."""
+    return 2 * np.sqrt(share * (1 - share) / trials)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_intervals_of_one_and_two_seeds_cover(simulate, seeds):
+    found = simulate.covered_cells(seeds, 400, 0.0, 1000, draws=300)
+    assert 0.93 <= found["interval"] <= 0.97, found
+    assert 0.92 <= found["difference"] <= 0.97, found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("units", [2, 3, 5, 9])
+def test_intervals_over_few_units_cover(units):
+    rng = np.random.default_rng(units)
+    found = [interval_over_units(rng.normal(size=units), draws=20) for _ in range(4000)]
+    assert np.mean([one.low <= 0 <= one.high for one in found]) == pytest.approx(0.95, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("units", "methods"), [(2, 3), (3, 3), (3, 4), (5, 3), (5, 4), (5, 8), (22, 3)])
+def test_friedman_of_few_units_or_methods_keeps_its_level(units, methods):
+    rng = np.random.default_rng([units, methods])
+    found = [friedman(rng.normal(size=(units, methods))).p for _ in range(1000)]
+    assert np.mean(np.array(found) <= 0.05) <= 0.05 + errors(1000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("families", [3, 5])
+@pytest.mark.parametrize("draw", ["normal", "exponential", "ceiling"])
+def test_p_over_few_families_keeps_its_level(families, draw):
+    rng = np.random.default_rng(families)
+    drawn = {
+        "normal": rng.standard_normal,
+        "exponential": lambda size: rng.exponential(size=size),
+        "ceiling": lambda size: np.minimum(1.0, 0.98 + 0.05 * rng.standard_normal(size)),
+    }[draw]
+    names = [str(i) for i in range(families)]
+    tables = [drawn((families, 4)) for _ in range(1500)]
+    found = [min(family_p(one, names, compare_pairs(one, draws=2))) for one in tables]
+    assert np.mean(np.array(found) <= 0.05) <= 0.05 + errors(1500)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("levels", [1, 2, 3, 5, 10**6])
+@pytest.mark.parametrize(("captions", "naming", "classes"), [(20, 1, 1), (10, 1, 5), (10, 1, 40), (6, 2, 10)])
+def test_p_of_captions_keeps_its_level_with_ties(levels, captions, naming, classes):
+    """The hardness has few levels, so that captions tie; those that name the group are random."""
+    rng, trials = np.random.default_rng([levels, captions, classes]), 1500
+    chances = [naming_chance(captions, naming)] * classes
+
+    def ps():
+        named = [rng.permutation(captions) < naming for _ in range(classes)]
+        return pooled([naming_scores(rng.integers(levels, size=captions).astype(float), n) for n in named], chances)[
+            "p"
+        ]
+
+    found = np.array([list(ps().values()) for _ in range(trials)])
+    for level in (0.05, 0.01):
+        assert ((found <= level).mean(axis=0) <= level + errors(trials, level)).all()
 
 
 def test_a_difference_that_is_there_is_found(simulate):

@@ -56,7 +56,16 @@ def test_exact_p_for_unequal_chances_enumerates():
         if sum(bits) >= 2:
             total += np.prod([p if b else 1 - p for b, p in zip(bits, chances, strict=True)])
     assert exact_p(2, chances) == pytest.approx(total)
-    assert exact_p(1.5, chances) == pytest.approx(total), "a shared hit is not counted in full"
+    assert exact_p(2.9, chances) == pytest.approx(total), "a shared hit is rounded down"
+    assert exact_p(1.999999, chances) == pytest.approx(total), "records hold six digits"
+
+
+@pytest.mark.parametrize(("captions", "classes"), [(20, 1), (10, 5), (8, 40)])
+def test_a_method_that_says_nothing_has_a_large_p(captions, classes):
+    """Rounded up, 1/20 of a hit in one class would have p 1/20."""
+    rows = [naming_scores(np.zeros(captions), np.arange(captions) == 3)] * classes
+    found = pooled(rows, [naming_chance(captions, 1)] * classes)
+    assert min(found["p"].values()) > 0.5
 
 
 def test_gap_equals_a_naive_loop():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ from slicebench.metrics.statistics import (
     cliques,
     compare_pairs,
     critical_difference,
+    families_needed,
     family_p,
-    friedman_p,
+    friedman,
     holm,
     interval_over_units,
     paired_p,
@@ -52,6 +53,20 @@ def test_few_units_flip_every_sign():
         assert paired_p(d) == pytest.approx((np.abs(flips) >= abs(d.sum()) - 1e-12).mean())
     assert paired_p(np.ones(5)) == pytest.approx(2 / 32)
     assert paired_p(np.zeros(5)) == 1
+    assert paired_p(np.r_[np.zeros(20), 1, 1, 1]) == 2 / 8, "zeros do not make three differences many"
+    assert paired_p(np.r_[np.zeros(20), 1]) == 1
+
+
+def test_rounding_errors_are_no_differences():
+    """Wilcoxon's ranks would make p = 0.0005 of twelve differences of 1e-16."""
+    dust = 0.3 + 1e-16 * np.arange(1, 13)[:, None] * np.array([0, 1, 2])
+    values = np.column_stack([np.full(12, 0.3), np.full(12, 0.1 + 0.2), dust])
+    assert paired_p(values[:, 1] - values[:, 0]) == 1
+    assert (ranks(values) == 3).all()
+    pairs = compare_pairs(values)
+    assert all((p.p, p.a_better, p.b_better, p.difference.low) == (1, 0, 0, None) for p in pairs)
+    assert set(family_p(values, [f"f{i % 4}" for i in range(12)], pairs)) == {1.0}
+    assert friedman(values).p == 1
 
 
 def test_many_units_take_wilcoxon_exactly():
@@ -104,15 +119,56 @@ def test_families_count_once():
     assert family_p(np.ones((24, 2)), families, compare_pairs(np.ones((24, 2)))) == [1.0]
 
 
-def test_friedman_is_iman_davenport_of_scipys():
-    values = table(np.random.default_rng(4), units=9)
+def test_friedman_of_many_is_iman_davenport_of_scipys():
+    u, m = 12, 5
+    values = table(np.random.default_rng(4), units=u, shifts=(0.03, 0.02, 0.01, 0.0, 0.0))
     chi2 = friedmanchisquare(*values.T).statistic
     from scipy.stats import f
 
-    assert friedman_p(values) == pytest.approx(f.sf(8 * chi2 / (9 * 2 - chi2), 2, 16))
-    assert friedman_p(values[:, :2]) is None
-    assert friedman_p(np.ones((5, 3))) == 1
-    assert friedman_p(np.tile([3.0, 2.0, 1.0], (5, 1))) == 0
+    assert friedman(values).p == pytest.approx(f.sf((u - 1) * chi2 / (u * (m - 1) - chi2), m - 1, (m - 1) * (u - 1)))
+    assert friedman(values).how == "Iman and Davenport's form"
+    assert friedman(np.ones((12, 5))).p == 1
+    assert friedman(np.tile(np.arange(5.0), (12, 1))).p == 0
+
+
+@pytest.mark.parametrize("units", [2, 3, 4])
+def test_friedman_of_few_counts_permutations(units):
+    values = np.random.default_rng(units).normal(size=(units, 3))
+    spread = lambda table: ranks(table).mean(axis=0).var()
+    orders = product(permutations(range(3)), repeat=units)
+    again = [spread(np.take_along_axis(values, np.array(order), axis=1)) for order in orders]
+    found = friedman(values)
+    assert found.p == pytest.approx(np.mean(np.array(again) >= spread(values) - 1e-12))
+    assert found.how == "permutations of the ranks within units"
+    assert friedman(np.tile([3.0, 2.0, 1.0], (units, 1))).p == pytest.approx(6 / 6**units)
+    assert friedman(np.ones((units, 3))).p == 1
+
+
+def test_friedman_says_why_there_is_none():
+    values = np.array([[0.9, 0.5, NAN, NAN], [0.8, 0.4, 0.6, 0.5]])
+    assert friedman(values).p is None
+    assert friedman(values).how == "no test: fewer than three methods have every unit"
+    assert friedman(values[1:]).how == "no test: there is one unit"
+    three = np.array([[0.9, 0.5, 0.7, NAN], [0.8, 0.4, 0.6, 0.5]])
+    assert friedman(three).p == friedman(three[:, :3]).p == pytest.approx(1 / 6), "a missing cell is no worst rank"
+
+
+def test_families_that_a_verdict_needs():
+    for pairs, needed in ((1, 6), (15, 10), (210, 14)):
+        assert families_needed(pairs) == needed
+        assert pairs * paired_p(np.ones(min(needed, 9))) < 0.05 or needed > 9
+        assert pairs * 2 / 2 ** (needed - 1) > 0.05
+
+
+def test_two_units_have_students_interval():
+    """Resamples of two units have three means, and their quantiles covered 91.5 %."""
+    from scipy.stats import t
+
+    for values in (np.array([0.1, 0.3]), np.array([0.1, 0.3, 0.2, 0.7, 0.0])):
+        found = interval_over_units(values)
+        expected = t.interval(0.95, len(values) - 1, values.mean(), values.std(ddof=1) / np.sqrt(len(values)))
+        assert (found.low, found.high) == pytest.approx(expected)
+    assert interval_over_units(np.array([0.2, 0.2])).low is None
 
 
 def test_critical_differences_of_the_literature():

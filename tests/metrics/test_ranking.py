@@ -21,6 +21,7 @@ from slicebench.metrics.ranking import (
     kappa,
     minority_fraction,
     namf,
+    sklearn_ap,
 )
 
 
@@ -32,6 +33,10 @@ def mean_over_orders(h, g, statistic):
 
 def direct_amf(ordered):
     return np.mean(np.cumsum(ordered) / np.arange(1, len(ordered) + 1))
+
+
+def direct_ap(ordered):
+    return (np.cumsum(ordered) / np.arange(1, len(ordered) + 1))[ordered].mean()
 
 
 small = st.integers(2, 6).flatmap(
@@ -48,6 +53,7 @@ def test_ties_are_the_mean_over_all_orders(data):
     h, g = np.array(data[0], float), np.array(data[1])
     r = Ranking.of(h, g)
     assert amf(r) == pytest.approx(mean_over_orders(h, g, direct_amf), abs=1e-12)
+    assert average_precision(r) == pytest.approx(mean_over_orders(h, g, direct_ap), abs=1e-12)
     for k in range(1, len(h) + 1):
         expected = mean_over_orders(h, g, lambda o, k=k: o[:k].mean())
         assert minority_fraction(r, k) == pytest.approx(expected, abs=1e-12)
@@ -66,7 +72,7 @@ arrays = st.integers(2, 60).flatmap(
 def test_ap_and_auroc_are_scikit_learns(data):
     h, g = np.array(data[0], float), np.array(data[1])
     r = Ranking.of(h, g)
-    assert average_precision(r) == pytest.approx(average_precision_score(g, h), abs=1e-12)
+    assert sklearn_ap(r) == pytest.approx(average_precision_score(g, h), abs=1e-12)
     assert auroc(r) == pytest.approx(roc_auc_score(g, h), abs=1e-12)
 
 
@@ -91,6 +97,18 @@ def test_constant_is_exactly_zero_and_the_truth_exactly_one(data):
     assert namf(Ranking.of(np.zeros(len(g)), g)) == 0.0
     assert namf(Ranking.of(g.astype(float), g)) == 1.0
     assert namf(Ranking.of(-g.astype(float), g)) < 0
+
+
+@given(arrays)
+@settings(deadline=None)
+def test_a_constant_has_the_value_of_chance(data):
+    g = np.array(data[1])
+    one = case(np.zeros(len(g)), g, wrong=np.arange(len(g)) % 2 == 0)
+    for name in ("namf", "mf_at_10", "kappa_at_10", "mf_at_r", "ap", "auroc", "ap_within_errors", "ap_within_correct"):
+        value, chance = METRICS[name].value(one), METRICS[name].chance(one)
+        assert (value is None) == (chance is None), name
+        assert value is None or value == pytest.approx(chance, abs=1e-12), name
+    assert METRICS["ap_sklearn"].value(one) == pytest.approx(g.mean()), "scikit-learn's is the base rate"
 
 
 @pytest.mark.parametrize(("n", "m"), [(40, 3), (40, 20), (7, 1)])
@@ -149,10 +167,10 @@ def test_parity_with_the_shared_arrays(shared, kind):
     pooled = Ranking.of(s, g)
     got = [minority_fraction(pooled, int(k)) for k in ref["ks"]]
     np.testing.assert_allclose(got, ref[f"{kind}_mf_pooled"], rtol=0, atol=1e-9)
-    assert average_precision(pooled) == pytest.approx(float(ref[f"{kind}_ap_pooled"]), abs=1e-9)
+    assert sklearn_ap(pooled) == pytest.approx(float(ref[f"{kind}_ap_pooled"]), abs=1e-9)
     for c in range(3):
         r = Ranking.of(s[y == c], g[y == c])
         got = [minority_fraction(r, int(k)) for k in ref["ks"]]
         np.testing.assert_allclose(got, ref[f"{kind}_mf_per_class"][c], rtol=0, atol=1e-9)
-        assert average_precision(r) == pytest.approx(ref[f"{kind}_ap_per_class"][c], abs=1e-9)
+        assert sklearn_ap(r) == pytest.approx(ref[f"{kind}_ap_per_class"][c], abs=1e-9)
         assert namf(r) == pytest.approx(ref[f"{kind}_namf_per_class"][c], abs=1e-9)

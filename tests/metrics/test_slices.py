@@ -12,6 +12,7 @@ from scipy.stats import hypergeom
 from sklearn.metrics import average_precision_score, f1_score, jaccard_score
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from slicebench.metrics.ranking import expected_ap
 from slicebench.metrics.slices import (
     SLICE_METRICS,
     SliceCase,
@@ -67,7 +68,7 @@ def test_the_best_slice_is_the_one_with_the_highest_ap():
         ap = [average_precision_score(group, column) for column in soft.T]
         j = int(np.argmax(ap))
         top = np.argsort(-soft[:, j])
-        assert best["ap"][b] == pytest.approx(ap[j])
+        assert (best["ap"][b], best["ap_sklearn"][b]) == pytest.approx((ap[j], ap[j]))
         assert best["f1"][b] == pytest.approx(f1_score(group, hard[:, j]))
         assert best["p_at_10"][b] == pytest.approx(group[top[:10]].mean())
         assert best["p_at_25"][b] == pytest.approx(group[top[:25]].mean())
@@ -80,7 +81,21 @@ def test_complements_as_dcbench_counts_them():
     alone = best_slices(slice_tables(soft, hard, groups))
     doubled = best_slices(slice_tables(*with_complements(soft, hard), groups))
     assert (alone["p_at_10"][0], alone["f1"][0]) == (0, 0)
-    assert {name: value[0] for name, value in doubled.items()} == {"p_at_10": 1, "p_at_25": 12 / 25, "ap": 1, "f1": 1}
+    best = {"p_at_10": 1, "p_at_25": 12 / 25, "ap": pytest.approx(1), "ap_sklearn": 1, "f1": 1}
+    assert {name: value[0] for name, value in doubled.items()} == best
+
+
+def test_memberships_of_0_and_1_count_by_expectation():
+    """The members are one tie and the rest another: P@10 is the precision of more than ten members."""
+    groups = columns(range(20), n=100)
+    hard = columns(range(10, 50), n=100)
+    found = slice_tables(hard.astype(np.float32), hard, groups)
+    assert found["p_at_10"][0, 0] == found["p_at_25"][0, 0] == pytest.approx(10 / 40)
+    rng = np.random.default_rng(0)
+    orders = [average_precision_score(groups[:, 0], hard[:, 0] + 0.5 * rng.random(100)) for _ in range(2000)]
+    assert found["ap"][0, 0] == pytest.approx(np.mean(orders), abs=4 * np.std(orders) / np.sqrt(2000))
+    assert found["ap_sklearn"][0, 0] == pytest.approx(average_precision_score(groups[:, 0], hard[:, 0]))
+    assert found["ap_sklearn"][0, 0] < found["ap"][0, 0]
 
 
 @pytest.mark.parametrize(("rate", "shown"), [(0.10, 0.26), (0.334, 0.57)])
@@ -271,7 +286,7 @@ def test_slices_without_members_in_a_class_are_no_candidates_there():
     assert case.expected_highest[0] == pytest.approx(15 / 40)
     assert case.best["ap"][0] < 1
     both = SliceCase.of_class(soft, hard | groups, groups)
-    assert both.best["ap"][0] == 1
+    assert both.best["ap"][0] == pytest.approx(1)
     assert both.expected_highest[0] > 15 / 40
 
 
@@ -286,8 +301,9 @@ def test_where_chance_reaches_one_there_is_nothing_to_correct():
 def test_no_slice_scores_chance():
     groups = columns(range(15), range(30, 33), n=60)
     case = SliceCase.of_class(np.zeros((60, 0), np.float32), np.zeros((60, 0), bool), groups)
-    for name in ("matched_p_at_10", "highest_p_at_10", "best_p_at_10", "best_p_at_25", "best_ap"):
+    for name in ("matched_p_at_10", "highest_p_at_10", "best_p_at_10", "best_p_at_25", "best_ap_sklearn"):
         assert SLICE_METRICS[name].value(case) == pytest.approx(groups.mean(axis=0), abs=0.01), name
+    assert SLICE_METRICS["best_ap"].value(case) == pytest.approx([expected_ap(60, 15), expected_ap(60, 3)])
     for name in ("matched_kappa_at_10", "corrected_p_at_10", "best_f1"):
         assert SLICE_METRICS[name].value(case) == pytest.approx([0, 0], abs=1e-9), name
 

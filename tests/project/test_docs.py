@@ -90,7 +90,7 @@ def test_your_own_data_works_as_written(tmp_path):
     blocks = BLOCK.findall((ROOT / "docs" / "how-to" / "own-data.md").read_text())
     (tmp_path / "page.py").write_text("\n".join(body for language, _, body in blocks if language == "python"))
     out = shell(f"{sys.executable} page.py", tmp_path, "")
-    assert "1 of 5 tested slices is significant" in out
+    assert "1 of 6 tested slices is significant" in out
     assert "digit is 8" in out
     assert "digit == 8" in out
     assert "look at these first: [" in out
@@ -100,11 +100,24 @@ def test_your_own_data_works_as_written(tmp_path):
         if name:
             (tmp_path / name).write_text(body)
     first, second, suite = (shell(body, tmp_path, "") for language, _, body in blocks if language == "sh")
-    assert "1 of 5 tested slices" in first
+    assert "1 of 6 tested slices" in first
     assert "digit is 8" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "slices.csv").exists()
     assert "mcsd" in second
     assert "digits" in suite
+
+
+def test_large_tables_works_as_written(tmp_path):
+    """Runs the page's code on a folder of Parquet files."""
+    from tests.discovery.large.test_dask import parts_of, trips
+
+    parts_of(trips(), tmp_path / "predictions")
+    blocks = BLOCK.findall((ROOT / "docs" / "how-to" / "large-tables.md").read_text())
+    (tmp_path / "page.py").write_text("\n".join(body for language, _, body in blocks if language == "python"))
+    out = shell(f"{sys.executable} page.py", tmp_path, "")
+    assert out.count("device is old") == 2
+    (command,) = (line for line in commands(blocks) if "discover" in line)
+    assert "device is old" in shell(command.removeprefix("$ "), tmp_path, "")
 
 
 def test_label_more_works_as_written(tmp_path):

@@ -15,6 +15,7 @@ from tests.support.paths import ROOT
 ELSEWHERE = {
     "README.md": "tests/project/test_readme.py",
     "docs/how-to/add-a-dataset.md": "tests/project/test_docs.py",
+    "docs/how-to/large-tables.md": "tests/project/test_docs.py",
     "docs/how-to/label-more.md": "tests/project/test_docs.py",
     "docs/how-to/other-tools.md": "tests/discovery/interop/test_docs_examples.py",
     "docs/how-to/own-data.md": "tests/project/test_docs.py",

@@ -120,7 +120,7 @@ def test_the_command_builds_and_checks(root, capsys):
 def test_updates_are_told(root):
     note_update(root, Update(date="2026-01-02", suite="small", methods=("good",), reason="because | of it"))
     assert load_updates(root)[0].reason == "because | of it"
-    assert "- 2026-01-02, small, records of good: because | of it" in build(root)["README.md"]
+    assert "- 2026-01-02, small, records of good: because \\| of it" in build(root)["README.md"]
 
 
 @pytest.mark.parametrize(

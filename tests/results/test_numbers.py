@@ -23,9 +23,9 @@ def test_what_is_not_there_is_a_dash():
 
 
 def test_an_estimate_is_marked_and_has_its_interval():
-    one = Estimate(mean=-0.004, low=-0.1, high=0.5, tied=True)
-    assert estimated(one) == "0.00= [-0.10, 0.50]"
-    assert estimated(one, gap="<br>", ends=short) == "0.00=<br>[-.10, .50]"
+    one = Estimate(mean=-0.004, low=-0.1, high=0.5, behind=True)
+    assert estimated(one) == "0.00↓ [-0.10, 0.50]"
+    assert estimated(one, gap="<br>", ends=short) == "0.00↓<br>[-.10, .50]"
     assert estimated(Estimate(mean=0.25), signed) == "+0.250"
     assert between(one, 1) == "[−0.1, 0.5]"
 

@@ -25,6 +25,7 @@ from tests.support.board_example import FAMILIES, METHODS, METRICS, example_boar
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 HOSTILE = """</script><img src=x onerror="window.hit = 1">'"&<!--"""
+DOCS = "docs/reference/discovery-benchmark.md"
 RANKED = ["svm_directions", "spotlight", "lff", "domino", "confidence", "early_stopping", "nearest_errors"]
 
 
@@ -114,7 +115,7 @@ def test_nothing_is_loaded_and_only_its_own_code_may_run(html):
     found = Tags(html)
     assert not {"link", "iframe", "object", "base", "embed"} & {tag for tag, _ in found.tags}
     assert {a["src"][:10] for tag, a in found.tags if "src" in a} == {"data:image"}
-    assert all(value.startswith("#") for key, value in found.attributes if key == "href")
+    assert {value for key, value in found.attributes if key == "href" and not value.startswith("#")} == set()
     assert not [key for key, _ in found.attributes if key.startswith("on") or key == "style"]
     policy = next(a["content"] for tag, a in found.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'")
@@ -133,7 +134,7 @@ def test_the_main_table_is_there_without_a_script(visit, board):
     value = board.methods[1].values["namf"]
     assert f"{value.mean:.2f}" in best.inner_text()
     assert f"[{value.low:.2f}, {value.high:.2f}]" in best.inner_text()
-    assert page.locator(".panel:visible").count() == 6
+    assert page.locator(".panel:visible").count() == 7
     assert page.locator("#filters").is_hidden()
 
 
@@ -149,6 +150,8 @@ def hostile(board):
         "rare group",
         "blue background",
         "outcomes permuted",
+        "sliceline",
+        "needs classes",
     ):
         text = text.replace(old, old + inside)
     return type(board).model_validate_json(text)
@@ -169,7 +172,7 @@ def test_hostile_texts_stay_texts(visit, board):
 
 def test_what_is_missing_leaves_no_hole_behind(visit, board):
     bare = board.model_copy(
-        update={"controls": None, "comparison": None, "curves": {}, "sheets": (), "description": ""}
+        update={"controls": None, "discovery": None, "comparison": None, "curves": {}, "sheets": (), "description": ""}
     )
     page = visit(render(bare))
     assert page.locator("#tabs a").all_inner_texts() == ["Overview", "Problems", "Comparison", "About"]
@@ -334,9 +337,9 @@ def test_tabs_by_mouse_arrows_and_link(visit):
     page.click("#tab-controls")
     assert shown() == ["controls"]
     page.keyboard.press("ArrowRight")
-    assert shown() == ["examples"]
-    assert page.evaluate("document.activeElement.id") == "tab-examples"
-    assert page.locator("[aria-selected=true]").all_inner_texts() == ["Examples"]
+    assert shown() == ["discovery"]
+    assert page.evaluate("document.activeElement.id") == "tab-discovery"
+    assert page.locator("[aria-selected=true]").all_inner_texts() == ["Discovery on planted causes"]
     page.keyboard.press("End")
     page.keyboard.press("ArrowRight")
     assert shown() == ["overview"]
@@ -432,6 +435,23 @@ def test_controls_show_both_views(visit):
     assert power.locator("line.alpha").count() == 0
 
 
+def finders(page):
+    return page.locator("#finders tbody th > :first-child").all_text_contents()
+
+
+def test_finders_on_planted_causes_can_be_sorted(visit):
+    page = visit(at="#discovery")
+    assert finders(page) == ["discover", "sliceline@3", "sliceline", "cleanlab"]
+    assert page.locator("#finders tr", has_text="sliceline@3").locator(".idea").inner_text() == "alpha 0.95, k 10"
+    page.locator("#finders button", has_text="false per table").click()
+    assert finders(page) == ["discover", "cleanlab", "sliceline", "sliceline@3"]
+    page.locator("#finders button", has_text="nulls with a slice").click()
+    assert finders(page) == ["discover", "sliceline", "sliceline@3", "cleanlab"]
+    said = page.locator("#discovery").inner_text()
+    assert "cleanlab has no result on 11 of 41: needs classes (5); not measured (6)." in said
+    assert page.locator("#discovery code", has_text=DOCS).count() == 1
+
+
 def test_theme_can_be_chosen(visit):
     page = visit(scheme="light")
     background = lambda: page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -449,7 +469,16 @@ def test_theme_can_be_chosen(visit):
 @pytest.mark.parametrize("width", [390, 1280, 2560])
 def test_no_page_scrolls_sideways(visit, width):
     page = visit(width=width)
-    for at in ("overview", "problems", "problem-scenes-rare", "comparison", "controls", "examples", "about"):
+    for at in (
+        "overview",
+        "problems",
+        "problem-scenes-rare",
+        "comparison",
+        "controls",
+        "discovery",
+        "examples",
+        "about",
+    ):
         page.goto(page.url.split("#")[0] + f"#{at}")
         expect(page.locator(f"#{at}")).to_be_visible()
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
@@ -458,7 +487,7 @@ def test_no_page_scrolls_sideways(visit, width):
 
 def test_on_a_phone_sections_follow_one_another(visit):
     page = visit(width=390, height=844, has_touch=True)
-    assert page.locator(".panel:visible").count() == 6
+    assert page.locator(".panel:visible").count() == 7
     assert page.locator("[role=tab]").count() == 0
     page.tap("#tab-comparison")
     expect(page.locator("#head-comparison")).to_be_in_viewport()
@@ -495,7 +524,7 @@ CONTRAST = """
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_stand_out_from_their_background(visit, scheme):
     page = visit(scheme=scheme)
-    for at in ("overview", "problems", "problem-scenes-rare", "comparison", "controls", "about"):
+    for at in ("overview", "problems", "problem-scenes-rare", "comparison", "controls", "discovery", "about"):
         page.goto(page.url.split("#")[0] + f"#{at}")
         expect(page.locator(f"#{at}")).to_be_visible()
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
@@ -503,10 +532,12 @@ def test_texts_stand_out_from_their_background(visit, scheme):
 
 
 def test_one_seed_has_no_intervals(visit, board):
-    text = re.sub(r'"low":[-0-9.e]+,"high":[-0-9.e]+,"tied"', '"low":null,"high":null,"tied"', board.model_dump_json())
+    text = re.sub(
+        r'"low":[-0-9.e]+,"high":[-0-9.e]+,"behind"', '"low":null,"high":null,"behind"', board.model_dump_json()
+    )
     page = visit(render(type(board).model_validate_json(text)))
     assert page.locator("#methods td.metric .interval").all_inner_texts() == [""] * 10
-    assert page.locator("#methods tbody.ranked .tie").all_inner_texts()[:3] == ["=", "=", ""]
+    assert page.locator("#methods tbody.ranked .behind").all_inner_texts()[:3] == ["", "", "↓"]
     page.select_option("[name=metric]", "auroc")
     page.select_option("[name=metric]", "namf")
     assert page.locator("#methods td.metric .interval").all_inner_texts() == [""] * 10

@@ -11,6 +11,7 @@ from rich.console import Console
 from slicebench.cli.console import print_board
 from slicebench.errors import StorageError
 from slicebench.evaluation.record import BaseModelSummary, Cost, ProblemFacts, Record, TestTruth
+from slicebench.metrics.estimate import Estimate
 from slicebench.metrics.ranking import Ranking, namf
 from slicebench.plugins.method import SliceScores
 from slicebench.results.markdown import captions_table, methods_table, pairs_table, scores_table
@@ -86,10 +87,10 @@ def test_rows_are_sorted_ranked_and_marked(run):
     assert {m: rows[m].rank for m in ("good", "close", "bad")} == {"good": 2, "close": 3, "bad": 4}
     assert rows["oracle"].rank is rows["random"].rank is None
     assert rows["broken"].rank == rows["absent"].rank == (1.5 + 5) / 2
-    assert rows["oracle"].values["namf"].low == rows["oracle"].values["namf"].high == 1
+    assert rows["oracle"].values["namf"] == Estimate(mean=1.0), "equal at every seed: no interval"
     assert rows["random"].values["namf"].low < 0 < rows["random"].values["namf"].high
-    tied = {m: board.cells["q"][m].values["namf"].tied for m in ("good", "close", "bad", "oracle")}
-    assert tied == {"good": True, "close": True, "bad": False, "oracle": False}
+    behind = {m: board.cells["q"][m].values["namf"].behind for m in ("good", "close", "bad", "oracle")}
+    assert behind == {"good": False, "close": False, "bad": True, "oracle": False}
     good = [board.cells[p]["good"].values["namf"] for p in ("p", "q")]
     assert good[0].low < good[0].mean < good[0].high
     assert rows["good"].values["namf"].mean == pytest.approx((good[0].mean + good[1].mean) / 2)
@@ -103,6 +104,11 @@ def test_the_comparison_speaks_of_units(run):
     assert all(p.p == 0.5 for p in found.pairs)  # the least of two units
     assert found.cliques == (("good", "close", "bad"),)
     assert found.resolvable > 0
+    assert (found.friedman_p, found.friedman_how) == (pytest.approx(1 / 6), "permutations of the ranks within units")
+    assert (
+        found.too_few
+        == "Too few families to tell which methods differ on others: 1 of the 7 that 3 pairs of methods need"
+    )
 
 
 def test_curves_and_ends_of_the_scale(run):
@@ -176,7 +182,6 @@ def test_the_table_shows_scores_intervals_and_gaps_and_splits_when_narrow(run):
     for text in (
         "oracle (ref)",
         "1.00",
-        "[1.00, 1.00]",
         "broken is not ranked: 1 of 4 failed; q s1: it broke",
         "2 seeds",
         ".50",
@@ -189,7 +194,7 @@ def test_markdown_says_the_same(run):
     board = board_of(run)
     text = scores_table(board)
     assert text.splitlines()[0] == "| method | mean | rank | p | q |"
-    assert "| oracle (ref) | 1.00<br>[1.00, 1.00] | – |" in text
+    assert "| oracle (ref) | 1.00 | – |" in text
     assert "`broken` is not ranked: 1 of 4 failed; q s1: it broke." in methods_table(board)
     (best,) = [line for line in pairs_table(board).splitlines() if line.startswith("| good | bad")]
     assert best.endswith("| 2 of 2 |")

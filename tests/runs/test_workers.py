@@ -17,7 +17,15 @@ import pytest
 
 from slicebench.errors import ConfigError
 from slicebench.runs.dask_client import DaskExecutor
-from slicebench.runs.workers import MEMORY_EXIT, CellCrashed, CellMemory, CellTimeout, LocalExecutor, _watchdog
+from slicebench.runs.workers import (
+    MEMORY_EXIT,
+    CellCrashed,
+    CellMemory,
+    CellTimeout,
+    LocalExecutor,
+    TaskFailed,
+    _watchdog,
+)
 from tests.support.paths import ROOT
 
 
@@ -34,6 +42,24 @@ def test_results_and_errors_come_back_and_workers_persist(pool):
     pids = {pool.submit(os.getpid).result(20) for _ in range(12)}
     assert len(pids) <= 2
     assert os.getpid() not in pids
+
+
+UNSPEAKABLE = """
+class Unspeakable(ValueError):
+    def __init__(self, one, two):
+        super().__init__()
+raise Unspeakable(1, lambda: None)
+"""
+
+
+@pytest.mark.parametrize(
+    "code", [UNSPEAKABLE, "raise ValueError(lambda: None)", "raise KeyboardInterrupt", "raise SystemExit"]
+)
+def test_an_error_that_cannot_be_sent_costs_its_own_task_only(pool, code):
+    failing = pool.submit(exec, code, {})
+    with pytest.raises(TaskFailed, match=r"^(Unspeakable|ValueError|KeyboardInterrupt|SystemExit)"):
+        failing.result(30)
+    assert pool.submit(divmod, 7, 3).result(20) == (2, 1)
 
 
 @pytest.mark.parametrize("code", [0, 1, 42])

@@ -16,6 +16,9 @@ from slicebench.results.board import (
     ControlInfo,
     ControlRate,
     ControlRow,
+    DiscoveryBoard,
+    DiscoveryKind,
+    DiscoveryRow,
     MethodRow,
     MetricInfo,
     Pair,
@@ -161,8 +164,25 @@ def example_board(*, methods: int = 10, kind: str = "leaderboard") -> Board:
         curves={p.name: _curves(p.minority_rate, table[p.name], cells[p.name]) for p in problems},
         comparison=_comparison(levels, ranked),
         controls=_controls(rng, [m for m in field if m != "oracle"]),
+        discovery=_discovery(),
         sheets=tuple(_sheet(rng, p.name, m) for p in problems[:2] for m in ranked[:3]),
     )
+
+
+def _discovery():
+    """Four finders: one with a better setting, and one without a null table."""
+    common = {"set": "report", "tables": 41, "causes": 77, "alone": 27, "nulls": 10, "named": 7, "class_tables": 3}
+    common |= {"alone_found": 2, "right": 5, "class_first": 1, "precision_at_10": 0.5}
+    common["kinds"] = {"tabular": DiscoveryKind(found=1, causes=30, false=3)}
+    best = {"setting": 3, "parameters": {"alpha": 0.95, "k": 10}, "found": 20, "false": 4.0, "nulls_shown": 9}
+    few = {"tables": 30, "not_run": {"needs classes": 5}, "found": 3, "false": 0.5, "nulls": 0, "nulls_shown": 0}
+    rows = (
+        DiscoveryRow(**common, finder="discover", found=32, false=0.2, nulls_shown=0),
+        DiscoveryRow(**common, finder="sliceline", found=10, false=1.0, nulls_shown=1),
+        DiscoveryRow(**common | best, finder="sliceline"),
+        DiscoveryRow(**common | few, finder="cleanlab"),
+    )
+    return DiscoveryBoard(seed=0, tables=41, chosen_on=("tabular-2", "embedding-0"), rows=rows)
 
 
 def _level(rng, method, level):
@@ -196,9 +216,9 @@ def _value(key, level):
     return base + (1 - base) * level if key != "flagged_gain" else level - 0.4
 
 
-def _estimate(rng, mean, width=0.04, *, tied=False):
+def _estimate(rng, mean, width=0.04, *, behind=False):
     half = float(rng.uniform(0.5, 1.5)) * width
-    return Estimate(mean=mean, low=mean - half, high=min(1.0, mean + half), tied=tied)
+    return Estimate(mean=mean, low=mean - half, high=min(1.0, mean + half), behind=behind)
 
 
 def _applies(key, problem_or_none, method):
@@ -211,7 +231,7 @@ def _cell(rng, problem, method, level):
     if method == BROKEN and problem.family in ("scenes", "digits"):
         return CellView(status="skipped", reason="needs metadata columns", by_seed=dict.fromkeys(SEEDS))
     values = {
-        key: _estimate(rng, min(1.0, _value(key, level)), 0.05, tied=key == "namf" and 0.68 < level < 0.99)
+        key: _estimate(rng, min(1.0, _value(key, level)), 0.05, behind=key == "namf" and level <= 0.68)
         for key in METRICS
         if _applies(key, problem.family, method)
     }
@@ -244,7 +264,7 @@ def _row(rng, method, about, mean, rank):
         if incomplete
         else {
             key: _estimate(
-                rng, min(1.0, _value(key, mean)), 0.015, tied=key == "namf" and mean > 0.55 and not reference
+                rng, min(1.0, _value(key, mean)), 0.015, behind=key == "namf" and mean <= 0.55 and not reference
             )
             for key in METRICS
             if _applies(key, None, method)
@@ -285,7 +305,7 @@ def _curves(rate, levels, cells):
 
 
 def _comparison(table, names):
-    from slicebench.metrics.statistics import cliques, compare_pairs, critical_difference, friedman_p
+    from slicebench.metrics.statistics import cliques, compare_pairs, critical_difference, friedman
 
     pairs = compare_pairs(table)
     estimate = lambda d: Estimate(mean=d.mean, low=d.low, high=d.high)
@@ -293,7 +313,8 @@ def _comparison(table, names):
         unit="problem",
         units=len(table),
         test="Wilcoxon signed-rank",
-        friedman_p=friedman_p(table),
+        friedman_p=friedman(table).p,
+        friedman_how=friedman(table).how,
         critical_difference=critical_difference(len(names), len(table)),
         cliques=tuple(tuple(names[c] for c in clique) for clique in cliques(np.array(mean_ranks(table)), pairs)),
         pairs=tuple(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHANGING = ("cost", "date", "hardware", "code_version")
+CHANGING = ("sha256", "cost", "date", "hardware", "code_version")
 """Fields of a record that say when, where and how fast."""
 
 

@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slicebench.cli.options import (
-    AsJson,
+from slicebench.cli.columns import (
     ClassNames,
     Declined,
-    DeviceName,
+    Embedding,
     FeatureColumns,
     IdColumn,
     Ignored,
     Kept,
+    Label,
     Positive,
+    Prediction,
+    Probs,
     Score,
     Threshold,
     column_of,
-    method_names,
     one_or_listed,
+    repeated,
     roles_given,
 )
+from slicebench.cli.options import AsJson, DeviceName, method_names
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ def discover_command(
     table: Annotated[
         Path,
         typer.Argument(
-            help="Your predictions: .parquet, .csv, .tsv, .json, .jsonl, .arrow or .xlsx, or a folder of images with a "
-            "metadata.csv.",
+            help="Your predictions: .parquet or a folder of such files, .csv, .tsv, .json, .jsonl, .arrow or .xlsx, or a "
+            "folder of images with a metadata.csv.",
             metavar="TABLE",
         ),
     ],
@@ -64,18 +67,9 @@ def discover_command(
         Path | None, typer.Option(help="Table of each slice's ids to write: .parquet, .csv or .jsonl.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite --html and --out.")] = False,
-    label: Annotated[str | None, column_of("true classes or numbers", "found by name, as label or y_true")] = None,
-    prediction: Annotated[
-        str | None, column_of("predicted classes or numbers", "found by name, as prediction or y_pred")
-    ] = None,
-    probs: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Class probabilities or logits: a column of vectors, a prefix (p_ for p_<class>), or one column per class "
-            "(repeat the option).  [default: found by name, as probs or p_<class>]",
-            metavar="COLUMN",
-        ),
-    ] = None,
+    label: Label = None,
+    prediction: Prediction = None,
+    probs: Probs = None,
     class_name: ClassNames = None,
     score: Score = None,
     positive: Positive = None,
@@ -88,14 +82,7 @@ def discover_command(
     group: Annotated[
         str | None, column_of("what belongs together, such as patients or videos; tests then count groups", "none")
     ] = None,
-    embedding: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Column of vectors, prefix of numbered columns (e for e0, e1 ...), or one column per dimension (repeat the "
-            "option).  [default: found by name or content]",
-            metavar="COLUMN",
-        ),
-    ] = None,
+    embedding: Embedding = None,
     embeddings: Annotated[
         Path | None,
         typer.Option(
@@ -121,9 +108,8 @@ def discover_command(
     ] = None,
     metadata: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Column that rules may use; repeatable.  [default: all that are fit and have no other role]",
-            metavar="COLUMN",
+        repeated(
+            "--metadata", "Column that rules may use; repeatable.  [default: all that are fit and have no other role]"
         ),
     ] = None,
     ignore: Ignored = None,
@@ -296,6 +282,7 @@ def _plain(found: Findings, out: Path | None, html: Path | None) -> dict[str, ob
             {"name": m.name, "returned": m.returned, "tested": m.tested, "seconds": m.seconds, "notes": [*m.notes]}
             for m in found.methods
         ],
+        "left_out": asdict(found.left_out),
         "notes": [*found.notes],
         "columns": [asdict(one) for one in found.columns],
         "written": written,

@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slicebench.cli.options import (
-    AsJson,
+from slicebench.cli.columns import (
     ClassNames,
     Declined,
+    Embedding,
     FeatureColumns,
     IdColumn,
     Ignored,
     Kept,
+    Label,
     Positive,
+    Prediction,
+    Probs,
     Score,
     Threshold,
     column_of,
-    method_names,
     one_or_listed,
     roles_given,
 )
+from slicebench.cli.options import AsJson, method_names
 from slicebench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -36,7 +39,9 @@ def select_command(
     pool: Annotated[
         Path,
         typer.Option(
-            help="Table of the candidates: .parquet, .csv, .tsv, .json, .jsonl, .arrow or .xlsx.", metavar="FILE"
+            help="Table of the candidates: .parquet, .csv, .tsv, .json, .jsonl, .arrow or .xlsx, or a folder of images with a "
+            "metadata.csv.",
+            metavar="FILE",
         ),
     ],
     data: Annotated[
@@ -50,20 +55,14 @@ def select_command(
     k: Annotated[int, typer.Option(min=1, help="Examples to choose per class.")] = 100,
     out: Annotated[Path, typer.Option(help="Table to write: .csv, .parquet or .jsonl.")] = Path("selected.csv"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
-    label: Annotated[str | None, column_of("true classes; the pool may lack it", "label")] = None,
-    prediction: Annotated[str | None, column_of("predicted classes", "prediction, without --probs")] = None,
-    probs: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Columns of class probabilities: a prefix (p_ for p_<class>), or one per class (repeat the option).",
-            metavar="COLUMN",
-        ),
-    ] = None,
+    label: Label = None,
+    prediction: Prediction = None,
+    probs: Probs = None,
     class_name: ClassNames = None,
     score: Score = None,
     positive: Positive = None,
     threshold: Threshold = None,
-    embedding: Annotated[str | None, column_of("vectors", "embedding, without --features")] = None,
+    embedding: Embedding = None,
     features: FeatureColumns = None,
     embeddings: Annotated[
         Path | None,
@@ -74,11 +73,15 @@ def select_command(
     pool_embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings of --pool in an .npy file, instead of --embedding.", metavar="FILE")
     ] = None,
-    id_column: IdColumn = None,
-    loss: Annotated[str | None, typer.Option(help="Column of losses; the pool may lack it.", metavar="COLUMN")] = None,
-    text: Annotated[
-        str | None, typer.Option(help="Column of raw texts, for methods that read them.", metavar="COLUMN")
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoder of images, where tables are folders of images.  [default: pixels-pca]", metavar="NAME"
+        ),
     ] = None,
+    id_column: IdColumn = None,
+    loss: Annotated[str | None, column_of("losses", "none")] = None,
+    text: Annotated[str | None, column_of("raw texts, for methods that read them", "none")] = None,
     ignore: Ignored = None,
     keep: Kept = None,
     declined: Declined = None,
@@ -90,8 +93,8 @@ def select_command(
 ) -> None:
     """Choose the examples of a pool to add or relabel next: each class's hardest, by any method.
 
-    The method is fitted on labelled examples that the model was not trained on. For pool examples
-    without a label, the model's prediction is used instead.
+    The method is fitted on labelled examples that the model was not trained on. In the pool, labels and losses may be
+    missing; the model's prediction is then used as the label.
 
     \b
     slicebench select --data labelled.parquet --pool pool.parquet \\
@@ -125,7 +128,7 @@ def select_command(
         score=score,
         positive=positive,
         threshold=threshold,
-        embedding=embedding,
+        embedding=one_or_listed(embedding),
         features=features,
         id=id_column,
         loss=loss,
@@ -134,7 +137,7 @@ def select_command(
         keep=keep,
     )
     with on_command_line():
-        chosen = select(known, candidates, method=method, k=k, seed=seed, split=split, **given)
+        chosen = select(known, candidates, method=method, k=k, seed=seed, split=split, encoder=encoder, **given)
     write_frame(chosen.table, out)
     for note in chosen.notes:
         typer.echo(f"note: {note}", err=True)
@@ -143,10 +146,10 @@ def select_command(
 
 def _read(path: Path, embeddings: Path | None) -> pd.DataFrame:
     """Read a table, with the vectors of an .npy file as its column "embedding"."""
-    from slicebench.files.tables import read_frame
+    from slicebench.data.schema.frames import as_frame
     from slicebench.files.untrusted import mapped_npy
 
-    frame = read_frame(path)
+    frame = as_frame(path)
     if embeddings is None:
         return frame
     vectors = mapped_npy(embeddings)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from slicebench.cli.console.numbers import cell, p_value, results_console
 from slicebench.cli.console.split import Column, print_split
-from slicebench.results.numbers import optional, short
+from slicebench.results.numbers import BEHIND, optional, short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,10 +76,11 @@ def _legend(board: Board) -> Text:
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]}–{seeds[-1]}" if seeds else "0"
     compared = board.comparison
     over = f" Ranks are means over {compared.units} {_UNITS[compared.unit]}." if compared else ""
+    mean = (compared and compared.too_few) or "For the mean, p over families is below 0.05 after Holm's correction"
     return Text(
-        f"Mean over {count} seed{'s' * (count != '1')}, 95% interval below. Chance is 0, ideal is 1. =: not separated from "
-        f"the column's best (the paired interval contains 0; for the mean, Holm-corrected tests).{over} (ref): ends of the "
-        "scale, not ranked. Accuracies are the base model's.",
+        f"Mean over {count} seed{'s' * (count != '1')}, 95% interval below. Chance is 0, ideal is 1. {BEHIND}: below the "
+        f"column's best (the paired interval does not contain 0). {mean}.{over} (ref): ends of the scale, not "
+        "ranked. Accuracies are the base model's.",
         style="dim",
     )
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from slicebench.cli.console.numbers import results_console
 from slicebench.cli.console.split import Column, print_split
-from slicebench.results.numbers import optional
+from slicebench.results.numbers import optional, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,13 +34,13 @@ def print_discover_bench(
 
 def _columns(summaries: Sequence[Summary]) -> list[Column]:
     columns = [
-        Column("found", [_of(one.found, one.causes) for one in summaries]),
-        Column("alone in\ntheir class", [_of(one.alone_found, one.alone) for one in summaries]),
+        Column("found", [part_of(one.found, one.causes) for one in summaries]),
+        Column("alone in\ntheir class", [part_of(one.alone_found, one.alone) for one in summaries]),
         Column("P@10", [optional(one.precision_at_10) for one in summaries]),
         Column("false\nper table", [optional(one.false) for one in summaries]),
-        Column("nulls with\na slice", [_of(one.nulls_shown, one.nulls) for one in summaries]),
-        Column("named\nright", [_of(one.right, one.named) for one in summaries]),
-        Column("faulty class\nfirst", [_of(one.class_first, one.class_tables) for one in summaries]),
+        Column("nulls with\na slice", [part_of(one.nulls_shown, one.nulls) for one in summaries]),
+        Column("named\nright", [part_of(one.right, one.named) for one in summaries]),
+        Column("faulty class\nfirst", [part_of(one.class_first, one.class_tables) for one in summaries]),
         Column("seconds", ["–" if one.seconds is None else f"{one.seconds:.1f}" for one in summaries]),
         Column("skipped", [str(one.skipped or "–") for one in summaries]),
         Column("failed", [str(one.failed or "–") for one in summaries]),
@@ -48,12 +48,8 @@ def _columns(summaries: Sequence[Summary]) -> list[Column]:
     return [one for one in columns if one.heading not in ("skipped", "failed") or set(one.cells) != {"–"}]
 
 
-def _of(count: int, total: int) -> str:
-    return f"{count} of {total}" if total else "–"
-
-
 def _found(one: Summary | None) -> str:
-    return "–" if one is None or not one.causes else f"{_of(one.found, one.causes)}, {optional(one.false)}"
+    return "–" if one is None or not one.causes else f"{part_of(one.found, one.causes)}, {optional(one.false)}"
 
 
 _LEGEND = Text(

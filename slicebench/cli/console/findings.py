@@ -32,7 +32,7 @@ def print_findings(found: Findings, console: Console | None = None) -> None:
     if found.standing:
         _print_slices(found, console, percent=percent, several=several)
         console.print(_legend(found))
-    for note in found.notes:
+    for note in filter(None, (found.left_out.text, *found.notes)):
         console.print(Text(f"note: {note}", style="dim"))
     _print_methods(found, console)
 
@@ -61,11 +61,13 @@ def _facts(found: Findings, *, percent: bool) -> list[str]:
 
 def _print_methods(found: Findings, console: Console) -> None:
     """Print in two lines what looked for slices, and how much they agree; notes of methods are in the report."""
-    parts = [f"{one.name} ({one.returned} in all folds, {one.seconds:.1f} s)" for one in found.methods]
+    tested = len(found.examples.folds.tested)
+    where = f" in {tested} folds" if tested > 1 else ""
+    parts = [f"{one.name}: {_candidates(one.returned)}{where}, {one.seconds:.1f} s" for one in found.methods]
     noted = [one.name for one in found.methods if one.notes]
     console.print(
         Text(
-            f"Searched by {', '.join(parts)}."
+            f"Searched by {'; '.join(parts)}."
             + (f" Notes of {', '.join(noted)}: see --html or --json." if noted else ""),
             style="dim",
         )
@@ -73,6 +75,10 @@ def _print_methods(found: Findings, console: Console) -> None:
     if found.agreement:
         pairs = ", ".join(f"{one} and {other} {rho:.2f}" for (one, other), rho in found.agreement.items())
         console.print(Text(f"Spearman's ρ between their rankings, within classes: {pairs}.", style="dim"))
+
+
+def _candidates(n: int) -> str:
+    return f"{n:,} candidate slice{'s'[: n != 1]}"
 
 
 _CLASS, _ABOUT = 16, 34
@@ -120,11 +126,18 @@ def _legend(found: Findings) -> Text:
     more = len(found.standing) - MOST
     unit = ", percentage points" if found.examples.wrong is not None else ""
     folds = len(found.examples.folds.tested)
-    held = f"each of {folds} folds by a search in the others" if folds > 1 else "the held-out rows"
+    held = (
+        f"measured on rows that the search had not seen: it runs {folds} times, each time without one fold, and its slices are "
+        "measured on that fold"
+        if folds > 1
+        else "measured on the rows for testing, which the search had not seen"
+    )
+    if found.held is not None:
+        held = f"measured on the {found.held:,} rows outside of the sample, which the search had not seen"
     return Text(
         (f"And {more} more: see --html or --json. " if more > 0 else "")
         + f"Size, {found.measure} and that of the rest of the class count all rows that the slice selects. The difference "
-        f"(95% interval{unit}) and p are held out: measured on {held}. Significant: a difference of at least {_least(found)}, "
+        f"(95% interval{unit}) and p are {held}. Significant: a difference of at least {_least(found)}, "
         f"and p, corrected for all slices tested, at most {ALPHA}. Sorted by excess errors.",
         style="dim",
     )

@@ -29,7 +29,7 @@ def escaped(text: str) -> str:
 
 
 def cell(score: Estimate | None) -> str:
-    """Return a mean above its interval, marked if it is tied with the best."""
+    """Return a mean above its interval, marked if it is behind the best."""
     return escaped(estimated(score, ends=short, gap="\n"))
 
 

@@ -10,7 +10,7 @@ from slicebench.cli.console.numbers import between, cell, results_console
 from slicebench.cli.console.split import Column, print_split, wrapped
 from slicebench.metrics.ranking import METRICS
 from slicebench.metrics.slices import SLICE_METRICS
-from slicebench.results.numbers import optional, short
+from slicebench.results.numbers import BEHIND, optional, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,8 +84,8 @@ def _legend(found: Evaluation) -> Text:
     )
     return Text(
         f"{rates}nAMF: within classes, chance is 0 and ideal is 1; the 95% interval below it covers these test examples at this "
-        "seed only. =: not separated from the best submission (the paired interval contains 0). –: undefined. --json prints all "
-        "metrics.",
+        f"seed only. {BEHIND}: below the best submission (the paired interval does not contain 0). –: undefined. --json prints "
+        "all metrics.",
         style="dim",
     )
 

@@ -257,7 +257,27 @@ def order_from_predictions(probs: NDArray[Any], predicted: NDArray[Any], n_class
     return tuple(best.tolist())
 
 
-def positive_class(classes: Classes, given: str | None, where: str) -> int:
+def class_called(classes: Classes, given: str | float) -> int | None:
+    """Return the number of the class that a caller names; None if there is no such class, or several.
+
+    1, 1.0, "1.0" and True all name the class "1", and True also names "yes".
+
+    >>> class_called([0, 1], True), class_called(["no", "yes"], 1), class_called(["cat", "dog"], "Dog")
+    (1, 1, 1)
+    """
+    words, said = [str(c) for c in classes], str(given)
+    if said in words:
+        return words.index(said)
+    if re.fullmatch(r"-?\d+\.0+", said):
+        said = said.partition(".")[0]
+    same = [word for word in words if word.casefold() == said.casefold()]
+    for meaning in (YES, NO):
+        if not same and said.casefold() in meaning:
+            same = [word for word in words if word.casefold() in meaning]
+    return words.index(same[0]) if len(same) == 1 else None
+
+
+def positive_class(classes: Classes, given: str | float | None, where: str) -> int:
     """Return the number of the class that a binary score is about.
 
     Raises
@@ -274,12 +294,13 @@ def positive_class(classes: Classes, given: str | None, where: str) -> int:
             f"for each class ({parameter('probs')})"
         )
     if given is not None:
-        if given not in words:
+        named = class_called(classes, given)
+        if named is None:
             raise DataError(
                 f"the positive class ({called('positive')}) is {given!r}; expected one of the two labels, "
                 f"{' or '.join(words)}"
             )
-        return words.index(given)
+        return named
     yes = [i for i, word in enumerate(words) if word.casefold() in YES]
     if len(yes) == 1:
         return yes[0]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slicebench.data.schema.layouts.image_folders import NOTES, read_image_folder
+from slicebench.data.schema.layouts.part_folders import parts_of_parquet
 from slicebench.errors import DataError, message_of
 from slicebench.files.tables import index_as_columns, read_frame
 
@@ -38,8 +40,8 @@ def as_frame(table: Any, name: str = "table") -> pd.DataFrame:
     - In a dict, columns may be lists, arrays (also of two dimensions: vectors) or tensors, and count by position: the index of a
       Series does not matter.
     - Records are dicts; what one lacks is missing.
-    - Of a Hugging Face Dataset, the ClassLabel columns become the names of their classes, whose order is kept for
-      probabilities and for predictions that are numbers. Images stay {"bytes", "path"} and are not decoded.
+    - Of a Hugging Face Dataset, the ClassLabel columns, also lists of them, become the names of their classes, whose order is
+      kept for probabilities and for predictions that are numbers. Images stay {"bytes", "path"} and are not decoded.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def as_frame(table: Any, name: str = "table") -> pd.DataFrame:
     if isinstance(table, str | Path):
         folder = Path(table).expanduser()
         images = read_image_folder(folder) if folder.is_dir() else None
-        return read_frame(table) if images is None else images
+        return _of_path(folder) if images is None else images
     reader = next((reader for fits, reader in _READERS if fits(table)), None)
     if reader is None:
         raise DataError(f"the {name} is {_said(table)}; expected {ACCEPTED}")
@@ -64,6 +66,14 @@ def as_frame(table: Any, name: str = "table") -> pd.DataFrame:
         raise DataError(f"the {name} cannot be read: {error}") from error
     except Exception as error:  # each library has errors of its own
         raise DataError(f"the {name} is {_said(table)}; expected {ACCEPTED} ({message_of(error)})") from error
+
+
+def _of_path(path: Path) -> pd.DataFrame:
+    """Read a file, or a folder of Parquet files, whose folders train and test are the column `split`."""
+    frame = read_frame(path)
+    if path.is_dir() and (notes := parts_of_parquet(frame, path)):
+        frame.attrs[NOTES] = (*frame.attrs.get(NOTES, ()), *notes)
+    return frame
 
 
 def _without_arrow(table: pd.DataFrame) -> pd.DataFrame:
@@ -139,8 +149,22 @@ def _of_dataset(table: Any) -> pd.DataFrame:
     for column, own in names.items():
         known = frame[column].isin(range(len(own)))  # -1 is no class
         frame[column] = frame[column].where(known).map(dict(enumerate(own)))
-    frame.attrs[CLASS_NAMES] = {column: tuple(own) for column, own in names.items()}
+    several = {name: own for name in frame if (own := names_in_lists(table.features[name])) is not None}
+    for column, own in several.items():
+        frame[column] = frame[column].map(partial(_named, own), na_action="ignore")
+    frame.attrs[CLASS_NAMES] = {column: tuple(own) for column, own in (names | several).items()}
     return frame
+
+
+def names_in_lists(feature: Any) -> list[str] | None:
+    """Return the names of classes of a Hugging Face column of lists of ClassLabel; None for other columns."""
+    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    names: list[str] | None = getattr(inner, "names", None)
+    return names
+
+
+def _named(names: Sequence[str], numbers: Sequence[int]) -> list[str]:
+    return [names[number] for number in numbers if 0 <= number < len(names)]
 
 
 def _of_arrow(table: Any) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -156,11 +157,11 @@ def _distinct(known: pd.Series[Any]) -> int:
 
 
 def _kind_of_numbers(column: pd.Series[Any], known: pd.Series[Any]) -> str:
-    values = known.to_numpy(dtype=np.float64, na_value=np.nan)
+    exact = known.dtype.kind in "iu"  # as floats, large numbers lose digits
+    values = known.to_numpy(dtype=np.int64 if known.dtype.kind == "i" else np.uint64) if exact else _floats(known)
     whole = bool(np.isfinite(values).all() and (values == np.floor(values)).all())
     if whole and len(known) == len(column) and len(column) > 1:
-        steps = np.diff(values)
-        if (steps == 1).all() and values[0] in (0, 1):
+        if values[0] in (0, 1) and (np.diff(values) == 1).all():
             return "row numbers"
         if ROW_NUMBER_NAMES.fullmatch(str(column.name)) and len(np.unique(values)) == len(values):
             return "row numbers"
@@ -171,6 +172,11 @@ def _kind_of_numbers(column: pd.Series[Any], known: pd.Series[Any]) -> str:
     if distinct == 1 and len(known) == len(column):
         return "constant"
     return "whole numbers" if whole and distinct <= FEW else "numbers"
+
+
+def _floats(known: pd.Series[Any]) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = known.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
 
 
 def _kind_of_text(column: pd.Series[Any], known: pd.Series[Any]) -> str:

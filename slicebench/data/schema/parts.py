@@ -34,6 +34,9 @@ def parts_of(name: str, column: pd.Series[Any], kind: str) -> dict[str, pd.Serie
 
 
 def _numbers(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
+    if column.dtype not in _AS_THEY_ARE and column.dtype.kind in "iu" and not column.isna().any():
+        # as floats, large whole numbers would lose digits
+        return {name: column.astype(np.int64 if column.dtype.kind == "i" else np.uint64)}
     return {name: column if column.dtype in _AS_THEY_ARE else numbers_in(column)}
 
 
@@ -48,7 +51,7 @@ def _words(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
     import pandas as pd
 
     codes, values = pd.factorize(column)
-    words = np.array([*map(_in_words, values), None], dtype=object)  # the last one is for -1, missing
+    words = np.array([*map(in_words, values), None], dtype=object)  # the last one is for -1, missing
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
     if len(values) > FEW:
         rare = counts < LEAST_ROWS
@@ -57,7 +60,7 @@ def _words(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
     return {name: pd.Series(words[codes], index=column.index, dtype=object)}
 
 
-def _in_words(value: Any) -> str:
+def in_words(value: Any) -> str:
     """Return a value as text, 1.0 as "1"."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
@@ -68,19 +71,28 @@ def _in_words(value: Any) -> str:
 
 def _dates(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
     """Return dates, and those of hour, weekday and month that vary."""
+    found = on_the_calendar(name, column)
+    dates = found[name]
+    varies = {
+        f"hour of {name}": dates.dt.hour.nunique() > 1,
+        f"weekday of {name}": dates.dt.day_of_week.nunique() > 1 and dates.dt.normalize().nunique() > len(WEEKDAYS),
+        f"month of {name}": dates.dt.month.nunique() > 1,
+    }
+    return {part: values for part, values in found.items() if varies.get(part, True)}
+
+
+def on_the_calendar(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
+    """Return dates, and hour, weekday and month of each."""
     import pandas as pd
 
     dates = dates_in(column)
-    found = {name: dates}
-    hours, months = dates.dt.hour.astype(np.float32), dates.dt.month.astype(np.float32)
-    if hours.nunique() > 1:
-        found[f"hour of {name}"] = hours
-    if dates.dt.day_of_week.nunique() > 1 and dates.dt.normalize().nunique() > len(WEEKDAYS):
-        weekdays = pd.Categorical.from_codes(dates.dt.day_of_week.fillna(-1).to_numpy(np.int8), pd.Index(WEEKDAYS))
-        found[f"weekday of {name}"] = pd.Series(weekdays, index=dates.index)
-    if months.nunique() > 1:
-        found[f"month of {name}"] = months
-    return found
+    weekdays = pd.Categorical.from_codes(dates.dt.day_of_week.fillna(-1).to_numpy(np.int8), pd.Index(WEEKDAYS))
+    return {
+        name: dates,
+        f"hour of {name}": dates.dt.hour.astype(np.float32),
+        f"weekday of {name}": pd.Series(weekdays, index=dates.index),
+        f"month of {name}": dates.dt.month.astype(np.float32),
+    }
 
 
 def _times(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
@@ -129,11 +141,15 @@ def _numbers_and_words(name: str, column: pd.Series[Any]) -> dict[str, pd.Series
 
 
 def _free_text(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
+    return {key: values for key, values in counted_in(name, column).items() if values.nunique() > 1}
+
+
+def counted_in(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
     """Return what can be counted in a text of any language."""
     text = in_text(column)
     length = _floats(text.str.len())
     per = length.where(length > 0)
-    found = {
+    return {
         f"words in {name}": _floats(text.str.count(r"\S+")),
         f"characters in {name}": length,
         f"lines in {name}": _floats(text.str.count("\n")) + 1,
@@ -142,7 +158,6 @@ def _free_text(name: str, column: pd.Series[Any]) -> dict[str, pd.Series[Any]]:
         f"share of punctuation in {name}": _floats(text.str.count(r"[^\w\s]")) / per,
         f"question marks in {name}": _floats(text.str.count(r"[?？؟]")),
     }
-    return {key: values for key, values in found.items() if values.nunique() > 1}
 
 
 def _floats(numbers: pd.Series[Any]) -> pd.Series[Any]:

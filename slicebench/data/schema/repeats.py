@@ -25,8 +25,12 @@ NEARLY = 0.05
 """Distance to the nearest row, as a share of the typical distance of two rows, below which two are nearly the same."""
 LEAST_SHARE = 0.05
 """Share of held-out rows with a copy from which on it is reported."""
-BY_CHANCE = 1000
-"""Combinations of values per row below which rows agree by chance."""
+BY_CHANCE = 0.01
+"""Share of rows that agree with another one by chance, above which equal rows say nothing."""
+SAME_ORDER = 0.99
+"""Rank correlation from which on two columns count as one: a number and its cube agree in the same rows."""
+PARTS_OF_DATES = ("hour of ", "weekday of ", "month of ")
+"""Beginnings of the names of columns that follow from a date."""
 LEAST_DIMENSIONS = 4
 """Dimensions that differ, below which rows are close by chance."""
 
@@ -73,14 +77,33 @@ def _near_rows(searched: Floats, held: Floats) -> float:
 
 
 def _equal_rows(features: pd.DataFrame) -> float:
-    """Return the share of rows that agree with another one in all columns; 0 if so few combinations of values agree by chance."""
-    log_combinations = np.log([features[name].nunique(dropna=False) for name in features]).sum()
+    """Return the share of rows that agree with another one in all columns; 0 if many may agree by chance."""
     many = any(
         features[name].dtype.kind in "fmM" and features[name].nunique() > len(features) / 50 for name in features
     )
-    if not many or log_combinations < np.log(BY_CHANCE * len(features)):
+    if not many or _agreeing_by_chance(features) > BY_CHANCE:
         return 0.0
     return float(features.duplicated(keep=False).mean())
+
+
+def _agreeing_by_chance(features: pd.DataFrame) -> float:
+    """Estimate the share of rows that have the values of another one if columns are independent."""
+    n, log_pair = len(features), 0.0
+    for name in _apart(features):
+        shares = features[name].value_counts(dropna=False).to_numpy() / n
+        log_pair += float(np.log((shares**2).sum()))
+    return float(-np.expm1(-n * np.exp(log_pair)))
+
+
+def _apart(features: pd.DataFrame) -> list[str]:
+    """Return the columns that say something of their own: neither parts of dates nor in the order of a column before."""
+    names = [name for name in map(str, features) if not name.startswith(PARTS_OF_DATES)]
+    numbers = [name for name in names if features[name].dtype.kind in "iufmM"]
+    distinct = features[numbers].drop_duplicates()
+    distinct = distinct.iloc[_some(len(distinct), ASKED, np.random.default_rng(0))]
+    ranks = np.abs(distinct.rank().corr().to_numpy()) >= SAME_ORDER
+    repeated = {name for j, name in enumerate(numbers) if ranks[j, :j].any()}
+    return [name for name in names if name not in repeated]
 
 
 def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -130,7 +130,7 @@ class Roles:
     probs: str | Sequence[str] | None = None
     class_names: Sequence[str] = ()
     score: str | None = None
-    positive: str | None = None
+    positive: str | float | None = None
     threshold: float | None = None
     loss: str | None = None
     correct: str | None = None

@@ -11,7 +11,7 @@ from slicebench.data.schema.roles import declined, parameter
 from slicebench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -103,7 +103,7 @@ def named_parts(
     if unknown.any():
         row = int(np.argmax(unknown))
         value = "no value" if words.isna().iloc[row] else repr(str(table.words(column).iloc[row]))
-        return None, f"has {value} at row {row}, where train, val or test is expected"
+        return None, f"has {value} at row {table.number(row)}, where train, val or test is expected"
     names = np.asarray(parts.to_numpy(dtype=str))
     missing = [part for part in needed if not (names == part).any()]
     if missing and len(missing) == len(SHARES) - 1:
@@ -140,25 +140,30 @@ def _dealt(labels: NDArray[np.int64], groups: NDArray[np.intp] | None, seed: int
     rng = np.random.default_rng(seed)
     if groups is None:
         return dealt(labels, SHARES, rng)
-    return _groups_dealt(labels, groups, rng)
+    part = dealt_groups(labels, groups, [*SHARES.values()], rng)
+    return {name: np.flatnonzero(part == i) for i, name in enumerate(SHARES)}
 
 
-def _groups_dealt(labels: NDArray[np.int64], groups: NDArray[np.intp], rng: np.random.Generator) -> Positions:
-    """Deal whole groups, so that each part gets its share of the rows of each class, as far as groups allow."""
-    n_classes = int(labels.max()) + 1
+def dealt_groups(
+    strata: NDArray[np.int64], groups: NDArray[np.intp], shares: Sequence[float], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Deal whole groups to parts, so that each gets its share of the rows of each stratum, as far as groups allow.
+
+    The largest group comes first, and each goes to the part that lacks most of what it has. Returns the part of each row, (n,).
+    """
     distinct, own = np.unique(groups, return_inverse=True)
-    rows = np.zeros((len(distinct), n_classes))
-    np.add.at(rows, (own, labels), 1)
-    shares = np.array([*SHARES.values()])
-    wanted = shares[:, None] * rows.sum(axis=0)
+    kinds, stratum = np.unique(strata, return_inverse=True)
+    rows = np.zeros((len(distinct), len(kinds)))
+    np.add.at(rows, (own, stratum), 1)
+    weights = np.array(shares)
+    lacking = weights[:, None] * rows.sum(axis=0) / weights.sum()
     part = np.zeros(len(distinct), dtype=np.intp)
     order = rng.permutation(len(distinct))
     for group in order[np.argsort(-rows.sum(axis=1)[order], kind="stable")]:
-        counts = rows[group]
-        lacking = (np.maximum(wanted, 0) * (counts > 0)).sum(axis=1) / shares
-        part[group] = int(np.argmax(lacking))
-        wanted[part[group]] -= counts
-    return {name: np.flatnonzero(part[own] == i) for i, name in enumerate(SHARES)}
+        part[group] = int(np.argmax(lacking @ (rows[group] > 0) / weights))
+        lacking[part[group]] -= rows[group]
+    of_rows: NDArray[np.intp] = part[own]
+    return of_rows
 
 
 def _shared_groups(at: Positions, groups: NDArray[np.intp], column: str) -> list[str]:

@@ -89,11 +89,18 @@ class Schema:
 
 
 def schema_of(
-    frame: Any, columns: Columns, *, name: str = "table", advice: str = FILL, look_for: Collection[str] = ROLES
+    frame: Any,
+    columns: Columns,
+    *,
+    name: str = "table",
+    advice: str = FILL,
+    look_for: Collection[str] = ROLES,
+    rows: NDArray[np.integer] | None = None,
 ) -> Schema:
     """Read a table, which may be anything that `as_frame` takes; roles in `look_for` are found also where they are not named.
 
-    Errors call the table `name`, and say `advice` of rows without a value.
+    Errors call the table `name`, number its rows by `rows` if it is a part of a larger one, and say `advice` of rows without a
+    value.
 
     Raises
     ------
@@ -103,7 +110,7 @@ def schema_of(
         naming column and row of what is missing, not finite or of no known class.
 
     """
-    table = UserTable(as_frame(frame, name), name, advice)
+    table = UserTable(as_frame(frame, name), name, advice, rows)
     kinds = {column: kind_of(table.frame[column]) for column in table.columns}
     roles = roles_of(columns, table, kinds, look_for)
     check_roles(roles, table, kinds, look_for)

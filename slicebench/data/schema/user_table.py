@@ -39,13 +39,18 @@ class UserTable:
         What the user calls these rows: "pool table", "train and val rows".
     advice : str
         What to do about rows without a value.
+    rows : (n,) int, optional
+        Numbers of the rows in messages, for a part of a larger table.
 
     """
 
-    def __init__(self, frame: pd.DataFrame, name: str, advice: str = FILL) -> None:
+    def __init__(
+        self, frame: pd.DataFrame, name: str, advice: str = FILL, rows: NDArray[np.integer] | None = None
+    ) -> None:
         if not len(frame):
             raise DataError(f"the {name} has no rows; expected one per example")
         self.frame, self.name, self.advice = named_by_text(frame, name).reset_index(drop=True), name, advice
+        self.rows = rows
 
     @property
     def columns(self) -> list[str]:
@@ -53,8 +58,21 @@ class UserTable:
         return [str(name) for name in self.frame.columns]
 
     def where(self, column: str) -> str:
-        """Return how messages name a column."""
+        """Return how messages name a column; where they count the rows of a part of a table, they say so."""
+        return f"{self._named(column)}{self._counted()}"
+
+    def number(self, row: int) -> int:
+        """Return the number of a row in the whole table."""
+        return row if self.rows is None else int(self.rows[row])
+
+    def _named(self, column: str) -> str:
         return f"column {column!r} of the {self.name}"
+
+    def _counted(self) -> str:
+        if self.rows is None or not len(self.rows):
+            return ""
+        whole = self.rows[-1] - self.rows[0] + 1 == len(self.rows)
+        return f" (row 0 being row {self.rows[0]:,})" if whole else " (rows being counted in a sample of it)"
 
     def refuse(self, column: str, bad: NDArray[np.bool_], advice: str) -> None:
         """Raise `DataError` if `bad` marks any row."""
@@ -66,8 +84,8 @@ class UserTable:
         value = self.frame[column].iloc[row]
         said = "has no value" if np.all(pd.isna(value)) or not str(value).strip() else f"is {str(value)[:100]!r}"
         count = int(bad.sum())
-        rows = "1 such row" if count == 1 else f"{count:,} such rows"
-        raise DataError(f"{self.where(column)} {said} at row {row} ({rows}); {advice}")
+        such = "1 such row" if count == 1 else f"{count:,} such rows"
+        raise DataError(f"{self._named(column)} {said} at row {self.number(row)} ({such}); {advice}")
 
     def column(self, name: str) -> pd.Series[Any]:
         """Return a column, which must have no missing values."""
@@ -209,7 +227,8 @@ def _stacked(where: str, column: pd.Series[Any]) -> NDArray[np.float32]:
         d = len(column.iloc[0])
         out = np.empty((len(column), d), dtype=np.float32)
         for start in range(0, len(column), CHUNK):
-            part = np.asarray(column.iloc[start : start + CHUNK].tolist(), dtype=np.float32)
+            with np.errstate(over="ignore"):  # infinities are refused later
+                part = np.asarray(column.iloc[start : start + CHUNK].tolist(), dtype=np.float32)
             if part.shape[1:] != (d,):
                 raise DataError(
                     f"{where} has vectors of shape {part.shape[1:]} from row {start} on, but ({d},) at row 0"

@@ -98,6 +98,7 @@ def run_benchmark(
     finders: Sequence[str],
     *,
     kind: str | None = None,
+    tables: Sequence[str] | None = None,
     seed: int = 0,
     quick: bool = False,
     slow: bool = False,
@@ -107,7 +108,8 @@ def run_benchmark(
     """Run finders on the tables of a set, and return a row per table and finder.
 
     Rows that `out` already holds are not computed again, unless they failed; each new row is written
-    at once. `quick` takes the first table of each generator, and `slow` adds the large tables.
+    at once. `tables` takes the tables of these names, `quick` the first table of each generator, and
+    `slow` adds the large tables.
 
     Raises
     ------
@@ -118,7 +120,11 @@ def run_benchmark(
 
     """
     chosen = {name: finder_of(name) for name in finders}
-    todo = [one for one in recipes(set_name, kind=kind, seed=seed, slow=slow) if not quick or one.name.endswith("-0")]
+    todo = [
+        one
+        for one in recipes(set_name, kind=kind, seed=seed, slow=slow)
+        if (not quick or one.name.endswith("-0")) and (tables is None or one.name in tables)
+    ]
     stored = BenchResults() if out is None else _stored(out)
     done = {row.key: row for row in stored.rows if row.status != "failed"}
     total, rows = len(todo) * len(chosen), list[BenchRow]()

@@ -19,7 +19,8 @@ class Candidate:
     """A set of examples that may be a slice.
 
     `members` (n,) bool: those in `fold` were assigned without any outcome of that fold. `strength` (n,) orders members, the most
-    typical highest. `rule` describes the members exactly, or is None. `class_number` is None for a slice over all classes.
+    typical highest. `rule` describes the members exactly, or is None. `class_number` is None for a slice over all classes. Where
+    candidates explain nearly the same errors, the one with the highest `preference` is chosen.
     """
 
     method: str
@@ -29,3 +30,4 @@ class Candidate:
     strength: NDArray[np.float64]
     class_number: int | None = None
     rule: Conjunction | None = None
+    preference: float = 1.0

@@ -10,7 +10,7 @@ import numpy as np
 
 from slicebench.discovery.holdout.fold_tests import fold_p, joined_p
 from slicebench.discovery.holdout.forward import chosen_forward
-from slicebench.discovery.holdout.masks import overlap
+from slicebench.discovery.holdout.masks import overlap, overlaps
 from slicebench.metrics.statistics import holm
 
 if TYPE_CHECKING:
@@ -82,24 +82,27 @@ def _clusters(tested: Mapping[int, list[Tested]]) -> list[dict[int, Tested]]:
 
     Each group begins with the slice, of those left, that most folds found, and takes from every other fold the one most like it.
     """
-    left = {fold: [*slices] for fold, slices in tested.items()}
+    every = [one for slices in tested.values() for one in slices]
+    shares = overlaps([one.candidate.members for one in every])
+    numbers = iter(range(len(every)))
+    left = {fold: [next(numbers) for _ in slices] for fold, slices in tested.items()}
     out = []
     while any(left.values()):
-        groups = [_around(fold, one, left) for fold, slices in left.items() for one in slices]
-        best = max(groups, key=lambda group: (len(group), -np.median([one.p for one in group.values()])))
-        out.append(best)
-        for fold, one in best.items():
-            left[fold] = [other for other in left[fold] if other is not one]
+        groups = [_around(fold, i, left, shares) for fold, own in left.items() for i in own]
+        best = max(groups, key=lambda group: (len(group), -np.median([every[i].p for i in group.values()])))
+        out.append({fold: every[i] for fold, i in best.items()})
+        for fold, i in best.items():
+            left[fold].remove(i)
     return out
 
 
-def _around(fold: int, one: Tested, left: Mapping[int, list[Tested]]) -> dict[int, Tested]:
-    group = {fold: one}
+def _around(fold: int, i: int, left: Mapping[int, list[int]], shares: NDArray[np.float64]) -> dict[int, int]:
+    group = {fold: i}
     for other, slices in left.items():
         if other != fold and slices:
-            shares = [overlap(one.candidate.members, two.candidate.members) for two in slices]
-            if max(shares) >= SAME:
-                group[other] = slices[int(np.argmax(shares))]
+            best = slices[int(np.argmax(shares[i, slices]))]
+            if shares[i, best] >= SAME:
+                group[other] = best
     return group
 
 

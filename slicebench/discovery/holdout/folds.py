@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slicebench.data.schema.splits import dealt_groups
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -58,25 +60,9 @@ def dealt_folds(
 
 def _dealt(strata: Integers, groups: NDArray[np.intp] | None, k: int, rng: np.random.Generator) -> Integers:
     if groups is not None:
-        return _groups_dealt(strata, groups, k, rng)
+        return dealt_groups(strata, groups, [1] * k, rng).astype(np.int64)
     order = rng.permutation(len(strata))
     order = order[np.argsort(strata[order], kind="stable")]
     number = np.empty(len(strata), dtype=np.int64)
     number[order] = (np.arange(len(strata)) + rng.integers(k)) % k
-    return number
-
-
-def _groups_dealt(strata: Integers, groups: NDArray[np.intp], k: int, rng: np.random.Generator) -> Integers:
-    """Deal whole groups, the largest first, each to the fold that lacks most of what the group has."""
-    distinct, own = np.unique(groups, return_inverse=True)
-    kinds, stratum = np.unique(strata, return_inverse=True)
-    rows = np.zeros((len(distinct), len(kinds)))
-    np.add.at(rows, (own, stratum), 1)
-    lacking = np.tile(rows.sum(axis=0) / k, (k, 1))
-    fold = np.zeros(len(distinct), dtype=np.int64)
-    order = rng.permutation(len(distinct))
-    for group in order[np.argsort(-rows.sum(axis=1)[order], kind="stable")]:
-        fold[group] = int(np.argmax(lacking @ (rows[group] > 0)))
-        lacking[fold[group]] -= rows[group]
-    number: Integers = fold[own]
     return number

@@ -26,8 +26,6 @@ LEAST_GAIN = 5.0
 """Least gain in log-likelihood, on rows that judge, of a slice that is worth a test."""
 LEAST_NEW = 10
 """Least members that a slice adds to those before, on rows that judge."""
-RULES_FIRST = 1.5
-"""How much more a slice without a rule must explain than one with a rule, which a reader can check."""
 SMALLEST_EXCESS = 0.05
 """Least rate of a slice beyond its class's, on rows that judge."""
 LARGEST = 0.6
@@ -69,4 +67,4 @@ def _gain(one: Candidate, rows: Bools, over: NDArray[np.float64], excess: Excess
     if size < LEAST_NEW or size > LARGEST * compared.sum() or above < SMALLEST_EXCESS * size:
         return 0.0
     gain = float(likelihood_gain(np.array([bad]), np.array([size]), np.array([bad - above]))[0])
-    return gain * (RULES_FIRST if one.rule is not None else 1.0)
+    return gain * one.preference

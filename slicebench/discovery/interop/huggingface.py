@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.schema.frames import names_in_lists
 from slicebench.discovery.interop.found import align
 from slicebench.errors import DataError, did_you_mean
 
@@ -137,6 +138,8 @@ def _column(dataset: Any, name: str) -> Any:
     values = _cells(table)
     if kind == "ClassLabel":
         return [_class(value, dataset.features[name].names, name) for value in values]
+    if (names := names_in_lists(dataset.features[name])) is not None:
+        return [None if cell is None else [_class(value, names, name) for value in cell] for cell in values]
     if kind == "Image":
         return [_image(cell) for cell in values]
     numbers = all(isinstance(cell, list) and all(isinstance(x, float | int) for x in cell) for cell in values[:1])

@@ -20,7 +20,7 @@ from slicebench.discovery.searches.vectors import compact
 from slicebench.errors import DataError, SlicebenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from slicebench.data.split import Split
 
 
+READ = " (as read)"
+"""End of the name of a column that holds another one as it was read."""
 LEAST_ROWS = 40
 """Rows below which no slice could be found and tested: it needs 20 members, and others to compare them with."""
 
@@ -79,12 +81,14 @@ class Examples:
         """The embeddings, standardised and on few axes, in which regions are looked for."""
         return compact(self.whole.embeddings, self.seed)
 
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """The user's table, with the columns that rules are made of in the form in which they were read."""
+    def table(self, read: Collection[str] = ()) -> pd.DataFrame:
+        """Return the user's table and the columns made of it; those in `read` also as they were read, renamed."""
         table = self.schema.table.frame.copy(deep=False)
         for name in self.metadata:
-            table[name] = self.metadata[name].to_numpy() if name not in table else self.metadata[name]
+            if name not in table:
+                table[name] = self.metadata[name].to_numpy()
+            elif name in read:
+                table[f"{name}{READ}"] = self.metadata[name]
         return table
 
     @cached_property
@@ -119,7 +123,7 @@ def examples_of(
     folder: Path | None = None,
     by_loss: bool = False,
     measure: str = "rate",
-    row_numbers: NDArray[np.intp] | None = None,
+    row_numbers: NDArray[np.integer] | None = None,
     say: Callable[[str], None] = lambda _: None,
     on_schema: Callable[[Schema], None] = lambda _: None,
 ) -> Examples:
@@ -138,7 +142,7 @@ def examples_of(
         column and row.
 
     """
-    schema, raw = _read(frame, columns, encoder, folder)
+    schema, raw = _read(frame, columns, encoder, folder, row_numbers)
     on_schema(schema)
     table, roles, outcomes = schema.table, schema.roles, schema.outcomes
     n = len(table.frame)
@@ -181,20 +185,26 @@ def examples_of(
     )
 
 
-def _numbers(n: int, row_numbers: NDArray[np.intp] | None) -> Sequence[int]:
+def _numbers(n: int, row_numbers: NDArray[np.integer] | None) -> Sequence[int]:
     return range(n) if row_numbers is None else row_numbers.tolist()
 
 
-def _read(frame: pd.DataFrame, columns: Columns, encoder: str | None, folder: Path | None) -> tuple[Schema, Inputs]:
+def _read(
+    frame: pd.DataFrame,
+    columns: Columns,
+    encoder: str | None,
+    folder: Path | None,
+    row_numbers: NDArray[np.integer] | None,
+) -> tuple[Schema, Inputs]:
     """Return the schema and the raw images or texts.
 
     Images that cannot be read stop the run only if nothing else describes the examples.
     """
-    schema = schema_of(frame, columns)
+    schema = schema_of(frame, columns, rows=row_numbers)
     try:
         return schema, read_inputs(schema, folder)
     except SlicebenchError as error:
-        without = schema_of(frame, replace(columns, image=None))
+        without = schema_of(frame, replace(columns, image=None), rows=row_numbers)
         if encoder is not None or not (_has_vectors(without) or without.roles.text):
             raise
         note = f"Images are not shown: {error}"

@@ -1,4 +1,4 @@
-"""Read the images in the cells of a table, and measure simple properties of them."""
+"""Read the images in the cells of a table."""
 
 from __future__ import annotations
 
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 SIDE = 224
 """Side, in pixels, to which images are resized if they differ in size or are larger."""
 EXPECTED = "paths, encoded images (bytes), {'bytes': ..., 'path': ...}, PIL images or arrays of uint8"
-PIXELS = 2**21
-"""Pixels that are measured at a time, which takes some 150 MB."""
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Weights of red, green and blue in brightness (ITU-R BT.601, as Pillow's mode "L")."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -169,64 +165,3 @@ def _of_depth(where: str, modes: Counter[str]) -> tuple[str, ...]:
         "0 to 65,535; other numbers by 0 to 1, 0 to 255 or 0 to 65,535 if they lie in it, and else by the range of the image."
     )
     return (note,)
-
-
-def attributes_of(images: Images, column: str) -> dict[str, NDArray[np.float64]]:
-    """Return properties of images by name ("brightness of image"), (n,) each; those that are the same for all are left out.
-
-    brightness
-        Mean of the luma, 0 to 255.
-    contrast
-        Standard deviation of the luma (RMS contrast; Peli, 1990).
-    sharpness
-        Variance of the Laplacian of the luma (Pech-Pacheco et al., 2000).
-    colourfulness
-        Hasler and Süsstrunk (2003), "Measuring colourfulness in natural images", their M^(3); 0 for grey.
-    aspect ratio, width, height
-        Of the image in its file, in pixels. The others are of the image after it was resized.
-
-    """
-    n, height, width = images.pixels.shape[:3]
-    found = np.empty((4, n))
-    step = max(1, PIXELS // (height * width))
-    for start in range(0, n, step):
-        found[:, start : start + step] = _measured(images.pixels[start : start + step])
-    wide, high = images.sizes.T.astype(np.float64)
-    names = ("brightness", "contrast", "sharpness", "colourfulness", "aspect ratio", "width", "height")
-    values = dict(zip(names, (*found, wide / high, wide, high), strict=True))
-    return {f"{name} of {column}": own for name, own in values.items() if (own != own[0]).any()}
-
-
-def _measured(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return brightness, contrast, sharpness and colourfulness of images (b, H, W) or (b, H, W, 3), shape (4, b)."""
-    values = pixels.astype(np.float32)
-    luma = values @ LUMA if values.ndim == 4 else values
-    flat = luma.reshape(len(luma), -1)
-    return np.stack(
-        [
-            flat.mean(axis=1, dtype=np.float64),
-            flat.std(axis=1, dtype=np.float64),
-            _sharpness(luma),
-            _colourfulness(values),
-        ]
-    )
-
-
-def _sharpness(luma: NDArray[np.float32]) -> NDArray[np.float64]:
-    if min(luma.shape[1:]) < 3:
-        return np.zeros(len(luma))
-    around = luma[:, :-2, 1:-1] + luma[:, 2:, 1:-1] + luma[:, 1:-1, :-2] + luma[:, 1:-1, 2:]
-    laplacian = around - 4 * luma[:, 1:-1, 1:-1]
-    found: NDArray[np.float64] = laplacian.reshape(len(luma), -1).var(axis=1, dtype=np.float64)
-    return found
-
-
-def _colourfulness(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    if values.ndim == 3:
-        return np.zeros(len(values))
-    red, green, blue = np.moveaxis(values.reshape(len(values), -1, 3), 2, 0)
-    opponents = (red - green, (red + green) / 2 - blue)
-    means = np.stack([one.mean(axis=1, dtype=np.float64) for one in opponents])
-    deviations = np.stack([one.std(axis=1, dtype=np.float64) for one in opponents])
-    found: NDArray[np.float64] = np.hypot(*deviations) + 0.3 * np.hypot(*means)
-    return found

@@ -11,7 +11,8 @@ import numpy as np
 from slicebench.data.checks import array_of
 from slicebench.data.schema.roles import parameter
 from slicebench.data.schema.vectors import described, vectors_of
-from slicebench.discovery.reading.images import Images, attributes_of, read_images
+from slicebench.discovery.reading.image_attributes import attributes_of
+from slicebench.discovery.reading.images import Images, read_images
 from slicebench.errors import ConfigError, DataError, StorageError
 from slicebench.files.untrusted import mapped_npy
 
@@ -35,7 +36,7 @@ class Inputs:
 
     inputs: RawInputs | None = None
     kind: str = ""
-    attributes: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    attributes: dict[str, NDArray[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

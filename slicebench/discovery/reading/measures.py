@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.data.schema import schema_of
+from slicebench.data.schema.classes import class_called
 from slicebench.data.schema.roles import parameter
 from slicebench.discovery.reading.inputs import vectors_in
 from slicebench.errors import ConfigError, did_you_mean
@@ -83,10 +84,10 @@ def _of_class(frame: pd.DataFrame, columns: Columns, measure: str) -> Measured:
     return Measured(frame[rows].reset_index(drop=True), _kept(bare, rows), np.flatnonzero(rows), notes=(note,))
 
 
-def _positive(names: tuple[str, ...], given: str | None) -> int:
+def _positive(names: tuple[str, ...], given: str | float | None) -> int:
     """Return the number of the positive class."""
-    asked = (str(given),) if given is not None else POSITIVE
-    found = [i for i, name in enumerate(names) if name == given or name.lower() in asked]
+    named = None if given is None else class_called(names, given)
+    found = [i for i, name in enumerate(names) if (name.lower() in POSITIVE if given is None else i == named)]
     if len(found) != 1:
         raise ConfigError(
             f"which of the classes {', '.join(names[:10])} is the positive one? Name it: {parameter('positive', 'CLASS')}"

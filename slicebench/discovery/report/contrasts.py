@@ -33,6 +33,8 @@ MOST_LEVELS = 5
 BINS = 20
 FENCE = 3
 """Interquartile ranges beyond the quartiles at which the axis of a histogram ends."""
+LARGEST = 1e307
+"""Size at which numbers are cut off, so that axes do not overflow."""
 HEIGHT = 100
 """Height of a histogram, in units of its drawing."""
 
@@ -108,6 +110,7 @@ def _column(name: str, column: pd.Series[Any]) -> ColumnValues:
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
         values[~np.isfinite(values)] = np.nan
+        np.clip(values, -LARGEST, LARGEST, out=values)
         return ColumnValues(name, values, (), "number")
     if types.is_datetime64_any_dtype(column):
         since = (column - pd.Timestamp(0, tz=column.dt.tz)).dt.total_seconds()

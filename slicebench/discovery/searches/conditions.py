@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from slicebench.data.metadata_codes import ColumnCodes, learnt_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -38,6 +38,8 @@ QUERY_ERRORS = (
 WORD = "word"
 """Unit of a column that says which texts have a word."""
 MOST_WORDS, LEAST_TEXTS = 300, 20
+SAME, MOST_SAME = 0.95, 5
+"""Share of texts in common (intersection over union) from which on words count as one, and how many of them are named."""
 RARE, COMMON = 0.005, 0.5
 """Shares of texts between which a word must be."""
 
@@ -57,17 +59,50 @@ class Condition:
         return met
 
 
+@dataclass(frozen=True)
+class SameWords:
+    """Words that the texts with another word have; `exact` is true if these are all of their texts, and no others."""
+
+    words: tuple[str, ...]
+    exact: bool
+
+    @property
+    def text(self) -> str:
+        """The words in a phrase; of many, the first ones."""
+        more = ", ..." if len(self.words) > MOST_SAME else ""
+        return f"{'' if self.exact else 'nearly '}the same rows: {', '.join(f'“{w}”' for w in self.words[:MOST_SAME])}{more}"
+
+
+def same_words(words: Sequence[str], held: Any) -> dict[int, SameWords]:
+    """Group words that (nearly) the same texts have, `held` (n, v) sparse; the keys are the words that stand for a group.
+
+    That is the longest word of a group, which says most; of equally long ones the rarest, then the first of the alphabet.
+    """
+    both = (held.T @ held).toarray().astype(np.float64)
+    counts = np.diag(both)
+    shares = both / (counts[:, None] + counts - both)
+    left, groups = set(range(len(words))), dict[int, SameWords]()
+    for j in sorted(left, key=lambda j: (-len(words[j]), counts[j], words[j])):
+        if j in left:
+            own = sorted(k for k in left if k != j and shares[j, k] >= SAME)
+            groups[j] = SameWords(tuple(words[k] for k in own), exact=all(shares[j, k] == 1 for k in own))
+            left -= {j, *own}
+    return dict(sorted(groups.items()))
+
+
 @dataclass(frozen=True, eq=False)
 class Coded:
     """The columns of a table as codes; `codes` are (n,) each, and `raw` has the values as the user wrote them.
 
-    A word of a text is a column, too: its code is 1 in texts that have it, else 2, and its raw values are None.
+    A word of a text is a column, too: its code is 1 in texts that have it, else 2, and its raw values are None. `same` has, for
+    the number of such a column, the other words that (nearly) the same texts have.
     """
 
     columns: tuple[ColumnCodes, ...]
     codes: tuple[Integers, ...]
     raw: tuple[pd.Series[Any] | None, ...]
     n: int
+    same: Mapping[int, SameWords] = field(default_factory=dict)
 
     @classmethod
     def of(cls, metadata: pd.DataFrame, n_bins: int = N_BINS, by_value: int = BY_VALUE) -> Coded:
@@ -83,10 +118,13 @@ class Coded:
     def and_column(self, column: pd.Series[Any], raw: pd.Series[Any]) -> Coded:
         """Return these columns and one more, whose conditions are queried in `raw`."""
         one = ColumnCodes.learnt(column, N_BINS, BY_VALUE)
-        return Coded((*self.columns, one), (*self.codes, one.codes(column)), (*self.raw, raw), self.n)
+        return Coded((*self.columns, one), (*self.codes, one.codes(column)), (*self.raw, raw), self.n, self.same)
 
     def and_words(self, name: str, texts: Sequence[str]) -> Coded:
-        """Return these columns and one for each of the most frequent words of the texts in column `name`."""
+        """Return these columns and one for each of the most frequent words of the texts in column `name`.
+
+        Of words that (nearly) the same texts have, one gets a column.
+        """
         from sklearn.feature_extraction.text import CountVectorizer
 
         least = max(LEAST_TEXTS, round(RARE * len(texts)))
@@ -96,19 +134,23 @@ class Coded:
         except ValueError:  # no word is in enough texts
             return self
         words = counter.get_feature_names_out().tolist()
-        columns = tuple(ColumnCodes(name, (word,), WORD, binned=False) for word in words)
+        groups = same_words(words, held)
+        columns = tuple(ColumnCodes(name, (words[j],), WORD, binned=False) for j in groups)
         codes = []
-        for j in range(len(words)):
+        for j in groups:
             own = np.full(self.n, 2, dtype=np.int64)
             own[held.indices[held.indptr[j] : held.indptr[j + 1]]] = 1
             codes.append(own)
-        return Coded((*self.columns, *columns), (*self.codes, *codes), (*self.raw, *[None] * len(words)), self.n)
+        same = {len(self.columns) + i: group for i, group in enumerate(groups.values()) if group.words}
+        return Coded((*self.columns, *columns), (*self.codes, *codes), (*self.raw, *[None] * len(groups)), self.n, same)
 
     def words(self, condition: Condition) -> str:
         """Return a condition in words, such as "time is night" or "46 <= age < 60"."""
         column = self.columns[condition.column]
         if column.unit == WORD:
-            return f"{column.name} has {'' if condition.values == (1,) else 'no '}“{column.levels[0]}”"
+            same = self.same.get(condition.column)
+            has = f"{column.name} has {'' if condition.values == (1,) else 'no '}“{column.levels[0]}”"
+            return has if same is None else f"{has} ({same.text})"
         if condition.values:
             first, *more = condition.values
             if not more:
@@ -124,11 +166,11 @@ class Coded:
             return column.words(low)
         return f"{column.from_on(low).split(' >= ')[1]} <= {column.name} < {column.below(high + 1).split(' < ')[1]}"
 
-    def query(self, condition: Condition) -> str:
-        """Return a condition as pandas reads it in `DataFrame.query`, with values as the table holds them."""
+    def query(self, condition: Condition, name: str | None = None) -> str:
+        """Return a condition for `DataFrame.query` on the column as it was read, which may be called `name`."""
         column, codes = self.columns[condition.column], self.codes[condition.column]
-        plain = column.name.isidentifier() and not keyword.iskeyword(column.name)
-        name = column.name if plain else f"`{column.name}`"
+        name = column.name if name is None else name
+        name = name if name.isidentifier() and not keyword.iskeyword(name) else f"`{name}`"
         if column.unit == WORD:
             has = rf"{name}.fillna('').str.lower().str.contains(r'(?<!\w){column.levels[0]}(?!\w)')"
             return has if condition.values == (1,) else f"not {has}"
@@ -148,16 +190,19 @@ class Coded:
             return parts[0] if len(parts) == 1 else f"({' or '.join(parts)})"
         bounds = []
         if condition.low > 1:
-            bounds.append(f"{name} >= {self._bound(column, condition.low)}")
+            bounds.append(f"{name} >= {self.bound(column, condition.low)}")
         if condition.high < column.last:
-            bounds.append(f"{name} < {self._bound(column, condition.high + 1)}")
+            bounds.append(f"{name} < {self.bound(column, condition.high + 1)}")
         return " and ".join(bounds)
 
-    def _bound(self, column: ColumnCodes, code: int) -> str:
+    def bound(self, column: ColumnCodes, code: int) -> str:
+        """Return the least value that has a code or a larger one, as pandas reads it."""
         level = column.levels[code - 2 if column.binned else code - 1]
         if column.unit == "number":
             return repr(int(level) if float(level).is_integer() else float(level))
-        return repr(f"{level!r} s" if column.unit == "span" else str(np.datetime64(round(level * 1e6), "us")))
+        if column.unit == "span":
+            return repr(f"{level!r} s")
+        return repr(str(np.datetime64(round(level * 1e6), "us")).removesuffix(".000000").removesuffix("T00:00:00"))
 
 
 def _literal(value: Any) -> str:
@@ -182,19 +227,6 @@ class Conjunction:
     def query(self) -> str:
         """The conditions as pandas reads them in `DataFrame.query`."""
         return " and ".join(self.table.query(one) for one in self.conditions)
-
-    def exact_query(self, table: pd.DataFrame) -> str | None:
-        """Return the query if it selects exactly the members from `table`; None if pandas cannot read or answer it.
-
-        Names with a backtick or a line break cannot be queried, and some values have no form that a query takes.
-        """
-        if any(set("`\r\n") & set(name) for name in self.columns):  # they would end the quotes of a name
-            return None
-        try:
-            found = table.query(self.query, engine="python").index
-        except QUERY_ERRORS:
-            return None
-        return self.query if np.array_equal(table.index.get_indexer(found), np.flatnonzero(self.members())) else None
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 In each class, and over all classes, a kernel ridge regression of the outcomes ranks examples: it is linear in the likeness to a
 few hundred examples (Nyström), so that the regressions for all folds are sums of the same small matrices. Each example is ranked
-by regressions that did not see it. The ranking is cut, and the members are split if they lie in several places.
+by regressions that did not see it. The ranking is cut, and the members are split if they lie in several places. Clusters that
+were found without outcomes are candidates, too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from slicebench.discovery.holdout.candidates import Candidate
 from slicebench.discovery.holdout.excess import ranks_within
 from slicebench.discovery.holdout.masks import marked
+from slicebench.discovery.searches.clusters import PREFERENCE, clusters_of
 from slicebench.discovery.searches.cuts import LEAST_MEMBERS, cut_of, places
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 
 
 LANDMARKS = 300
-RIDGE = 0.05
-"""Share of the mean eigenvalue that is added to all: regressions on noise stay flat."""
+RIDGES = (0.02, 0.1, 0.5, 2.0)
+"""Shares of the mean eigenvalue that are added to all: little for a small cause with many errors, much for a large weak one."""
 BANDWIDTH = 0.5
 """Squared width of the kernel, in squared distances of two typical examples."""
 PEELS = 3
@@ -79,11 +81,12 @@ class _Search:
         self.number = folds.number[rows]
         self.features = kernel_features(X, seed)
         self.grams = {int(f): self._gram(self.number == f) for f in np.unique(self.number)}
+        self.clusters = clusters_of(X, seed)
         self.first: dict[int, Floats] = {}
 
     def candidates(self, fold: int, c: int | None, class_name: str) -> list[Candidate]:
         """Return the slices found without `fold`."""
-        out = list[Candidate]()
+        out = self._worse_clusters(fold, c, class_name)
         left = np.ones(len(self.rows), dtype=bool)
         grams = dict(self.grams)
         for _ in range(PEELS):
@@ -98,13 +101,22 @@ class _Search:
             if not _worse(over[learn], members[learn]):
                 break
             for inside in places(self.X, members, learn, self.number, self.seed + fold):
-                if c is not None or self._in_several_classes(inside & learn, over):
+                if self._belongs(inside & learn, over, c):
                     out.append(self._candidate(inside, ranking, fold, c, class_name))
             left &= ~members
             if left[learn].sum() < 4 * LEAST_MEMBERS:
                 break
             grams = {f: gram - self._gram(members & (self.number == f)) for f, gram in grams.items()}
         return out
+
+    def _worse_clusters(self, fold: int, c: int | None, class_name: str) -> list[Candidate]:
+        learn = self.number != fold
+        over = self._over(learn)
+        return [
+            replace(self._candidate(one.members, one.nearness, fold, c, class_name), preference=PREFERENCE)
+            for one in self.clusters
+            if _worse(over[learn], one.members[learn]) and self._belongs(one.members & learn, over, c)
+        ]
 
     def hardness(self) -> Floats:
         """Return the ranking of each tested row by regressions that did not see it; of others, by the first fold's."""
@@ -124,30 +136,29 @@ class _Search:
 
     def _ranking(self, fold: int, left: Bools, over: Floats, grams: dict[int, Floats]) -> Floats:
         """Rank rows for `fold`: those of another fold without both, those of `fold` by the mean of all these rankings."""
-        from scipy.linalg import solve
-
         others = [f for f in grams if f != fold]
         moments = {f: self.features[left & (self.number == f)].T @ over[left & (self.number == f)] for f in others}
-        ranking = np.zeros(len(self.rows))
+        rankings = np.zeros((len(self.rows), len(RIDGES)), dtype=np.float32)
         own = self.number == fold
         for g in others:
             gram = sum((grams[f] for f in others if f != g), np.zeros_like(grams[g]))
             moment = sum((moments[f] for f in others if f != g), np.zeros(len(gram)))
-            size = np.trace(gram) / len(gram)
-            weights = solve(
-                gram + max(RIDGE * size, 1e-9) * np.eye(len(gram)), moment, assume_a="pos", check_finite=False
-            )
+            weights = _ridge_weights(gram, moment).astype(np.float32)
             held = self.number == g
-            ranking[held] = self.features[held] @ weights
-            ranking[own] += self.features[own] @ weights / len(others)
-        return ranking
+            rankings[held] = self.features[held] @ weights
+            rankings[own] += self.features[own] @ (weights / len(others))
+        return rankings[:, _best_ridge(rankings, over, left & ~own)].astype(np.float64)
 
-    def _in_several_classes(self, inside: Bools, over: Floats) -> bool:
-        """Check that no class has nearly all of the excess: such a cause is found better in the class itself."""
+    def _belongs(self, inside: Bools, over: Floats, c: int | None) -> bool:
+        """Check that members over all classes have not nearly all of their excess in one: that cause is found better there."""
+        if c is not None:
+            return True
         above = np.bincount(self.excess.classes[self.rows[inside]], weights=over[inside])
         return bool(np.maximum(above, 0).max(initial=0) <= ONE_CLASS * np.maximum(above, 0).sum())
 
-    def _candidate(self, inside: Bools, ranking: Floats, fold: int, c: int | None, class_name: str) -> Candidate:
+    def _candidate(
+        self, inside: Bools, ranking: NDArray[np.floating], fold: int, c: int | None, class_name: str
+    ) -> Candidate:
         n = len(self.excess.badness)
         members, strength = marked(self.rows[inside], n), np.zeros(n)
         strength[self.rows] = ranking
@@ -159,6 +170,22 @@ class _Search:
             strength=strength,
             class_number=c,
         )
+
+
+def _ridge_weights(gram: Floats, moment: Floats) -> Floats:
+    """Return the weights of kernel ridge regressions, one column for each of `RIDGES`; shape (k, number of ridges)."""
+    from scipy.linalg import solve
+
+    size, diagonal = np.trace(gram) / len(gram), np.eye(len(gram))
+    ridged = [gram + max(ridge * size, 1e-9) * diagonal for ridge in RIDGES]
+    return np.stack([solve(one, moment, assume_a="pos", check_finite=False) for one in ridged], axis=1)
+
+
+def _best_ridge(rankings: Vectors, over: Floats, learn: Bools) -> int:
+    """Return the number of the ranking that best agrees with the outcomes of the rows `learn`, which it did not see."""
+    seen = rankings[learn].astype(np.float64)
+    agreement = seen.T @ over[learn] / np.maximum(np.sqrt((seen**2).sum(axis=0)), 1e-12)
+    return int(np.argmax(agreement))
 
 
 def _worse(over: Floats, inside: Bools) -> bool:

@@ -29,11 +29,18 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 
-MOST_CONDITIONS = 3
+MOST_CONDITIONS = 4
+"""A class and three more."""
 MOST_VALUES = 4
 """Most values of a column that one condition may list."""
-BEAM = 12
-"""Conjunctions that are extended by one more condition."""
+BEAM, NARROW = 24, 12
+"""Conjunctions that are extended by one more condition; `NARROW` on more than `MANY` rows."""
+MANY = 20_000
+"""Rows from which each condition of a cause shows alone; on fewer, those that say little alone are extended, too."""
+ALIKE = 1.0
+"""Gain in log-likelihood by which rules must differ for the better to be taken; else columns that come first are."""
+PREFERENCE = 1.5
+"""How much more a region must explain than a rule, which a reader can check."""
 MOST_RULES = 6
 LEAST_MEMBERS = 10
 LARGEST = 0.6
@@ -42,6 +49,8 @@ LEAST_GAIN = 6.0
 """Least gain in log-likelihood of a rule; with thousands of conditions, chance reaches about 8."""
 WORTH = 3.0
 """Least gain in log-likelihood that each condition adds."""
+HINT = 1.0
+"""The same for the first condition of a rule, on few rows: with others, it may say more."""
 WORTH_OF_VALUE = 2.0
 """Least gain in log-likelihood that each further value of a condition adds."""
 
@@ -69,6 +78,7 @@ def find_rules(
                     strength=members.astype(np.float64),
                     class_number=_class_of(rule, class_column, class_names),
                     rule=rule,
+                    preference=PREFERENCE,
                 )
             )
             left = left & ~members
@@ -103,14 +113,18 @@ class _Beam:
         if len(self.at) < 4 * LEAST_MEMBERS:
             return None
         beam, best = [_Found(0.0, ())], _Found(0.0, ())
+        width = NARROW if len(self.at) > MANY else BEAM
         for _ in range(MOST_CONDITIONS):
             longer = [one for found in beam for one in self._longer(found)]
             distinct = {frozenset(one.conditions): one for one in longer}
-            beam = sorted(distinct.values(), key=lambda one: -one.gain)[:BEAM]
+            beam = sorted(distinct.values(), key=lambda one: -one.gain)[:width]
             if not beam:
                 break
             if beam[0].gain > best.gain + WORTH:
-                best = beam[0]
+                best = min(
+                    (one for one in beam if one.gain >= beam[0].gain - ALIKE),
+                    key=lambda one: (sorted(condition.column for condition in one.conditions), -one.gain),
+                )
         best = self._pruned(best)
         return best if best.gain >= LEAST_GAIN else None
 
@@ -120,6 +134,7 @@ class _Beam:
         some = np.flatnonzero(met)
         bad, expected = self.bad[some], self.expected[some]
         taken = {one.column for one in found.conditions}
+        least = found.gain + WORTH if found.conditions or len(self.at) > MANY else HINT
         out = list[_Found]()
         for j, column in enumerate(self.table.columns):
             if j in taken:
@@ -131,7 +146,7 @@ class _Beam:
                 np.bincount(codes, weights=expected, minlength=length).astype(np.float64),
             )
             for gain, condition in self._conditions(j, *sums):
-                if gain > found.gain + WORTH:
+                if gain > least:
                     out.append(_Found(gain, (*found.conditions, condition)))
         return out
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicebench.data.to_frame import split_columns
 from slicebench.errors import DataError, StorageError
+from slicebench.evaluation.markdown_text import code, in_cell, plain
 from slicebench.evaluation.submissions.contents import VERSION
 from slicebench.files import atomic
 
@@ -109,7 +110,7 @@ def _about(column: str) -> str:
 def _readme(problem: Problem, splits: dict[str, Split], columns: dict[str, str], options: str) -> str:
     counts = "\n".join(f"| `{name}.parquet` | {split.n:,} |" for name, split in splits.items())
     shown = dict(list(columns.items())[:40])
-    listed = "\n".join(f"| `{name}` | {about} |" for name, about in shown.items())
+    listed = "\n".join(f"| {in_cell(code(name))} | {plain(about)} |" for name, about in shown.items())
     more = (
         f"\n\n{len(columns) - len(shown)} more columns are described in columns.json."
         if len(columns) > len(shown)

@@ -234,7 +234,7 @@ def _record(submission: Submission, aligned: _Aligned, problem: Problem) -> Reco
 def _intervals(problem: Problem, hardness: Sequence[NDArray[np.float64]]) -> list[Estimate | None]:
     """Compute each nAMF with the interval over resampled test examples.
 
-    It is tied if the interval of its paired difference to the best submission reaches 0. The last
+    It is behind if the interval of its paired difference to the best submission is above 0. The last
     one is the reference, which never counts as the best.
     """
     test = problem.test
@@ -253,4 +253,4 @@ def _intervals(problem: Problem, hardness: Sequence[NDArray[np.float64]]) -> lis
 
 def _estimate(one: Sampled, best: Sampled) -> Estimate:
     own, apart = interval_of_mean([one]), interval_of_mean([best - one])
-    return namf_estimate(own, tied=one is best or apart.low <= 0)
+    return namf_estimate(own, behind=apart.low is not None and apart.low > 0)

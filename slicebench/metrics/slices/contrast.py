@@ -43,6 +43,13 @@ def contrasts(hard: Bools, wrong: Bools, classes: NDArray[np.integer], design: F
     inside_wrong = (hard & wrong[:, None]).T.astype(np.float64) @ of_class.T
     rest = of_class.sum(axis=1) - inside
     rest_wrong = (of_class & wrong).sum(axis=1) - inside_wrong
+    return contrasts_of_counts(inside, inside_wrong, rest, rest_wrong, design)
+
+
+def contrasts_of_counts(
+    inside: Floats, inside_wrong: Floats, rest: Floats, rest_wrong: Floats, design: Floats | None = None
+) -> Contrast:
+    """Compute the same from counts of k slices in C classes, (k, C) each: members, errors of members, and of the others."""
     size = inside.sum(axis=1)
     weight = inside / np.maximum(size, 1)[:, None]
     d = 1.0 if design is None else design[:, None]

@@ -1,6 +1,7 @@
 """Match slices with planted groups: P@K, the best slice, its chance level, split-half matching.
 
-Where a ranking is cut, tied examples count by expectation; average precision follows scikit-learn.
+Tied examples count by expectation; a membership of 0 and 1 is one large tie. `sklearn_ap` is kept beside, for comparison with
+dcbench.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.metrics.ranking import Ranking, average_precision
+from slicebench.metrics.ranking import Ranking, average_precision, sklearn_ap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 TOP = 10
 """K of the main metric, P@10."""
+
+DECIMALS = 12
+"""Values of AP that are equal to so many decimals are equal; the first slice is then the best."""
 
 SPLITS = 5
 """Number of random half splits that the main metric averages over, each in both directions."""
@@ -42,13 +46,15 @@ def precision_at(soft: NDArray[np.floating], groups: Bools, top: int) -> Floats:
     return np.swapaxes(found, -1, -2)
 
 
-def ap_table(soft: NDArray[np.floating], groups: Bools) -> Floats:
-    """Compute the average precision of every slice for every group, shape (k, g).
+def ap_tables(soft: NDArray[np.floating], groups: Bools) -> dict[str, Floats]:
+    """Compute the average precision of every slice for every group, (k, g) each: ties by expectation, and as scikit-learn.
 
     Every group must have a member.
     """
-    values = [[average_precision(Ranking.of(column, group)) for group in groups.T] for column in soft.T]
-    return np.array(values, dtype=np.float64).reshape(soft.shape[1], groups.shape[1])
+    rankings = [Ranking.of(column, group) for column in soft.T for group in groups.T]
+    found = {"ap": map(average_precision, rankings), "ap_sklearn": map(sklearn_ap, rankings)}
+    shape = soft.shape[1], groups.shape[1]
+    return {name: np.array(list(values), dtype=np.float64).reshape(shape) for name, values in found.items()}
 
 
 def f1_table(hard: Bools, groups: Bools) -> Floats:
@@ -62,11 +68,11 @@ def f1_table(hard: Bools, groups: Bools) -> Floats:
 
 
 def slice_tables(soft: NDArray[np.floating], hard: Bools, groups: Bools) -> dict[str, Floats]:
-    """Compute P@10, P@25, AP and F1 of every slice for every group, (k, g) each."""
+    """Compute P@10, P@25, AP (also as scikit-learn does) and F1 of every slice for every group, (k, g) each."""
     return {
         "p_at_10": precision_at(soft, groups, 10),
         "p_at_25": precision_at(soft, groups, 25),
-        "ap": ap_table(soft, groups),
+        **ap_tables(soft, groups),
         "f1": f1_table(hard, groups),
     }
 
@@ -76,7 +82,7 @@ def best_slices(tables: dict[str, Floats]) -> dict[str, Floats]:
 
     dcbench calls it the best slice.
     """
-    best = tables["ap"].argmax(axis=0)
+    best = tables["ap"].round(DECIMALS).argmax(axis=0)
     return {name: table[best, np.arange(len(best))] for name, table in tables.items()}
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import DataError
-from slicebench.metrics.slices.clustered import clustered
 from slicebench.metrics.statistics import ALPHA, holm
 
 if TYPE_CHECKING:
@@ -64,11 +63,8 @@ class Parts:
         return np.ones(len(self.classes), dtype=bool) if c is None else self.classes == c
 
 
-def judged_parts(hard: Bools, split: Split, groups: NDArray[np.integer] | None = None) -> Parts:
+def judged_parts(hard: Bools, split: Split) -> Parts:
     """Test slices, `hard` (n, k) bool, for a higher error rate than the rest of each class of `split`. O(n k).
-
-    `groups` (n,) number examples that belong together. Counts are then divided by the design effect, so that a slice of many
-    copies of few examples has little support.
 
     Raises
     ------
@@ -79,14 +75,12 @@ def judged_parts(hard: Bools, split: Split, groups: NDArray[np.integer] | None =
     if split.correct is None:
         raise DataError("cannot test the error rate of slices: the split does not say which predictions are correct")
     wrong = ~split.correct
-    found = [
-        _of_class(c, hard[rows], wrong[rows], None if groups is None else groups[rows]) for c, rows in split.by_class()
-    ]
+    found = [_of_class(c, hard[rows], wrong[rows]) for c, rows in split.by_class()]
     slices, classes, support, effect, p = (np.concatenate(column) for column in zip(*found, strict=True))
     return Parts(slices, classes, support, effect, p, holm(p))
 
 
-def _of_class(c: int, inside: Bools, wrong: Bools, groups: NDArray[np.integer] | None) -> tuple[NDArray[Any], ...]:
+def _of_class(c: int, inside: Bools, wrong: Bools) -> tuple[NDArray[Any], ...]:
     """Test the slices with enough support in class `c`.
 
     Returns the slices, the class, and support, effect and p of each.
@@ -96,13 +90,7 @@ def _of_class(c: int, inside: Bools, wrong: Bools, groups: NDArray[np.integer] |
     support, inside = support[slices], inside[:, slices]
     errors = wrong.astype(np.intp) @ inside
     effect = errors / support - (wrong.sum() - errors) / (n - support)
-    if groups is None or not len(slices):
-        return slices, np.full(len(slices), c), support, effect, excess_p(errors, support, int(wrong.sum()), n)
-    both = clustered(inside, wrong, groups)
-    d, kept = both.design, support / both.design >= MIN_SUPPORT
-    fewer = [np.floor(count / d).astype(np.intp) for count in (errors, support, wrong.sum() - errors, n - support)]
-    p = np.maximum(both.p, excess_p(fewer[0], fewer[1], fewer[0] + fewer[2], fewer[1] + fewer[3]))
-    return slices[kept], np.full(int(kept.sum()), c), support[kept], effect[kept], p[kept]
+    return slices, np.full(len(slices), c), support, effect, excess_p(errors, support, int(wrong.sum()), n)
 
 
 def excess_p(

@@ -67,12 +67,12 @@ class SliceCase:
 
     @cached_property
     def tables(self) -> dict[str, Floats]:
-        """P@10, P@25, AP and F1, (k, g) each."""
+        """P@10, P@25, AP (also as scikit-learn does) and F1, (k, g) each."""
         return slice_tables(self.soft, self.hard, self.groups)
 
     @cached_property
     def best(self) -> dict[str, Floats]:
-        """P@10, P@25, AP and F1 of each group's slice with the highest AP, (g,) each."""
+        """P@10, P@25, AP (also as scikit-learn does) and F1 of each group's slice with the highest AP, (g,) each."""
         return best_slices(self.tables)
 
     @property
@@ -182,7 +182,11 @@ _TABLE = [
     ),
     SliceMetric(
         "best_ap", "AP, best", "", UP, WITHIN, lambda c: c.best["ap"], _unknown,
-        "Highest average precision of any slice.",
+        "Highest average precision of any slice, ties by expectation.",
+    ),
+    SliceMetric(
+        "best_ap_sklearn", "AP, best, scikit-learn", "", UP, WITHIN, lambda c: c.tables["ap_sklearn"].max(axis=0), _unknown,
+        "Highest average precision of any slice as scikit-learn computes it, as in dcbench; lower where memberships tie.",
     ),
     SliceMetric(
         "best_f1", "F1, best", "", UP, WITHIN, lambda c: c.best["f1"], _unknown,

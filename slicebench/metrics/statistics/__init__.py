@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slicebench.metrics.statistics.bootstrap import (
     DRAWS,
+    DUST,
     Interval,
     Sampled,
     SeedScores,
@@ -13,13 +14,16 @@ from slicebench.metrics.statistics.bootstrap import (
 )
 from slicebench.metrics.statistics.comparison import (
     ALPHA,
+    FEW_METHODS,
     FEW_UNITS,
+    Friedman,
     PairTest,
     cliques,
     compare_pairs,
     critical_difference,
+    families_needed,
     family_p,
-    friedman_p,
+    friedman,
     holm,
     interval_over_units,
     paired_p,
@@ -31,7 +35,10 @@ from slicebench.metrics.statistics.comparison import (
 __all__ = [
     "ALPHA",
     "DRAWS",
+    "DUST",
+    "FEW_METHODS",
     "FEW_UNITS",
+    "Friedman",
     "Interval",
     "PairTest",
     "Sampled",
@@ -39,8 +46,9 @@ __all__ = [
     "cliques",
     "compare_pairs",
     "critical_difference",
+    "families_needed",
     "family_p",
-    "friedman_p",
+    "friedman",
     "holm",
     "interval_of_mean",
     "interval_over_seeds",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 DRAWS = 2000
+DUST = 1e-12
+"""Values of nAMF that differ by no more are equal: sums in another order differ in their last bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +49,24 @@ class SeedScores:
 class Interval:
     """A mean with its 95 % interval.
 
-    `draws` (B,) are the bootstrap means behind it, stretched to the width of the interval.
+    `draws` (B,) are the bootstrap means behind it, stretched to the width of the interval. `low` and `high` are None if the
+    values do not differ: they then do not show how much they vary.
     """
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     draws: Floats
 
     @classmethod
-    def of(cls, mean: float, draws: Floats, error: float, dof: float, level: float = 0.95) -> Interval:
+    def of(
+        cls, mean: float, draws: Floats, error: float, dof: float, level: float = 0.95, *, shaped: bool = True
+    ) -> Interval:
         """Return an interval with the shape of `draws` and the width of Student's t.
 
-        `error` is the standard error, on `dof` degrees of freedom.
+        `error` is the standard error, on `dof` degrees of freedom. With neither error nor degrees of freedom, there is no
+        interval. If not `shaped`, the interval is Student's own, symmetric one: resamples of few values have no shape, since
+        two values have three means.
 
         Quantiles of a few resampled seeds are too close to the mean: with 3 seeds, a nominal 95 %
         interval covers 78 % (docs/concepts/statistics.md). So the draws are stretched about the mean until
@@ -68,10 +75,12 @@ class Interval:
         from scipy.special import ndtri, stdtrit
 
         spread, tail = float(draws.std()), (1 + level) / 2
-        wide = error * (stdtrit(dof, tail) if np.isfinite(dof) else ndtri(tail)) / ndtri(tail)
-        stretched = mean + (draws - draws.mean()) * (wide / spread if spread > 0 else 1.0)
-        low, high = np.quantile(stretched, [1 - tail, tail])
-        return cls(mean, float(low), float(high), stretched)
+        if error <= DUST or dof <= 0:
+            return cls(mean, None, None, mean + (draws - draws.mean()))
+        half = float(error * (stdtrit(dof, tail) if np.isfinite(dof) else ndtri(tail)))
+        stretched = mean + (draws - draws.mean()) * (half / ndtri(tail) / spread if spread > 0 else 1.0)
+        low, high = np.quantile(stretched, [1 - tail, tail]).tolist() if shaped else (mean - half, mean + half)
+        return cls(mean, low, high, stretched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +89,18 @@ class Sampled:
 
     `values` has shape (S,). `resampled` holds S arrays, each with as many draws as `chosen` (B, S)
     takes from the seed. Quantities of one problem share `chosen` and their resamples, so that the
-    difference of two of them is paired.
+    difference of two of them is paired. `strata` (C,) are the sizes of the smaller group of each
+    class at the first seed.
     """
 
     values: Floats
     resampled: tuple[Floats, ...]
     chosen: NDArray[np.intp]
+    strata: NDArray[np.intp]
 
     def __sub__(self, other: Sampled) -> Sampled:
         pairs = zip(self.resampled, other.resampled, strict=True)
-        return Sampled(self.values - other.values, tuple(a - b for a, b in pairs), self.chosen)
+        return Sampled(self.values - other.values, tuple(a - b for a, b in pairs), self.chosen, self.strata)
 
     @property
     def mean(self) -> float:
@@ -109,12 +120,14 @@ class Sampled:
 
         The values at the seeds differ in their models and their test examples, so their variance
         covers both, on S - 1 degrees. With a single seed, only the variance of the examples is
-        known, which the bootstrap estimates well.
+        known. The bootstrap of m examples estimates it by (m - 1)/m of it, on m - 1 degrees; the
+        smaller group of a class decides, since its examples weigh most.
         """
         seeds = len(self.values)
         if seeds == 1:
-            return float(self.resampled[0].var()), np.inf
-        return float(self.values.var(ddof=1)) / seeds, seeds - 1
+            free = int((self.strata - 1).sum())
+            return float(self.resampled[0].var()) * self.strata.sum() / max(free, 1), free
+        return 0.0 if np.ptp(self.values) <= DUST else float(self.values.var(ddof=1)) / seeds, seeds - 1
 
 
 def interval_of_mean(parts: Sequence[Sampled], level: float = 0.95) -> Interval:
@@ -164,12 +177,16 @@ def sampled_problem(seeds: Sequence[SeedScores], entropy: int, *, draws: int = D
             )
     if not all(any(True for _ in one.classes()) for one in seeds):
         return {}
+    groups = [seeds[0].minority[rows] for rows in seeds[0].classes()]
+    strata = np.array([min(int(g.sum()), int((~g).sum())) for g in groups])
     chosen = np.random.default_rng(entropy).integers(len(seeds), size=(draws, len(seeds)))
     found = [
         _one_seed(one, int((chosen == s).sum()), np.random.default_rng([entropy, s])) for s, one in enumerate(seeds)
     ]
     return {
-        method: Sampled(np.array([one[method][0] for one in found]), tuple(one[method][1] for one in found), chosen)
+        method: Sampled(
+            np.array([one[method][0] for one in found]), tuple(one[method][1] for one in found), chosen, strata
+        )
         for method in methods
     }
 
@@ -262,7 +279,7 @@ def interval_over_seeds(
     """Average several quantities, with the interval by Student's t.
 
     Each part holds the values of one quantity at its seeds. Use it for metrics that are not
-    resampled. The interval is None if a part has only one seed.
+    resampled. The interval is None if a part has only one seed, or if no part differs between seeds.
     """
     from scipy.special import stdtrit
 
@@ -270,8 +287,8 @@ def interval_over_seeds(
     if min(map(len, parts)) < 2:
         return mean, None, None
     variances = np.array([np.var(part, ddof=1) / len(part) for part in parts])
-    if not variances.any():
-        return mean, mean, mean
+    if np.sqrt(variances.max()) <= DUST:
+        return mean, None, None
     dof = welch_dof(variances, np.array([len(part) - 1.0 for part in parts]))
     half = float(stdtrit(dof, (1 + level) / 2) * np.sqrt(variances.sum()) / len(parts))
     return mean, mean - half, mean + half

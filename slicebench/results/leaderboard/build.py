@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from slicebench.results.leaderboard.settings import load_controls, load_tolerances, load_updates
+from slicebench.evaluation.markdown_text import code, plain
+from slicebench.results.leaderboard.settings import load_controls, load_discovery, load_tolerances, load_updates
 from slicebench.results.leaderboard.store import LeaderboardStore
 from slicebench.results.markdown import (
     captions_table,
     controls_table,
+    discovery_table,
     methods_table,
     pairs_table,
     scores_table,
@@ -30,10 +32,14 @@ if TYPE_CHECKING:
 
 
 def leaderboard_board(root: Path) -> Board:
-    """Return the board of the main suite in `root`, with its controls."""
+    """Return the board of the main suite in `root`, with its controls and the benchmark of discovery."""
     store = LeaderboardStore(root / load_tolerances(root).headline)
     board = standings(store, store.suite, kind="leaderboard")
-    return board.model_copy(update={"controls": load_controls(root / "controls.json")})
+    others = {
+        "controls": load_controls(root / "controls.json"),
+        "discovery": load_discovery(root / "discovery.json"),
+    }
+    return board.model_copy(update=others)
 
 
 def build(root: Path, board: Board | None = None) -> dict[str, str]:
@@ -63,7 +69,8 @@ def _readme(root: Path, board: Board, updates: Sequence[Update]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    tables = (methods_table, pairs_table, scores_table, captions_table, controls_table, probability)
+    tables = (methods_table, pairs_table, scores_table, captions_table, controls_table, discovery_table, probability)
+    environment.filters |= {"plain": plain, "code": code}
     template = environment.get_template("readme.md.j2")
     linked = (root.resolve().parent / "docs" / "concepts" / "statistics.md").exists()  # False in a plugin's repository
     text = template.render(board=board, updates=updates, linked=linked, **{table.__name__: table for table in tables})

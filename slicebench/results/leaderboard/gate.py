@@ -149,9 +149,10 @@ def _exact(slots: Iterable[Slot], new: Outcomes, baseline: Outcomes, tolerance: 
 def _statistical(total: Interval | None, drop: float) -> tuple[Status, str]:
     if total is None:
         return "pass", "nothing is planted; every cell succeeded"
-    if total.high < -drop:
+    low, high = (total.mean if end is None else end for end in (total.low, total.high))  # no interval: the cells agree
+    if high < -drop:
         return "fail", f"certainly loses more than {drop:g}"
-    if total.low < -drop:
+    if low < -drop:
         return "warn", f"may lose more than {drop:g}"
     return "pass", "unchanged" if not total.draws.any() else f"does not lose more than {drop:g}"
 

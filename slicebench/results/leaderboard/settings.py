@@ -1,4 +1,4 @@
-"""Read the files beside a leaderboard's records: tolerances, controls, reasons for new baselines."""
+"""Read the files beside a leaderboard's records: tolerances, controls, discovery, reasons for new baselines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from slicebench.errors import ConfigError, StorageError
 from slicebench.files.json_models import stored_model
 from slicebench.files.locations import read_bytes
 from slicebench.files.toml_documents import parsed
-from slicebench.results.board import ControlBoard
+from slicebench.results.board import ControlBoard, DiscoveryBoard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +88,11 @@ def load_tolerances(root: Path) -> Tolerances:
 def load_controls(path: Location) -> ControlBoard | None:
     """Read controls as `slicebench controls` wrote them; None if there is no such file."""
     return stored_model(ControlBoard, path, "run `slicebench controls` again")
+
+
+def load_discovery(path: Location) -> DiscoveryBoard | None:
+    """Read finders on planted causes; None if there is no such file."""
+    return stored_model(DiscoveryBoard, path, "restore the file, or run scripts/regenerate/discovery_benchmark.py")
 
 
 def note_update(root: Path, update: Update) -> None:

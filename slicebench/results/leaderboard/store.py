@@ -23,6 +23,7 @@ from slicebench.errors import DataError, StorageError
 from slicebench.evaluation.record import ProblemFacts, Record, TestTruth
 from slicebench.files.arrays import read_arrays, write_arrays
 from slicebench.files.atomic import write_text
+from slicebench.files.json_models import sealed, unsealed
 from slicebench.files.locations import read_bytes
 from slicebench.runs.suite import Suite  # noqa: TC001 - pydantic reads it at run time
 
@@ -158,7 +159,9 @@ def write_outcomes(
     write_arrays(folder / "truth.safetensors", arrays, {})
     for method in sorted(chosen):
         own = {slot: record for slot, record in finished.items() if slot[2] == method}
-        lines = "".join(json.dumps(_rounded(r.model_dump(mode="json")), allow_nan=False) + "\n" for r in own.values())
+        lines = "".join(
+            json.dumps(sealed(_rounded(r.model_dump(mode="json"))), allow_nan=False) + "\n" for r in own.values()
+        )
         write_text(folder / "records" / f"{method}.jsonl", lines)
         scores: dict[str, NDArray[Any] | None] = {}
         for slot, record in own.items():
@@ -249,8 +252,8 @@ def _read_lines(path: Path) -> list[Record]:
     records = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(Record.model_validate_json(line))
-        except ValidationError as error:
+            records.append(Record.model_validate(unsealed(line)[0]))
+        except ValueError as error:
             reason = str(error).splitlines()[0]
             raise StorageError(f"cannot read {path}, line {number}: {reason}; {RESTORE}") from error
     return records

@@ -51,6 +51,7 @@ def environment(*packages: str) -> Environment:
         numbers.heat,
         numbers.probability,
         numbers.p_value,
+        numbers.part_of,
     )
     finding = (better_first, pair_of, rate_of)
     made.filters |= {function.__name__: function for function in (*printing, *finding)}

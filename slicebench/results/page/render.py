@@ -32,7 +32,7 @@ def render(board: Board) -> str:
 def script_data(view: View) -> dict[str, Any]:
     """Return the data that the script draws: metrics, methods, cells and curves.
 
-    Estimates are [mean, low, high, tied].
+    Estimates are [mean, low, high, behind].
     """
     board = view.board
     keys = [m.key for m in view.shown_metrics]
@@ -78,4 +78,4 @@ def _cell(cell: CellView | None, keys: list[str]) -> dict[str, list[float | int 
 
 def _estimate(estimate: Estimate) -> list[float | int | None]:
     ends = [rounded(estimate.mean), rounded(estimate.low), rounded(estimate.high)]
-    return [*ends, 1] if estimate.tied else ends if estimate.low is not None else ends[:1]
+    return [*ends, 1] if estimate.behind else ends if estimate.low is not None else ends[:1]

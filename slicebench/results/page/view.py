@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from slicebench.metrics.estimate import Estimate
 from slicebench.plugins.method import REQUIREMENTS
-from slicebench.results.numbers import Axis, estimate_axis
+from slicebench.results.numbers import Axis, estimate_axis, opposite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,8 +151,7 @@ def rate_of(rates: Iterable[ControlRate], control: str) -> ControlRate | None:
 
 def turned(pair: Pair) -> Pair:
     """Return the pair with `a` and `b` exchanged."""
-    d = pair.difference
-    back = Estimate(mean=-d.mean, low=None if d.high is None else -d.high, high=None if d.low is None else -d.low)
+    back = opposite(pair.difference)
     swapped = {"a": pair.b, "b": pair.a, "difference": back, "a_better": pair.b_better, "b_better": pair.a_better}
     return pair.model_copy(update=swapped)
 

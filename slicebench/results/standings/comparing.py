@@ -15,8 +15,9 @@ from slicebench.metrics.statistics import (
     cliques,
     compare_pairs,
     critical_difference,
+    families_needed,
     family_p,
-    friedman_p,
+    friedman,
     ranks,
     ranks_without,
     winner_shares,
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
 class Compared:
     """The comparison, and its values for the rows of methods.
 
-    `tied` are the best method and those that the tests do not separate from it.
+    `behind` are the methods that a test over families separates from the best, if there are enough families for a verdict.
     """
 
     comparison: Comparison
     rank: dict[str, float]
     rank_range: dict[str, tuple[float, float]]
     wins: dict[str, float]
-    tied: frozenset[str]
+    behind: frozenset[str]
 
 
 def compare(
@@ -62,12 +63,13 @@ def compare(
     mean_ranks, (least, most) = ranks(table).mean(axis=0), ranks_without(table, families)
     pairs = compare_pairs(table)
     complete = [m for c, m in enumerate(field) if not np.isnan(table[:, c]).any()]
+    comparison = _comparison(field, table, families, mean_ranks, pairs, unit)
     return Compared(
-        comparison=_comparison(field, table, families, mean_ranks, pairs, unit),
+        comparison=comparison,
         rank=dict(zip(field, mean_ranks.tolist(), strict=True)),
         rank_range=dict(zip(field, zip(least.tolist(), most.tolist(), strict=True), strict=True)),
         wins=_wins(complete, list(units.values()), intervals),
-        tied=_tied_with_best(field, table, pairs),
+        behind=frozenset() if comparison.too_few else _behind_best(field, table, comparison.pairs),
     )
 
 
@@ -94,12 +96,16 @@ def _comparison(
 ) -> Comparison:
     units, methods = table.shape
     by_family: Sequence[float | None] = family_p(table, families, pairs) or [None] * len(pairs)
-    halves = [(pair.difference.high - pair.difference.low) / 2 for pair in pairs]
+    ends = [(pair.difference.low, pair.difference.high) for pair in pairs]
+    halves = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
+    found, several = friedman(table), len(set(families))
     return Comparison(
         unit=unit,
         units=units,
         test="exact sign-flip" if units < FEW_UNITS else "Wilcoxon signed-rank",
-        friedman_p=friedman_p(table),
+        friedman_p=found.p,
+        friedman_how=found.how,
+        too_few=_too_few(several, len(pairs)),
         critical_difference=critical_difference(methods, units) if methods > 1 else None,
         cliques=tuple(tuple(field[c] for c in clique) for clique in cliques(mean_ranks, pairs)),
         pairs=tuple(
@@ -119,11 +125,20 @@ def _comparison(
     )
 
 
-def _tied_with_best(field: Sequence[str], table: NDArray[np.float64], pairs: Sequence[PairTest]) -> frozenset[str]:
-    """Return the best complete method by mean, and those that tests do not separate from it after Holm."""
+def _too_few(families: int, pairs: int) -> str | None:
+    """Say, as a sentence without its end, why no verdict is possible; None if it is."""
+    needed = families_needed(pairs)
+    if families >= needed:
+        return None
+    return (
+        f"Too few families to tell which methods differ on others: {families} of the {needed} that "
+        f"{pairs} pair{'s' * (pairs != 1)} of methods need"
+    )
+
+
+def _behind_best(field: Sequence[str], table: NDArray[np.float64], pairs: Sequence[Pair]) -> frozenset[str]:
+    """Return the methods that are separated from the best complete one by mean, over families and after Holm."""
     means = np.where(np.isnan(table).any(axis=0), -np.inf, table.mean(axis=0))
-    best = int(means.argmax())
-    if not np.isfinite(means[best]):
-        return frozenset()
-    tied = {best} | {p.a if p.b == best else p.b for p in pairs if best in (p.a, p.b) and p.p_holm >= ALPHA}
-    return frozenset(field[c] for c in tied)
+    best = field[int(means.argmax())]
+    apart = [p for p in pairs if best in (p.a, p.b) and p.p_families is not None and p.p_families < ALPHA]
+    return frozenset(p.a if p.b == best else p.b for p in apart)

@@ -171,17 +171,17 @@ class _Field:
         )
 
     def _namf(self, problem: str, method: str) -> Estimate:
-        """Return the nAMF of a method on a problem, and whether it is tied with the best.
+        """Return the nAMF of a method on a problem, and whether it is behind the best.
 
-        A method is tied if the paired interval of best minus method reaches 0.
+        A method is behind if the paired interval of best minus method is above 0.
         """
         one, sampled = self.intervals[problem][method], self.sampled[problem]
         ranked = [m for m in sampled if m not in REFERENCES]
-        tied = False
-        if method in ranked:
-            best = max(ranked, key=lambda m: sampled[m].mean)
-            tied = method == best or interval_of_mean([sampled[best] - sampled[method]]).low <= 0
-        return namf_estimate(one, tied=tied)
+        if method not in ranked:
+            return namf_estimate(one)
+        best = max(ranked, key=lambda m: sampled[m].mean)
+        apart = interval_of_mean([sampled[best] - sampled[method]])
+        return namf_estimate(one, behind=apart.low is not None and apart.low > 0)
 
     def row(self, method: str, compared: Compared | None) -> MethodRow:
         """Return the results of one method over all problems."""
@@ -225,8 +225,8 @@ class _Field:
         values = {key: estimate_over_seeds(found) for key, found in parts.items()}
         own = [self.sampled[p][method] for p in self.planted if method in self.sampled[p]]
         if own and len(own) == len(self.planted):
-            tied = compared is not None and method in compared.tied
-            values["namf"] = namf_estimate(interval_of_mean(own), tied=tied)
+            behind = compared is not None and method in compared.behind
+            values["namf"] = namf_estimate(interval_of_mean(own), behind=behind)
         return values
 
     def compared(self) -> Compared | None:

@@ -201,8 +201,10 @@ def _recovery(slot: Slot, quantities: Mapping[Slot, Mapping[str, Quantity]]) -> 
     if own is None or low is None or high is None or method in ("random", "oracle", None):
         return None
     gain, most = (own - low).interval(), (high - low).interval()
-    if gain is None or most is None or most.low <= 0:
+    if gain is None or most is None or most.low is None or most.low <= 0:
         return None
+    if gain.low is None:
+        return Estimate(mean=gain.mean / most.mean)
     ends = np.quantile(gain.draws / np.maximum(most.draws, 1e-12), [0.025, 0.975])
     return Estimate(mean=gain.mean / most.mean, low=float(ends[0]), high=float(ends[1]))
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
-from slicebench.evaluation.record import Identity, Status
+from slicebench.evaluation.record import Identity, Params, Status, Text
 from slicebench.metrics.estimate import Estimate, Plain
 
 SCHEMA_VERSION = 1
@@ -25,14 +23,14 @@ class InterventionRecord(Identity):
 
     schema_version: int = SCHEMA_VERSION
     intervention: str
-    intervention_version: str
-    intervention_params: dict[str, Any]
+    intervention_version: Text
+    intervention_params: Params
     method: str | None
-    method_version: str | None
-    method_params: dict[str, Any]
+    method_version: Text | None
+    method_params: Params
     retraining_seeds: tuple[int, ...]
     status: Status
-    reason: str | None = None
+    reason: Text | None = None
     accuracy: dict[str, tuple[float | None, ...]] = Field(default_factory=dict)
     base_accuracy: dict[str, float | None] = Field(default_factory=dict)
     """Accuracies of the audited model itself, by the same parts."""
@@ -42,7 +40,7 @@ class InterventionRecord(Identity):
     chosen_minority: float | None = None
     trained_on: float | None = None
     """Number of examples in the treated train split."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     choosing_s: float = 0.0
     """Seconds to fit the method and to choose, mean over retraining seeds."""
     training_s: float = 0.0

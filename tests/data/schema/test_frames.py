@@ -12,6 +12,7 @@ import pytest
 from slicebench.data.columns import Columns
 from slicebench.data.schema import schema_of
 from slicebench.data.schema.frames import as_frame
+from slicebench.discovery.interop.huggingface import from_huggingface
 from slicebench.errors import DataError
 
 COLUMNS = {
@@ -101,6 +102,19 @@ def test_records_may_lack_fields_and_arrays_may_have_them():
 def labelled(datasets, **columns):
     names = datasets.Features(label=datasets.ClassLabel(names=["worse", "better"]), prediction=datasets.Value("int64"))
     return datasets.Dataset.from_dict(columns, features=names)
+
+
+def test_lists_of_class_labels_are_lists_of_words():
+    datasets = pytest.importorskip("datasets")
+    several = datasets.Sequence(datasets.ClassLabel(names=["cat", "dog", "sea"]))
+    features = datasets.Features(label=several, prediction=datasets.Sequence(datasets.Value("int64")))
+    made = datasets.Dataset.from_dict({"label": [[0], [1, 2], []], "prediction": [[0], [1], [2]]}, features=features)
+    assert as_frame(made)["label"].tolist() == [["cat"], ["dog", "sea"], []]
+    outcomes = schema_of(made, Columns()).outcomes
+    assert outcomes.sets == [{"cat"}, {"dog", "sea"}, set()]
+    assert outcomes.correct.tolist() == [True, False, False]
+    assert outcomes.losses.tolist() == [0, 1, 1]
+    assert from_huggingface(made)["label"].tolist() == [["cat"], ["dog", "sea"], []]
 
 
 def test_class_labels_of_hugging_face_are_words_and_numbers_are_matched_with_them():

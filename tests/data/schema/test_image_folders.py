@@ -68,7 +68,34 @@ def test_tables_in_folders_are_joined_and_splits_are_no_classes(tmp_path):
         image(tmp_path / part / "a.png")
         (tmp_path / part / "metadata.jsonl").write_text(json.dumps({"file_name": "a.png", "correct": True}))
     frame = as_frame(tmp_path)
-    assert frame.to_dict("list") == {"file_name": ["test/a.png", "train/a.png"], "correct": [True, True]}
+    assert frame.to_dict("list") == {
+        "file_name": ["test/a.png", "train/a.png"],
+        "correct": [True, True],
+        "split": ["test", "train"],
+    }
+    schema = schema_of(tmp_path, Columns(correct="correct"))
+    assert schema.roles.split == "split"
+    assert schema.notes[0].startswith("The folders 'test' and 'train' are read as the column 'split' (split=None ")
+
+
+def test_one_part_or_a_column_of_parts_is_left_as_it_is(tmp_path):
+    for part in ("train", "test"):
+        image(tmp_path / part / "a.png")
+    (tmp_path / "metadata.csv").write_text("file_name,correct,subset\ntrain/a.png,1,x\ntest/a.png,1,y\n")
+    assert "split" not in as_frame(tmp_path)
+    (tmp_path / "metadata.csv").write_text("file_name,correct\ntrain/a.png,1\n")
+    assert "split" not in as_frame(tmp_path)
+
+
+def test_folders_of_parquet_files_are_parts(tmp_path):
+    for part, n in (("validation", 2), ("test", 3)):
+        (tmp_path / part).mkdir()
+        pd.DataFrame({"x": range(n)}).to_parquet(tmp_path / part / "0.parquet")
+    frame = as_frame(tmp_path)
+    assert frame["split"].tolist() == ["test"] * 3 + ["validation"] * 2
+    assert frame["x"].tolist() == [0, 1, 2, 0, 1]
+    pd.DataFrame({"x": [0]}).to_parquet(tmp_path / "more.parquet")
+    assert "split" not in as_frame(tmp_path)
 
 
 def test_without_a_table_the_message_says_what_is_missing(tmp_path):

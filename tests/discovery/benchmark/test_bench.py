@@ -12,7 +12,7 @@ from slicebench.cli import app
 from slicebench.discovery.benchmark import bench
 from slicebench.discovery.benchmark.bench import BenchRow, by_kind, run_benchmark, summed_up
 from slicebench.discovery.benchmark.finders import own, peers
-from slicebench.discovery.benchmark.finders.peers import SETTINGS, Skipped
+from slicebench.discovery.benchmark.finders.peers import Skipped
 from slicebench.discovery.benchmark.finders.views import columns_seen, vectors_seen
 from slicebench.discovery.benchmark.score import Shown
 from slicebench.discovery.benchmark.tables import recipes
@@ -100,6 +100,9 @@ def test_summaries_leave_out_what_is_not_done():
         ("dicsover", "unknown finder 'dicsover'; did you mean 'discover'"),
         ("sliceline@8", "sliceline has settings 0 to 7"),
         ("sliceline@x", "sliceline has settings 0 to 7"),
+        ("sliceline@", "sliceline has settings 0 to 7"),
+        ("error_tree@8", "error_tree has settings 0 to 7"),
+        ("discover@1", "discover has no numbered settings"),
         ("discover:kmeans_eror", "kmeans_errors"),
     ],
 )
@@ -108,8 +111,8 @@ def test_unknown_finders_are_refused(name, says):
         own.finder_of(name)
 
 
-def test_each_peer_has_eight_settings():
-    assert {len(settings) for settings in SETTINGS.values()} == {8}
+def test_each_setting_makes_a_finder():
+    assert all(own.finder_of(f"{name}@{i}") for name in own.TUNED for i in range(8))
 
 
 def test_the_error_tree_finds_a_rule_in_one_column():
@@ -136,23 +139,58 @@ def test_a_peer_sees_numbers_and_words_without_the_truth(kind):
     assert np.isfinite(vectors_seen(table)).all()
 
 
-def test_a_peer_runs_in_a_process_of_its_own(tmp_path, monkeypatch):
-    table = recipes("tuning", kind="tabular")[0].make()
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import sys, json, pathlib, numpy as np\n"
-        "folder = pathlib.Path(sys.argv[2])\n"
-        "loss = np.load(folder / 'table.npz', allow_pickle=False)['loss']\n"
-        "np.savez(folder / 'slices.npz', masks=loss[None] > 0)\n"
-        "said = json.loads((folder / 'settings.json').read_text())\n"
-        "(folder / 'answer.json').write_text(json.dumps({'descriptions': [said['name']], 'skipped': ''}))\n"
-    )
-    monkeypatch.setattr(peers, "SCRIPT", script)
-    (shown,) = peers.peer("sliceline", {"name": "all errors"}, table)
-    assert (shown.description, shown.rows.tolist()) == ("all errors", (table.loss > 0).tolist())
-    script.write_text("raise SystemExit('broken')")
+ANSWERING = """
+import sys, json, pathlib, numpy as np
+count = 0
+for line in sys.stdin:
+    folder, count = pathlib.Path(line.strip()), count + 1
+    said = json.loads((folder / 'settings.json').read_text())
+    if said['name'] == 'broken':
+        raise SystemExit('broken')
+    while said['name'] == 'slow':
+        pass
+    loss = np.load(folder / 'table.npz', allow_pickle=False)['loss']
+    np.savez(folder / 'slices.npz', masks=loss[None] > 0)
+    answer = {'descriptions': [f"{said['name']} {count}"], 'skipped': ''}
+    (folder / 'answer.part').write_text(json.dumps(answer))
+    (folder / 'answer.part').rename(folder / 'answer.json')
+"""
+
+
+@pytest.fixture
+def table():
+    return recipes("tuning", kind="tabular")[0].make()
+
+
+@pytest.fixture
+def answering(tmp_path, monkeypatch):
+    """Peers are a script that shows all errors, counts its tables, and is broken or slow if its name is."""
+    monkeypatch.setattr(peers, "SCRIPT", tmp_path / "script.py")
+    monkeypatch.setattr(peers, "_PROCESSES", {})
+    peers.SCRIPT.write_text(ANSWERING)
+    yield
+    for process, _ in peers._PROCESSES.values():
+        process.communicate()
+
+
+def test_a_peer_takes_many_tables_in_a_process_of_its_own(answering, table):
+    for count in (1, 2):
+        (shown,) = peers.peer("sliceline", {"name": "errors"}, table)
+        assert (shown.description, shown.rows.tolist()) == (f"errors {count}", (table.loss > 0).tolist())
+
+
+def test_a_peer_that_fails_is_started_again(answering, table):
     with pytest.raises(RuntimeError, match="sliceline failed with exit code 1: broken"):
-        peers.peer("sliceline", {}, table)
+        peers.peer("sliceline", {"name": "broken"}, table)
+    assert peers.peer("sliceline", {"name": "errors"}, table)[0].description == "errors 1"
+
+
+def test_a_peer_that_takes_too_long_is_skipped(answering, table, monkeypatch):
+    monkeypatch.setattr(peers, "CPU_S", 0.5)
+    with pytest.raises(Skipped, match="takes more than 0 seconds of CPU time"):
+        peers.peer("sliceline", {"name": "slow"}, table)
+    monkeypatch.setattr(peers, "CPU_S", 60.0)
+    assert peers.peer("sliceline", {"name": "errors"}, table)[0].description == "errors 1"
 
 
 def test_the_command_prints_a_row_per_finder_and_tells_what_failed(finders, tmp_path):

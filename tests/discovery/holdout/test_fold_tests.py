@@ -93,3 +93,24 @@ def test_the_joined_p_holds_its_level_for_equal_folds():
     """Five folds that say the same thing: e times the geometric mean is then e times a uniform p."""
     p = np.random.default_rng(3).random(4000)
     assert np.mean([joined_p([value] * 5, 5) <= 0.05 for value in p]) <= 0.05
+
+
+@pytest.mark.parametrize(("groups", "size", "icc"), [(100, 5, 1.0), (24, 50, 0.3), (40, 20, 0.1), (300, 1, 0.0)])
+def test_the_level_holds_whatever_belongs_together(groups, size, icc):
+    rng, false = np.random.default_rng(1), 0
+    of, rate = np.repeat(np.arange(groups), size), 0.12
+    for _ in range(200):
+        own = {0.0: np.full(groups, rate), 1.0: (rng.random(groups) < rate) * 1.0}.get(icc)
+        if own is None:
+            own = rng.beta(rate * (1 - icc) / icc, (1 - rate) * (1 - icc) / icc, groups)
+        wrong, inside = rng.random(len(of)) < own[of], (rng.random(groups) < 0.25)[of]
+        if inside.any() and not inside.all():
+            false += fold_p(inside, ~inside, excess(wrong, groups=of)) <= 0.05
+    assert false <= 18  # 10 are to be expected at 5 %, more than 18 come up once in 200 times
+
+
+def test_a_cause_over_many_groups_is_found():
+    rng = np.random.default_rng(0)
+    of, bad = np.repeat(np.arange(300), 4), rng.random(300) < 0.2
+    wrong = (rng.random(300) < np.where(bad, 0.6, 0.05))[of]
+    assert fold_p(bad[of], ~bad[of], excess(wrong, groups=of)) < 1e-4

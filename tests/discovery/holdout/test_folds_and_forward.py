@@ -10,7 +10,7 @@ from slicebench.discovery.holdout.consensus import findings_of
 from slicebench.discovery.holdout.excess import Excess, likelihood_gain, ranks_within
 from slicebench.discovery.holdout.folds import N_FOLDS, Folds, dealt_folds
 from slicebench.discovery.holdout.forward import chosen_forward
-from slicebench.discovery.holdout.masks import overlap
+from slicebench.discovery.holdout.masks import overlap, overlaps
 
 N = 1000
 RNG = np.random.default_rng(0)
@@ -92,3 +92,10 @@ def test_one_tested_fold_is_a_plain_split():
     (one,) = findings_of([candidate(inside)], excess, folds, {0: folds.learn(0)})
     assert one.p < 1e-6
     assert (one.held_out == (folds.number == 0)).all()
+
+
+def test_overlaps_of_many_sets_are_those_of_each_two():
+    masks = [RNG.random(N) < share for share in (0.0, 0.0, 0.1, 0.5, 0.5, 1.0)]
+    expected = [[overlap(one, other) for other in masks] for one in masks]
+    assert overlaps(masks).tolist() == expected
+    assert overlaps([]).shape == (0, 0)

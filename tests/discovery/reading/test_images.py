@@ -12,7 +12,7 @@ from PIL import Image
 from slicebench import discover
 from slicebench.data.columns import Columns
 from slicebench.data.schema import schema_of
-from slicebench.discovery.reading.images import Images, attributes_of, read_images
+from slicebench.discovery.reading.images import read_images
 from slicebench.discovery.reading.inputs import read_inputs
 from slicebench.errors import DataError
 from tests.support.local_data import pictures
@@ -82,54 +82,6 @@ def test_deep_images_are_said(tmp_path):
         assert "Column 'image' of the table has 1 images of 16 or more bits a channel" in found.notes[0]
 
 
-def two(first, second, size=None):
-    pixels = np.stack([first, second]).astype(np.uint8)
-    sizes = np.array(size or [[pixels.shape[2], pixels.shape[1]]] * 2)
-    return attributes_of(Images(pixels=pixels, sizes=sizes), "photo")
-
-
-def test_brightness_contrast_and_colourfulness():
-    black, red = np.zeros((4, 4, 3)), np.zeros((4, 4, 3))
-    red[..., 0] = 255
-    found = two(black, red)
-    assert {*found} == {"brightness of photo", "colourfulness of photo"}
-    np.testing.assert_allclose(found["brightness of photo"], [0, 0.299 * 255], rtol=1e-6)
-    np.testing.assert_allclose(found["colourfulness of photo"], [0, 0.3 * np.hypot(255, 127.5)], rtol=1e-6)
-    half = np.zeros((4, 4))
-    half[:, 2:] = 200
-    assert two(np.full((4, 4), 100), half)["contrast of photo"].tolist() == [0, 100]
-    green_and_red = np.zeros((2, 4, 3))
-    green_and_red[0, :, 1], green_and_red[1, :, 0] = 255, 255
-    expected = 255 + 0.3 * 127.5  # red - green is 255 or -255, (red + green) / 2 - blue is 127.5
-    np.testing.assert_allclose(two(np.zeros((2, 4, 3)), green_and_red)["colourfulness of photo"][1], expected)
-
-
-def test_sharpness_is_the_variance_of_the_laplacian():
-    dot = np.zeros((5, 5))
-    dot[2, 2] = 10
-    laplacian = np.array([[0, 10, 0], [10, -40, 10], [0, 10, 0]])
-    np.testing.assert_allclose(two(np.zeros((5, 5)), dot)["sharpness of photo"], [0, laplacian.var()])
-    assert "sharpness of photo" not in two(np.zeros((2, 2)), np.ones((2, 2)))
-
-
-def test_sizes_are_those_of_the_files():
-    found = two(np.zeros((4, 4)), np.zeros((4, 4)), [[100, 50], [100, 100]])
-    assert {name: values.tolist() for name, values in found.items()} == {
-        "aspect ratio of photo": [2.0, 1.0],
-        "height of photo": [50.0, 100.0],
-    }
-
-
-def test_many_images_are_measured_in_chunks(monkeypatch):
-    images = Images(pixels=pictures(9, side=20), sizes=np.tile([20, 20], (9, 1)))
-    at_once = attributes_of(images, "x")
-    monkeypatch.setattr("slicebench.discovery.reading.images.PIXELS", 800)
-    in_chunks = attributes_of(images, "x")
-    assert {*at_once} == {*in_chunks}
-    for name, values in at_once.items():
-        np.testing.assert_allclose(in_chunks[name], values, rtol=1e-6)
-
-
 def dark_errors(n=2000):
     rng = np.random.default_rng(0)
     dark, labels = rng.random(n) < 0.3, rng.integers(2, size=n)
@@ -140,8 +92,9 @@ def dark_errors(n=2000):
 
 
 def test_dark_images_are_a_slice_unasked():
-    found = discover(dark_errors(), method="tree_rules", encoder="pixels-pca:4")
-    assert any(rule.startswith("brightness of photo < ") for rule in found.to_frame().query("stands")["rule"].dropna())
+    found = discover(dark_errors())
+    assert [one.verdict.size for one in found.standing] == [600]
+    assert "brightness of photo < " in found.standing[0].name.text
 
 
 def test_named_metadata_are_the_only_ones():
@@ -150,4 +103,4 @@ def test_named_metadata_are_the_only_ones():
     assert read_inputs(schema_of(table, Columns(metadata=["camera"])), None).attributes == {}
     arrays = np.arange(40 * 4, dtype=np.uint8).reshape(40, 2, 2)
     named = read_inputs(schema_of(table.drop(columns="photo"), Columns(image=arrays)), None)
-    assert {*named.attributes} == {"brightness of image"}
+    assert {*named.attributes} == {"brightness of image", "border brightness of image"}

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from slicebench import discover
+from slicebench.discovery.searches.conditions import SameWords, same_words
 from slicebench.errors import ConfigError
 
 N = 3000
@@ -102,6 +103,35 @@ def test_words_of_texts_are_conditions():
     one = discover(frame, method="rules").standing[0]
     assert one.name.text == "text has “phone”"
     assert len(frame.query(one.query)) == one.size == (CODE % 4 == 2).sum()
+
+
+@pytest.mark.parametrize(("gone", "how"), [(0, "the same rows"), (5, "nearly the same rows"), (40, None)])
+def test_words_that_the_same_texts_have_are_one_condition(gone, how):
+    inside = CODE % 4 == 2
+    rows = np.flatnonzero(inside)[:gone]
+    texts = [
+        f"it rang {'after a phone' if held else 'at the door'} {'x' * int(RNG.integers(1, 400))}" for held in inside
+    ]
+    texts = [text.replace("after ", "") if i in rows else text for i, text in enumerate(texts)]
+    found = discover(table(inside, text=texts), method="rules")
+    one = found.standing[0]
+    if how is None:
+        assert "the same rows" not in one.text
+        return
+    assert one.text == f"text has “after” ({how}: “phone”)"
+    assert (one.text in found.to_html(), found.to_frame()["rule"].iloc[0]) == (True, one.text)
+    assert len(found.table.query(one.query)) == one.size == inside.sum() - gone
+
+
+def test_the_longest_of_equivalent_words_stands_for_them_then_the_rarest():
+    from scipy.sparse import csc_array
+
+    held = np.zeros((100, 4), dtype=int)
+    held[:40, 0] = held[:41, 1] = held[:40, 2] = held[60:, 3] = 1
+    same = same_words(["bbb", "aaa", "cc", "d"], csc_array(held))
+    assert same == {0: SameWords(("aaa", "cc"), exact=False), 3: SameWords((), exact=True)}
+    many = SameWords(tuple("abcdef"), exact=True)
+    assert many.text == "the same rows: “a”, “b”, “c”, “d”, “e”, ..."
 
 
 def test_conditions_that_add_nothing_are_left_out():

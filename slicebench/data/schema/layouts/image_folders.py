@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from slicebench.data.schema.kinds import IMAGE_NAMES
+from slicebench.data.schema.layouts.part_folders import PARTS, add_parts
 from slicebench.data.schema.roles import USUAL, parameter, plain
 from slicebench.errors import DataError, did_you_mean
 from slicebench.files.tables import read_frame
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 FILE_NAME = "file_name"
 """Column with the path of each image, relative to the folder of its table."""
 TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "images", "data")
+SPLITS = (*PARTS, "images", "data")
 """Names of folders that are no classes."""
 SHOWN = 5
 NOTES = "notes"
 """Key of `DataFrame.attrs` under which sentences are kept that say how the table was read."""
 
-IS_IMAGE_FOLDER = "paths are relative to the folder"
-"""Key of `DataFrame.attrs` that marks the table of a folder of images."""
+IMAGE_FOLDER = "paths are relative to the folder"
+"""Key of `DataFrame.attrs` under which the path of a folder of images is kept."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ def image_root(table: object, frame: pd.DataFrame) -> Path | None:
     if not isinstance(table, str | Path):
         return None
     path = Path(table).expanduser()
-    return path if frame.attrs.get(IS_IMAGE_FOLDER) else path.parent
+    return path if frame.attrs.get(IMAGE_FOLDER) else path.parent
 
 
 def read_image_folder(folder: Path) -> pd.DataFrame | None:
     """Return the table of a folder of images, its column file_name relative to the folder; None for Parquet parts.
 
-    Without labels in the table, the names of the class folders are the labels if every image is in one. `attrs` say so.
+    Without labels in the table, the names of the class folders are the labels if every image is in one; folders called train
+    and test are the column `split`. `attrs` say so.
 
     Raises
     ------
@@ -75,8 +77,8 @@ def read_image_folder(folder: Path) -> pd.DataFrame | None:
         raise DataError(_without_table(found))
     frame = pd.concat([*tables.values()], ignore_index=True)
     frame.insert(0, FILE_NAME, frame.pop(FILE_NAME))
-    notes = [*_left_out(frame, found, [*tables]), *_label(frame)]
-    frame.attrs |= {NOTES: tuple(notes), IS_IMAGE_FOLDER: True}
+    notes = [*_left_out(frame, found, [*tables]), *_label(frame), *add_parts(frame, frame[FILE_NAME].tolist())]
+    frame.attrs |= {NOTES: tuple(notes), IMAGE_FOLDER: str(folder)}
     return frame
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.data.schema.frames import CLASS_NAMES
 from slicebench.data.schema.roles import called, parameter
 from slicebench.errors import DataError
 
@@ -52,7 +53,8 @@ def label_sets(table: UserTable, label: str, prediction: str, roles: Roles) -> L
     """
     truth = _multi_hot(_lists(table, label))
     if truth is None:
-        return LabelSets(_words(table, label), _words(table, prediction), ())
+        known = table.frame.attrs.get(CLASS_NAMES, {}).get(label, ())
+        return LabelSets(_words(table, label), _by_name(_words(table, prediction), known), ())
     said = _vectors(table, prediction, truth.shape[1], label)
     names = [*map(str, roles.class_names or range(truth.shape[1]))]
     if len(names) != truth.shape[1]:
@@ -78,6 +80,15 @@ def _lists(table: UserTable, name: str) -> list[Any]:
 
 def _words(table: UserTable, name: str) -> list[set[str]]:
     return [{str(one).strip() for one in cell} for cell in _lists(table, name)]
+
+
+def _by_name(sets: list[set[str]], names: Sequence[str]) -> list[set[str]]:
+    """Return predicted class numbers as the names of a Hugging Face Dataset's labels, if none is predicted by name."""
+    said = set().union(*sets)
+    numbers = {str(number): name for number, name in enumerate(names)}
+    if said & {*names} or not said <= {*numbers}:
+        return sets
+    return [{numbers[one] for one in own} for own in sets]
 
 
 def _multi_hot(cells: list[Any]) -> NDArray[np.float64] | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from slicebench.data.schema.classes import SHOWN, class_called
 from slicebench.data.schema.outcomes.classification import classification, classification_like
 from slicebench.data.schema.outcomes.label_sets import holds_sets
 from slicebench.data.schema.outcomes.multi_label import multi_label
 from slicebench.data.schema.outcomes.outcomes import Outcomes
-from slicebench.data.schema.outcomes.regression import is_regression, regression
+from slicebench.data.schema.outcomes.regression import ERROR_NAMES, is_regression, regression
 from slicebench.data.schema.roles import called
 from slicebench.errors import ConfigError
 
@@ -35,7 +36,10 @@ def outcomes_of(table: UserTable, roles: Roles, like: Outcomes | None = None) ->
         naming column and row of what is missing or not finite, and both vocabularies where labels and predictions do not match.
 
     """
+    if roles.error not in ERROR_NAMES:
+        raise ConfigError(f"{called('error')} is {roles.error!r}; expected {', '.join(ERROR_NAMES)}")
     found = _read(table, roles, like)
+    _check_positive(found, roles)
     if roles.correct is not None:
         found.correct = table.yes_or_no(roles.correct)
         _compare_correct(found, roles)
@@ -61,6 +65,14 @@ def _read(table: UserTable, roles: Roles, like: Outcomes | None) -> Outcomes:
     if is_regression(table, roles):
         return regression(table, roles)
     return classification(table, roles)
+
+
+def _check_positive(found: Outcomes, roles: Roles) -> None:
+    """Raise `ConfigError` if the positive class that the caller names is none of the classes."""
+    if roles.positive is None or not found.classes or class_called(found.classes, roles.positive) is not None:
+        return
+    known = ", ".join(map(str, found.classes[:SHOWN])) + (", ..." if len(found.classes) > SHOWN else "")
+    raise ConfigError(f"{called('positive')} is {roles.positive!r}; expected one of the classes {known}")
 
 
 def _compare_correct(found: Outcomes, roles: Roles) -> None:

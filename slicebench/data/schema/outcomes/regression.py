@@ -8,10 +8,12 @@ import numpy as np
 
 from slicebench.data.schema.kinds import FEW, SAMPLE, numbers_in
 from slicebench.data.schema.outcomes.outcomes import Outcomes
-from slicebench.data.schema.roles import called, parameter
+from slicebench.data.schema.roles import parameter
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -28,6 +30,14 @@ ERROR_NAMES = {
     "under": "error (truth minus prediction)",
 }
 """What `error` may be, in words."""
+
+
+_LOSSES: dict[str, Callable[[Floats], Floats]] = {
+    "absolute": np.abs,
+    "squared": np.square,
+    "over": np.positive,
+    "under": np.negative,
+}
 
 
 def is_regression(table: UserTable, roles: Roles) -> bool:
@@ -75,13 +85,10 @@ def regression(table: UserTable, roles: Roles) -> Outcomes:
             f"({parameter('prediction')})"
         )
     errors = table.numbers(roles.prediction) - table.numbers(roles.label)
-    measures = {"absolute": np.abs(errors), "squared": errors**2, "over": errors, "under": -errors}
-    if roles.error not in measures:
-        raise ConfigError(f"{called('error')} is {roles.error!r}; expected absolute, squared, over or under")
     note = f"Slices are compared by the mean {ERROR_NAMES[roles.error]}."
     if roles.task is None:
         note = (
             f"Columns {roles.label!r} and {roles.prediction!r} hold measured numbers, so this is a regression. "
             f"{note} If the numbers are classes: {parameter('task', 'classification')}."
         )
-    return Outcomes(task="regression", losses=measures[roles.error], errors=errors, notes=[note])
+    return Outcomes(task="regression", losses=_LOSSES[roles.error](errors), errors=errors, notes=[note])

@@ -2,7 +2,7 @@
 
 A finder is a function of a table that returns the slices it shows. To add one in this process, write
 such a function and list it in `OWN`; to add a peer, write a function in `peer_script` and list its
-settings in `peers.SETTINGS`.
+settings in `peers.SETTINGS`. `TUNED` holds the eight settings of each finder that is tuned.
 """
 
 from __future__ import annotations
@@ -42,21 +42,29 @@ DEPTH = 4
 def finder_of(name: str) -> Finder:
     """Return the finder of a name.
 
-    Names are "discover", "discover:METHOD", "fisher:METHOD", "error_tree", a peer, or a peer with the
-    number of one of its settings ("sliceline@3"). Raises `ConfigError` for an unknown name.
+    Names are "discover", "discover:METHOD", "fisher:METHOD", "error_tree" or a peer. Finders in
+    `TUNED` also take the number of one of their settings ("sliceline@3"). Raises `ConfigError` for an
+    unknown name.
     """
-    prefix, _, method = name.partition(":")
+    base, _, number = name.partition("@")
+    prefix, _, method = base.partition(":")
     if method and f"{prefix}:" in (OURS, AS_PUBLISHED):
         METHODS.load(method)
-        return partial(discovered, method=method) if prefix == "discover" else partial(fisher, method=method)
-    if name in OWN:
-        return OWN[name]
-    base, _, number = name.partition("@")
-    if base not in SETTINGS:
+    elif base not in OWN and base not in SETTINGS:
         raise ConfigError(f"unknown finder {name!r}; {did_you_mean(base, [*OWN, *SETTINGS])}")
-    if number and (not number.isdigit() or int(number) >= len(SETTINGS[base])):
-        raise ConfigError(f"finder {name!r}: {base} has settings 0 to {len(SETTINGS[base]) - 1}, got {number!r}")
-    return partial(peer, base, SETTINGS[base][int(number)] if number else {})
+    given = _setting(name, base, number) if "@" in name else {}
+    if method:
+        return partial(discovered, method=method) if prefix == "discover" else partial(fisher, method=method, **given)
+    return partial(OWN[base], **given) if base in OWN else partial(peer, base, given)
+
+
+def _setting(name: str, base: str, number: str) -> dict[str, Any]:
+    settings = TUNED.get(base)
+    if settings is None:
+        raise ConfigError(f"finder {name!r}: {base} has no numbered settings; {', '.join(TUNED)} have some")
+    if not number.isdigit() or int(number) >= len(settings):
+        raise ConfigError(f"finder {name!r}: {base} has settings 0 to {len(settings) - 1}, got {number!r}")
+    return settings[int(number)]
 
 
 def discovered(table: PlantedTable, method: str | None = None) -> list[Shown]:
@@ -70,21 +78,23 @@ def discovered(table: PlantedTable, method: str | None = None) -> list[Shown]:
     ]
 
 
-def error_tree(table: PlantedTable) -> list[Shown]:
+def error_tree(
+    table: PlantedTable, *, depth: int = DEPTH, least: int = LEAST_MEMBERS, lift: float = 1.0
+) -> list[Shown]:
     """Return the leaves of a decision tree of the losses that are surely worse than the whole, in the manner of FreaAI.
 
-    A leaf is shown if the 95% highest posterior density interval of its error rate lies above the
-    mean; for losses, if mean − 1.96 standard errors does.
+    A leaf is shown if the 95% highest posterior density interval of its error rate lies above `lift`
+    times the mean; for losses, if mean − 1.96 standard errors does. Leaves have at least `least` rows.
     """
     from sklearn.tree import DecisionTreeRegressor
 
     seen = columns_seen(table)
     x = vectors_seen(table) if not table.visible else _codes(seen)
     names = [*map(str, seen.columns)] if table.visible and x.shape[1] == seen.shape[1] else None
-    tree: Any = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LEAST_MEMBERS, random_state=0)
+    tree: Any = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=least, random_state=0)
     leaves = tree.fit(x, table.loss).apply(x)
     low = {int(leaf): _low(table.loss[leaves == leaf]) for leaf in np.unique(leaves)}
-    worse = [leaf for leaf, bound in low.items() if bound > table.loss.mean()]
+    worse = [leaf for leaf, bound in low.items() if bound > lift * table.loss.mean()]
     worse.sort(key=lambda leaf: -float((table.loss[leaves == leaf] - table.loss.mean()).sum()))
     paths = _paths(tree.tree_, names)
     return [Shown(leaves == leaf, paths[leaf]) for leaf in worse]
@@ -125,11 +135,11 @@ def _paths(tree: Any, names: Sequence[str] | None) -> dict[int, str]:
     return out
 
 
-def fisher(table: PlantedTable, method: str) -> list[Shown]:
+def fisher(table: PlantedTable, method: str, **parameters: Any) -> list[Shown]:
     """Return the slices of a registered method, as it is published: fitted and tested on the same rows.
 
     Fisher's exact test compares a slice with the rest of its class; Holm's correction is over the
-    slices. Raises `Skipped` if the method cannot run on the table.
+    slices. `parameters` are those of the method. Raises `Skipped` if it cannot run on the table.
     """
     from slicebench.data.from_arrays import from_arrays
     from slicebench.evaluation.cell import checked_scores
@@ -144,7 +154,7 @@ def fisher(table: PlantedTable, method: str) -> list[Shown]:
         class_names=sorted(set(table.classes)),
         **thrice,
     )
-    chosen = METHODS.load(method)()
+    chosen = METHODS.load(method)(**parameters)
     if reason := chosen.supports(problem.data):
         raise Skipped(f"{method} cannot run on this data: {reason}")
     chosen.fit(problem.data)
@@ -192,3 +202,21 @@ def significant(slices: Bools, labels: NDArray[np.int64], loss: NDArray[np.float
 
 OWN: dict[str, Finder] = {"discover": discovered, "error_tree": error_tree}
 """Finders that run in this process."""
+TUNED: dict[str, tuple[dict[str, Any], ...]] = {
+    "error_tree": (
+        {"depth": 2}, {"depth": 3}, {"depth": 6}, {"depth": 8}, {"least": 50}, {"depth": 6, "least": 50},
+        {"depth": 6, "lift": 1.5}, {"depth": 8, "lift": 2.0},
+    ),
+    "fisher:domino": (
+        {"n_slices": 10}, {"n_slices": 25}, {"n_slices": 10, "n_components": 50}, {"n_slices": 50, "n_components": 50},
+        {"n_slices": 10, "n_components": 10}, {"n_slices": 25, "y_weight": 1.0, "y_hat_weight": 1.0},
+        {"n_slices": 25, "y_weight": 5.0, "y_hat_weight": 5.0}, {"n_slices": 25, "init": "kmeans"},
+    ),
+    "fisher:domino_reference": (
+        {"n_components": 64}, {"n_components": 64, "n_slices": 10}, {"n_components": 64, "n_slices": 25},
+        {"init": "kmeans"}, {"init": "kmeans", "n_slices": 10}, {"init": "kmeans", "n_slices": 25},
+        {"init": "kmeans", "order": "error_rate"}, {"n_components": 64, "n_slices": 10, "order": "error_rate"},
+    ),
+    **SETTINGS,
+}  # fmt: skip
+"""Settings of finders to tune over, by number; without a number a finder has its defaults."""

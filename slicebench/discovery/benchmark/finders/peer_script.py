@@ -1,9 +1,12 @@
-"""Run one peer on one table: `python -I peer_script.py NAME FOLDER`, in the peer's own environment.
+"""Run one peer on tables: `python -I peer_script.py NAME`, in the peer's own environment.
 
-This file imports nothing of slicebench. It reads table.npz and settings.json, and writes slices.npz
-and answer.json. Packages are imported by name, since hardly any environment has more than one.
+This file imports nothing of slicebench. Each line of the standard input names a folder. In it, the
+script reads table.npz and settings.json, and writes slices.npz and then answer.json. Packages are
+imported by name, since hardly any environment has more than one.
 
 Decisions
+- One process takes many tables, because importing a peer takes longer than most tables.
+- NumPy's global generator is seeded before each table, so that results do not depend on the order.
 - All peers get the class as a column, because most causes are in one class.
 - Numbers are cut at quantiles for peers that need categories.
 """
@@ -22,6 +25,8 @@ import numpy as np
 TOP = 10
 """Slices that a peer without a test of its own shows at most."""
 LEAST_MEMBERS = 20
+MEMORY = 8 * 2**30
+"""Bytes that a peer may allocate; SliceLine takes more than 22 GB for one of the tables."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,18 @@ class NotPossibleError(Exception):
     """The peer cannot run on the table."""
 
 
-def main(name: str, folder: Path) -> None:
-    """Run the peer and write its answer."""
+def main(name: str) -> None:
+    """Run the peer on each folder of the standard input."""
+    if sys.platform != "win32":
+        resource = import_module("resource")
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    for line in sys.stdin:
+        np.random.seed(0)  # noqa: NPY002  # peers draw from this generator
+        run(name, Path(line.rstrip("\n")))
+
+
+def run(name: str, folder: Path) -> None:
+    """Run the peer on one folder and write its answer."""
     view, settings = read(folder), json.loads((folder / "settings.json").read_text())
     masks, texts, reason = [], [], ""
     try:
@@ -58,7 +73,8 @@ def main(name: str, folder: Path) -> None:
         reason = str(error)
     empty = np.zeros((0, len(view.loss)), dtype=bool)
     np.savez(folder / "slices.npz", masks=np.array(masks) if masks else empty)
-    (folder / "answer.json").write_text(json.dumps({"descriptions": texts, "skipped": reason}))
+    (folder / "answer.part").write_text(json.dumps({"descriptions": texts, "skipped": reason}))
+    (folder / "answer.part").rename(folder / "answer.json")
 
 
 def read(folder: Path) -> View:
@@ -126,7 +142,10 @@ def cleanlab(view: View, settings: dict[str, Any]) -> Any:
     if "eps" in settings:
         options["clustering_kwargs"] = {"eps": settings["eps"]}
     lab.find_issues(pred_probs=probs, features=view.vectors, issue_types={"underperforming_group": options})
-    issues = lab.get_issues()
+    try:
+        issues = lab.get_issues()
+    except ValueError:  # it found no clusters, and so has no table of issues
+        return
     if "is_underperforming_group_issue" not in issues:
         return
     mask = issues["is_underperforming_group_issue"].to_numpy()
@@ -208,9 +227,8 @@ def giskard(view: View, settings: dict[str, Any]) -> Any:
     words = [name for name, values in view.columns.items() if values.dtype.kind not in "iuf"]
     frame = view.columns.assign(loss__=view.loss)
     data = dataset_class(frame, target=None, cat_columns=words, validation=False)
-    finder = slicing.SliceFinder(numerical_slicer=settings.get("slicer", "tree"))
-    lift, kept = settings.get("lift", 1.2), []
-    for found in finder.run(data, list(view.columns.columns), target="loss__").values():
+    lift, kept = settings.pop("lift", 1.2), []
+    for found in slicing.SliceFinder().run(data, list(view.columns.columns), target="loss__", **settings).values():
         for one in found:
             mask = one.query.mask(frame).to_numpy() if hasattr(one, "query") else one.mask(frame)
             if mask.sum() >= LEAST_MEMBERS and view.loss[mask].mean() >= lift * view.loss.mean():
@@ -250,4 +268,4 @@ PEERS = {
 }
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1])

@@ -2,7 +2,7 @@
 
 Peers conflict in what they need. `SLICEBENCH_PEERS` names a folder with a virtual environment per
 peer (divexplorer/bin/python); a peer without one uses this interpreter. Tables and slices are
-exchanged as .npz and JSON.
+exchanged as .npz and JSON. A process takes tables until it fails, is too slow, or this one ends.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic, sleep
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
 from slicebench.discovery.benchmark.finders.views import columns_seen, vectors_seen
 from slicebench.discovery.benchmark.score import Shown
@@ -27,7 +30,12 @@ if TYPE_CHECKING:
     from slicebench.discovery.benchmark.planted import PlantedTable
 
 ENVIRONMENTS = "SLICEBENCH_PEERS"
-TIMEOUT_S = 180.0
+CPU_S = 60.0
+"""Seconds of CPU time that a peer may take for a table, its start included; they do not depend on other work."""
+WALL_S = 600.0
+"""Seconds after which a peer that waits for something is ended."""
+NO_TELEMETRY = {"GSK_DISABLE_ANALYTICS": "true"}
+"""Variables that keep peers from reporting their use: giskard does so by default."""
 SCRIPT = Path(__file__).parent / "peer_script.py"
 SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
     "sliceline": (
@@ -54,8 +62,8 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
         {"lift": 2.0}, {"lift": 3.0}, {"max_depth": 4, "lift": 3.0},
     ),
     "giskard": (
-        {"slicer": "opt"}, {"slicer": "bs"}, {"slicer": "multiscale"}, {"lift": 1.1}, {"lift": 1.5}, {"lift": 2.0},
-        {"slicer": "opt", "lift": 1.5}, {"slicer": "bs", "lift": 1.5},
+        {"lift": 1.1}, {"lift": 1.5}, {"lift": 2.0}, {"lift": 3.0}, {"min_slice_size": 20}, {"min_slice_size": 100},
+        {"lift": 1.5, "min_slice_size": 50}, {"lift": 2.0, "min_slice_size": 100},
     ),
     "sliceguard": (
         {"min_drop": 0.1}, {"min_drop": 0.2}, {"min_drop": 0.3}, {"min_support": 20}, {"min_support": 50},
@@ -65,6 +73,10 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
 """Settings of each peer to tune over, by number; without a number it has its own defaults."""
 
 
+_PROCESSES: dict[str, tuple[subprocess.Popen[str], IO[str]]] = {}
+"""The last process of each peer, and what it printed."""
+
+
 class Skipped(ConfigError):  # noqa: N818  # no error of the user: the finder does not apply to a table, or is not installed
     """A finder cannot run on a table, for a reason that the results show."""
 
@@ -72,28 +84,62 @@ class Skipped(ConfigError):  # noqa: N818  # no error of the user: the finder do
 def peer(name: str, settings: Mapping[str, Any], table: PlantedTable) -> list[Shown]:
     """Run a peer on a table and return the slices it shows.
 
-    Raises `Skipped` if the peer is not installed or cannot run on the table, and `RuntimeError` if it
-    fails or takes too long.
+    Raises `Skipped` if the peer is not installed, cannot run on the table or takes too long, and
+    `RuntimeError` if it fails.
     """
     with tempfile.TemporaryDirectory(prefix="slicebench-peer-") as made:
         folder = Path(made)
         _write(folder, table, settings)
-        try:
-            done = subprocess.run(  # noqa: S603
-                [interpreter(name), "-I", "-W", "ignore", str(SCRIPT), name, made],
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_S,
-                check=False,
-                cwd=made,
-            )
-        except subprocess.TimeoutExpired:
-            raise RuntimeError(f"{name} gave no answer in {TIMEOUT_S:.0f} seconds") from None
-        answer = folder / "answer.json"
-        if not answer.is_file():
-            said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
-            raise RuntimeError(f"{name} failed with exit code {done.returncode}: {said}")
+        _wait(name, folder)
         return _read(folder)
+
+
+def _wait(name: str, folder: Path) -> None:
+    """Have the process of a peer answer in `folder`."""
+    process, began = _process(name), monotonic()
+    used = _cpu_seconds(process)
+    with suppress(BrokenPipeError):  # it has ended, which is reported below
+        print(folder, file=process.stdin, flush=True)
+    while not (folder / "answer.json").is_file():
+        if process.poll() is not None:
+            raise RuntimeError(f"{name} failed with exit code {process.returncode}: {_last_line(name)}")
+        if _cpu_seconds(process) - used > CPU_S or monotonic() - began > WALL_S:
+            process.kill()
+            process.wait()
+            raise Skipped(f"takes more than {CPU_S:.0f} seconds of CPU time")
+        sleep(0.01)
+
+
+def _cpu_seconds(process: subprocess.Popen[str]) -> float:
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
+
+
+def _process(name: str) -> subprocess.Popen[str]:
+    """Return the running process of a peer, or start one; it ends when its standard input does."""
+    running = _PROCESSES.get(name)
+    if running is None or running[0].poll() is not None:
+        said = tempfile.TemporaryFile("w+", prefix="slicebench-peer-", errors="replace")  # noqa: SIM115
+        process = subprocess.Popen(  # noqa: S603
+            [interpreter(name), "-I", "-W", "ignore", str(SCRIPT), name],
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
+            text=True,
+            cwd=tempfile.gettempdir(),
+            env=os.environ | NO_TELEMETRY,
+        )
+        running = _PROCESSES[name] = process, said
+    return running[0]
+
+
+def _last_line(name: str) -> str:
+    said = _PROCESSES[name][1]
+    said.seek(0)
+    return (said.read().strip() or "no output").splitlines()[-1]
 
 
 def interpreter(name: str) -> str:

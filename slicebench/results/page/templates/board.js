@@ -55,7 +55,7 @@
     cell.classList.toggle("none", !value);
     cell.dataset.v = value ? value[0] : "";
     one(".value", cell).textContent = number(value && value[0]);
-    one(".tie", cell).textContent = value && value[3] ? "=" : "";
+    one(".behind", cell).textContent = value && value[3] ? "↓" : "";
     one(".interval", cell).textContent = between(value);
     const ends = spread(value) ? [value[1], value[2]] : [0, 0];
     set(one(".whisker", cell), { x1: at(ends[0]), x2: at(ends[1]) });
@@ -69,7 +69,7 @@
   }
 
   function paintCell(cell, value) {
-    cell.textContent = number(value && value[0]) + (value && value[3] ? "=" : "");
+    cell.textContent = number(value && value[0]) + (value && value[3] ? "↓" : "");
     if (value) cell.dataset.heat = heat(value[0]);
     else delete cell.dataset.heat;
   }
