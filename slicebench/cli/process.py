@@ -1,4 +1,4 @@
-"""The process of the command line: streams that are closed, full or not UTF-8, and SIGTERM."""
+"""The process of the command line: streams that are closed, full or not UTF-8, SIGTERM, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import signal
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from slicebench.errors import StorageError
 
@@ -98,3 +100,13 @@ def terminable() -> Iterator[None]:
         if received:
             sys.exit(TERMINATED)
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def told_if_interrupted(*, kept: bool = True) -> Iterator[None]:
+    """End the command with code 130 on Ctrl-C, and say how to go on if what was done is `kept`."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted{'; run the same command again to continue' if kept else ''}", err=True)
+        raise typer.Exit(130) from None

@@ -12,7 +12,7 @@ from slicebench.discovery.findings import LEAST_MEMBERS, FoundSlice, LeftOut, Ma
 from slicebench.discovery.holdout.masks import overlap
 from slicebench.discovery.naming import Name, Names
 from slicebench.discovery.queries import query_of
-from slicebench.discovery.verdicts import verdict_of
+from slicebench.discovery.verdicts import in_order, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,9 +50,8 @@ def found_slices(
     `own` is the table as the user gave it, on which queries of significant slices are tried.
     """
     large = [(one, judge(one, examples)) for one in findings if one.members.sum() >= LEAST_MEMBERS]
-    judged = [(one, verdict) for one, verdict in large if np.isfinite(verdict.delta)]
+    judged = in_order(large)
     left_out = LeftOut(small=len(findings) - len(large), incomparable=len(large) - len(judged))
-    judged.sort(key=lambda both: (not both[1].stands, -both[1].delta * both[1].size))
     judged, repeats = _without_repeats(judged)
     names = Names(examples, captions)
     out = list[FoundSlice]()

@@ -7,7 +7,6 @@ one that selects exactly the rows of the condition is kept. Where none does, the
 
 from __future__ import annotations
 
-import keyword
 import re
 import warnings
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 
 from slicebench.data.metadata_codes import MOST_EXACT
 from slicebench.discovery.reading.examples import READ
-from slicebench.discovery.searches.conditions import QUERY_ERRORS, WORD
+from slicebench.discovery.searches.conditions import QUERY_ERRORS, WORD, literal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,11 +99,6 @@ def query_of(rule: Conjunction, examples: Examples, own: Given | None) -> tuple[
     if not writer.table.selects(query, members):
         return None, None
     return query, YOURS if own is not None and own.selects(query, members) else FOUND
-
-
-def quoted(name: str) -> str:
-    """Return the name of a column as a query has it."""
-    return name if name.isidentifier() and not keyword.iskeyword(name) else f"`{name}`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,9 +242,3 @@ def _among(expression: str, values: list[Any], *, negated: bool = False) -> str:
     if len(shown) == 1:
         return f"{expression} {'!=' if negated else '=='} {shown[0]}"
     return f"{expression} {'not in' if negated else 'in'} [{', '.join(shown)}]"
-
-
-def literal(value: Any) -> str:
-    """Return a value as Python reads it."""
-    plain = value.item() if isinstance(value, np.generic) else value
-    return repr(plain) if isinstance(plain, bool | int | float | str | bytes) else repr(str(plain))

@@ -30,6 +30,7 @@ from slicebench.discovery.reading.examples import examples_of
 from slicebench.discovery.reading.measures import RATE, measured
 from slicebench.discovery.reading.unused import unused_options
 from slicebench.discovery.searches.methods import chosen_methods, judges_of, run_all
+from slicebench.discovery.verdicts import verdict_of
 from slicebench.errors import ConfigError
 from slicebench.metrics.slices.significance import MIN_SUPPORT
 
@@ -224,11 +225,8 @@ def discover(
     rows = np.arange(examples.n) if compared.rows is None else compared.rows
     own = None if given is None else Given(given, rows)
     tested = None if sample is None else tested_on_all(sample, found, examples, on_step)
-    slices, left_out = (
-        found_slices(found, said, examples, texts, own)
-        if tested is None
-        else found_slices(tested.findings, said, examples, texts, own, tested.verdict_of)
-    )
+    findings, judge = (found, verdict_of) if tested is None else (tested.findings, tested.verdict_of)
+    slices, left_out = found_slices(findings, said, examples, texts, own, judge)
     return Findings(
         slices=slices,
         methods=tuple(_note(one, slices) for one in said),

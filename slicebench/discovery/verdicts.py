@@ -13,6 +13,8 @@ from slicebench.metrics.slices.significance import MIN_EFFECT
 from slicebench.metrics.statistics import ALPHA
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from slicebench.discovery.holdout.consensus import Finding
@@ -49,6 +51,12 @@ class Verdict:
     high: float
     p_holm: float
     stands: bool
+
+
+def in_order(judged: Sequence[tuple[Finding, Verdict]]) -> list[tuple[Finding, Verdict]]:
+    """Return findings that can be compared with others: significant ones first, then by excess errors or loss."""
+    known = [(one, verdict) for one, verdict in judged if np.isfinite(verdict.delta)]
+    return sorted(known, key=lambda both: (not both[1].stands, -both[1].delta * both[1].size))
 
 
 def verdict_of(finding: Finding, examples: Examples) -> Verdict:

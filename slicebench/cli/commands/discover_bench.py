@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slicebench.cli.options import method_names
+from slicebench.cli.process import told_if_interrupted
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,15 +68,10 @@ def _run(
     from slicebench.cli.console import ProgressReport
     from slicebench.discovery.benchmark.bench import run_benchmark
 
-    try:
-        with ProgressReport() as report:
-            return run_benchmark(
-                set_name, finders, kind=kind, seed=seed, quick=quick, slow=slow, out=out, on_progress=report.count
-            )
-    except KeyboardInterrupt:
-        again = "; run the same command again to continue" if out else ""
-        typer.echo(f"interrupted{again}", err=True)
-        raise typer.Exit(130) from None
+    with told_if_interrupted(kept=out is not None), ProgressReport() as report:
+        return run_benchmark(
+            set_name, finders, kind=kind, seed=seed, quick=quick, slow=slow, out=out, on_progress=report.count
+        )
 
 
 def _print(set_name: str, rows: list[BenchRow]) -> None:

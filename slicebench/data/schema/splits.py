@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from slicebench.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from slicebench.data.schema.table_schema import Schema
@@ -89,6 +90,12 @@ def held_out_rows(schema: Schema) -> tuple[NDArray[np.bool_] | None, list[str]]:
 ONE_PART = "marks all rows as one part"
 
 
+def parts_in(table: UserTable, column: str) -> pd.Series[Any]:
+    """Return the part that the word in each row of a column stands for; missing where it stands for none."""
+    words = table.words(column).str.strip().str.lower()
+    return words.map({word: part for part, own in WORDS.items() for word in own})
+
+
 def named_parts(
     table: UserTable, column: str, needed: Collection[str] = tuple(SHARES)
 ) -> tuple[NDArray[np.str_] | None, str | None]:
@@ -96,13 +103,11 @@ def named_parts(
 
     Each part in `needed` must have a row.
     """
-    words = table.words(column).str.strip().str.lower()
-    known = {word: part for part, own in WORDS.items() for word in own}
-    parts = words.map(known)
+    parts = parts_in(table, column)
     unknown = (parts.isna()).to_numpy(dtype=bool)
     if unknown.any():
-        row = int(np.argmax(unknown))
-        value = "no value" if words.isna().iloc[row] else repr(str(table.words(column).iloc[row]))
+        row, words = int(np.argmax(unknown)), table.words(column)
+        value = "no value" if words.isna().iloc[row] else repr(str(words.iloc[row]))
         return None, f"has {value} at row {table.number(row)}, where train, val or test is expected"
     names = np.asarray(parts.to_numpy(dtype=str))
     missing = [part for part in needed if not (names == part).any()]

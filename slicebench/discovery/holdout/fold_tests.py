@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
+    Counts = NDArray[np.integer] | Floats
 
 
 LEAST_IN_FOLD = 4
@@ -63,7 +64,12 @@ def _p(inside: Bools, bad: Floats, classes: NDArray[np.int64], design: float, *,
         return _rank_p(inside, bad, classes, n, m, design)
     total = np.bincount(classes, weights=bad, minlength=n_classes)
     hits = np.bincount(classes[inside], weights=bad[inside], minlength=n_classes)
-    counts = [np.floor(one[some] / design).astype(np.int64) for one in (hits, m, total - hits, n - m)]
+    return exact_p_of_design(hits[some], m[some], (total - hits)[some], (n - m)[some], design)
+
+
+def exact_p_of_design(hits: Counts, members: Counts, misses: Counts, others: Counts, design: float) -> float:
+    """Compute `exact_p` of counts (C,) divided by a design effect: errors of members, members, errors of others, and others."""
+    counts = [np.floor(one / design).astype(np.int64) for one in (hits, members, misses, others)]
     return exact_p(counts[0], counts[1], counts[0] + counts[2], counts[1] + counts[3])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,16 +74,17 @@ class Counted:
     def __add__(self, other: Counted) -> Counted:
         """Return what was counted in both, the parts of `other` being the later ones."""
         return Counted(
-            tally=other.tally
-            if self.tally is None
-            else self.tally
-            if other.tally is None
-            else self.tally + other.tally,
-            sums=other.sums if self.sums is None else self.sums if other.sums is None else self.sums + other.sums,
+            tally=_both(self.tally, other.tally),
+            sums=_both(self.sums, other.sums),
             grouped=(*self.grouped, *other.grouped),
             left_out=self.left_out + other.left_out,
             first=self.first or other.first,
         )
+
+
+def _both(one: Any, other: Any) -> Any:
+    """Return the sum of two counts, either of which may be None."""
+    return other if one is None else one if other is None else one + other
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

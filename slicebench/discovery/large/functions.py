@@ -10,8 +10,8 @@ import numpy as np
 from slicebench.data.schema.vectors import Describer, vectors_of
 from slicebench.discovery.holdout.masks import marked
 from slicebench.discovery.large.columns import sources_of
-from slicebench.discovery.searches.conditions import WORD
-from slicebench.discovery.searches.vectors import Compact
+from slicebench.discovery.searches.conditions import WORD, meeting_all, word_pattern
+from slicebench.discovery.searches.regions import BANDWIDTH, solved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from slicebench.discovery.large.rows import Rows
     from slicebench.discovery.reading.examples import Examples
     from slicebench.discovery.searches.conditions import Condition
+    from slicebench.discovery.searches.vectors import Compact
 
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 LANDMARKS = 200
 """Members, and as many others, to which the likeness of a row is computed."""
-BANDWIDTH = 0.5
-"""Squared width of the kernel, in squared distances of two typical rows."""
 RIDGE = 1e-3
 """Share of the mean eigenvalue that is added to all."""
 CHUNK = 16_384
@@ -50,10 +49,7 @@ class RowRule:
 
     def members(self, codes: dict[int, NDArray[np.int64]], n: int) -> Bools:
         """Mark the rows that meet all conditions, (n,)."""
-        met = np.ones(n, dtype=bool)
-        for one in self.conditions:
-            met &= one.meets(codes[one.column])
-        return met
+        return meeting_all(self.conditions, codes, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +105,11 @@ def imitated(X: Vectors, members: Bools, labels: NDArray[np.int64], class_number
     sums = [_moments(X[rows[half == h]], inside[half == h], landmarks, width) for h in (0, 1)]
     score = np.empty(len(rows), dtype=np.float32)
     for h in (0, 1):
-        weights = _solved(*sums[1 - h])
+        weights = solved(*sums[1 - h], RIDGE)
         score[half == h] = _scores(X[rows[half == h]], landmarks, width, weights)
     cut, agreement = _best_cut(score, inside)
-    weights = _solved(*(one + other for one, other in zip(*sums, strict=True)))
+    gram, moment = (one + other for one, other in zip(*sums, strict=True))
+    weights = solved(gram, moment, RIDGE)
     return RowRegion(class_number, landmarks, width, weights, cut, agreement)
 
 
@@ -130,14 +127,6 @@ def _moments(X: Vectors, inside: Bools, landmarks: Vectors, width: float) -> tup
         gram += features.T @ features
         moment += features[inside[start : start + CHUNK]].sum(axis=0)
     return gram, moment
-
-
-def _solved(gram: Floats, moment: Floats) -> Vectors:
-    from scipy.linalg import solve
-
-    ridge = max(RIDGE * float(np.trace(gram)) / len(gram), 1e-9) * np.eye(len(gram))
-    weights: Vectors = solve(gram + ridge, moment, assume_a="pos", check_finite=False).astype(np.float32)
-    return weights
 
 
 def _scores(X: Vectors, landmarks: Vectors, width: float, weights: Vectors) -> Vectors:
@@ -197,7 +186,7 @@ class Assigner:
 
         coding, frame = self.codes[j], rows.table.frame
         if coding.unit == WORD:
-            pattern = rf"(?<!\w){coding.levels[0]}(?!\w)"
+            pattern = word_pattern(coding.levels[0])
             has = frame[coding.name].astype(object).fillna("").astype(str).str.lower().str.contains(pattern)
             return np.where(has.to_numpy(dtype=bool), 1, 2)
         source = self.sources[j]
@@ -246,6 +235,6 @@ def assigner_of(
         embedding=schema.roles.embedding,
         features=sources_of(schema, schema.features, map(str, schema.features)) if features else {},
         described=Describer(schema.features, np.flatnonzero(learn)) if features else None,
-        compact=Compact.learnt(examples.whole.embeddings, examples.seed) if by_regions else None,
+        compact=examples.compacting if by_regions else None,
     )
     return assigner, out

@@ -11,6 +11,7 @@ from slicebench.data.columns import AUTO
 from slicebench.data.schema import schema_of
 from slicebench.data.schema.roles import declined, parameter
 from slicebench.discovery.facts import facts_from
+from slicebench.discovery.findings import LEAST_MEMBERS
 from slicebench.discovery.large import sampling
 from slicebench.discovery.large.counting import Count, Counted, Strata
 from slicebench.discovery.large.functions import RowRegion, assigner_of
@@ -21,7 +22,7 @@ from slicebench.discovery.large.tables import Draw
 from slicebench.discovery.large.tally import verdicts_of
 from slicebench.discovery.reading.measures import measured
 from slicebench.discovery.searches.methods import REGIONS, RULES, SEARCHES, chosen_methods, ruled_table
-from slicebench.discovery.verdicts import verdict_of
+from slicebench.discovery.verdicts import in_order, verdict_of
 from slicebench.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ LARGEST = 3
 """How many times as many rows as asked for a sample of whole groups may have."""
 LEAST_AGREEMENT = 0.7
 """Agreement of a region with the function that stands for it below which it is said."""
-LEAST_IN_SAMPLE = 20
-"""Members in the sample below which a slice is not found."""
+REMEDY = "read a part of the table that fits into memory, and give that"
+"""What to do instead."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -131,9 +132,7 @@ def tested_on_all(sample: Sample, findings: Sequence[Finding], examples: Example
     slice before it has.
     """
     agreed = [one for one in findings if 2 * len(one.folds) > len(examples.folds.tested)]
-    judged = [(one, verdict_of(one, examples)) for one in agreed]
-    judged = [(one, verdict) for one, verdict in judged if np.isfinite(verdict.delta)]
-    judged.sort(key=lambda both: (not both[1].stands, -both[1].delta * both[1].size))
+    judged = in_order([(one, verdict_of(one, examples)) for one in agreed])
     assigner, own = assigner_of([one for one, _ in judged], examples, ruled_table(examples)[1])
     compared = measured(sample.frame, sample.columns, sample.measure)
     reader = RowReader.of(examples.schema, by_loss=compared.by_loss, whole=sample.frame)
@@ -162,18 +161,17 @@ def searched(chosen: Chosen, examples: Examples) -> dict[str, SliceMethod | None
     """
     methods = chosen_methods(chosen, examples)
     others = [name for name in methods if name not in SEARCHES]
-    remedy = "read a part of the table that fits into memory, and give that"
     if others:
         raise ConfigError(
             f"{others[0]} cannot assign the rows outside of a sample to slices, so it does not run on tables of this size; "
-            f"use {' or '.join(SEARCHES)}, or {remedy}"
+            f"use {' or '.join(SEARCHES)}, or {REMEDY}"
         )
     roles = examples.schema.roles
     if REGIONS in methods and not roles.embedding and not len(examples.schema.features.columns):
         if chosen is not None or len(methods) == 1:
             raise ConfigError(
                 f"regions need vectors in the table, for all of its rows: write them as a column "
-                f"({parameter('embedding')}), use {RULES} alone, or {remedy}"
+                f"({parameter('embedding')}), use {RULES} alone, or {REMEDY}"
             )
         del methods[REGIONS]
     return methods
@@ -213,14 +211,13 @@ def _drawn(
 
 def _refuse(columns: Columns, table: LargeTable) -> None:
     """Raise `ConfigError` for roles that large tables cannot have, and for a split that only folders tell."""
-    remedy = "read a part of the table that fits into memory, and give that"
     if columns.embeddings is not None:
         raise ConfigError(
             f"vectors beside the table ({parameter('embeddings')}) are not read for tables of this size; write them into the "
-            f"table as a column ({parameter('embedding')}), or {remedy}"
+            f"table as a column ({parameter('embedding')}), or {REMEDY}"
         )
     if columns.image is not AUTO and columns.image is not None:
-        raise ConfigError(f"images are not read in tables of this size ({parameter('image')}); {remedy}")
+        raise ConfigError(f"images are not read in tables of this size ({parameter('image')}); {REMEDY}")
     if table.folders and columns.split is AUTO:
         raise ConfigError(
             f"the folders {' and '.join(map(repr, table.folders))} are not read as a split for tables of this size; write the "
@@ -232,12 +229,12 @@ def _refuse_images(schema: Schema) -> None:
     if schema.roles.image is not None:
         raise ConfigError(
             f"images are not read in tables of this size, and column {schema.roles.image!r} holds some: leave them out "
-            f"({declined('image')}), or read a part of the table that fits into memory, and give that"
+            f"({declined('image')}), or {REMEDY}"
         )
     if schema.outcomes.sets is not None:
         raise ConfigError(
-            f"column {schema.roles.label!r} holds several labels a row, which are not read in tables of this size; read a "
-            "part of the table that fits into memory, and give that"
+            f"column {schema.roles.label!r} holds several labels a row, which are not read in tables of this size; "
+            f"{REMEDY}"
         )
 
 
@@ -252,7 +249,7 @@ def _notes(sample: Sample, total: Counted) -> tuple[str, ...]:
     note = (
         f"Slices were looked for in a sample of {m:,} of the {sample.table.n:,} rows, {how}. The facts, and size, rate and rest "
         f"of slices, count all rows. Differences and p are measured on the {held:,} rows outside of the sample{which}, which no "
-        f"search has seen. Slices of fewer than about {-(-LEAST_IN_SAMPLE * n // m):,} rows cannot be found. Examples, members, "
+        f"search has seen. Slices of fewer than about {-(-LEAST_MEMBERS * n // m):,} rows cannot be found. Examples, members, "
         "maps, descriptions and what tells a slice apart are of the sample."
     )
     if not total.left_out:

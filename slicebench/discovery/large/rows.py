@@ -11,7 +11,7 @@ from slicebench.data.from_arrays import split_of
 from slicebench.data.schema.frames import as_frame
 from slicebench.data.schema.leaks import wrong_of
 from slicebench.data.schema.outcomes import outcomes_of
-from slicebench.data.schema.splits import WORDS, held_out_rows
+from slicebench.data.schema.splits import held_out_rows, parts_in
 from slicebench.data.schema.user_table import UserTable
 from slicebench.discovery.large.sampling import group_ids
 
@@ -128,8 +128,7 @@ class RowReader:
     def _held_out(self, table: UserTable) -> Bools:
         if self.test is None or self.roles.split is None:
             return np.ones(len(table.frame), dtype=bool)
-        words = table.words(self.roles.split).str.strip().str.lower()
-        parts = words.map({word: part for part, own in WORDS.items() for word in own})
+        parts = parts_in(table, self.roles.split)
         table.refuse(self.roles.split, parts.isna().to_numpy(dtype=bool), "expected train, val or test")
         held_out: Bools = (parts == self.test).to_numpy(dtype=bool)
         return held_out
@@ -160,5 +159,4 @@ def _part_for_testing(schema: Schema) -> str | None:
     held_out, _ = held_out_rows(schema)
     if held_out is None or schema.roles.split is None:
         return None
-    words = schema.table.words(schema.roles.split).str.strip().str.lower()
-    return next(part for part, own in WORDS.items() if words[held_out].iloc[0] in own)
+    return str(parts_in(schema.table, schema.roles.split)[held_out].iloc[0])

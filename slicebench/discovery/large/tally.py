@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slicebench.discovery.holdout.fold_tests import LEAST_IN_FOLD, exact_p
+from slicebench.discovery.holdout.fold_tests import LEAST_IN_FOLD, exact_p_of_design
 from slicebench.discovery.verdicts import MIN_LOSS_EFFECT, Verdict
 from slicebench.metrics.slices.contrast import contrasts_of_counts
 from slicebench.metrics.slices.significance import MIN_EFFECT
@@ -120,13 +120,8 @@ def slice_ps(cells: NDArray[np.int64], designs: Designs | None, *, exact: bool) 
         if m.sum() < LEAST_IN_FOLD or m.sum() == n.sum():
             out.append(1.0)
         else:
-            hits, others = inside[:, 1], both - inside
-            counts = [np.floor(one / design).astype(np.int64) for one in (hits, m, others[:, 1], n - m)]
-            p = (
-                exact_p(counts[0], counts[1], counts[0] + counts[2], counts[1] + counts[3])
-                if exact
-                else rank_p(inside, both, design)
-            )
+            misses = both[:, 1] - inside[:, 1]
+            p = exact_p_of_design(inside[:, 1], m, misses, n - m, design) if exact else rank_p(inside, both, design)
             out.append(max(p, least))
     return out
 

@@ -16,7 +16,7 @@ from slicebench.data.schema.splits import held_out_rows
 from slicebench.discovery.holdout.folds import Folds, dealt_folds
 from slicebench.discovery.reading.inputs import DEFAULT_ENCODERS, Inputs, embeddings_of, read_inputs
 from slicebench.discovery.searches.conditions import Coded
-from slicebench.discovery.searches.vectors import compact
+from slicebench.discovery.searches.vectors import Compact
 from slicebench.errors import DataError, SlicebenchError
 
 if TYPE_CHECKING:
@@ -77,9 +77,14 @@ class Examples:
         return len(self.ids)
 
     @cached_property
+    def compacting(self) -> Compact:
+        """What brings embeddings onto one scale and few axes."""
+        return Compact.learnt(self.whole.embeddings, self.seed)
+
+    @cached_property
     def compact(self) -> NDArray[np.float32]:
         """The embeddings, standardised and on few axes, in which regions are looked for."""
-        return compact(self.whole.embeddings, self.seed)
+        return self.compacting(self.whole.embeddings)
 
     def table(self, read: Collection[str] = ()) -> pd.DataFrame:
         """Return the user's table and the columns made of it; those in `read` also as they were read, renamed."""

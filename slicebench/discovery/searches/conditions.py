@@ -169,10 +169,9 @@ class Coded:
     def query(self, condition: Condition, name: str | None = None) -> str:
         """Return a condition for `DataFrame.query` on the column as it was read, which may be called `name`."""
         column, codes = self.columns[condition.column], self.codes[condition.column]
-        name = column.name if name is None else name
-        name = name if name.isidentifier() and not keyword.iskeyword(name) else f"`{name}`"
+        name = quoted(column.name if name is None else name)
         if column.unit == WORD:
-            has = rf"{name}.fillna('').str.lower().str.contains(r'(?<!\w){column.levels[0]}(?!\w)')"
+            has = rf"{name}.fillna('').str.lower().str.contains(r'{word_pattern(column.levels[0])}')"
             return has if condition.values == (1,) else f"not {has}"
         one = condition.low == condition.high and not column.binned
         if listed := condition.values or ((condition.low,) if one else ()):
@@ -183,7 +182,7 @@ class Coded:
             values = raw[met].drop_duplicates().tolist()
             parts = []
             if values:
-                shown = [_literal(value) for value in sorted(values, key=lambda value: (str(type(value)), value))]
+                shown = [literal(value) for value in sorted(values, key=lambda value: (str(type(value)), value))]
                 parts.append(f"{name} == {shown[0]}" if len(shown) == 1 else f"{name} in [{', '.join(shown)}]")
             if missing:
                 parts.append(f"{name}.isnull()")
@@ -205,10 +204,28 @@ class Coded:
         return repr(str(np.datetime64(round(level * 1e6), "us")).removesuffix(".000000").removesuffix("T00:00:00"))
 
 
-def _literal(value: Any) -> str:
+def quoted(name: str) -> str:
+    """Return the name of a column as a query has it."""
+    return name if name.isidentifier() and not keyword.iskeyword(name) else f"`{name}`"
+
+
+def literal(value: Any) -> str:
     """Return a value as Python reads it."""
     plain = value.item() if isinstance(value, np.generic) else value
-    return repr(plain) if isinstance(plain, bool | int | float | str) else repr(str(plain))
+    return repr(plain) if isinstance(plain, bool | int | float | str | bytes) else repr(str(plain))
+
+
+def word_pattern(word: str) -> str:
+    """Return the regular expression of a whole word."""
+    return rf"(?<!\w){word}(?!\w)"
+
+
+def meeting_all(conditions: Sequence[Condition], codes: Mapping[int, Integers] | Sequence[Integers], n: int) -> Bools:
+    """Mark the examples that meet all conditions, (n,), by the codes (n,) of each column by its number."""
+    met = np.ones(n, dtype=bool)
+    for one in conditions:
+        met &= one.meets(codes[one.column])
+    return met
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,18 +241,10 @@ class Conjunction:
         return " and ".join(self.table.words(one) for one in self.conditions)
 
     @property
-    def query(self) -> str:
-        """The conditions as pandas reads them in `DataFrame.query`."""
-        return " and ".join(self.table.query(one) for one in self.conditions)
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns, in the order of the conditions."""
         return tuple(self.table.columns[one.column].name for one in self.conditions)
 
     def members(self) -> Bools:
         """Mark the examples that meet all conditions, (n,)."""
-        met = np.ones(self.table.n, dtype=bool)
-        for one in self.conditions:
-            met &= one.meets(self.table.codes[one.column])
-        return met
+        return meeting_all(self.conditions, self.table.codes, self.table.n)

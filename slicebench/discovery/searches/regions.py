@@ -143,7 +143,7 @@ class _Search:
         for g in others:
             gram = sum((grams[f] for f in others if f != g), np.zeros_like(grams[g]))
             moment = sum((moments[f] for f in others if f != g), np.zeros(len(gram)))
-            weights = _ridge_weights(gram, moment).astype(np.float32)
+            weights = np.stack([solved(gram, moment, ridge) for ridge in RIDGES], axis=1)
             held = self.number == g
             rankings[held] = self.features[held] @ weights
             rankings[own] += self.features[own] @ (weights / len(others))
@@ -172,13 +172,16 @@ class _Search:
         )
 
 
-def _ridge_weights(gram: Floats, moment: Floats) -> Floats:
-    """Return the weights of kernel ridge regressions, one column for each of `RIDGES`; shape (k, number of ridges)."""
+def solved(gram: Floats, moment: Floats, ridge: float) -> Vectors:
+    """Return the weights of a ridge regression, (k,), from sums over rows: gram (k, k) and moment (k,).
+
+    `ridge` is the share of the mean eigenvalue that is added to all.
+    """
     from scipy.linalg import solve
 
-    size, diagonal = np.trace(gram) / len(gram), np.eye(len(gram))
-    ridged = [gram + max(ridge * size, 1e-9) * diagonal for ridge in RIDGES]
-    return np.stack([solve(one, moment, assume_a="pos", check_finite=False) for one in ridged], axis=1)
+    added = max(ridge * float(np.trace(gram)) / len(gram), 1e-9) * np.eye(len(gram))
+    weights: Vectors = solve(gram + added, moment, assume_a="pos", check_finite=False).astype(np.float32)
+    return weights
 
 
 def _best_ridge(rankings: Vectors, over: Floats, learn: Bools) -> int:

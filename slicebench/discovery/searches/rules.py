@@ -14,7 +14,7 @@ import numpy as np
 
 from slicebench.discovery.holdout.candidates import Candidate
 from slicebench.discovery.holdout.excess import likelihood_gain
-from slicebench.discovery.searches.conditions import Coded, Condition, Conjunction
+from slicebench.discovery.searches.conditions import Coded, Condition, Conjunction, meeting_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -196,10 +196,7 @@ class _Beam:
         return np.where(allowed, likelihood_gain(bad, size, expected), -1.0)
 
     def _met(self, conditions: tuple[Condition, ...]) -> Bools:
-        met = np.ones(len(self.at), dtype=bool)
-        for one in conditions:
-            met &= one.meets(self.codes[one.column])
-        return met
+        return meeting_all(conditions, self.codes, len(self.at))
 
     def _pruned(self, found: _Found) -> _Found:
         """Drop conditions without which the rule is as good."""

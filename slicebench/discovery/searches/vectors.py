@@ -44,8 +44,3 @@ class Compact:
         """Return any vectors (n, d) in the space of few dimensions, (n, k)."""
         Z: Vectors = ((embeddings - self.mean) / self.std).astype(np.float32)
         return Z if self.axes is None else (Z @ self.axes.T).astype(np.float32)
-
-
-def compact(embeddings: Vectors, seed: int) -> Vectors:
-    """Standardise vectors (n, d) and project them on at most `DIMENSIONS` principal axes."""
-    return Compact.learnt(embeddings, seed)(embeddings)

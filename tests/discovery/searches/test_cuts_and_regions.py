@@ -9,9 +9,13 @@ from slicebench.discovery.holdout.excess import Excess
 from slicebench.discovery.holdout.folds import dealt_folds
 from slicebench.discovery.searches.cuts import cut_of, places
 from slicebench.discovery.searches.regions import find_regions
-from slicebench.discovery.searches.vectors import DIMENSIONS, compact
+from slicebench.discovery.searches.vectors import DIMENSIONS, Compact
 
 RNG = np.random.default_rng(0)
+
+
+def compact(X, seed):
+    return Compact.learnt(X, seed)(X)
 
 
 @pytest.mark.parametrize("size", [60, 200, 500])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slicebench.cli.options import AsJson, Location, method_names, parsed_location, suite_names
+from slicebench.cli.process import told_if_interrupted
 
 if TYPE_CHECKING:
     from slicebench.results.board import ControlBoard
@@ -80,12 +81,8 @@ def _run(out: Location, **options: Any) -> ControlsOutcome:
     from slicebench.cli.console import ProgressReport
     from slicebench.studies.controls import run_controls
 
-    try:
-        with ProgressReport() as report:
-            return run_controls(out=out, on_progress=report.count, **options)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; run the same command again to continue", err=True)
-        raise typer.Exit(130) from None
+    with told_if_interrupted(), ProgressReport() as report:
+        return run_controls(out=out, on_progress=report.count, **options)
 
 
 def _print(board: ControlBoard, *, as_json: bool) -> None:

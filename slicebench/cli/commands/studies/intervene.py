@@ -17,6 +17,7 @@ from slicebench.cli.options import (
     method_names,
     parsed_location,
 )
+from slicebench.cli.process import told_if_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,12 +142,8 @@ def _run(arms: Sequence[Arm], limits: dict[str, Any], **options: Any) -> Interve
     from slicebench.runs.tasks import Limits
     from slicebench.studies.interventions.run import run_arms
 
-    try:
-        with ProgressReport() as report:
-            return run_arms(arms, limits=Limits(**limits), on_progress=report.count, **options)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; run the same command again to continue", err=True)
-        raise typer.Exit(130) from None
+    with told_if_interrupted(), ProgressReport() as report:
+        return run_arms(arms, limits=Limits(**limits), on_progress=report.count, **options)
 
 
 def _finish(outcome: InterventionsOutcome, suite: str, picture: Path | None, *, as_json: bool) -> None:

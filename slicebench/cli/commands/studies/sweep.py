@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slicebench.cli.options import AsJson, Location, SuiteName, dataset_names, method_names, parsed_location
+from slicebench.cli.process import told_if_interrupted
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -98,14 +99,10 @@ def _run(sweep: Sweep, folder: Location, limits: dict[str, Any], **options: Any)
     from slicebench.runs.tasks import Limits
     from slicebench.studies.sweep import run_sweep
 
-    try:
-        with ProgressReport() as report:
-            return run_sweep(
-                sweep, out=folder, limits=Limits(**limits), on_progress=report, on_test=report.count, **options
-            )
-    except KeyboardInterrupt:
-        typer.echo("interrupted; run the same command again to continue", err=True)
-        raise typer.Exit(130) from None
+    with told_if_interrupted(), ProgressReport() as report:
+        return run_sweep(
+            sweep, out=folder, limits=Limits(**limits), on_progress=report, on_test=report.count, **options
+        )
 
 
 def _print(report: SweepReport, *, as_json: bool) -> None:
