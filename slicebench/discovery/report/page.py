@@ -41,7 +41,10 @@ IN_NOTEBOOK = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A significant slice as the page shows it; `place` is its number in `Findings.slices`."""
+    """A significant slice as the page shows it; `place` is its number in `Findings.slices`.
+
+    `errors` and `right` are some of its members, and `n_errors` and `n_right` count those that they are chosen from.
+    """
 
     one: FoundSlice
     place: int
@@ -49,7 +52,9 @@ class Card:
     contrasts: tuple[Contrast, ...]
     columns: tuple[str, ...]
     errors: list[Shown]
+    n_errors: int
     right: list[Shown]
+    n_right: int
 
 
 def render_findings(findings: Findings) -> str:
@@ -118,6 +123,7 @@ def _cards(findings: Findings, some: Sequence[FoundSlice]) -> list[Card]:
     for i, one in enumerate(some):
         contrasts = contrasts_of(one.rows, columns, examples)
         names = _names([contrast.name for contrast in contrasts], examples)
+        wrong = None if examples.wrong is None else examples.wrong[one.rows]
         card = Card(
             one=one,
             place=place[one.key],
@@ -125,7 +131,9 @@ def _cards(findings: Findings, some: Sequence[FoundSlice]) -> list[Card]:
             contrasts=contrasts,
             columns=names,
             errors=tiles_of(examples, one.errors, names),
+            n_errors=len(one.rows) if wrong is None else int(wrong.sum()),
             right=tiles_of(examples, one.right[:MOST_RIGHT], names),
+            n_right=len(one.rows) if wrong is None else int((~wrong).sum()),
         )
         cards.append(card)
     return cards

@@ -97,6 +97,8 @@ def test_the_page_shows_facts_slices_and_examples(found, page):
     assert "Fisher" in page
     assert page.count("taken for") == len(one.errors)
     assert "18 more</summary>" in page
+    wrong = int(found.examples.wrong[one.rows].sum())
+    assert f">24 of {wrong} examples</span>" in page
     assert page.index("row-" + str(one.errors[0])) < page.index("18 more</summary>")
 
 
