@@ -18,7 +18,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 LONGEST = (
-    "runs/test_quick_suite.py", "project/test_docs.py", "project/test_pages.py", "runs/test_dask.py", "cli/test_cli.py",
+    "runs/test_hostile.py", "runs/test_quick_suite.py", "project/test_docs.py", "project/test_pages.py",
+    "runs/test_dask.py", "cli/test_cli.py", "datasets/test_packs.py",
     "project/test_readme.py", "project/test_site.py", "studies/controls/test_run.py", "test_testing.py",
     "results/test_leaderboard.py", "studies/sweep/test_sweep.py", "runs/test_runner.py",
     "datasets/test_people_and_xrays.py", "cli/test_select.py", "datasets/test_squad.py",

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from slicebench.plugins.dataset import DatasetAdapter
 
 EPOCHS = (1, 10_000)
-COUNTS = ("n_train", "n_val", "n_test", "n_pool", "classes", "side", "d", "subtypes", "width", "epochs")
+COUNTS = (
+    "n_train", "n_val", "n_test", "n_pool", "classes", "side", "d", "subtypes", "width", "epochs", "attributes", "blindspots",
+    "conditions",
+)  # fmt: skip
 
 
 def given(adapter: DatasetAdapter, *names: str) -> tuple[Source, ...]:

@@ -77,7 +77,7 @@ def main() -> None:
                 row = []
                 for ridge in RIDGES:
                     cosines = caption_cosines(directions(data, hardness, ridge), data.captions)
-                    outcome = measure_captions(cosines, data, problem.test, problem.truth)
+                    outcome = measure_captions(cosines, data.captions, data.class_names, problem.test, problem.truth)
                     assert outcome is not None
                     row.append(outcome.metrics["mrr"] or 0.0)
                 found.setdefault(name, []).append(row)

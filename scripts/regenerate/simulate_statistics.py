@@ -38,37 +38,39 @@ SHIFT, MINORITY, CLASSES = 0.7, 0.2, 2
 TRIALS = 1000
 
 
-def one_seed(rng: np.random.Generator, n: int, spread: float, methods: int = 1) -> SeedScores:
+def one_seed(rng: np.random.Generator, n: int, spread: float, methods: int = 1, shift: float = SHIFT) -> SeedScores:
     """Draw test examples of one seed; the minority's hardness is shifted by an amount that differs from model to model.
 
-    `spread` is its standard deviation over seeds. Methods share half of the noise, as on paired
-    test sets.
+    `shift` is its mean and `spread` its standard deviation over seeds. Methods share half of the
+    noise, as on paired test sets.
     """
     labels, minority = np.arange(n) % CLASSES, rng.random(n) < MINORITY
-    shared, shift = rng.normal(size=n), rng.normal()
+    shared, drawn = rng.normal(size=n), rng.normal()
     hardness = {}
     for m in range(methods):
         noise = np.sqrt(0.5) * (shared + rng.normal(size=n))
-        own = np.sqrt(0.5) * (shift + rng.normal())
-        hardness[f"m{m}"] = noise + (SHIFT + spread * own) * minority
+        own = np.sqrt(0.5) * (drawn + rng.normal())
+        hardness[f"m{m}"] = noise + (shift + spread * own) * minority
     return SeedScores(labels, minority, hardness)
 
 
 @lru_cache
-def true_namf(n: int, spread: float, seeds: int = 8000) -> float:
+def true_namf(n: int, spread: float, seeds: int = 8000, shift: float = SHIFT) -> float:
     """Compute the mean nAMF over many seeds."""
     rng = np.random.default_rng(0)
-    found = [sampled_problem([one_seed(rng, n, spread)], 0, draws=1)["m0"].mean for _ in range(seeds)]
+    found = [sampled_problem([one_seed(rng, n, spread, shift=shift)], 0, draws=1)["m0"].mean for _ in range(seeds)]
     return float(np.mean(found))
 
 
-def covered_cells(seeds: int, n: int, spread: float, trials: int, draws: int = 400) -> dict[str, float]:
+def covered_cells(
+    seeds: int, n: int, spread: float, trials: int, draws: int = 400, shift: float = SHIFT
+) -> dict[str, float]:
     """Measure the coverage of 95% intervals of a mean, plain percentile intervals and a difference, and the width."""
-    truth, rng = true_namf(n, spread), np.random.default_rng([seeds, n, round(1000 * spread)])
+    truth, rng = true_namf(n, spread, shift=shift), np.random.default_rng([seeds, n, round(1000 * spread)])
     hits = {"interval": 0, "percentile": 0, "difference": 0}
     width = 0.0
     for trial in range(trials):
-        found = sampled_problem([one_seed(rng, n, spread, 2) for _ in range(seeds)], trial, draws=draws)
+        found = sampled_problem([one_seed(rng, n, spread, 2, shift) for _ in range(seeds)], trial, draws=draws)
         one, apart = interval_of_mean([found["m0"]]), interval_of_mean([found["m0"] - found["m1"]])
         low, high = np.quantile(found["m0"].draws(), [0.025, 0.975])
         hits["interval"] += one.low <= truth <= one.high

@@ -26,6 +26,7 @@ from slicebench.cli.commands.studies.controls import controls_command
 from slicebench.cli.commands.studies.intervene import intervene_command
 from slicebench.cli.commands.studies.sparse import sparse_command
 from slicebench.cli.commands.studies.sweep import sweep_command
+from slicebench.cli.commands.verify import verify_command
 from slicebench.cli.layout import SETTINGS as SETTINGS
 from slicebench.cli.layout import add, group
 from slicebench.cli.process import prepare_streams, terminable
@@ -46,6 +47,7 @@ add(
         ("report", report_command),
         ("list", list_command),
         ("check", check_command),
+        ("verify", verify_command),
         ("check-method", check_method_command),
         ("evaluate", evaluate_command),
         ("freeze", freeze_command),

@@ -22,7 +22,7 @@ SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 COMMANDS = {
     "Find slices in your own predictions": ("discover", "select"),
-    "Compare methods": ("run", "show", "report", "list", "leaderboard", "check"),
+    "Compare methods": ("run", "show", "report", "list", "leaderboard", "check", "verify"),
     "Add a method, a dataset or results of your own": ("new", "check-method", "data", "freeze", "evaluate"),
     "Study methods and models": ("controls", "discover-bench", "sweep", "captions", "sparse", "intervene"),
 }
@@ -32,7 +32,17 @@ OPTIONS = {
     "Input": (
         *("suite", "problem", "problems", "dataset", "method", "seed", "setting", "settings", "param", "control"),
         *("intervention", "encoder", "decoder", "captions", "pool", "data", "scores", "root", "leaderboard"),
-        *("controls", "timings", "embeddings", "pool_embeddings", "image_root", "class_name"),
+        *(
+            "controls",
+            "timings",
+            "against",
+            "seeds",
+            "fresh_seeds",
+            "embeddings",
+            "pool_embeddings",
+            "image_root",
+            "class_name",
+        ),
         *("other_seed", "other_arch", "k", "set_name", "finder", "kind", "quick", "slow"),
     ),
     "Columns of the table": (

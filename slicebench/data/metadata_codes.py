@@ -74,10 +74,14 @@ class ColumnCodes:
         """True for numbers, dates and spans, of which a condition may say "at least" and "below"."""
         return self.unit != "words"
 
+    @property
+    def nameable(self) -> NDArray[np.int64]:
+        """Codes that a condition may name one by one."""
+        return np.array([self.missing]) if self.binned else np.arange(1, self.missing + 1)
+
     def values(self, count: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the codes that a condition may name one by one, of those that occur `count` times, (last + 2,)."""
-        values = np.arange(1, self.missing + 1) if not self.binned else np.array([self.missing])
-        there: NDArray[np.int64] = values[count[values] > 0]
+        """Return the codes of `nameable` that occur, by how often each code does, `count` (last + 2,)."""
+        there: NDArray[np.int64] = self.nameable[count[self.nameable] > 0]
         return there
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 from slicebench.data.columns import columns_given
 from slicebench.discovery.pool import USES, problem_with_pool
 from slicebench.errors import ConfigError
-from slicebench.evaluation.cell import run_method
+from slicebench.evaluation.attempt import run_method
 from slicebench.evaluation.hardest import hardest, per_class
 from slicebench.plugins.method import refuse_truth
 from slicebench.plugins.registry import METHODS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from slicebench.data.problem import AuditData
     from slicebench.discovery.pool import PoolProblem
-    from slicebench.evaluation.cell import MethodRun
+    from slicebench.evaluation.attempt import MethodRun
     from slicebench.plugins.method import SliceMethod
 
 

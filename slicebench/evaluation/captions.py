@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slicebench.data.captions.embedded import Captions
-    from slicebench.data.problem import AuditData
     from slicebench.data.split import Split
     from slicebench.data.truth import PlantedTruth
 
@@ -34,16 +33,16 @@ NEAR = 0.1
 
 
 def measure_captions(
-    hardness: Floats | None, data: AuditData, test: Split, truth: PlantedTruth
+    hardness: Floats | None, captions: Captions | None, class_names: Sequence[str], test: Split, truth: PlantedTruth
 ) -> CaptionOutcome | None:
     """Compute the caption metrics of one cell; None without captions.
 
     `hardness` (C, m) is the method's hardness of each caption. The easy–hard gap is measured in the
     embeddings of the problem, on the test images of each class.
     """
-    if hardness is None or data.captions is None:
+    if hardness is None or captions is None:
         return None
-    captions, names = data.captions, data.class_names or ("all",)
+    names = class_names or ("all",)
     gaps = class_gaps(hardness, captions, test)
     per_class = {
         names[c]: _class_captions(hardness[c], captions, c, naming(captions, truth, test, c), gaps.get(c))

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-SCHEMA_VERSION = 5
-"""Since 4, average precision takes the expectation over ties, and scikit-learn's value is beside it (`ap_sklearn`)."""
+SCHEMA_VERSION = 6
+"""Since 6, records say how the method was kept from the truth (`isolation`, `decoy_p`). Since 4, average precision takes the
+expectation over ties, and scikit-learn's value is beside it (`ap_sklearn`)."""
 
 SEALED_SINCE = 5
 """First schema version whose files have a checksum."""
@@ -50,8 +51,24 @@ def _safe_if_text(value: object) -> object:
     return safe_text(value) if isinstance(value, str) else value
 
 
+def _line(value: object) -> object:
+    return " ".join(safe_text(value).split()) if isinstance(value, str) else value
+
+
+Line = Annotated[str, BeforeValidator(_line)]
+"""A text by a plugin in one line."""
+
 Text = Annotated[str, BeforeValidator(_safe_if_text)]
 """A text by a plugin; see `safe_text`."""
+
+
+def plain_params(params: object) -> dict[str, Any]:
+    """Return a method's parameters as the values that JSON has; raise `TypeError` unless they are a mapping."""
+    if not isinstance(params, dict):
+        raise TypeError(f"get_params returned {type(params).__name__}; expected a dictionary")
+    found: dict[str, Any] = _safe(params)
+    return found
+
 
 Params = Annotated[dict[str, Any], BeforeValidator(_safe)]
 """Parameters of a plugin, as JSON values with safe texts."""
@@ -178,7 +195,7 @@ class Record(Identity):
     method_version: Text
     method_params: Params
     status: Status
-    reason: Text | None = None
+    reason: Line | None = None
     metrics: dict[str, float | None] = {}
     chance: dict[str, float | None] = {}
     per_class: dict[str, dict[str, float | None]] = {}
@@ -191,6 +208,10 @@ class Record(Identity):
     """The method's notes on its own fit, such as classes in which it fell back to another score."""
     base_model: BaseModelSummary | None = None
     cost: Cost | None = None
+    isolation: Literal["landlock", "none"] | None = None
+    """What kept the method from the truth; None in records of schema versions before 6."""
+    decoy_p: float | None = None
+    """Probability that the method ranks a false truth this high by chance; see `slicebench.evaluation.isolation`."""
     code_version: str
     hardware: str
     date: str

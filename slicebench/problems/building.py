@@ -7,7 +7,7 @@ that no `base` or shared block leads back to the planted attribute.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slicebench.data.problem import AuditData, Problem, Provenance
 from slicebench.data.split import Split
@@ -70,15 +70,17 @@ def build_problem(adapter: DatasetAdapter, raw: RawProblem, seed: int) -> Proble
     from slicebench.models.training import Recipe
 
     _check(raw.splits, raw.class_names)
-    fitter = make_encoder(raw.encoder)
-    fitter.fingerprint()  # loads any weights, so that missing ones are reported before a model is trained
+    ready = all(part.embeddings is not None for part in raw.splits.values())
+    fitter = None if ready else make_encoder(raw.encoder)
+    if fitter is not None:
+        fitter.fingerprint()  # loads any weights, so that missing ones are reported before a model is trained
     trainer: ModelTrainer | None = None
     model: TrainedModel
     if isinstance(raw.base_model, Recipe):
         trainer, model = _base_model(raw.base_model.but(seed=seed), raw.splits, len(raw.class_names))
     else:
         model = raw.base_model
-    embedder = fitter.fit(raw.splits["train"].inputs, model)
+    embedder = None if fitter is None else fitter.fit(raw.splits["train"].inputs, model)
     return assemble(
         adapter,
         name=raw.name,
@@ -171,25 +173,26 @@ def _base_model(recipe: Recipe, splits: Mapping[str, RawSplit], n_classes: int) 
     return trainer, model.with_threshold(val.inputs, val.labels) if recipe.loss == "bce" else model
 
 
-def _embedded(captions: CaptionSet | None, embedder: Encoder) -> Captions | None:
+def _embedded(captions: CaptionSet | None, embedder: Encoder | None) -> Captions | None:
     """Embed candidates and references in the space of the inputs.
 
     Returns None if there are none, or if the encoder does not read captions.
     """
-    if captions is None or not embedder.reads_captions():
+    if captions is None or embedder is None or not embedder.reads_captions():
         return None
     from slicebench.models.encoders.cached import embed_captions
 
     return embed_captions(embedder, captions)
 
 
-def _split(raw: RawSplit, model: TrainedModel, embedder: Encoder) -> Split:
+def _split(raw: RawSplit, model: TrainedModel, embedder: Encoder | None) -> Split:
     from slicebench.models.encoders.cached import embed
 
     probs, threshold = model.predict(raw.inputs), getattr(model, "threshold", None)
+    embeddings: Any = raw.embeddings if embedder is None else embed(embedder, raw.inputs, raw.ids)
     split = Split.from_probs(
         ids=raw.ids,
-        embeddings=embed(embedder, raw.inputs, raw.ids),
+        embeddings=embeddings,
         labels=raw.labels,
         probs=probs,
         inputs=raw.inputs,

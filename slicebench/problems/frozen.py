@@ -106,11 +106,10 @@ def save_problem(problem: Problem, folder: Path) -> None:
     try:
         with atomic.folder(folder, move_problem) as building:
             (building / "data").mkdir()
-            (building / "truth").mkdir()
             for name, split in problem.splits().items():
                 _save_split(split, building / "data", name)
             _save_captions(problem.data.captions, building / "data")
-            _save_truth(problem.truth, building / "truth")
+            save_truth(problem.truth, building / "truth")
             write_header(building, _header(problem))
     except StorageError:
         raise
@@ -210,16 +209,37 @@ def load_audit(folder: Path) -> tuple[AuditData, Split]:
     """Load what a method may see, and the test split, without reading the truth."""
     header = load_header(folder)
     with intact(folder):
-        splits = {name: _load_split(folder / "data", name, header) for name in header.splits}
-        data = AuditData(
-            train=splits["train"],
-            val=splits["val"],
-            pool=splits.get("pool"),
-            class_names=header.class_names,
-            captions=_load_captions(folder / "data", header),
-            trainer=_trainer(header.recipe, splits["train"], header.class_names),
-        )
+        return read_audit(folder / "data", header)
+
+
+def read_audit(files: Path, header: Header) -> tuple[AuditData, Split]:
+    """Load what a method may see, and the test split, from the folder `data/` of a problem.
+
+    Raises ValueError, KeyError, TypeError or AttributeError for files that do not fit together.
+    """
+    splits = {name: _load_split(files, name, header) for name in header.splits}
+    data = AuditData(
+        train=splits["train"],
+        val=splits["val"],
+        pool=splits.get("pool"),
+        class_names=header.class_names,
+        captions=_load_captions(files, header),
+        trainer=_trainer(header.recipe, splits["train"], header.class_names),
+    )
     return data, splits["test"]
+
+
+def nameless(header: Header) -> Header:
+    """Return what a method's process needs to read the arrays: without name, seed, parameters and provenance."""
+    blank = dict.fromkeys(("name", "family", "dataset", "dataset_version", "encoder"), "")
+    return header.model_copy(update={**blank, "params": {}, "seed": 0, "provenance": {}, "files": None})
+
+
+def load_captions(folder: Path) -> Captions | None:
+    """Load the candidate captions of a problem; None if it has none."""
+    header = load_header(folder)
+    with intact(folder):
+        return _load_captions(folder / "data", header)
 
 
 def load_split(folder: Path, name: str) -> Split:
@@ -348,7 +368,9 @@ def _load_captions(folder: Path, header: Header) -> Captions | None:
     return Captions(texts=header.captions, reference_texts=header.reference_texts, **arrays)
 
 
-def _save_truth(truth: PlantedTruth, folder: Path) -> None:
+def save_truth(truth: PlantedTruth, folder: Path) -> None:
+    """Write the truth of a problem into `folder`, which is made if it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
     ids = {f"{name}.ids": ids_to_bytes(value) for name, value in truth.ids.items()}
     write_mappable(folder / "truth.safetensors", {**truth.groups, **ids})
     described = {"group_names": truth.group_names, "captions": dict(truth.captions), "how": truth.how}

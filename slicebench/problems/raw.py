@@ -38,6 +38,8 @@ class RawSplit:
         The truth.
     metadata : DataFrame, optional
         Known attributes; neither the planted one nor any that reveals it.
+    embeddings : (n, d) float32, optional
+        Embeddings that exist already. If every split has them, no encoder is used.
 
     """
 
@@ -46,6 +48,7 @@ class RawSplit:
     labels: NDArray[np.int64]
     groups: NDArray[np.bool_]
     metadata: pd.DataFrame | None = None
+    embeddings: NDArray[np.float32] | None = None
 
     @classmethod
     def shuffled(
@@ -95,7 +98,8 @@ class RawProblem:
         Recipe of the base model, in which the seed is replaced; or a trained model, in which case
         methods cannot train models.
     encoder : str
-        Name of the encoder that makes the embeddings, fitted on train.
+        Name of the encoder that makes the embeddings, fitted on train; or the name of those that the
+        splits already have.
     class_names : sequence of strings
         One per class number.
     group_names : sequence of strings

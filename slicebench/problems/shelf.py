@@ -154,8 +154,8 @@ def _described(folder: Location, header: Header, content: str = "") -> _Shelved:
     return _Shelved(recipe, header.sources, folder, content)
 
 
-def freeze(problem: PlannedProblem, shelf: Location) -> Kept:
-    """Put `problem` on the shelf without its raw inputs.
+def freeze(problem: PlannedProblem, shelf: Location, *, with_inputs: bool = False) -> Kept:
+    """Put `problem` on the shelf, without its raw inputs unless `with_inputs`.
 
     It is taken from the cache, or built if it is not there.
 
@@ -168,7 +168,7 @@ def freeze(problem: PlannedProblem, shelf: Location) -> Kept:
     folder = shelf / f"{problem.name}.s{problem.seed}"
     there = folder.exists() if isinstance(folder, Path) else bytes_if_there(folder / HEADER) is not None
     if not there:
-        _put_on_shelf(problem, folder)
+        _put_on_shelf(problem, folder, with_inputs=with_inputs)
     elif (kept := _described(folder, load_header(folder))).recipe != problem.recipe:
         raise StorageError(f"{folder} holds another problem or version; delete it to freeze this one")
     elif kept.sources != problem.sources and not problem.unseen:
@@ -182,15 +182,16 @@ def _of_other_files(said: Mapping[str, str]) -> str:
     return f"holds this problem from other files of the same names ({', '.join(sorted(said))})"
 
 
-def _put_on_shelf(problem: PlannedProblem, folder: Location) -> None:
+def _put_on_shelf(problem: PlannedProblem, folder: Location, *, with_inputs: bool) -> None:
     built = frozen_folder(problem)
     build_missing(problem, built)
-    small = without_inputs(load_problem(built))
+    whole = load_problem(built)
+    kept = whole if with_inputs else without_inputs(whole)
     if isinstance(folder, Path):
-        save_problem(small, folder)
+        save_problem(kept, folder)
         return
     with tempfile.TemporaryDirectory(prefix="slicebench-") as temporary:
-        save_problem(small, Path(temporary) / "problem")
+        save_problem(kept, Path(temporary) / "problem")
         send_problem(Path(temporary) / "problem", folder)
 
 

@@ -28,8 +28,8 @@ class MethodRow(Plain):
     """One method over all problems.
 
     `values` and `chance` are by metric key; a metric that does not apply has no value. `incomplete`
-    says which cells are missing and why. An incomplete method is listed below the others without a
-    rank; `rank` counts its missing cells as worst. `seconds` is the median of fit plus score,
+    says which cells are missing and why, or that the method used a false truth; such a method is listed below the
+    others without a rank. `rank` counts missing cells as worst. `seconds` is the median of fit plus score,
     `seconds_per_10k` the median per 10,000 test examples.
     """
 

@@ -24,6 +24,7 @@ from slicebench.files.cache import cache_dir
 from slicebench.plugins.registry import DATASETS, METHODS
 from slicebench.problems.archive import content_hash, pack, unpack
 from slicebench.problems.cache import build_missing, frozen_folder
+from slicebench.runs.tasks import PRELOAD, run_cell
 from slicebench.runs.workers import GIB, EngineError, LocalExecutor, default_memory_gb
 from slicebench.version import __version__
 
@@ -178,7 +179,9 @@ class Station(WorkerPlugin):  # type: ignore[misc]
         """Run a task in a child process, within the limits."""
         with self._lock:
             if self._executor is None:
-                self._executor = LocalExecutor(self.jobs, self.timeout, self.memory_gb, self.threads)
+                self._executor = LocalExecutor(
+                    self.jobs, self.timeout, self.memory_gb, self.threads, PRELOAD, kept=(run_cell,)
+                )
             executor = self._executor
             self._busy += 1
             task = executor.submit(fn, *args)

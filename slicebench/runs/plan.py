@@ -17,13 +17,13 @@ from slicebench.plugins.registry import DATASETS, METHODS
 from slicebench.problems.files_read import files_read
 from slicebench.problems.planned import PlannedProblem
 from slicebench.problems.shelf import Shelf, shelved
+from slicebench.runs.asking import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from slicebench.files.fingerprints import Source
-    from slicebench.plugins.dataset import DatasetAdapter
     from slicebench.plugins.registry import Registry
     from slicebench.runs.suite import ProblemSpec, Suite
 
@@ -42,14 +42,20 @@ def with_settings(suite: Suite, settings: Sequence[str], methods: Sequence[str] 
     """
     params = {name: dict(given) for name, given in suite.method_params.items()}
     running = methods or suite.methods
-    for one in parse_settings(settings):
-        if not one.name:
-            raise one.refused("expected method.parameter=value")
-        kind = METHODS.load(one.plugin)
-        if one.plugin not in running:
-            raise one.refused(f"{one.plugin!r} is not among the methods that run: {', '.join(running)}")
-        params.setdefault(one.plugin, {})[one.name] = read_value(kind, one.plugin, one.name, one.text)
+    with Asking() as ask:
+        for one in parse_settings(settings):
+            if not one.name:
+                raise one.refused("expected method.parameter=value")
+            if one.plugin not in METHODS.names():
+                raise METHODS.unknown(one.plugin)
+            if one.plugin not in running:
+                raise one.refused(f"{one.plugin!r} is not among the methods that run: {', '.join(running)}")
+            params.setdefault(one.plugin, {})[one.name] = ask(one.plugin, _value, one.plugin, one.name, one.text)
     return suite.model_copy(update={"method_params": params})
+
+
+def _value(method: str, name: str, text: str) -> Any:
+    return read_value(METHODS.load(method), method, name, text)
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ def plan(suite: Suite, filters: Filters | None = None) -> list[Cell]:
         if name not in METHODS.names():
             raise PluginError(f"method_params: {METHODS.unknown(name)}")
     names = dict.fromkeys(filters.methods or suite.methods)
-    methods = [_planned_method(name, suite.method_params.get(name, {})) for name in names]
+    with Asking() as ask:
+        methods = [_planned_method(name, suite.method_params.get(name, {}), ask) for name in names]
     chosen = [specs[name] for name in dict.fromkeys(filters.problems)] or list(suite.problems)
     seeds = list(dict.fromkeys(filters.seeds or suite.seeds))
     known: dict[Source, str] = {}
@@ -142,14 +149,26 @@ class _PlannedMethod:
         return Cell(problem, self.name, self.version, params)
 
 
-def _planned_method(name: str, given: dict[str, Any]) -> _PlannedMethod:
+def _planned_method(name: str, given: dict[str, Any], ask: Asking) -> _PlannedMethod:
     given = json_params(given, name)
-    method = _constructed(METHODS, name, given, f"method {name!r}")
     try:
-        version, params = version_of(method), json_params(method.get_params(), name)
-    except (Exception, SystemExit):  # noqa: BLE001 - the worker meets it again, and the record says what is wrong
+        version, params = ask(name, _described, name, given)
+    except SlicebenchError:
+        raise
+    except (ValueError, TypeError):  # the worker meets it again, and the record says what is wrong
+        version, params = UNKNOWN_VERSION, given
+    if not (isinstance(version, str) and isinstance(params, dict)):
         version, params = UNKNOWN_VERSION, given
     return _PlannedMethod(name, version, params, "seed" in params and "seed" not in given)
+
+
+def _described(name: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Construct a method; return its version and all its parameters, or those given if it fails to tell."""
+    method = _constructed(METHODS, name, given, f"method {name!r}")
+    try:
+        return version_of(method), json_params(method.get_params(), name)
+    except (Exception, SystemExit):  # noqa: BLE001 - as above
+        return UNKNOWN_VERSION, given
 
 
 def _planned_problem(spec: ProblemSpec, seed: int, known: dict[Source, str]) -> PlannedProblem:
@@ -210,12 +229,14 @@ def shelved_cells(cells: Sequence[Cell], shelf: Shelf) -> list[Cell]:
     return found
 
 
-def ready(cells: Sequence[Cell], shelf: Path) -> list[Cell]:
-    """Return the cells that need no local data: their problem is on the shelf or generated."""
+def on_shelf(cells: Sequence[Cell], shelf: Path) -> tuple[list[Cell], list[Cell]]:
+    """Return the cells whose problem is frozen in the folder `shelf`, which may be missing, and the other cells."""
     there = shelved(shelf) if shelf.is_dir() else Shelf()
     found = shelved_cells(cells, there)
-    return [c for c in found if c.problem.identity in there or not _reads_files(DATASETS.load(c.problem.dataset))]
+    return [c for c in found if c.problem.identity in there], [c for c in found if c.problem.identity not in there]
 
 
-def _reads_files(adapter: type[DatasetAdapter]) -> bool:
-    return adapter.card is not None and bool(adapter.card.layouts)
+def is_generated(problem: PlannedProblem) -> bool:
+    """Check whether a problem is built without local data."""
+    card = DATASETS.load(problem.dataset).card
+    return card is None or not card.layouts

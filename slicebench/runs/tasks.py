@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from slicebench.errors import ConfigError, message_of
 from slicebench.evaluation.record import ProblemFacts, TestTruth
+from slicebench.plugins.allowed import OURS
+from slicebench.plugins.registry import METHODS, distribution_of
 from slicebench.problems.cache import find_built, frozen_folder
 from slicebench.runs.workers import EngineError, LocalExecutor, as_they_end, default_memory_gb
 
@@ -60,10 +62,39 @@ class Limits:
                 raise ConfigError(f"{name} is {value}; expected more than 0")
 
 
+PRELOAD = (
+    "slicebench.evaluation.isolation.crossing",
+    "slicebench.evaluation.isolation.landlock",
+    "slicebench.evaluation.isolation.permissions",
+    "slicebench.evaluation.cell",
+    "slicebench.models.training",
+    "slicebench.plugins.directions",
+    "pandas",
+    "psutil",
+    "pyarrow.parquet",
+    "safetensors.numpy",
+    "scipy.stats",
+)
+"""Modules that every cell needs."""
+
+PRELOAD_FOR_MANY = ("sklearn.cluster", "sklearn.linear_model", "sklearn.mixture", "sklearn.svm", "torch")
+"""Modules that many methods need; importing them takes seconds, which a few cells do not earn back."""
+
+MANY = 16
+"""Tasks from which on that pays."""
+
+
 def local_executor(limits: Limits, tasks: int) -> LocalExecutor:
-    """Start worker processes within `limits`, no more than there are tasks."""
+    """Return an executor within `limits`, for as many tasks."""
     jobs = min(limits.jobs, tasks)
-    return LocalExecutor(jobs, limits.timeout_s, limits.memory_gb or default_memory_gb(jobs), limits.threads)
+    memory_gb = limits.memory_gb or default_memory_gb(jobs)
+    preload = (*PRELOAD, *PRELOAD_FOR_MANY, *own_methods()) if tasks >= MANY else PRELOAD
+    return LocalExecutor(jobs, limits.timeout_s, memory_gb, limits.threads, preload, kept=(run_cell,))
+
+
+def own_methods() -> list[str]:
+    """Return the modules of slicebench's own methods; those of others must not be imported for all cells."""
+    return sorted({entry.module for entry in METHODS.entries() if distribution_of(entry) == OURS})
 
 
 def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, ProblemFacts]:

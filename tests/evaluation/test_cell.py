@@ -17,7 +17,7 @@ from slicebench.metrics.ranking import METRICS, Ranking, namf
 from slicebench.metrics.slices import SLICE_METRICS
 from slicebench.plugins.method import SliceMethod, SliceScores
 from slicebench.plugins.registry import METHODS
-from slicebench.problems.frozen import save_problem
+from slicebench.problems.frozen import load_truth, save_problem
 from slicebench.testing import example_problem, without_labels
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_slices_are_part_of_the_record(problem, tmp_path):
 
 def test_records_of_schema_version_2_can_be_read(problem):
     described = outcome(METHODS.load("oracle")(), problem).model_dump()
-    assert described["schema_version"] == 5
+    assert described["schema_version"] == 6
     del described["slices"]
     old = Record.model_validate(described | {"schema_version": 2})
     assert old.slices is None
@@ -197,11 +197,9 @@ def test_only_the_registered_oracle_is_handed_the_truth(problem):
 
 def test_the_truth_is_not_in_the_process_while_a_method_runs(problem, tmp_path, monkeypatch):
     """A worker reads the truth from disk only after the method has scored test, and val for its captions."""
-    import slicebench.problems.frozen
-
     save_problem(problem, tmp_path / "p")
     events = []
-    read = slicebench.problems.frozen.load_truth
+    read = load_truth
 
     def spying(folder, *splits):
         events.append("truth")
@@ -212,7 +210,7 @@ def test_the_truth_is_not_in_the_process_while_a_method_runs(problem, tmp_path, 
             events.append("score")
             return super().score(split)
 
-    monkeypatch.setattr(slicebench.problems.frozen, "load_truth", spying)
+    monkeypatch.setattr("slicebench.evaluation.cell.load_truth", spying)
     load = METHODS.load
     monkeypatch.setattr(METHODS, "load", lambda name: Watched if name == "watched" else load(name))
     assert evaluate_cell(tmp_path / "p", "watched", {}).record.status == "ok"

@@ -27,7 +27,7 @@ def test_what_identifies_a_problem_fills_both(problem):
         **about, intervention="i", intervention_version="1", intervention_params={}, method=None, method_version=None,
         method_params={}, retraining_seeds=(1,), status="ok",
     )  # fmt: skip
-    assert (cell.schema_version, arm.schema_version) == (5, 1)
+    assert (cell.schema_version, arm.schema_version) == (6, 1)
     assert (
         (cell.problem, cell.seed, cell.date)
         == (arm.problem, arm.seed, arm.date)

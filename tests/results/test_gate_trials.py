@@ -1,4 +1,4 @@
-"""Twenty trials each: what is worsened fails the gate, what is refactored passes, on built problems, in both of the gate's modes.
+"""Twenty trials each: what is worsened fails the gate, what is refactored does not, on built problems, in both modes.
 
 `svm_directions` iterates, and a sum in another order moves its solution by up to libsvm's tolerance, or its C where two score
 alike: it is judged by its nAMF. `confidence` is one subtraction and must repeat.
@@ -116,9 +116,9 @@ def test_forty_verdicts(scored, method, tmp_path):
         write_outcomes(
             baseline, suite_of("golden", names, (method,), (0, 1, 2)), folder, with_hardness=tolerances.exact
         )
-        for cls, expected in zip(others, ("fail", "pass"), strict=True):
+        for cls, expected in zip(others, ({"fail"}, {"pass", "warn"}), strict=True):
             (verdict,) = check_scores(outcomes(scored, method, cls, seeds), LeaderboardStore(folder), tolerances)
             print(trial, cls.__name__, verdict.status, verdict.why, verdict.difference)
-            if verdict.status != expected:
+            if verdict.status not in expected:
                 wrong.append((trial, cls.__name__, replace(verdict, moved=())))
     assert wrong == []

@@ -9,6 +9,7 @@ from slicebench.data.truth import PlantedTruth
 from slicebench.evaluation.cell import evaluate, measure
 from slicebench.plugins.method import SliceScores
 from slicebench.plugins.registry import DATASETS, METHODS
+from slicebench_datasets.packs.card import pack_names
 
 SMALL = {"n_train": 300, "n_val": 200, "n_test": 500, "epochs": 2}
 PLANTS = {
@@ -22,7 +23,11 @@ PLANTS = {
     "digit_subtypes": [{"epochs": 2}],
     "noisy_digits": [{"epochs": 2}],
     "corrupted": [{"dataset": "scenes", "params": {**SMALL, "side": 32}}],
+    "blindspots": [{**SMALL, "share": 0.1}],
+    "satimage": [{}],
+    "magic": [{"problem": "magic-noise"}],
 }
+"""Two packs stand for all: tests/datasets/test_packs.py has the others."""
 CASES = [(name, params) for name, listed in PLANTS.items() for params in listed]
 CASES += [("gaussian", {"plant": "linear", "losses_only": True, **SMALL})]
 
@@ -37,7 +42,7 @@ def offline(request):
 
 def test_every_dataset_without_files_is_here():
     ours = [p.name for p in DATASETS.describe() if p.distribution == "slicebench"]
-    assert set(PLANTS) == {name for name in ours if not DATASETS.load(name).card.obtain}
+    assert {*PLANTS, *pack_names()} == {name for name in ours if not DATASETS.load(name).card.obtain}
 
 
 def test_oracle_is_one_and_random_zero_on_average(offline):

@@ -46,7 +46,7 @@ def test_every_cell_is_there(records):
 
 def test_the_machine_interface(records):
     for record in records:
-        assert record["schema_version"] == 5
+        assert record["schema_version"] == 6
         assert set(record["metrics"]) == set(record["chance"]) == set(METRICS)
         assert {"fit_s", "score_s", "cpu_s", "peak_rss_mb", "training_s"} <= set(record["cost"])
         assert record["cost"]["fit_s"] >= record["cost"]["training_s"] >= 0

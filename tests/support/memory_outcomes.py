@@ -43,7 +43,14 @@ class MemoryOutcomes:
         model = BaseModelSummary(
             accuracy=0.9, minority_accuracy=0.5, majority_accuracy=0.95, minority_rate=0.3, n_test=n, n_classes=1
         )
-        about = {"family": "f", "dataset": "d", "dataset_version": "1", "dataset_params": {}, "encoder": "e"}
+        about = {
+            "base_model": model,
+            "family": "f",
+            "dataset": "d",
+            "dataset_version": "1",
+            "dataset_params": {},
+            "encoder": "e",
+        }
         about |= {
             "method_version": "1",
             "method_params": {},
@@ -51,9 +58,7 @@ class MemoryOutcomes:
             "hardware": "h",
             "date": "2026-01-01",
         }
-        self.records[slot] = Record(
-            problem=problem, seed=seed, method=method, base_model=model, **(about | outcome | record)
-        )
+        self.records[slot] = Record(problem=problem, seed=seed, method=method, **(about | outcome | record))
 
 
 def truth_of(rng, n=400, rate=0.3):

@@ -12,7 +12,11 @@ from slicebench.cli.options import AsJson, Location, method_names, parsed_locati
 from slicebench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from slicebench.results.leaderboard.gate import GateVerdict
+    from collections.abc import Sequence
+
+    from slicebench.results.leaderboard.gate import GateVerdict, LeftOut
+    from slicebench.results.leaderboard.settings import Tolerances
+    from slicebench.runs.store import Run
 
 
 def build_command(
@@ -79,9 +83,10 @@ def check_command(
 ) -> None:
     """Compare results with the committed leaderboard; exit code 1 if a method got worse.
 
-    Without RUN, the golden problems are run with the current code. Exact methods must repeat their
-    scores. Any other method fails if it certainly loses more nAMF than `tolerances.toml` allows,
-    and gets a warning if it may.
+    Without RUN, the golden problems are run with the current code, those that are frozen. Exact
+    methods must repeat their order. Any other method fails if it certainly loses more nAMF than
+    `tolerances.toml` allows, and gets a warning if it may, or if it really loses less. Problems
+    that cannot be compared are named, with the reason.
 
     \b
     slicebench check                                    golden problems
@@ -97,6 +102,7 @@ def check_command(
         raise ConfigError("--update rewrites the baseline; say why with --reason")
     tolerances = load_tolerances(leaderboard)
     found = None
+    apart: list[LeftOut] = []
     if run is not None or (controls is None and timings is None):
         if run is None and not update:
             # raises if there is no baseline, before minutes of work
@@ -105,26 +111,48 @@ def check_command(
         if run is not None:
             found = check.loaded(run, methods)
         else:
-            from slicebench.cli.console import ProgressReport
-
-            found = check.golden_run(leaderboard, tolerances, methods, out, jobs, ProgressReport())
-            if found is None:
-                raise typer.Exit(130)
+            found, apart = _golden(leaderboard, tolerances, methods, out, jobs, freezing=update)
     if update:
         check.update(leaderboard, tolerances, found, controls, timings, str(reason))
         typer.echo(f"{leaderboard} updated: {reason}", err=True)
         return
-    verdicts = check.verdicts(leaderboard, tolerances, found, controls, timings)
+    verdicts, changed = check.verdicts(leaderboard, tolerances, found, controls, timings)
+    _show(verdicts, [*apart, *changed], as_json=as_json)
+    failed = [v for v in verdicts if v.status == "fail"]
+    for verdict in failed:
+        typer.echo(f"failed: {verdict.method}: {verdict.why}\n  again: {_again(verdict, run, leaderboard)}", err=True)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _golden(
+    root: Path, tolerances: Tolerances, methods: Sequence[str], out: Location, jobs: int | None, *, freezing: bool
+) -> tuple[Run, list[LeftOut]]:
+    """Run the golden problems that are frozen, after `freezing` those that are missing; name the others.
+
+    Raises `typer.Exit` if the run was interrupted.
+    """
+    from slicebench.cli.console import ProgressReport
+    from slicebench.results.leaderboard import check
+
+    for folder in check.freeze_golden(root, tolerances) if freezing else ():
+        typer.echo(f"{folder} frozen; commit it with the baseline", err=True)
+    suite, cells, apart = check.golden_cells(root, tolerances, methods)
+    found = check.golden_run(suite, cells, root / tolerances.golden.problems, out, jobs, ProgressReport())
+    if found is None:
+        raise typer.Exit(130)
+    return found, apart
+
+
+def _show(verdicts: Sequence[GateVerdict], apart: Sequence[LeftOut], *, as_json: bool) -> None:
+    """Print the verdicts, and to standard error the problems that are left out."""
     if as_json:
         typer.echo(json.dumps([_plain(v) for v in verdicts], indent=1, allow_nan=False))
     else:
         from slicebench.cli.console import print_verdicts
 
         print_verdicts(verdicts)
-    failed = [v for v in verdicts if v.status == "fail"]
-    for verdict in failed:
-        typer.echo(f"failed: {verdict.method}: {verdict.why}\n  again: {_again(verdict, run, leaderboard)}", err=True)
-    raise typer.Exit(1 if failed else 0)
+    for one in apart:
+        typer.echo(f"left out: {one.problem} s{one.seed}: {one.why}", err=True)
 
 
 def _again(verdict: GateVerdict, run: Location | None, root: Path) -> str:

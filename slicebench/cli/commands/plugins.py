@@ -72,8 +72,7 @@ def new_method_command(
         "  pip install -e '.[test]'\n"
         f"  slicebench check-method {name}\n"
         "  pytest\n"
-        "  slicebench run --suite leaderboard/golden.toml\n"
-        '  slicebench check runs/golden --update --reason "first baseline"'
+        '  slicebench check --update --reason "first baseline"'
     )
 
 

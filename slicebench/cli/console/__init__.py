@@ -18,6 +18,7 @@ from slicebench.cli.console.studies.interventions import print_interventions
 from slicebench.cli.console.studies.sparse import print_sparse
 from slicebench.cli.console.studies.sweep import print_sweep
 from slicebench.cli.console.submissions import print_evaluation
+from slicebench.cli.console.verification import print_verification
 
 __all__ = [
     "PlanLine",
@@ -36,5 +37,6 @@ __all__ = [
     "print_sparse",
     "print_sweep",
     "print_verdicts",
+    "print_verification",
     "results_console",
 ]

@@ -20,7 +20,8 @@ class Candidate:
 
     `members` (n,) bool: those in `fold` were assigned without any outcome of that fold. `strength` (n,) orders members, the most
     typical highest. `rule` describes the members exactly, or is None. `class_number` is None for a slice over all classes. Where
-    candidates explain nearly the same errors, the one with the highest `preference` is chosen.
+    candidates explain nearly the same errors, the one with the highest `preference` is chosen. `crossed` is true if examples of
+    the other folds, too, were ranked without their own outcomes.
     """
 
     method: str
@@ -31,3 +32,4 @@ class Candidate:
     class_number: int | None = None
     rule: Conjunction | None = None
     preference: float = 1.0
+    crossed: bool = False

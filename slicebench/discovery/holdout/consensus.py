@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SAME = 0.5
 """Least intersection over union at which slices of two folds are the same finding."""
+AGREED = 0.7
+"""Least share of the searches that found a region which must assign an example to it; chosen on the tuning tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +44,9 @@ class Tested:
 class Finding:
     """The same slice as found without each of several folds.
 
-    `members` (n,) are all examples of the slice. `held_out` (n,) marks the rows of the folds that tested it, and `inside` (n,)
-    those of them that were assigned to it without their outcomes. `p` joins the folds.
+    `members` (n,) are all examples of the slice: of a rule, those that meet it; of a region, those that most searches assign to
+    it; of a method's slice, each as the search for its own fold assigns it. `held_out` (n,) marks the rows of the folds that
+    tested it, and `inside` (n,) those of them that were assigned to it without their outcomes. `p` joins the folds.
     """
 
     method: str
@@ -122,13 +125,26 @@ def _finding(group: Mapping[int, Tested], folds: Folds) -> Finding:
         label=best.label,
         class_number=best.class_number,
         rule=best.rule,
-        members=best.members if best.rule is not None else np.where(held_out, inside, best.members),
+        members=_members([*own.values()], best, np.where(held_out, inside, best.members)),
         strength=strength,
         held_out=held_out,
         inside=inside,
         p=joined_p([one.p for one in group.values()], len(folds.tested)),
         folds=tuple(sorted(own)),
     )
+
+
+def _members(own: Sequence[Candidate], typical: Candidate, assigned: Bools) -> Bools:
+    """Return the members (n,) of a slice that was found as `own`; `assigned` (n,) are those that each fold's own search assigns.
+
+    Searches differ most at the boundary of a region, where its examples are mixed with others. What most agree on is purer.
+    """
+    if typical.rule is not None:
+        return typical.members
+    if not all(one.crossed for one in own):
+        return assigned
+    agreed: Bools = np.sum([one.members for one in own], axis=0) >= AGREED * len(own)
+    return agreed
 
 
 def _typical(candidates: Sequence[Candidate]) -> Candidate:

@@ -11,7 +11,7 @@ from slicebench.data.schema.vectors import Describer, vectors_of
 from slicebench.discovery.holdout.masks import marked
 from slicebench.discovery.large.columns import sources_of
 from slicebench.discovery.searches.conditions import WORD, meeting_all, word_pattern
-from slicebench.discovery.searches.regions import BANDWIDTH, solved
+from slicebench.discovery.searches.kernels import BANDWIDTH, likeness, solved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,19 +73,14 @@ class RowRegion:
         score = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), CHUNK):
             some = rows[start : start + CHUNK]
-            score[start : start + CHUNK] = likeness(X[some], self.landmarks, self.width) @ self.weights
+            score[start : start + CHUNK] = _features(X[some], self.landmarks, self.width) @ self.weights
         return marked(rows[score >= self.cut], len(X))
 
 
-def likeness(X: Vectors, landmarks: Vectors, width: float) -> Vectors:
-    """Return the Gaussian likeness of each row of X (n, d) to each landmark (k, d), and a column of ones; (n, k + 1)."""
-    out = np.empty((len(X), len(landmarks) + 1), dtype=np.float32)
-    out[:, -1] = 1
-    kernel = out[:, :-1]
-    np.matmul(X, (2 * landmarks / width).T, out=kernel)
-    kernel -= ((X**2).sum(axis=1) / width)[:, None]
-    kernel -= (landmarks**2).sum(axis=1) / width
-    np.exp(np.minimum(kernel, 0, out=kernel), out=kernel)
+def _features(X: Vectors, landmarks: Vectors, width: float) -> Vectors:
+    """Return the likeness of each row of X (n, d) to each landmark (k, d), and a column of ones; (n, k + 1)."""
+    out = np.ones((len(X), len(landmarks) + 1), dtype=np.float32)
+    likeness(X, landmarks, width, out=out[:, :-1])
     return out
 
 
@@ -123,14 +118,14 @@ def _moments(X: Vectors, inside: Bools, landmarks: Vectors, width: float) -> tup
     k = len(landmarks) + 1
     gram, moment = np.zeros((k, k)), np.zeros(k)
     for start in range(0, len(X), CHUNK):
-        features = likeness(X[start : start + CHUNK], landmarks, width)
+        features = _features(X[start : start + CHUNK], landmarks, width)
         gram += features.T @ features
         moment += features[inside[start : start + CHUNK]].sum(axis=0)
     return gram, moment
 
 
 def _scores(X: Vectors, landmarks: Vectors, width: float, weights: Vectors) -> Vectors:
-    parts = [likeness(X[start : start + CHUNK], landmarks, width) @ weights for start in range(0, len(X), CHUNK)]
+    parts = [_features(X[start : start + CHUNK], landmarks, width) @ weights for start in range(0, len(X), CHUNK)]
     return np.concatenate([*parts, np.zeros(0, dtype=np.float32)])
 
 

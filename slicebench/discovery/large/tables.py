@@ -14,6 +14,7 @@ from slicebench.data.schema.layouts.image_folders import TABLES
 from slicebench.data.schema.layouts.part_folders import split_folders
 from slicebench.data.schema.user_table import UserTable
 from slicebench.discovery.large.sampling import group_ids, keys
+from slicebench.errors import SlicebenchError
 from slicebench.files.untrusted import parquet_dataset
 
 if TYPE_CHECKING:
@@ -88,10 +89,12 @@ def in_memory(table: Any) -> Any:
 
 
 def _of_path(path: Path) -> ArrowTable | None:
-    """Return the files as a table; None if they cannot be opened: whoever reads them says why."""
+    """Return the files as a table; None if they are missing or are not Parquet: whoever reads them says why."""
+    import pyarrow as pa
+
     try:
         return ArrowTable(parquet_dataset(path), path.name, split_folders(path) if path.is_dir() else ())
-    except Exception:  # noqa: BLE001 - pyarrow has errors of its own
+    except (OSError, SlicebenchError, pa.ArrowException):
         return None
 
 

@@ -27,6 +27,8 @@ At 0.5, or where the entropy gain is largest, slices hold too many others; chose
 MODES = 3
 MOST_INSIDE, MOST_OTHERS = 3000, 17_000
 """Members, and others, by which places are told apart."""
+LEAST_SPREAD = 1e-6
+"""Least variance of the others in a direction, of standardised vectors: all of them may be one point."""
 GAIN = 0.05
 """Least gain in average precision for which members are described by one more centre."""
 
@@ -134,6 +136,6 @@ def whitening_by(background: NDArray[np.float32]) -> Callable[[NDArray[np.float3
     """Return the map that gives `background` (n, d) mean 0 and nearly the same spread in all directions."""
     mean = background.mean(axis=0)
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(background.T)))
-    values = np.maximum(values + 0.1 * values.mean(), np.finfo(np.float32).tiny)
+    values = np.maximum(values + 0.1 * values.mean(), LEAST_SPREAD)
     axes = (vectors / np.sqrt(values)).astype(np.float32)
     return lambda X: (X - mean) @ axes

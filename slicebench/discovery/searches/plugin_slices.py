@@ -20,7 +20,7 @@ from slicebench.discovery.holdout.excess import ranks_within
 from slicebench.discovery.holdout.masks import marked
 from slicebench.discovery.searches.cuts import LEAST_MEMBERS, cut_of, places
 from slicebench.errors import MethodError, SlicebenchError
-from slicebench.evaluation.cell import checked_scores
+from slicebench.evaluation.attempt import checked_scores
 from slicebench.evaluation.slices import returned_slices
 
 if TYPE_CHECKING:

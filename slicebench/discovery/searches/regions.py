@@ -18,6 +18,7 @@ from slicebench.discovery.holdout.excess import ranks_within
 from slicebench.discovery.holdout.masks import marked
 from slicebench.discovery.searches.clusters import PREFERENCE, clusters_of
 from slicebench.discovery.searches.cuts import LEAST_MEMBERS, cut_of, places
+from slicebench.discovery.searches.kernels import BANDWIDTH, likeness, solved, squared_distances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 LANDMARKS = 300
 RIDGES = (0.02, 0.1, 0.5, 2.0)
 """Shares of the mean eigenvalue that are added to all: little for a small cause with many errors, much for a large weak one."""
-BANDWIDTH = 0.5
-"""Squared width of the kernel, in squared distances of two typical examples."""
 PEELS = 3
 """Slices that are looked for one after the other, each without the members of those before."""
 ONE_CLASS = 0.75
@@ -169,19 +168,8 @@ class _Search:
             members=members,
             strength=strength,
             class_number=c,
+            crossed=True,
         )
-
-
-def solved(gram: Floats, moment: Floats, ridge: float) -> Vectors:
-    """Return the weights of a ridge regression, (k,), from sums over rows: gram (k, k) and moment (k,).
-
-    `ridge` is the share of the mean eigenvalue that is added to all.
-    """
-    from scipy.linalg import solve
-
-    added = max(ridge * float(np.trace(gram)) / len(gram), 1e-9) * np.eye(len(gram))
-    weights: Vectors = solve(gram + added, moment, assume_a="pos", check_finite=False).astype(np.float32)
-    return weights
 
 
 def _best_ridge(rankings: Vectors, over: Floats, learn: Bools) -> int:
@@ -209,13 +197,7 @@ def kernel_features(X: Vectors, seed: int) -> Vectors:
     k = min(LANDMARKS, max(LEAST_MEMBERS, len(X) // 2))
     landmarks = X[np.sort(rng.permutation(len(X))[:k])]
     some = X[rng.permutation(len(X))[:LANDMARKS]]
-    width = float(np.median(_squared_distances(some, landmarks))) * BANDWIDTH
-    features = np.exp(-_squared_distances(X, landmarks) / max(width, 1e-12)).astype(np.float32)
-    centred: Vectors = features - features.mean(axis=0)
-    return centred
-
-
-def _squared_distances(X: Vectors, Y: Vectors) -> Vectors:
-    squares = (X**2).sum(axis=1)[:, None] + (Y**2).sum(axis=1) - 2 * (X @ Y.T)
-    distances: Vectors = np.maximum(squares, 0)
-    return distances
+    width = float(np.median(squared_distances(some, landmarks))) * BANDWIDTH
+    features = likeness(X, landmarks, max(width, 1e-12))
+    features -= features.mean(axis=0)
+    return features

@@ -99,6 +99,10 @@ class _Found:
     conditions: tuple[Condition, ...]
 
 
+_Extension = tuple[int, float, Condition]
+"""The number of a rule in the beam, the gain with one more condition, and that condition."""
+
+
 class _Beam:
     """The search on some rows, `rows` (n,) bool."""
 
@@ -115,7 +119,7 @@ class _Beam:
         beam, best = [_Found(0.0, ())], _Found(0.0, ())
         width = NARROW if len(self.at) > MANY else BEAM
         for _ in range(MOST_CONDITIONS):
-            longer = [one for found in beam for one in self._longer(found)]
+            longer = self._longer(beam)
             distinct = {frozenset(one.conditions): one for one in longer}
             beam = sorted(distinct.values(), key=lambda one: -one.gain)[:width]
             if not beam:
@@ -128,72 +132,106 @@ class _Beam:
         best = self._pruned(best)
         return best if best.gain >= LEAST_GAIN else None
 
-    def _longer(self, found: _Found) -> list[_Found]:
-        """Return the best extensions by one condition, one or a few for each column."""
-        met = self._met(found.conditions)
-        some = np.flatnonzero(met)
-        bad, expected = self.bad[some], self.expected[some]
-        taken = {one.column for one in found.conditions}
-        least = found.gain + WORTH if found.conditions or len(self.at) > MANY else HINT
-        out = list[_Found]()
-        for j, column in enumerate(self.table.columns):
-            if j in taken:
-                continue
-            codes, length = self.codes[j][some], column.missing + 1
-            sums = (
-                np.bincount(codes, weights=bad, minlength=length).astype(np.float64),
-                np.bincount(codes, minlength=length).astype(np.float64),
-                np.bincount(codes, weights=expected, minlength=length).astype(np.float64),
-            )
-            for gain, condition in self._conditions(j, *sums):
-                if gain > least:
-                    out.append(_Found(gain, (*found.conditions, condition)))
-        return out
+    def _longer(self, beam: Sequence[_Found]) -> list[_Found]:
+        """Return the best extensions by one condition, one or a few for each rule of the beam and column.
 
-    def _conditions(self, j: int, bad: Floats, size: Floats, expected: Floats) -> Iterator[tuple[float, Condition]]:
-        """Yield the best conditions of each form on one column: a value, a range, several values if they add to these."""
+        The rows of all rules are summed at once: on a small table, a call takes longer than what it sums.
+        """
+        met = [np.flatnonzero(self._met(found.conditions)) for found in beam]
+        at, of = np.concatenate(met), np.repeat(np.arange(len(beam)), [len(rows) for rows in met])
+        bad, expected = self.bad[at], self.expected[at]
+        taken = [{one.column for one in found.conditions} for found in beam]
+        few = len(self.at) <= MANY
+        least = np.array([HINT if few and not found.conditions else found.gain + WORTH for found in beam])
+        out = [list[_Found]() for _ in beam]
+        for j, column in enumerate(self.table.columns):
+            length = column.missing + 1
+            cell = of * length + self.codes[j][at]
+            sums = [
+                np.bincount(cell, weights=weights, minlength=len(beam) * length).reshape(len(beam), length)
+                for weights in (bad, None, expected)
+            ]
+            worth = np.where([j in columns for columns in taken], np.inf, least)
+            for i, gain, condition in self._conditions(j, worth, *(one.astype(np.float64) for one in sums)):
+                out[i].append(_Found(gain, (*beam[i].conditions, condition)))
+        return [one for longer in out for one in longer]
+
+    def _conditions(self, j: int, least: Floats, bad: Floats, size: Floats, expected: Floats) -> Iterator[_Extension]:
+        """Yield the best conditions of each form on one column: a value, a range, several values if they add to these.
+
+        The sums are over the rows of each of b rules, by code, (b, length). Conditions whose gain is at most that in `least` (b,)
+        are left out.
+        """
         column = self.table.columns[j]
-        values, best = column.values(size), 0.0
-        if len(values):
-            gains = self._gain(bad[values], size[values], expected[values])
-            i = int(np.argmax(gains))
-            best = float(gains[i])
-            yield best, Condition(j, values=(int(values[i]),))
+        names = column.nameable
+        sums = bad[:, names], size[:, names], expected[:, names]
+        there = sums[1] > 0
+        gains = np.where(there, self._gain(*sums), -np.inf)
+        first, top = gains.argmax(axis=1), gains.max(axis=1)
+        for i in np.flatnonzero(top > least).tolist():
+            yield i, float(top[i]), Condition(j, values=(int(names[first[i]]),))
+        best = np.where(there.any(axis=1), top, 0.0)
         if column.ordered and column.last > 1:
             codes = slice(1, column.last + 1)
-            for gain, condition in self._ranges(j, bad[codes], size[codes], expected[codes]):
-                best = max(best, gain)
-                yield gain, condition
-        if len(values):
-            worst = values[np.argsort(-(bad[values] - expected[values]) / size[values], kind="stable")][:MOST_VALUES]
-            several = self._gain(np.cumsum(bad[worst]), np.cumsum(size[worst]), np.cumsum(expected[worst]))
-            k = int(np.argmax(several - WORTH_OF_VALUE * np.arange(len(worst))))
-            if k > 0 and several[k] > best + WORTH_OF_VALUE * k:
-                yield float(several[k]), Condition(j, values=tuple(sorted(worst[: k + 1].tolist())))
+            ranges, reached = self._ranges(j, least, bad[:, codes], size[:, codes], expected[:, codes])
+            yield from ranges
+            best = np.maximum(best, reached)
+        if len(names) > 1:
+            yield from self._lists(j, least, best, sums, there)
 
-    def _ranges(self, j: int, bad: Floats, size: Floats, expected: Floats) -> Iterator[tuple[float, Condition]]:
-        """Yield the best "at least", "below" and "between" of an ordered column; codes begin at 1 with the first entry."""
-        total = [np.concatenate([[0.0], np.cumsum(one)]) for one in (bad, size, expected)]
-        last = len(bad)
-        gains = self._gain(
-            *(one[None, :] - one[:, None] for one in total)
-        )  # [low, high): from code low + 1 to code high
-        below, above = gains[0, 1:last], gains[1:last, last]
-        if len(below):
-            i = int(np.argmax(below))
-            yield float(below[i]), Condition(j, low=1, high=i + 1)
-            i = int(np.argmax(above))
-            yield float(above[i]), Condition(j, low=i + 2, high=last)
-            one_sided = max(below.max(), above.max())
-            inner = gains[1:last, 1:last]
-            i, k = (int(at) for at in np.unravel_index(int(np.argmax(inner)), inner.shape))
-            if inner[i, k] > one_sided + WORTH_OF_VALUE:
-                yield float(inner[i, k]), Condition(j, low=i + 2, high=k + 1)
+    def _lists(self, j: int, least: Floats, best: Floats, sums: Sequence[Floats], there: Bools) -> Iterator[_Extension]:
+        """Yield the best list of values for each rule, if it gains more than `least` and, for each further value, than `best`.
+
+        The `sums` of badness, rows, and expected badness are over the values that a condition may name, of which `there` occur,
+        (b, v) each.
+        """
+        bad, size, expected = sums
+        with np.errstate(divide="ignore", invalid="ignore"):
+            order = np.where(there, -(bad - expected) / size, np.inf)
+        worst = np.argsort(order, axis=1, kind="stable")[:, :MOST_VALUES]
+        several = self._gain(*(np.cumsum(np.take_along_axis(one, worst, axis=1), axis=1) for one in sums))
+        several[~np.take_along_axis(there, worst, axis=1)] = -np.inf
+        added = WORTH_OF_VALUE * np.arange(several.shape[1])
+        last = (several - added).argmax(axis=1)
+        gains, names = several[np.arange(len(last)), last], self.table.columns[j].nameable
+        for i in np.flatnonzero((last > 0) & (gains > np.maximum(least, best + added[last]))).tolist():
+            yield i, float(gains[i]), Condition(j, values=tuple(sorted(names[worst[i, : last[i] + 1]].tolist())))
+
+    def _ranges(
+        self, j: int, least: Floats, bad: Floats, size: Floats, expected: Floats
+    ) -> tuple[list[_Extension], Floats]:
+        """Return the best "at least", "below" and "between" of an ordered column for each rule, and the gains reached, (b,).
+
+        The sums (b, last) begin with code 1.
+        """
+        total = [np.cumsum(np.pad(one, ((0, 0), (1, 0))), axis=1) for one in (bad, size, expected)]
+        rules, last = np.arange(len(bad)), bad.shape[1]
+        # [low, high): from code low + 1 to code high
+        gains = self._gain(*(one[:, None, :] - one[:, :, None] for one in total))
+        below, above = gains[:, 0, 1:last], gains[:, 1:last, last]
+        between = gains[:, 1:last, 1:last].reshape(len(bad), -1)
+        ends, starts, pairs = (one.argmax(axis=1) for one in (below, above, between))
+        up, down, both = below[rules, ends], above[rules, starts], between[rules, pairs]
+        one_sided = np.maximum(up, down)
+        both = np.where(both > one_sided + WORTH_OF_VALUE, both, -np.inf)
+        reached = np.maximum(one_sided, both)
+        out = list[_Extension]()
+        for i in np.flatnonzero(reached > least).tolist():
+            low, high = divmod(int(pairs[i]), last - 1)
+            forms = (
+                (up[i], Condition(j, low=1, high=int(ends[i]) + 1)),
+                (down[i], Condition(j, low=int(starts[i]) + 2, high=last)),
+                (both[i], Condition(j, low=low + 2, high=high + 1)),
+            )
+            out += [(i, float(gain), condition) for gain, condition in forms if gain > least[i]]
+        return out, reached
 
     def _gain(self, bad: Floats, size: Floats, expected: Floats) -> Floats:
         """Return the gain of sets, -1 for those too small or too large."""
         allowed = (size >= LEAST_MEMBERS) & (size <= LARGEST * len(self.at))
-        return np.where(allowed, likelihood_gain(bad, size, expected), -1.0)
+        gains = np.full(np.shape(size), -1.0)
+        gains[allowed] = likelihood_gain(bad[allowed], size[allowed], expected[allowed])
+        return gains
 
     def _met(self, conditions: tuple[Condition, ...]) -> Bools:
         return meeting_all(conditions, self.codes, len(self.at))

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from slicebench.errors import ConfigError
 from slicebench.files.atomic import write_text
 from slicebench.files.json_models import save_model
+from slicebench.problems.shelf import freeze
 from slicebench.results.leaderboard.build import build
-from slicebench.results.leaderboard.gate import check_controls, check_scores, check_times
+from slicebench.results.leaderboard.gate import LeftOut, check_controls, check_scores, check_times, left_out
 from slicebench.results.leaderboard.settings import Update, load_controls, note_update
 from slicebench.results.leaderboard.store import LeaderboardStore, write_outcomes
 from slicebench.results.leaderboard.timing import load_ratios, save_ratios
 from slicebench.runs.outcomes import RunOutcomes
-from slicebench.runs.plan import Filters, plan, ready
+from slicebench.runs.plan import Filters, is_generated, on_shelf, plan
 from slicebench.runs.runner import run
 from slicebench.runs.store import load_run
 from slicebench.runs.suite import load_suite
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from slicebench.results.board import ControlBoard
     from slicebench.results.leaderboard.gate import GateVerdict
     from slicebench.results.leaderboard.settings import Tolerances
+    from slicebench.runs.plan import Cell
     from slicebench.runs.runner import Progress
     from slicebench.runs.store import Run
     from slicebench.runs.suite import Suite
@@ -57,10 +59,44 @@ def baseline(root: Path, suite: Suite) -> LeaderboardStore:
     return LeaderboardStore(root / suite.name)
 
 
+def freeze_golden(root: Path, tolerances: Tolerances) -> list[Path]:
+    """Freeze the golden problems that are generated and not frozen yet, whole; return their folders."""
+    shelf = root / tolerances.golden.problems
+    _, missing = on_shelf(plan(golden_suite(root, tolerances)), shelf)
+    problems = {cell.problem.identity: cell.problem for cell in missing if is_generated(cell.problem)}
+    for problem in problems.values():
+        freeze(problem, shelf, with_inputs=True)
+    return [shelf / f"{problem.name}.s{problem.seed}" for problem in problems.values()]
+
+
+def golden_cells(root: Path, tolerances: Tolerances, methods: Sequence[str]) -> tuple[Suite, list[Cell], list[LeftOut]]:
+    """Return the golden suite, its cells on frozen problems, and the problems that are not frozen.
+
+    Raises
+    ------
+    ConfigError
+        if none is frozen.
+
+    """
+    suite, shelf = golden_suite(root, tolerances), root / tolerances.golden.problems
+    cells, others = on_shelf(plan(suite, Filters(methods=tuple(methods))), shelf)
+    if not cells:
+        raise ConfigError(
+            f"no problem of the suite {suite.name} is frozen in {shelf}, and only frozen ones are the same on every machine; "
+            "`slicebench check --update --reason TEXT` freezes them and makes the baseline"
+        )
+    why = f"it is not frozen in {shelf}; a problem that is built again differs from machine to machine"
+    return (
+        suite,
+        cells,
+        [LeftOut(p, s, why) for p, s in dict.fromkeys((c.problem.name, c.problem.seed) for c in others)],
+    )
+
+
 def golden_run(
-    root: Path,
-    tolerances: Tolerances,
-    methods: Sequence[str],
+    suite: Suite,
+    cells: list[Cell],
+    shelf: Path,
     out: Location,
     jobs: int | None,
     progress: AbstractContextManager[Callable[[Progress], None]],
@@ -69,14 +105,11 @@ def golden_run(
 
     No earlier run is resumed, and no model comes from the cache.
     """
-    suite, shelf = golden_suite(root, tolerances), root / tolerances.golden.problems
-    cells = ready(plan(suite, Filters(methods=tuple(methods))), shelf)
     limits = Limits() if jobs is None else Limits(jobs=jobs)
     with tempfile.TemporaryDirectory() as cache, progress as report:
         kept, os.environ["SLICEBENCH_CACHE"] = os.environ.get("SLICEBENCH_CACHE"), cache
         try:
-            there = shelf if shelf.is_dir() else None
-            outcome = run(suite, cells, out=out, limits=limits, force=True, problems=there, on_progress=report)
+            outcome = run(suite, cells, out=out, limits=limits, force=True, problems=shelf, on_progress=report)
         finally:
             del os.environ["SLICEBENCH_CACHE"]
             if kept is not None:
@@ -86,19 +119,23 @@ def golden_run(
 
 def verdicts(
     root: Path, tolerances: Tolerances, found: Run | None, controls: Location | None, timings: Path | None
-) -> list[GateVerdict]:
+) -> tuple[list[GateVerdict], list[LeftOut]]:
     """Compare a run, a file of controls and a file of timings with the leaderboard in `root`.
 
-    Those that are None are left out.
+    Those that are None are left out. Returns the verdicts, and the problems of the run that cannot
+    be compared.
     """
     judged: list[GateVerdict] = []
+    apart: list[LeftOut] = []
     if found is not None:
-        judged += check_scores(RunOutcomes(found.store, found.cells), baseline(root, found.suite), tolerances)
+        outcomes, then = RunOutcomes(found.store, found.cells), baseline(root, found.suite)
+        judged += check_scores(outcomes, then, tolerances)
+        apart = left_out(outcomes, then)
     if controls is not None:
         judged += check_controls(_read_controls(controls), tolerances)
     if timings is not None:
         judged += check_times(load_ratios(timings), load_ratios(root / "timings.json"), tolerances)
-    return judged
+    return judged, apart
 
 
 def update(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slicebench.evaluation.isolation.decoys import LEVEL
 from slicebench.metrics.ranking import Ranking
 from slicebench.metrics.statistics import Sampled, SeedScores, sampled_problem
 
@@ -81,6 +82,24 @@ def what_is_missing(cells: Mapping[Slot, Record | None]) -> str | None:
     counts = Counter("not run" if r is None else r.status for r in bad.values())
     said = next((f"; {problem} s{seed}: {r.reason}" for (problem, seed, _), r in bad.items() if r is not None), "")
     return ", ".join(f"{n} of {len(cells)} {status}" for status, n in counts.items()) + said
+
+
+def why_not_ranked(cells: Mapping[Slot, Record | None]) -> str | None:
+    """Describe why a method has no rank: cells are missing, or it used a false truth; None if neither."""
+    return what_is_missing(cells) or _decoy_used(cells)
+
+
+def _decoy_used(cells: Mapping[Slot, Record | None]) -> str | None:
+    """Describe where a method agrees with a decoy beyond chance, at `LEVEL` over all of its cells (Bonferroni)."""
+    found = {slot: r.decoy_p for slot, r in cells.items() if r is not None and r.decoy_p is not None}
+    used = [slot for slot, p in found.items() if p * len(found) < LEVEL]
+    if not used:
+        return None
+    problem, seed, _ = min(used, key=lambda slot: found[slot])
+    return (
+        f"in {len(used)} of {len(found)} cells it ranks the members of a false truth that lay where a method would look for "
+        f"the true one, beyond chance (first {problem} s{seed}, p {found[problem, seed, _]:.0e})"
+    )
 
 
 def costs(done: Sequence[Record]) -> dict[str, Any]:

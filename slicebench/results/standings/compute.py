@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slicebench.errors import PluginError
+from slicebench.errors import SlicebenchError, safe_text
 from slicebench.metrics.captions import LABELS, pooled
 from slicebench.metrics.estimate import Estimate, estimate_over_seeds, namf_estimate
 from slicebench.metrics.ranking import METRICS
@@ -25,9 +25,10 @@ from slicebench.results.standings.cells import (
     hardest_captions,
     mean_chance,
     sampled_cells,
-    what_is_missing,
+    why_not_ranked,
 )
 from slicebench.results.standings.comparing import compare
+from slicebench.runs.asking import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,9 @@ def standings(outcomes: Outcomes, suite: Suite, kind: str = "run") -> Board:
     field = _Field(outcomes, suite)
     newest = max((r for r in field.records.values() if r), key=lambda r: r.date, default=None)
     compared = field.compared()
-    rows = [field.row(method, compared) for method in field.methods]
+    with Asking() as ask:
+        abouts = {method: _described(method, ask) for method in field.methods}
+    rows = [field.row(method, compared, abouts[method]) for method in field.methods]
     rows.sort(key=lambda row: -row.values["namf"].mean if "namf" in row.values else np.inf)
     return Board(
         kind=kind,
@@ -183,21 +186,21 @@ class _Field:
         apart = interval_of_mean([sampled[best] - sampled[method]])
         return namf_estimate(one, behind=apart.low is not None and apart.low > 0)
 
-    def row(self, method: str, compared: Compared | None) -> MethodRow:
-        """Return the results of one method over all problems."""
+    def row(self, method: str, compared: Compared | None, about: Mapping[str, Any]) -> MethodRow:
+        """Return the results of one method over all problems; `about` are its idea and requirements."""
         cells = self.of(method=method)
         records = [r for r in cells.values() if r]
         done = [r for r in records if r.status == "ok"]
         named = [one for r in done if r.captions for one in r.captions.per_class.values() if one.naming]
         captions = pooled([one.metrics for one in named], [one.chance for one in named]) if named else {}
-        incomplete = what_is_missing(cells)
+        incomplete = why_not_ranked(cells)
         values = {} if incomplete else self._values(method, done, compared)
         ranked = compared is not None and method in compared.rank
         return MethodRow(
             name=method,
             version=records[0].method_version if records else "",
             params={k: v for k, v in records[0].method_params.items() if k != "seed"} if records else {},
-            **_described(method),
+            **about,
             reference=method in REFERENCES,
             values=values | {key: Estimate(mean=value) for key, value in captions.get("value", {}).items()},
             chance=mean_chance(done) | captions.get("chance", {}),
@@ -241,14 +244,20 @@ class _Field:
         return compare(field, units, families, self.sampled, self.intervals, self.unit)
 
 
-def _described(method: str) -> dict[str, Any]:
+def _described(method: str, ask: Asking) -> dict[str, Any]:
     """Return idea and requirements of a registered method.
 
-    They are empty for a method that is not installed here.
+    They are empty for a method that is not installed here, or that fails to tell.
     """
     try:
-        cls = METHODS.load(method)
-    except PluginError:
+        idea, requires = ask(method, introduced, method)
+    except (SlicebenchError, ValueError):
         return {"idea": "", "requires": ()}
+    return {"idea": idea, "requires": tuple(requires)}
+
+
+def introduced(method: str) -> tuple[str, list[str]]:
+    """Return the first line of a method's description, and what it requires."""
+    cls = METHODS.load(method)
     idea = (cls.__doc__ or "").strip().splitlines()
-    return {"idea": idea[0] if idea else "", "requires": tuple(sorted(cls.requires))}
+    return safe_text(idea[0]) if idea else "", sorted(cls.requires)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slicebench.errors import ConfigError, DataError, MethodError
+from slicebench.evaluation.attempt import run_method
 from slicebench.evaluation.captions import accuracy_near, class_gaps, mean_gap, measure_captions
-from slicebench.evaluation.cell import is_oracle, run_method
+from slicebench.evaluation.cell import is_oracle
 from slicebench.metrics.captions import GAP_SHARES, shares_of
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def inspect_captions(
     if is_oracle(method):
         method.reveal(problem.truth)  # type: ignore[attr-defined]
     run = run_method(method, data, test)
-    outcome = measure_captions(run.caption_hardness, data, test, problem.truth)
+    outcome = measure_captions(run.caption_hardness, captions, data.class_names, test, problem.truth)
     assert run.caption_hardness is not None
     assert outcome is not None
     hardness = run.caption_hardness

@@ -22,7 +22,8 @@ from slicebench.data.permuted import permuted_outcomes
 from slicebench.data.split import deal
 from slicebench.data.truth import PlantedTruth
 from slicebench.errors import DataError
-from slicebench.evaluation.cell import checked_scores, measure
+from slicebench.evaluation.attempt import checked_scores
+from slicebench.evaluation.cell import measure
 from slicebench.evaluation.cost import hardware
 from slicebench.evaluation.slices import returned_slices
 from slicebench.metrics.slices.significance import about_group, judged_parts

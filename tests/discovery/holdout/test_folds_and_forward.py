@@ -16,8 +16,16 @@ N = 1000
 RNG = np.random.default_rng(0)
 
 
-def candidate(members, fold=0, name="a", c=None):
-    return Candidate(method="m", label=name, fold=fold, members=members, strength=members.astype(float), class_number=c)
+def candidate(members, fold=0, name="a", c=None, crossed=False):
+    return Candidate(
+        method="m",
+        label=name,
+        fold=fold,
+        members=members,
+        strength=members.astype(float),
+        class_number=c,
+        crossed=crossed,
+    )
 
 
 def test_each_fold_gets_its_share_of_classes_and_errors():
@@ -82,6 +90,25 @@ def test_the_same_slice_of_several_folds_is_one_finding():
     expected = np.select([folds.number == f for f in folds.tested], blurred)
     assert (first.inside == expected).all()
     assert overlap(first.members, inside) > 0.8
+
+
+def test_members_of_a_region_are_those_that_most_searches_agree_on():
+    inside = np.arange(N) < 150
+    wrong = RNG.random(N) < np.where(inside, 0.6, 0.05)
+    excess = Excess(badness=wrong.astype(float), classes=np.zeros(N, dtype=int), groups=None, exact=True)
+    folds = dealt_folds(excess.classes, wrong, None, None, seed=0)
+    judges = {f: folds.learn(f) for f in folds.tested}
+    blurred = [inside ^ (RNG.random(N) < 0.04) for _ in folds.tested]
+    found = {}
+    for crossed in (False, True):
+        candidates = [candidate(blurred[f], fold=f, crossed=crossed) for f in folds.tested]
+        (found[crossed],) = findings_of(candidates, excess, folds, judges)
+    assert (found[True].members == (np.sum(blurred, axis=0) >= 4)).all()
+    assert (found[False].members == found[False].inside).all()
+    assert found[True].p == found[False].p
+    assert (found[True].inside == found[False].inside).all()
+    alien = [(one.members & ~inside).sum() for one in (found[True], found[False])]
+    assert alien[0] < alien[1] / 4
 
 
 def test_one_tested_fold_is_a_plain_split():

@@ -428,3 +428,16 @@ def test_a_stratum_keeps_its_share_and_at_least_one_row():
     strata = np.where(rows < 3, 0, np.where(rows < 400, 1, 2))
     kept = stratified(rows, strata, np.array([3, 3970, 6000]), 500, 0)
     assert np.bincount(strata[kept]).tolist() == [1, 199, 301]
+
+
+def test_only_files_that_cannot_be_read_are_left_to_others(tmp_path, monkeypatch):
+    (tmp_path / "words.parquet").write_text("no Parquet")
+    (tmp_path / "empty").mkdir()
+    assert [tables.large_table(tmp_path / name) for name in ("words.parquet", "empty", "none.parquet")] == [None] * 3
+
+    def mistaken(path):
+        raise RuntimeError("a mistake of the program")
+
+    monkeypatch.setattr(tables, "parquet_dataset", mistaken)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        tables.large_table(tmp_path / "words.parquet")

@@ -64,6 +64,15 @@ def test_constant_vectors_are_one_place():
     assert (found == inside).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_members_are_split_where_all_others_are_one_point():
+    X, where = blobs([[5, 0], [-5, 0]])
+    X[where == 0] = 0
+    found = places(X, where > 0, np.ones(len(X), dtype=bool), np.arange(len(X)) % 5, seed=0)
+    assert sorted(one.sum() for one in found) == [120, 120]
+    assert all(len(np.unique(where[one])) == 1 for one in found)
+
+
 def searched(X, wrong, classes=None):
     classes = np.zeros(len(X), dtype=np.int64) if classes is None else classes
     excess = Excess(badness=wrong.astype(float), classes=classes, groups=None, exact=True)

@@ -142,7 +142,7 @@ def fisher(table: PlantedTable, method: str, **parameters: Any) -> list[Shown]:
     slices. `parameters` are those of the method. Raises `Skipped` if it cannot run on the table.
     """
     from slicebench.data.from_arrays import from_arrays
-    from slicebench.evaluation.cell import checked_scores
+    from slicebench.evaluation.attempt import checked_scores
     from slicebench.evaluation.slices import returned_slices
 
     n, outcomes = len(table.frame), _outcomes(table)
