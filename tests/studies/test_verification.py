@@ -169,13 +169,14 @@ def test_the_command_repeats_and_lists_its_seeds(published, tmp_path):
         str(published),
     ]
     first = subprocess.run([*base, "--seeds", "2", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert first.returncode == 0, first.stderr
+    # the seeds are drawn now: one time in some dozens, noise is lower by chance
+    assert first.returncode in (0, 1), first.stderr
     found = json.loads(first.stdout)
     assert len(found["seeds"]) == 2
     seeds = ",".join(map(str, found["seeds"]))
     assert f"--fresh-seeds {seeds}" in first.stderr
     second = subprocess.run([*base, "--fresh-seeds", seeds], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert second.returncode == 0, second.stderr
+    assert second.returncode == first.returncode, second.stderr
     assert "0 cells run" in second.stderr, "the run folder still has them"
     assert f"verdict: {found['verdict']}" in second.stdout
     assert "fresh − published" in second.stdout
