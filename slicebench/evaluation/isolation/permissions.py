@@ -21,7 +21,7 @@ from slicebench.plugins.allowed import OURS
 from slicebench.plugins.registry import DATASETS, METHODS, distribution_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from importlib.metadata import EntryPoint
 
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/sys", "/nix/store")
@@ -117,10 +117,7 @@ def _environment() -> Iterator[Path]:
     for entry in map(Path, filter(None, sys.path)):
         if any(entry.is_relative_to(prefix) for prefix in prefixes):
             continue
-        if entry.is_dir() and entry.name not in (
-            "site-packages",
-            "dist-packages",
-        ):
+        if entry.is_dir() and entry.name not in ("site-packages", "dist-packages"):
             # code only: a project's folder also holds run folders and a leaderboard
             yield from (part for part in entry.iterdir() if _is_code(part))
         else:
@@ -171,9 +168,16 @@ def _resolved(path: Path) -> Path:
     return path.expanduser().resolve()
 
 
-ENVIRONMENT = tuple(
-    dict.fromkeys(map(_resolved, [*_environment(), *map(Path, SYSTEM), *(Path("/proc") / name for name in FACTS)]))
-)
+def _outermost(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the paths that are in none of the others, resolved: each is a rule that every cell hands to the kernel."""
+    kept: list[Path] = []
+    for path in sorted({*map(_resolved, paths)}):  # a folder comes before what is in it
+        if not (kept and path.is_relative_to(kept[-1])):
+            kept.append(path)
+    return tuple(kept)
+
+
+ENVIRONMENT = _outermost([*_environment(), *map(Path, SYSTEM), *(Path("/proc") / name for name in FACTS)])
 """What every method may read; listed once, when the server of a run imports this module for all cells."""
 
 DATASET_PACKAGES = {name: tuple(_places_of(name)) for name in {_package(entry) for entry in DATASETS.entries()}}
