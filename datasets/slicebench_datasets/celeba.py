@@ -164,6 +164,7 @@ class CelebA(RawDataset):
             class_names=[_word(self.label, c) for c in range(2)],
             group_names=names,
             how=self._how(),
+            kind="natural" if self.plant == "natural" and self.indices is None else "planted",
             provenance=provenance_of(self.card),
             captions=captions,
             captions_for_groups=self._naming(captions.texts, names, rarer),

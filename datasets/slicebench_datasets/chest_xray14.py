@@ -145,6 +145,7 @@ class ChestXray14(RawDataset):
             class_names=classes,
             group_names=[f"AP view, {name}" for name in grouped],
             how=f"natural: films from front to back (AP){'' if self.population == 'all' else f' with {classes[0]}'}",
+            kind="natural",
             provenance=provenance_of(self.card),
         )
 

@@ -114,6 +114,7 @@ class ChestXrayViews(RawDataset):
             class_names=CLASSES,
             group_names=["AP or AP Supine view"],
             how="natural: views other than PA",
+            kind="natural",
             provenance=provenance_of(self.card),
         )
 

@@ -104,6 +104,7 @@ class CIFAR10(RawDataset):
             class_names=names,
             group_names=(),
             how="natural: no subgroup is planted",
+            kind="natural",
             provenance=provenance_of(self.card),
             captions=caption_set(f"cifar10_{self.captions}", names),
         )

@@ -146,6 +146,7 @@ class ImageNet(RawDataset):
             class_names=_class_names(place.folder / NAMES, wnids),
             group_names=(),
             how="natural: no subgroup is planted",
+            kind="natural",
             provenance=provenance_of(self.card),
             captions=_candidates(wnids) if self.captions == "ancestors" else None,
         )

@@ -123,6 +123,7 @@ class MovieLens(DatasetAdapter):
             class_names=(),
             group_names=tuple(self.groups),
             how="natural" if self.keep == 1 else f"the groups keep the share {self.keep:g} of their train ratings",
+            kind="natural" if self.keep == 1 else "planted",
             provenance=provenance_of(self.card),
         )
 

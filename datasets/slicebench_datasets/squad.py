@@ -159,6 +159,7 @@ class SQuAD(DatasetAdapter):
             class_names=(),
             group_names=(),
             how="natural: no subgroup is planted",
+            kind="natural",
             provenance=provenance_of(self.card),
         )
 

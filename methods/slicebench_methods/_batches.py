@@ -16,11 +16,13 @@ PADDING = 1.25
 """Largest ratio of the sizes of two classes in one batch."""
 
 
-def like_sized(sizes: NDArray[np.intp], width: int, *, square: bool = False) -> Iterator[NDArray[np.intp]]:
+def like_sized(
+    sizes: NDArray[np.intp], width: int, *, square: bool = False, most: int = BATCH_FLOATS
+) -> Iterator[NDArray[np.intp]]:
     """Yield the positions of classes of similar size, smallest first, in batches of bounded memory.
 
-    A class of n rows takes n × `width` numbers, and n × n more if `square`; a class that is too
-    large is a batch of its own.
+    A class of n rows takes n × `width` numbers, and n × n more if `square`; a batch has at most `most` numbers, but
+    a class that is too large is a batch of its own.
     """
     order, start = np.argsort(sizes, kind="stable"), 0
     while start < len(order):
@@ -28,7 +30,7 @@ def like_sized(sizes: NDArray[np.intp], width: int, *, square: bool = False) -> 
         while stop < len(order):
             n = int(sizes[order[stop]])
             floats = (stop + 1 - start) * n * (width + (n if square else 0))
-            if n > PADDING * sizes[order[start]] or floats > BATCH_FLOATS:
+            if n > PADDING * sizes[order[start]] or floats > most:
                 break
             stop += 1
         yield order[start:stop]

@@ -4,10 +4,11 @@ A point's weight is k(x) = max(1 − q(x), 0), q a squared distance from the cen
 objective (d'Eon et al. 2021) is the weighted mean loss Σ k ℓ / Σ k, minus scale · (S + b − Σ k)² / b² while the total
 weight Σ k is below S + b; the barrier width b shrinks geometrically from n − S to S / 20.
 
-Spotlights ascend together: r of them (starts) in each of g groups of points (classes), so
+Ellipsoids ascend together: r of them (starts) in each of g groups of points (classes), so
 parameters have shape (g, r, p), weights and losses (g, r, n). Groups are padded to equal n with
 points that are too far away to have a weight. Products with the points are in the points'
-precision, which may be float32; parameters, sums over points and the ascent are float64.
+precision, which may be float32; parameters, sums over points and the ascent are float64. Spheres, of which a step need not
+look at all points, ascend one by one (`_spotlight_sphere`).
 """
 
 from __future__ import annotations
@@ -17,15 +18,24 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from slicebench_methods._spotlight_sphere import (
+    ADAM_EPS,
+    BETA1,
+    BETA2,
+    DECAY,
+    LEARNING_RATE,
+    PATIENCE,
+    THRESHOLD,
+    Sphere,
+    ascend_sphere,
+)
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
     Points = NDArray[np.floating]
 
-LEARNING_RATE = 1e-2
-PATIENCE, DECAY, THRESHOLD = 10, 0.5, 1e-4
-BETA1, BETA2, ADAM_EPS = 0.9, 0.999, 1e-8
 FAR = 1e15
 """Every coordinate of a padding point."""
 
@@ -56,6 +66,14 @@ class Spherical:
         np.subtract(X, self._origin.astype(X.dtype), out=self._A[..., :d])
         np.einsum("...ij,...ij->...i", self._A[..., :d], self._A[..., :d], out=self._A[..., d])
         self._A[..., d + 1] = 1
+
+    def sphere(self, g: int, n: int, losses: Points, theta: Array) -> Sphere:
+        """Make the spotlight θ (p,) on the first `n` points of group `g`, which are those that do not pad."""
+        return Sphere(self._A[g, :n], losses[:n], theta[:-1] - self._origin, float(theta[-1]))
+
+    def theta(self, sphere: Sphere) -> Array:
+        """Return the parameters (p,) of what `sphere` made."""
+        return np.append(sphere.centre + self._origin, sphere.log_tau)
 
     def weights(self, theta: Array) -> Points:
         self._mu, self._tau = theta[..., :-1] - self._origin, np.exp(theta[..., -1:])
@@ -150,12 +168,40 @@ def ascend(
     more than 10 steps in a row that do not beat the best objective by 1e-4 of its size, the rate is
     halved and the best forgotten, because the barrier changes.
     """
+    n = np.broadcast_to(n, (len(theta), 1))
+    barriers = np.geomspace(n - min_weight, 0.05 * min_weight, steps)
+    if isinstance(kernel, Spherical):
+        theta, history = _ascend_spheres(
+            kernel, losses, theta, n=n, min_weight=min_weight, barriers=barriers, scale=scale
+        )
+    else:
+        theta, history = ascend_together(kernel, losses, theta, min_weight=min_weight, barriers=barriers, scale=scale)
+    return Ascent(theta=theta, weights=kernel.weights(theta), objective=history[:, 0], total_weight=history[:, 1])
+
+
+def _ascend_spheres(
+    kernel: Spherical, losses: Points, theta: Array, *, n: Array, min_weight: Array, barriers: Array, scale: float
+) -> tuple[Array, Array]:
+    """Ascend each spotlight of each group by itself; return as `ascend_together` does."""
+    theta, history = theta.copy(), np.empty((len(barriers), 2, *theta.shape[:-1]))
+    losses = np.broadcast_to(losses, (len(theta), 1, losses.shape[-1]))
+    for g, r in np.ndindex(theta.shape[:-1]):
+        sphere = kernel.sphere(g, int(n[g, 0]), losses[g, 0], theta[g, r])
+        history[..., g, r] = ascend_sphere(sphere, barriers[:, g, 0], min_weight=float(min_weight[g, 0]), scale=scale)
+        theta[g, r] = kernel.theta(sphere)
+    return theta, history
+
+
+def ascend_together(
+    kernel: Kernel, losses: Points, theta: Array, *, min_weight: Array, barriers: Array, scale: float
+) -> tuple[Array, Array]:
+    """Ascend with barriers (steps, g, 1); return parameters (g, r, p), and objective and total weight, (steps, 2, g, r)."""
     theta = theta.copy()
     first, second = np.zeros_like(theta), np.zeros_like(theta)
-    history = np.empty((steps, 2, *theta.shape[:-1]))
+    history = np.empty((len(barriers), 2, *theta.shape[:-1]))
     rate, best = np.full(theta.shape[:-1], LEARNING_RATE), np.full(theta.shape[:-1], np.inf)
     stalled = np.zeros(theta.shape[:-1], dtype=int)
-    for t, barrier in enumerate(np.geomspace(n - min_weight, 0.05 * min_weight, steps), start=1):
+    for t, barrier in enumerate(barriers, start=1):
         value, total, grad = objective(kernel, losses, theta, min_weight, barrier, scale)
         history[t - 1] = value, total
         first += (1 - BETA1) * (grad - first)
@@ -175,4 +221,4 @@ def ascend(
             reduced = stalled > PATIENCE
             rate[reduced] *= DECAY
             best[reduced], stalled[reduced] = np.inf, 0
-    return Ascent(theta=theta, weights=kernel.weights(theta), objective=history[:, 0], total_weight=history[:, 1])
+    return theta, history

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from slicebench_methods._error_trees import LeafMethod
+from slicebench_methods._information import mutual_information
 from slicebench_methods._needed import at_least, needed
 from slicebench_methods._space import whitened, whitening
 
@@ -109,10 +110,8 @@ class Barlow(LeafMethod):
 
     def _informative(self, Z: NDArray[np.float64], wrong: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Select the features with the highest mutual information with failure, the best first."""
-        from sklearn.feature_selection import mutual_info_classif
-
         neighbours = min(3, int(min(wrong.sum(), (~wrong).sum())) - 1)
-        information = mutual_info_classif(Z, wrong, n_neighbors=max(1, neighbours), random_state=self.seed)
+        information = mutual_information(Z, wrong, neighbours=max(1, neighbours), seed=self.seed)
         best: NDArray[np.int64] = np.argsort(-information, kind="stable")[: self.n_features]
         return best
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slicebench.errors import ConfigError
-from slicebench.models.devices import device
+from slicebench_methods._error_networks import Training
 from slicebench_methods._needed import at_least
 from slicebench_methods._per_class import PerClass, balanced_accuracy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-STEP = 0.01
-"""Adam's learning rate; with full batches of a few hundred examples the loss is flat long before `steps` are over."""
+    from slicebench_methods._error_networks import Network
 
 
 class ErrorMLP(PerClass):
@@ -96,45 +97,27 @@ class ErrorMLP(PerClass):
         at_least(1, self, "width", "steps")
         if self.weight_decay < 0:
             raise ConfigError(f"weight_decay is {self.weight_decay}; expected 0 or more")
-        self.networks_: dict[int, tuple[NDArray[np.float64], ...]] = {}
+        self.networks_: dict[int, Network] = {}
         self.strengths_ = np.full(C, np.nan)
 
-    def _fit_class(self, c: int, Z: NDArray[np.float64], correct: NDArray[np.bool_]) -> None:
+    def _fit_classes(
+        self, Z: NDArray[np.float64], correct: NDArray[np.bool_], learnable: Mapping[int, NDArray[np.intp]]
+    ) -> None:
+        """Train the networks of all folds and classes, those of like many examples together."""
         from sklearn.model_selection import StratifiedKFold
 
-        target = correct.astype(np.int64)
-        scores = [
-            balanced_accuracy(_log_odds(self._trained(Z[fit], target[fit]), Z[held_out]), target[held_out])
-            for fit, held_out in StratifiedKFold(self.cv).split(Z, target)
-        ]
-        self.strengths_[c] = float(np.mean(scores))
-        self.networks_[c] = self._trained(Z, target)
-
-    def _trained(self, Z: NDArray[np.float64], target: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-        """Train a network for the log-odds of right, from a seeded start, and return its weights."""
-        import torch
-
-        generator = torch.Generator().manual_seed(self.seed)
-        d = Z.shape[1]
-
-        def start(*shape: int) -> Any:
-            return torch.randn(*shape, generator=generator) * d**0.5 / 2 if len(shape) == 2 else torch.zeros(*shape)
-
-        hidden, out = start(d, self.width), torch.randn(self.width, generator=generator) / self.width**0.5
-        where = device()
-        params = [p.to(where).requires_grad_() for p in (hidden, start(self.width), out, torch.zeros(()))]
-        X, y = (torch.tensor(x, dtype=torch.float32, device=where) for x in (Z, target))
-        counts = np.bincount(target, minlength=2)
-        weights = torch.tensor((len(target) / (2 * counts))[target], dtype=torch.float32, device=where)
-        adam = torch.optim.AdamW(params, lr=STEP, weight_decay=0)
-        loss_of = torch.nn.functional.binary_cross_entropy_with_logits
-        for _ in range(self.steps):
-            adam.zero_grad()
-            logits = torch.tanh(X @ params[0] + params[1]) @ params[2] + params[3]
-            decay = self.weight_decay * (params[0].square().sum() / d + params[2].square().sum())
-            (loss_of(logits, y, weight=weights) + decay).backward()
-            adam.step()
-        return tuple(p.detach().cpu().numpy().astype(np.float64) for p in params)
+        target, fits, held_out = correct.astype(np.int64), [], []
+        for rows in learnable.values():
+            folds = list(StratifiedKFold(self.cv).split(rows, target[rows]))
+            fits += [*(rows[fit] for fit, _ in folds), rows]
+            held_out.append([rows[held] for _, held in folds])
+        if not fits:
+            return
+        training = Training(width=self.width, weight_decay=self.weight_decay, steps=self.steps, seed=self.seed)
+        networks = iter(training.networks([Z[rows] for rows in fits], [target[rows] for rows in fits]))
+        for c, parts in zip(learnable, held_out, strict=True):
+            scores = [balanced_accuracy(_log_odds(next(networks), Z[rows]), target[rows]) for rows in parts]
+            self.strengths_[c], self.networks_[c] = float(np.mean(scores)), next(networks)
 
     def _hardness(self, Z: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
         hardness = np.zeros(len(Z))
@@ -144,7 +127,7 @@ class ErrorMLP(PerClass):
         return hardness
 
 
-def _log_odds(network: tuple[NDArray[np.float64], ...], Z: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_odds(network: Network, Z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compute the output of a network, shape (n,); einsum works row by row, so equal examples get equal scores."""
     hidden, bias, out, offset = network
     units = np.tanh(np.einsum("ij,jk->ik", Z, hidden) + bias)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slicebench_methods._clusters import Clustered, distances
+from slicebench_methods._gaussians import Gaussians, fit_mixtures
 from slicebench_methods._needed import at_least
 from slicebench_methods._space import projection
 
@@ -88,19 +89,17 @@ class George(Clustered):
         at_least(2, self, "max_clusters")
 
     def _parts(self, Z: Floats, wrong: NDArray[np.bool_]) -> Subclasses:  # noqa: ARG002 - errors are not looked at
-        from sklearn.mixture import GaussianMixture
-
         mean, axes = projection(Z, self.n_components, self.seed)
         points, distinct = (Z - mean) @ axes.T, len(np.unique(Z, axis=0))
         rows = np.random.RandomState(self.seed).permutation(len(Z))[:SILHOUETTE_SAMPLE]
         between = distances(points[rows], points[rows])
         regular = max(REGULAR, ROUNDING * float(points.var(axis=0).max()))
-        best, highest = GaussianMixture(1, random_state=self.seed, reg_covar=regular).fit(points), -np.inf
-        for k in range(2, min(self.max_clusters, len(Z) // 10, distinct) + 1):
-            mixture = GaussianMixture(k, n_init=3, random_state=self.seed, reg_covar=regular).fit(points)
-            quality = silhouette(between, mixture.predict(points)[rows])
-            if quality > highest:
-                best, highest = mixture, quality
+        sizes = range(2, min(self.max_clusters, len(Z) // 10, distinct) + 1)
+        mixtures = fit_mixtures(points, sizes, starts=3, seed=self.seed, reg_covar=regular)
+        found = [silhouette(between, mixture.responsibilities(points).argmax(axis=1)[rows]) for mixture in mixtures]
+        if not found or max(found) == -np.inf:
+            mixtures, found = fit_mixtures(points, [1], starts=1, seed=self.seed, reg_covar=regular), [0.0]
+        best = mixtures[int(np.argmax(found))]
         return Subclasses(mean, axes, best)
 
 
@@ -134,14 +133,14 @@ class Subclasses:
 
     mean: Floats
     axes: Floats
-    mixture: Any
+    mixture: Gaussians
 
     @property
     def candidates(self) -> NDArray[np.intp]:
         """All subclasses."""
-        return np.arange(self.mixture.n_components)
+        return np.arange(len(self.mixture))
 
     def shares(self, Z: Floats) -> Floats:
         """Return the responsibilities, shape (n, k)."""
-        shares: Floats = self.mixture.predict_proba(np.einsum("nd,kd->nk", Z - self.mean, self.axes))
+        shares: Floats = self.mixture.responsibilities(np.einsum("nd,kd->nk", Z - self.mean, self.axes))
         return shares

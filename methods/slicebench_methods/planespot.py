@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from slicebench.errors import ConfigError
+from slicebench_methods._gaussians import fit_mixtures
 from slicebench_methods._membership import MembershipMethod
 from slicebench_methods._needed import at_least, needed
 from slicebench_methods._per_class import learnable_classes
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
     from slicebench.data.problem import AuditData
     from slicebench.data.split import Split
+    from slicebench_methods._gaussians import Gaussians
 
     Floats = NDArray[np.float64]
 
 LEAST_PER_COMPONENT = 10
 """Val examples per component of a mixture, which has 9 parameters of its own."""
+REGULAR = 1e-6
+"""Added to the variances of a component, as scikit-learn does."""
 
 
 class PlaneSpot(MembershipMethod):
@@ -57,7 +60,7 @@ class PlaneSpot(MembershipMethod):
     weight : float, default 0.025
         Weight of the confidence against a projection of range 1. As in the public implementation.
         Full covariances adapt to any scale, so it matters little: it decides where k-means starts
-        and how fine a difference in confidence still counts (scikit-learn adds 1e-6 to variances, a
+        and how fine a difference in confidence still counts (1e-6 is added to variances, a
         standard deviation of 0.04 in confidence).
     max_components : int, default 10
         Maximum number of components of a class. Ours: the public implementation tries up to 32, but
@@ -176,7 +179,7 @@ class Plane:
 
     def responsibilities(self, X: NDArray[np.float32], sure: NDArray[np.float32]) -> Floats:
         """Return the probability of each component for each example, shape (n, K)."""
-        resp: Floats = self.mixture.predict_proba(self._points(X, sure))
+        resp: Floats = self.mixture.responsibilities(self._points(X, sure))
         return resp
 
     def _projected(self, X: NDArray[np.float32]) -> Floats:
@@ -188,15 +191,10 @@ class Plane:
         return np.column_stack([(self._projected(X) - self.low) / self.width, self.weight * sure.astype(np.float64)])
 
 
-def _by_bic(points: Floats, max_components: int, seed: int) -> Any:
+def _by_bic(points: Floats, max_components: int, seed: int) -> Gaussians:
     """Fit the mixture of least BIC, with at most one component per distinct point and per ten examples."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
     most = min(max_components, len(np.unique(points, axis=0)), max(1, len(points) // LEAST_PER_COMPONENT))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture cut short has a worse BIC, and that is all
-        fitted = [GaussianMixture(k, random_state=seed).fit(points) for k in range(1, most + 1)]
+    fitted = fit_mixtures(points, range(1, most + 1), starts=1, seed=seed, reg_covar=REGULAR)
     return min(fitted, key=lambda mixture: mixture.bic(points))
 
 

@@ -58,7 +58,7 @@ class Spotlight(SliceMethod):
         Weight of the barrier (the paper used 10 on ImageNet and SQuAD).
     restarts : int, default 1
         Starts of each spotlight, of which the one with the best objective is kept: first the
-        paper's own, centre 0, then seeded examples of val. They ascend together.
+        paper's own, centre 0, then seeded examples of val.
     seed : int, default 0
         Seed of the further starts; unused with one start.
     standardize : bool, default True
@@ -89,7 +89,9 @@ class Spotlight(SliceMethod):
     center_, scale_ : (d,) float64 and float
         The standardisation.
 
-    Complexity: O(n d) per step, spotlight and start, O(n d²) with precision="full"; O(n d) memory.
+    Complexity: per step, spotlight and start O(m d), with precision="full" O(n d²). m is the number of examples that can
+    be at the edge of the spotlight; of all others, bounds on how far it has moved prove on which side they are, so that
+    every step is that of the algorithm up to rounding. O(n d) memory.
 
     References
     ----------

@@ -4,7 +4,7 @@ A saturated problem measures nothing, so each problem of the suite has a small g
 (`GRIDS`). The bounds of the grids were found by single builds with the seeds and figures below, and
 nothing else; the point within a grid is chosen by the rule. Every grid point is built with eight
 calibration seeds, 100 to 107, and with the benchmark's own seeds: 0 to 2 for the problems of the
-suite "quick", 0 to 4 for those that only "standard" has. Three figures of the test split, averaged
+first suite "quick", 0 to 4 for all others. Three figures of the test split, averaged
 over the seeds of each set, decide:
 
     minority accuracy     0.35 to 0.75   of the base model, on the planted groups
@@ -18,7 +18,13 @@ point can be in the middle of the ranges on average and outside on the three see
 the smallest distance exceeds 1, the script fails and the grid has to change. No other method is
 run.
 
-The chosen points are copied by hand into slicebench/runs/suites/;
+Real data cannot be moved into these ranges at will: the accuracy outside the groups is what the data
+give. The planted problems of packs have wider ranges (`PACK_RANGES`), the strengths of `PACK_GRIDS` by
+kind of plant, and one more condition: the base model that is trained without the plant must be at
+least `EFFECT` more accurate on the groups, or else nothing is planted there. A problem for which no
+strength meets all of this is left out of the suites; its entry says so.
+
+The chosen points are copied by hand into slicebench/runs/suites/ and the packs' cards;
 tests/datasets/test_calibration.py checks that they agree.
 
     python scripts/once/calibrate.py [PROBLEM ...]      writes datasets/slicebench_datasets/calibration.json (a few minutes)
@@ -36,6 +42,7 @@ import numpy as np
 
 from slicebench.evaluation.cell import evaluate
 from slicebench.plugins.registry import DATASETS, METHODS
+from slicebench_datasets.packs.card import pack_names, read_card
 
 if TYPE_CHECKING:
     from slicebench.data.problem import Problem
@@ -45,6 +52,15 @@ CALIBRATION_SEEDS = tuple(range(100, 108))
 BENCHMARK_SEEDS = {"quick": (0, 1, 2), "standard": (0, 1, 2, 3, 4)}
 RANGES = {"minority_accuracy": (0.35, 0.75), "majority_accuracy": (0.85, 0.97), "confidence_namf": (0.15, 0.75)}
 SCENES = {"side": 16, "n_train": 2000, "n_val": 1000, "n_test": 2000}
+PACK_RANGES = {"minority_accuracy": (0.3, 0.8), "majority_accuracy": (0.7, 0.99), "confidence_namf": (0.05, 0.8)}
+PACK_GRIDS = {
+    "rare": (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7),
+    "correlation": (0.01, 0.02, 0.05, 0.1, 0.2),
+    "label_noise": (0.3, 0.35, 0.4, 0.5),
+    "corruption": (0.6, 1.0, 1.4, 1.8, 2.5),
+}
+UNPLANTED = {"rare": 1.0, "correlation": 1.0, "label_noise": 0.0, "corruption": 0.0}
+EFFECT = 0.05
 Grid = tuple[str, dict[str, Any], dict[str, tuple[float, ...]]]
 # problem: dataset, fixed parameters, strengths to try
 QUICK: dict[str, Grid] = {
@@ -86,7 +102,7 @@ QUICK: dict[str, Grid] = {
     ),
 }
 
-# the mechanisms that "standard" adds
+# the mechanisms that "standard-1" adds
 STANDARD: dict[str, Grid] = {
     "scenes-texture": (
         "scenes",
@@ -152,7 +168,19 @@ STANDARD: dict[str, Grid] = {
         {"signal": (1.0, 1.5, 2.0), "strength": (1.0, 1.5, 2.0)},
     ),
 }
-GRIDS = QUICK | STANDARD
+PACKS = {
+    problem.name: (pack, problem) for pack in pack_names() for problem in read_card(pack).problems if problem.plant
+}
+# problems that only the second version of "standard" has
+ADDED: dict[str, Grid] = {
+    "blindspots": ("blindspots", {}, {"signal": (1.5, 2.0, 2.5), "flip": (0.45, 0.5, 0.55, 0.6)}),
+    "blindspots-four-classes": (
+        "blindspots",
+        {"classes": 4, "attributes": 12, "d": 24, "n_train": 6000, "n_val": 2500, "n_test": 3000},
+        {"signal": (2.5, 3.0), "flip": (0.6, 0.65, 0.7)},
+    ),
+}
+GRIDS = QUICK | STANDARD | ADDED
 
 
 def figures(problem: Problem) -> dict[str, float]:
@@ -168,22 +196,24 @@ def figures(problem: Problem) -> dict[str, float]:
     }
 
 
-def measure(dataset: str, params: dict[str, Any], seeds: tuple[int, ...]) -> dict[str, Any]:
+def measure(
+    dataset: str, params: dict[str, Any], seeds: tuple[int, ...], ranges: dict[str, tuple[float, float]] = RANGES
+) -> dict[str, Any]:
     """Average each figure over `seeds`, with the single values, and compute the distance that the rule compares."""
     adapter = DATASETS.load(dataset)(**params)
     runs = [figures(adapter.build(seed)) for seed in seeds]
-    means = {key: float(np.mean([run[key] for run in runs])) for key in RANGES}
-    single = {key: [round(run[key], 4) for run in runs] for key in RANGES}
+    means = {key: float(np.mean([run[key] for run in runs])) for key in ranges}
+    single = {key: [round(run[key], 4) for run in runs] for key in ranges}
     return {
         **{key: round(value, 4) for key, value in means.items()},
-        "distance": round(distance(means), 4),
+        "distance": round(distance(means, ranges), 4),
         "seeds": single,
     }
 
 
-def distance(means: dict[str, float]) -> float:
+def distance(means: dict[str, float], ranges: dict[str, tuple[float, float]] = RANGES) -> float:
     """Compute the largest distance from the middle of a range, in half ranges: 1 is the edge."""
-    return max(abs(means[key] - (low + high) / 2) / ((high - low) / 2) for key, (low, high) in RANGES.items())
+    return max(abs(means[key] - (low + high) / 2) / ((high - low) / 2) for key, (low, high) in ranges.items())
 
 
 def sets_of(name: str) -> dict[str, tuple[int, ...]]:
@@ -207,6 +237,27 @@ def calibrate(name: str) -> dict[str, Any]:
     return {"dataset": dataset, "fixed": fixed, "grid": grid, "chosen": fixed | best["params"]}
 
 
+def calibrate_pack(name: str) -> dict[str, Any]:
+    """Run the strengths of a pack's planted problem and choose one, or none."""
+    pack, problem = PACKS[name]
+    assert problem.plant is not None
+    fixed, kind = {"problem": name}, problem.plant.kind
+    seeds = {"calibration": CALIBRATION_SEEDS, "benchmark": BENCHMARK_SEEDS["standard"]}
+    without = DATASETS.load(pack)(**fixed, strength=UNPLANTED[kind])
+    unplanted = np.mean([figures(without.build(seed))["minority_accuracy"] for seed in CALIBRATION_SEEDS])
+    grid: list[dict[str, Any]] = []
+    for strength in PACK_GRIDS[kind]:
+        sets = {key: measure(pack, {**fixed, "strength": strength}, own, PACK_RANGES) for key, own in seeds.items()}
+        far = max(one["distance"] for one in sets.values())
+        effect = round(float(unplanted - max(one["minority_accuracy"] for one in sets.values())), 4)
+        grid.append({"params": {"strength": strength}, "distance": far, "effect": effect, **sets})
+    able = [tried for tried in grid if tried["distance"] <= 1 and tried["effect"] >= EFFECT]
+    best = min(able, key=lambda tried: tried["distance"], default=None)
+    print(name, json.dumps(best and {**fixed, **best["params"]}), flush=True)
+    chosen = None if best is None else fixed | best["params"]
+    return {"dataset": pack, "fixed": fixed, "unplanted": round(float(unplanted), 4), "grid": grid, "chosen": chosen}
+
+
 def main(names: list[str]) -> None:
     """Calibrate the named problems, all by default; the file keeps its entries of the others."""
     rule = (
@@ -214,11 +265,17 @@ def main(names: list[str]) -> None:
         "the earlier grid point on a tie"
     )
     problems = json.loads(OUT.read_text(encoding="utf-8"))["problems"] if names else {}
-    for name in names or GRIDS:
-        problems[name] = calibrate(name)
-    seeds = {"calibration": CALIBRATION_SEEDS, "benchmark": BENCHMARK_SEEDS}
-    out = {"rule": rule, "ranges": RANGES, "seeds": seeds, "problems": problems}
-    OUT.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+    out = {
+        "rule": rule,
+        "ranges": RANGES,
+        "pack_ranges": PACK_RANGES,
+        "pack_effect": EFFECT,
+        "seeds": {"calibration": CALIBRATION_SEEDS, "benchmark": BENCHMARK_SEEDS},
+        "problems": problems,
+    }
+    for name in names or [*GRIDS, *PACKS]:
+        problems[name] = calibrate_pack(name) if name in PACKS else calibrate(name)
+        OUT.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tune methods on families outside the suite "standard", equally many trials each: python scripts/once/tune.py [METHOD ...]
+"""Tune methods on families outside the suite "standard-1", equally many trials each: python scripts/once/tune.py [METHOD ...]
 
 Each method with something to tune gets the same number of trials, listed below and chosen before
 any was run: its defaults first, then choices that its paper or its docstring names. A trial's score
@@ -8,10 +8,10 @@ models skip colored-mnist, whose images are missing. The highest score wins, the
 tie, but the defaults stay unless they are beaten by more than MARGIN. Nothing else decides. (The
 margin was added after the first results: without it early_stopping would have been trained to the
 end for a gain of 0.004, which is the base model again. It also undid two other choices worth 0.003.
-docs/reference/standard-suite.md reports the effect of tuning.)
+docs/reference/standard-1-suite.md reports the effect of tuning.)
 
 Writes leaderboard/tuning.json. The choices are copied by hand into
-slicebench/runs/suites/standard.toml; tests/runs/test_standard_suite.py checks that the two agree.
+slicebench/runs/suites/standard-1.toml; tests/runs/test_standard_1_suite.py checks that the two agree.
 Half an hour on one core.
 """
 
@@ -217,7 +217,7 @@ def main() -> None:
     rule = (
         f"highest mean nAMF over the problems that the method runs on; the defaults unless beaten by more than {MARGIN}"
     )
-    note = "the margin was added after the first results: docs/reference/standard-suite.md"
+    note = "the margin was added after the first results: docs/reference/standard-1-suite.md"
     out = {
         "rule": rule,
         "note": note,

@@ -56,9 +56,9 @@ def plot(board: Board, path: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    columns, planted = 4, [problem for problem in board.problems if problem.minority_accuracy is not None]
+    columns, planted = 5, [problem for problem in board.problems if problem.minority_accuracy is not None]
     rows = -(-len(planted) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(12, 3.1 * rows + 0.6), sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(13, 2.8 * rows + 0.6), sharex=True, sharey=True, squeeze=False)
     order = [row.name for row in board.methods if not row.reference]
     styles = {method: {"color": colour, "lw": 1.6} for colour, method in zip(COLOURS, order, strict=False)}
     styles |= {"oracle": {"color": "black", "lw": 0.8, "ls": "--"}, "random": {"color": "grey", "lw": 0.8, "ls": ":"}}

@@ -2,7 +2,7 @@
 
 The description of a method comes from its class: the docstring's first two paragraphs, `requires`,
 parameters, complexity and references. Its measurements come from leaderboard/: mean nAMF on the
-suite "standard", seconds, output, false alarms. tests/project/test_methods_page.py checks that the
+suite "standard-1", seconds, output, false alarms. tests/project/test_methods_page.py checks that the
 page is up to date.
 """
 
@@ -56,7 +56,7 @@ KINDS = {
 
 def page(board: Board) -> str:
     """Write the text of docs/reference/methods.md from the board of the committed leaderboard."""
-    outputs = returned(LeaderboardStore(ROOT / "leaderboard" / "standard"))
+    outputs = returned(LeaderboardStore(ROOT / "leaderboard" / "standard-1"))
     unknown = set(METHODS.names()) - {name for names in KINDS.values() for name in names}
     if unknown:
         raise SystemExit(f"these methods are in no section of KINDS: {sorted(unknown)}; add them")
@@ -76,7 +76,7 @@ The docstring in a method's file also has attributes, differences from the paper
 `slicebench run --method NAME --set NAME.PARAMETER=VALUE` sets a parameter. See also
 [which method to use](../../README.md#which-method-should-i-use) and [how to add one](../tutorial/own-method.md).
 
-- **nAMF**: mean over the suite `standard`, with its 95% interval; chance is 0, the ideal 1.
+- **nAMF**: mean over the suite `standard-1`, with its 95% interval; chance is 0, the ideal 1.
 - **problems**: those that the method runs on. A method that skips some problems is not comparable with
   the rest.
 - **seconds**: time to fit and score a problem, without training models.
@@ -85,7 +85,7 @@ The docstring in a method's file also has attributes, differences from the paper
   the most, has 3.3%.
 - **power**: share of 100 replicates in which it declares the planted slice.
 
-[standard-suite.md](standard-suite.md) and [statistics.md](../concepts/statistics.md) define these figures. C1 to
+[standard-1-suite.md](standard-1-suite.md) and [statistics.md](../concepts/statistics.md) define these figures. C1 to
 C5 were run only for the seven oldest methods."""
 
 
@@ -143,7 +143,7 @@ def needs(kind: type[SliceMethod]) -> str:
 
 
 def parameters(kind: type[SliceMethod], row: MethodRow | None) -> str:
-    """List the parameters with their defaults, and the tuned values that the suite "standard" sets."""
+    """List the parameters with their defaults, and the tuned values that the suite "standard-1" sets."""
     found = inspect.signature(kind).parameters.values()
     said = ", ".join(f"`{p.name}={_plain(p.default)}`" for p in found) or "none"
     tuned = [
@@ -151,7 +151,7 @@ def parameters(kind: type[SliceMethod], row: MethodRow | None) -> str:
         for p in found
         if row and p.name != "seed" and _plain(row.params.get(p.name, p.default)) != _plain(p.default)
     ]
-    return said + (f"; tuned in `standard`: {', '.join(tuned)}" if tuned else "")
+    return said + (f"; tuned in `standard-1`: {', '.join(tuned)}" if tuned else "")
 
 
 def returned(store: LeaderboardStore) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Recompute a committed leaderboard's ranking metrics and caption p from its rankings, after a definition changes.
 
-    python scripts/regenerate/rescore.py leaderboard/standard leaderboard/golden
+    python scripts/regenerate/rescore.py leaderboard/standard-1 leaderboard/golden
     slicebench leaderboard build
 
 No method runs. What needs more than the rankings stays as it is until the suite runs again: the metrics of slices and flags,

@@ -1,6 +1,6 @@
 """Simulate leaderboards of known truth, to check the coverage of intervals and the level of tests.
 
-    python scripts/regenerate/simulate_statistics.py [leaderboard/standard] [--only PART]      forty minutes on one core
+    python scripts/regenerate/simulate_statistics.py [leaderboard/standard-1] [--only PART]      forty minutes on one core
 
 Fills the marked tables of docs/concepts/statistics.md. With a leaderboard it also computes how large a
 difference its suite can resolve.

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from slicebench.cli.commands.data import check_data_command, export_command, freeze_command
+from slicebench.cli.commands.data import card_command, check_data_command, export_command, freeze_command
 from slicebench.cli.commands.discover import discover_command
 from slicebench.cli.commands.discover_bench import discover_bench_command
 from slicebench.cli.commands.evaluate import evaluate_command
@@ -59,7 +59,7 @@ add(
         ("intervene", intervene_command),
     ),
 )
-add(data, (("check", check_data_command), ("export", export_command)))
+add(data, (("card", card_command), ("check", check_data_command), ("export", export_command)))
 add(leaderboard, (("build", build_command),))
 add(new, (("method", new_method_command), ("dataset", new_dataset_command)))
 app.add_typer(data, name="data")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 ProblemSuite = Annotated[
-    str | None, typer.Option("--suite", help="Packaged suite, or path of a .toml file.  [default: quick]")
+    str | None, typer.Option("--suite", help="Packaged suite, or path of a .toml file.  [default: standard]")
 ]
 ProblemSeed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the problem.  [default: 0]")]
 
@@ -39,7 +39,7 @@ def chosen_problem(name: str, suite: str | None, seed: int | None) -> Problem:
     from slicebench.runs.plan import problem_of
     from slicebench.runs.suite import load_suite
 
-    return built_problem(problem_of(load_suite(suite or "quick"), name, 0 if seed is None else seed))
+    return built_problem(problem_of(load_suite(suite or "standard"), name, 0 if seed is None else seed))
 
 
 def options_of(name: str, suite: str | None, seed: int | None) -> str:

@@ -121,6 +121,7 @@ def from_arrays(
             groups={key: table[positions] for key, positions in at.items()},
             group_names=tuple(truth),
             how="groups given by the user" if truth else "no groups known",
+            kind="natural",
         ),
         provenance=provenance or Provenance(source="the user's own arrays", licence="the user's"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+
+Kind = Literal["natural", "planted"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,7 +33,9 @@ class PlantedTruth:
     group_names : g strings
     captions : mapping of group name to the captions that name it
     how : str
-        How the plant was made, in words.
+        How the plant was made, or what is hard and why, in words.
+    kind : "natural" or "planted"
+        Natural groups are as the data have them; planted ones were made hard on purpose.
 
     """
 
@@ -39,9 +44,12 @@ class PlantedTruth:
     group_names: tuple[str, ...]
     captions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     how: str = ""
+    kind: Kind = "planted"
 
     def __post_init__(self) -> None:
         put_field(self, "group_names", tuple(self.group_names))
+        if self.kind not in get_args(Kind):
+            raise DataError(f"truth.kind is {self.kind!r}; expected one of {', '.join(get_args(Kind))}")
         if set(self.ids) != set(self.groups):
             raise DataError(f"truth has ids for {sorted(self.ids)} but groups for {sorted(self.groups)}")
         ids = {name: ids_of(f"truth.ids[{name!r}]", value) for name, value in self.ids.items()}

@@ -11,13 +11,13 @@ import numpy as np
 from slicebench.evaluation.attempt import Attempt, attempt
 from slicebench.evaluation.captions import measure_captions
 from slicebench.evaluation.cost import hardware
-from slicebench.evaluation.isolation.companion import companion
+from slicebench.evaluation.isolation.companion import Holder, can_start_companions
 from slicebench.evaluation.isolation.decoys import agreement, decoy_of
 from slicebench.evaluation.record import BaseModelSummary, Record
 from slicebench.evaluation.slices import measure_slices
 from slicebench.metrics.ranking import METRICS, case
 from slicebench.plugins.registry import METHODS
-from slicebench.problems.frozen import load_audit, load_captions, load_header, load_split, load_truth
+from slicebench.problems.frozen import HEADER, Header, load_audit, load_captions, load_header, load_split, load_truth
 from slicebench.version import __version__
 
 if TYPE_CHECKING:
@@ -109,21 +109,54 @@ def evaluate_cell(folder: Path, name: str, params: Mapping[str, Any]) -> CellRes
         if the problem cannot be read.
 
     """
+    if name != ORACLE and can_start_companions():
+        return _evaluate_apart(_case(folder), name, params)
+    header, (data, test) = load_header(folder), load_audit(folder)
+    revealed = load_truth(folder, "val", "test") if name == ORACLE else None
+    attempted = attempt(lambda: METHODS.load(name)(**params), params, data, test, revealed)
+    seen = Seen(test, data.class_names, data.captions)
+    return _finish(attempted, name, params, header, seen, revealed or load_truth(folder, "test"), isolation="none")
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """What a process keeps of the last problem for its next cell; `stamp` tells whether the folder is still the same."""
+
+    folder: Path
+    stamp: tuple[int, int]
+    header: Header
+    truth: PlantedTruth
+    decoy: PlantedTruth
+    seen: Seen
+    holder: Holder
+
+
+_kept: list[_Case] = []
+
+
+def _case(folder: Path) -> _Case:
+    """Return the problem in a folder with a process that holds what methods may see of it; the last one is kept."""
     header = load_header(folder)
-    apart = None if name == ORACLE else companion()
-    if apart is None:
-        data, test = load_audit(folder)
-        revealed = load_truth(folder, "val", "test") if name == ORACLE else None
-        attempted = attempt(lambda: METHODS.load(name)(**params), params, data, test, revealed)
-        seen = Seen(test, data.class_names, data.captions)
-        return _finish(attempted, name, params, header, seen, revealed or load_truth(folder, "test"), isolation="none")
+    written = (folder / HEADER).stat()
+    stamp = written.st_ino, written.st_mtime_ns
+    if _kept and (_kept[0].folder, _kept[0].stamp) == (folder, stamp) and _kept[0].holder.alive():
+        return _kept[0]
+    while _kept:
+        _kept.pop().holder.close()
     truth = load_truth(folder)
-    decoy = decoy_of(truth, folder)
-    apart.begin(name, params, header, folder, decoy)
     seen = Seen(load_split(folder, "test"), header.class_names, load_captions(folder))
+    _kept.append(_Case(folder, stamp, header, truth, decoy_of(truth, folder), seen, Holder(folder, header)))
+    return _kept[0]
+
+
+def _evaluate_apart(case: _Case, name: str, params: Mapping[str, Any]) -> CellResult:
+    """Run a method in a companion, and measure here what it returns."""
+    seen = case.seen
+    apart = case.holder.companion()
+    apart.begin(name, params, case.folder, case.decoy)
     attempted = apart.result(seen.test, max(1, len(seen.class_names)), seen.captions)
-    found = None if attempted.run is None else agreement(attempted.run.scores.hardness, seen.test, decoy)
-    return _finish(attempted, name, params, header, seen, truth, isolation=apart.isolation, decoy_p=found)
+    found = None if attempted.run is None else agreement(attempted.run.scores.hardness, seen.test, case.decoy)
+    return _finish(attempted, name, params, case.header, seen, case.truth, isolation=apart.isolation, decoy_p=found)
 
 
 def blank_record(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from slicebench.data.truth import Kind  # noqa: TC001 - pydantic reads it at run time
 from slicebench.errors import safe_text
 
 if TYPE_CHECKING:
@@ -237,7 +238,9 @@ class ProblemFacts(BaseModel):
     model_config = PLAIN
 
     modality: str
+    kind: Kind = "planted"
+    """Default for runs that were stored before there were natural groups."""
     how: Text
-    """Description of how the plant was made."""
+    """Description of how the plant was made, or of what is hard and why."""
     groups: tuple[Text, ...]
     class_names: tuple[Text, ...]

@@ -11,7 +11,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slicebench.errors import StorageError
 from slicebench.files.cache import cache_dir
@@ -67,6 +67,12 @@ class DatasetCard:
     licence : str
     source : str
         Description of the data: a paper, a web page.
+    groups_kind : str
+        Whether its groups are "natural", "planted", or "natural and planted".
+    facts : tuple of (label, text)
+        What `slicebench data card` shows besides, in this order.
+    citation : str
+        BibTeX.
     obtain : str
         How to get the data, and what to do with the archive. Empty for generated data.
     folder : str
@@ -82,6 +88,9 @@ class DatasetCard:
     rate: str
     licence: str
     source: str
+    groups_kind: str = "planted"
+    facts: tuple[tuple[str, str], ...] = ()
+    citation: str = ""
     obtain: str = ""
     folder: str = ""
     layouts: tuple[Layout, ...] = ()
@@ -146,6 +155,25 @@ class LayoutReport:
     def complete(self) -> bool:
         """True if every file exists; numbers and checksums may differ from the published ones."""
         return all(report.found for report in self.files)
+
+
+def croissant_header(name: str, title: str) -> dict[str, Any]:
+    """Return what every description in Croissant 1.0 begins with."""
+    terms = ("citeAs", "column", "dataType", "extract", "field", "fileObject", "recordSet", "source")
+    context: dict[str, Any] = {"@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/"}
+    context |= {
+        "cr": "http://mlcommons.org/croissant/",
+        "dct": "http://purl.org/dc/terms/",
+        "conformsTo": "dct:conformsTo",
+    }
+    context |= {term: f"cr:{term}" for term in terms} | {"dataType": {"@id": "cr:dataType", "@type": "@vocab"}}
+    return {
+        "@context": context,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": name,
+        "alternateName": title,
+    }
 
 
 def data_dir() -> Path:

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from slicebench.errors import ConfigError
-from slicebench.plugins.dataset_card import inspect_data, is_ready
+from slicebench.plugins.dataset_card import croissant_header, inspect_data, is_ready
 from slicebench.plugins.registry import DATASETS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from slicebench.plugins.dataset_card import DatasetCard, LayoutReport
@@ -66,6 +67,32 @@ def report_data(name: str, root: Path | None) -> DataReport:
     if root is not None and not card.layouts:
         raise ConfigError(f"dataset {name!r} reads no folder: {card.obtain or 'it is generated'}")
     return DataReport(name, card, root or card.expected_root(), inspect_data(card, root, checksums=True))
+
+
+def card_of(name: str) -> tuple[DatasetCard, dict[str, str]]:
+    """Return the card of the registered dataset `name`, with its modality and version.
+
+    Raises the same errors as `report_data`.
+    """
+    adapter = DATASETS.load(name)
+    if adapter.card is None:
+        raise ConfigError(f"dataset {name!r} has no card")
+    return adapter.card, {"modality": adapter.modality, "version": adapter.version}
+
+
+def croissant_of(name: str) -> dict[str, Any]:
+    """Return a dataset's card in Croissant 1.0: whole if the dataset ships with its plugin, else what the card has."""
+    card, about = card_of(name)
+    own: Callable[[], dict[str, Any]] | None = getattr(DATASETS.load(name), "croissant", None)
+    if own is not None:
+        return own()
+    return croissant_header(name, card.title) | {
+        "description": f"{card.title}: {card.size}. Groups: {card.group}; {card.rate}.",
+        "license": card.licence,
+        "url": card.source,
+        "version": about["version"],
+        "keywords": [about["modality"]],
+    }
 
 
 def describe_datasets() -> list[dict[str, Any]]:

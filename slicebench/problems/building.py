@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from slicebench.data.captions import CaptionSet
     from slicebench.data.captions.embedded import Captions
     from slicebench.data.trainer import TrainedModel
+    from slicebench.data.truth import Kind
     from slicebench.models.encoders.encoder import Encoder
     from slicebench.models.training import ModelTrainer, Recipe
     from slicebench.models.training.fitted import FittedModel
@@ -91,6 +92,7 @@ def build_problem(adapter: DatasetAdapter, raw: RawProblem, seed: int) -> Proble
         class_names=raw.class_names,
         group_names=raw.group_names,
         how=raw.how,
+        kind=raw.kind,
         provenance=raw.provenance,
         captions=_embedded(raw.captions, embedder),
         captions_for_groups=raw.captions_for_groups,
@@ -110,6 +112,7 @@ def assemble(
     group_names: Sequence[str],
     how: str,
     provenance: Provenance,
+    kind: Kind = "planted",
     captions: Captions | None = None,
     captions_for_groups: Mapping[str, tuple[str, ...]] | None = None,
     trainer: ModelTrainer | None = None,
@@ -143,6 +146,7 @@ def assemble(
             group_names=tuple(group_names),
             captions=captions_for_groups or {},
             how=how,
+            kind=kind,
         ),
         provenance=replace(provenance, planted_rate=rate),
     )

@@ -264,6 +264,7 @@ def load_truth(folder: Path, *splits: str) -> PlantedTruth:
             group_names=tuple(described["group_names"]),
             captions={name: tuple(texts) for name, texts in described["captions"].items()},
             how=described["how"],
+            kind=described.get("kind", "planted"),  # older problems are all planted
         )
 
 
@@ -373,7 +374,12 @@ def save_truth(truth: PlantedTruth, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ids = {f"{name}.ids": ids_to_bytes(value) for name, value in truth.ids.items()}
     write_mappable(folder / "truth.safetensors", {**truth.groups, **ids})
-    described = {"group_names": truth.group_names, "captions": dict(truth.captions), "how": truth.how}
+    described = {
+        "group_names": truth.group_names,
+        "captions": dict(truth.captions),
+        "how": truth.how,
+        "kind": truth.kind,
+    }
     (folder / "truth.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from slicebench.data.captions import CaptionSet
     from slicebench.data.split import Inputs
     from slicebench.data.trainer import TrainedModel
+    from slicebench.data.truth import Kind
     from slicebench.models.training import Recipe
     from slicebench.plugins.dataset_card import DatasetCard
 
@@ -105,7 +106,9 @@ class RawProblem:
     group_names : sequence of strings
         One per group column.
     how : str
-        How the plant was made.
+        How the plant was made, or what is hard and why.
+    kind : "natural" or "planted"
+        Whether the groups are as the data have them, or made hard on purpose.
     provenance : Provenance
         Its planted rate is filled in later: the minority share of the test split.
     captions : CaptionSet, optional
@@ -124,6 +127,7 @@ class RawProblem:
     group_names: Sequence[str]
     how: str
     provenance: Provenance
+    kind: Kind = "planted"
     captions: CaptionSet | None = None
     captions_for_groups: Mapping[str, tuple[str, ...]] | None = None
 

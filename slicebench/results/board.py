@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from slicebench.data.truth import Kind  # noqa: TC001 - pydantic reads it at run time
 from slicebench.metrics.estimate import Estimate, Plain
 
 
@@ -75,10 +76,11 @@ class ProblemColumn(Plain):
     name: str
     family: str
     modality: str
+    kind: Kind
     encoder: str
     params: dict[str, Any]
     how: str
-    """Description of how the plant was made."""
+    """Description of how the plant was made, or of what is hard and why."""
     groups: tuple[str, ...]
     classes: int
     seeds: tuple[int, ...]
@@ -115,6 +117,8 @@ class Pair(Plain):
     """Holm-corrected p for other dataset families, by Student's t over the means of families."""
     a_better: int
     b_better: int
+    units: int
+    """Number of units that both methods have; a pair is compared on the problems that neither declined."""
 
 
 class Comparison(Plain):
@@ -139,6 +143,20 @@ class Comparison(Plain):
     pairs: tuple[Pair, ...]
     resolvable: float | None
     """Median half width of the pairs' uncorrected intervals; docs/concepts/statistics.md gives the detectable difference."""
+
+
+class KindView(Plain):
+    """The methods on the problems of one kind alone: those with natural groups, or with planted ones.
+
+    `values` (mean nAMF) and `rank` have the methods without a missing cell on these problems.
+    """
+
+    kind: Kind
+    problems: int
+    families: int
+    values: dict[str, Estimate]
+    rank: dict[str, float]
+    comparison: Comparison
 
 
 class ControlRate(Plain):
@@ -320,9 +338,21 @@ class Board(Plain):
     shares: tuple[float, ...]
     curves: dict[str, dict[str, tuple[float, ...]]]
     comparison: Comparison | None
+    kinds: tuple[KindView, ...] = ()
+    """Natural and planted problems apart; empty if the board has problems of one kind only."""
+    kinds_agree: float | None = None
+    """Spearman's correlation of the methods' means on natural and on planted problems."""
     controls: ControlBoard | None = None
     discovery: DiscoveryBoard | None = None
     sheets: tuple[Sheet, ...] = ()
+
+    @property
+    def agreement(self) -> str:
+        """Says how far the methods' means on natural and on planted problems agree; "" if that is not known."""
+        if self.kinds_agree is None:
+            return ""
+        counts = ", ".join(f"{one.problems} {one.kind} problems of {one.families} families" for one in self.kinds)
+        return f"{counts}; Spearman's correlation of the methods' means on both is {self.kinds_agree:.2f}."
 
 
 REFERENCES = ("oracle", "random")

@@ -61,6 +61,27 @@ def methods_table(board: Board) -> str:
     )
 
 
+def kinds_table(board: Board) -> str:
+    """Return mean nAMF and mean rank on natural and on planted problems, by the mean on the former; "" for one kind."""
+    if not board.kinds:
+        return ""
+    head = ["method", *(part for view in board.kinds for part in (f"{view.kind} ({view.problems})", "rank"))]
+    names = [row.name for row in board.methods if any(row.name in view.values for view in board.kinds)]
+    names.sort(key=lambda name: -(one.mean if (one := board.kinds[0].values.get(name)) else -1.0))
+    rows = [
+        [
+            plain(name),
+            *(
+                text
+                for view in board.kinds
+                for text in (_cell(view.values.get(name)), optional(view.rank.get(name), "{:.1f}".format))
+            ),
+        ]
+        for name in names
+    ]
+    return table(head, rows)
+
+
 def pairs_table(board: Board) -> str:
     """Return every pair of ranked methods over the units, the better one first, with p after Holm."""
     if board.comparison is None:

@@ -16,7 +16,7 @@ from slicebench.problems.cache import frozen_folder
 from slicebench.problems.shelf import Shelf, shelved
 from slicebench.runs.plan import shelved_cells
 from slicebench.runs.store import Entry, RunStore, entry_of
-from slicebench.runs.tasks import Limits, failed_record, local_executor, prepare_problem, run_cell
+from slicebench.runs.tasks import Limits, failed_record, local_executor, may_need_torch, prepare_problem, run_cell
 from slicebench.runs.workers import EngineError
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _tell_what_changed(planned: Sequence[PlannedCell], store: RunStore) -> None:
 
 def _engine(limits: Limits, scheduler: str | None, missing: Sequence[PlannedCell], shelf: Mapping[str, Path]) -> Engine:
     if scheduler is None:
-        return local_executor(limits, len(missing))
+        return local_executor(limits, len(missing), training=may_need_torch([item.cell for item in missing]))
     from slicebench.runs.dask_client import DaskExecutor
 
     return DaskExecutor(

@@ -77,24 +77,45 @@ PRELOAD = (
 )
 """Modules that every cell needs."""
 
-PRELOAD_FOR_MANY = ("sklearn.cluster", "sklearn.linear_model", "sklearn.mixture", "sklearn.svm", "torch")
-"""Modules that many methods need; importing them takes seconds, which a few cells do not earn back."""
+PRELOAD_FOR_MANY = ("sklearn.cluster", "sklearn.linear_model", "sklearn.mixture", "sklearn.svm")
+"""Modules that many methods need; importing them takes a second, which a few cells do not earn back."""
+
+PRELOAD_FOR_TRAINING = (
+    "torch",
+    "safetensors.torch",
+    "slicebench.models.training.fitted",
+    "slicebench.models.training.run",
+)
+"""Modules for training. Forking a process that has torch takes several times as long as one without."""
+
+WITH_TORCH = frozenset({"early_stopping", "error_mlp", "lff"})
+"""Slicebench's own methods that import torch."""
 
 MANY = 16
 """Tasks from which on that pays."""
 
 
-def local_executor(limits: Limits, tasks: int) -> LocalExecutor:
-    """Return an executor within `limits`, for as many tasks."""
+def local_executor(limits: Limits, tasks: int, *, training: bool = True) -> LocalExecutor:
+    """Return an executor within `limits`, for as many tasks; `training` says whether any may need torch."""
     jobs = min(limits.jobs, tasks)
     memory_gb = limits.memory_gb or default_memory_gb(jobs)
-    preload = (*PRELOAD, *PRELOAD_FOR_MANY, *own_methods()) if tasks >= MANY else PRELOAD
+    preload = PRELOAD
+    if tasks >= MANY:
+        libraries = (*PRELOAD_FOR_MANY, *(PRELOAD_FOR_TRAINING if training else ()))
+        preload = (*PRELOAD, *libraries, *sorted(set(own_methods().values())))
     return LocalExecutor(jobs, limits.timeout_s, memory_gb, limits.threads, preload, kept=(run_cell,))
 
 
-def own_methods() -> list[str]:
-    """Return the modules of slicebench's own methods; those of others must not be imported for all cells."""
-    return sorted({entry.module for entry in METHODS.entries() if distribution_of(entry) == OURS})
+def own_methods() -> dict[str, str]:
+    """Return slicebench's own methods with their modules; those of others must not be imported for all cells."""
+    return {entry.name: entry.module for entry in METHODS.entries() if distribution_of(entry) == OURS}
+
+
+def may_need_torch(cells: Iterable[Cell]) -> bool:
+    """Check whether a method of the cells may import torch, or a problem is yet to be built."""
+    methods, problems = {cell.method for cell in cells}, {cell.problem.identity: cell.problem for cell in cells}
+    without = own_methods().keys() - WITH_TORCH
+    return not methods <= without or any(one.unseen or not find_built(frozen_folder(one)) for one in problems.values())
 
 
 def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, ProblemFacts]:
@@ -108,7 +129,11 @@ def prepare_problem(problem: PlannedProblem, folder: Path) -> tuple[TestTruth, P
     test, truth, header = load_split(folder, "test"), load_truth(folder, "test"), load_header(folder)
     labels = np.zeros(test.n, dtype=np.int64) if test.labels is None else np.asarray(test.labels)
     facts = ProblemFacts(
-        modality=header.modality, how=truth.how, groups=truth.group_names, class_names=header.class_names
+        modality=header.modality,
+        kind=truth.kind,
+        how=truth.how,
+        groups=truth.group_names,
+        class_names=header.class_names,
     )
     return TestTruth(np.asarray(test.ids), labels, truth.minority(test.ids)), facts
 

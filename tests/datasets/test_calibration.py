@@ -8,6 +8,8 @@ import tomllib
 import numpy as np
 import pytest
 
+from slicebench.runs.suite import suite_names
+from slicebench_datasets.packs.card import read_card
 from tests.support.paths import ROOT, load_script
 
 
@@ -25,19 +27,36 @@ def suite(name):
     return tomllib.loads((ROOT / "slicebench" / "runs" / "suites" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["quick", "standard"])
+@pytest.mark.parametrize("name", ["standard-1", "standard", "quick"])
 def test_the_suites_hold_the_chosen_parameters(recorded, script, name):
-    wanted = script.QUICK if name == "quick" else script.GRIDS
-    assert {p["name"]: (p["dataset"], p["params"]) for p in suite(name)["problems"]} == {
-        problem: (recorded["problems"][problem]["dataset"], recorded["problems"][problem]["chosen"])
-        for problem in wanted
-    }
+    """What the packs' cards say is compared below; natural problems have no strength."""
+    for problem in suite(name)["problems"]:
+        if problem["name"] in script.GRIDS:
+            of = recorded["problems"][problem["name"]]
+            assert (problem["dataset"], problem["params"]) == (of["dataset"], of["chosen"])
+        else:
+            assert problem["params"] == {"problem": problem["name"]}
+            assert problem["name"] in {p.name for p in read_card(problem["dataset"]).problems}
+
+
+def test_every_problem_of_our_own_is_calibrated(recorded, script):
+    assert set(recorded["problems"]) == set(script.GRIDS) | set(script.PACKS)
+    assert {p["name"] for p in suite("standard-1")["problems"]} == set(script.QUICK | script.STANDARD)
+
+
+def test_packs_have_the_chosen_strengths_and_refused_problems_are_in_no_suite(recorded, script):
+    shown = {p["name"] for name in suite_names() for p in suite(name)["problems"]}
+    for name, (_, problem) in script.PACKS.items():
+        chosen = recorded["problems"][name]["chosen"]
+        assert chosen is None or chosen == {"problem": name, "strength": problem.plant.strength}
+        assert chosen is not None or name not in shown, name
 
 
 def test_both_sets_of_seeds_were_looked_at(recorded, script):
     assert recorded["seeds"]["calibration"] == list(script.CALIBRATION_SEEDS)
+    assert recorded["seeds"]["benchmark"]["standard"] == suite("standard")["seeds"] == suite("standard-1")["seeds"]
     for name in ("quick", "standard"):
-        assert recorded["seeds"]["benchmark"][name] == list(script.BENCHMARK_SEEDS[name]) == suite(name)["seeds"]
+        assert recorded["seeds"]["benchmark"][name] == list(script.BENCHMARK_SEEDS[name])
         assert not set(recorded["seeds"]["calibration"]) & set(suite(name)["seeds"])
     for name, of in recorded["problems"].items():
         for key, seeds in script.sets_of(name).items():
@@ -46,17 +65,37 @@ def test_both_sets_of_seeds_were_looked_at(recorded, script):
 
 def test_the_choice_follows_the_rule(recorded, script):
     assert {name: list(bounds) for name, bounds in script.RANGES.items()} == recorded["ranges"]
-    for name, of in recorded["problems"].items():
+    for name in script.GRIDS:
+        of = recorded["problems"][name]
         dataset, fixed, strengths = script.GRIDS[name]
         assert len(of["grid"]) == np.prod([len(values) for values in strengths.values()])
         for tried in of["grid"]:
-            for key in script.sets_of(name):
-                means = {figure: np.mean(tried[key]["seeds"][figure]) for figure in script.RANGES}
-                assert script.distance(means) == pytest.approx(tried[key]["distance"], abs=2e-3)
-            assert tried["distance"] == max(tried[key]["distance"] for key in script.sets_of(name))
+            check_distances(script, name, tried, script.RANGES)
         best = min(of["grid"], key=lambda tried: tried["distance"])
         assert (of["dataset"], of["chosen"]) == (dataset, fixed | best["params"])
         assert best["distance"] <= 1
+
+
+def test_the_choice_for_packs_follows_their_rule(recorded, script):
+    assert {name: list(bounds) for name, bounds in script.PACK_RANGES.items()} == recorded["pack_ranges"]
+    for name, (pack, problem) in script.PACKS.items():
+        of = recorded["problems"][name]
+        assert [tried["params"]["strength"] for tried in of["grid"]] == list(script.PACK_GRIDS[problem.plant.kind])
+        for tried in of["grid"]:
+            check_distances(script, name, tried, script.PACK_RANGES)
+            highest = max(tried[key]["minority_accuracy"] for key in script.sets_of(name))
+            assert tried["effect"] == pytest.approx(of["unplanted"] - highest, abs=2e-3)
+        able = [tried for tried in of["grid"] if tried["distance"] <= 1 and tried["effect"] >= script.EFFECT]
+        best = min(able, key=lambda tried: tried["distance"], default=None)
+        assert of["dataset"] == pack
+        assert of["chosen"] == (None if best is None else {"problem": name, **best["params"]})
+
+
+def check_distances(script, name, tried, ranges):
+    for key in script.sets_of(name):
+        means = {figure: np.mean(tried[key]["seeds"][figure]) for figure in ranges}
+        assert script.distance(means, ranges) == pytest.approx(tried[key]["distance"], abs=2e-3)
+    assert tried["distance"] == max(tried[key]["distance"] for key in script.sets_of(name))
 
 
 def test_distance_is_one_at_the_edge_and_zero_in_the_middle(script):

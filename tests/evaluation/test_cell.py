@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 from dataclasses import replace
+from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -261,3 +262,14 @@ def test_captions_of_the_wrong_shape_cost_the_cell(problem):
     record = outcome(Wrong(), problem)
     assert record.status == "failed"
     assert record.reason == "MethodError: caption_hardness has shape (3, 3); expected (classes, captions) = (3, 4)"
+
+
+@pytest.mark.parametrize("name", ["sliceline", "somebody_elses"])
+def test_what_libraries_compile_is_kept_where_a_locked_method_may_write(name, tmp_path, monkeypatch):
+    """numba would write beside its code, and fail: sliceline did on every problem."""
+    from slicebench.evaluation.isolation.permissions import permissions
+
+    monkeypatch.setenv("SLICEBENCH_CACHE", str(tmp_path / "cache"))
+    allowed = permissions(name, {}, None, tmp_path)
+    place = Path(allowed.environment["NUMBA_CACHE_DIR"])
+    assert any(place.is_relative_to(folder) for folder in allowed.writable[1:])

@@ -11,7 +11,7 @@ from slicebench.data.problem import AuditData
 from slicebench.data.split import Split
 from slicebench.errors import ConfigError, MethodError
 from slicebench.testing import assert_contract, without_labels
-from slicebench_methods._spotlight import Full, Spherical, objective
+from slicebench_methods._spotlight import Full, Spherical, ascend, ascend_together, objective
 from slicebench_methods.spotlight import Spotlight
 
 
@@ -59,6 +59,20 @@ def test_gradient_is_the_finite_difference(kernel):
         slope = (of(up)[0] - of(down)[0]) / 2e-6
         assert gradient[j] == pytest.approx(slope.item(), rel=1e-5, abs=1e-7)
     assert np.count_nonzero(gradient) == (4 if kernel is Spherical else 4 + 6)  # E is lower triangular
+
+
+@pytest.mark.parametrize(("n", "d", "scale"), [(400, 6, 1.0), (300, 40, 10.0), (60, 2, 1.0)])
+def test_a_sphere_ascends_by_its_edge_as_with_all_points(n, d, scale):
+    """The certificates let no point cross unseen: in float64, hundreds of steps agree to rounding."""
+    rng = np.random.default_rng(d)
+    X, losses = rng.normal(size=(1, n, d)), rng.gamma(1.0, size=(1, 1, n))
+    theta, S, all_n = np.append(np.zeros(d), np.log(1e-4))[None, None], np.array([[0.1 * n]]), np.array([[n]])
+    ends = ascend(Spherical(X), losses, theta, n=all_n, min_weight=S, steps=400, scale=scale)
+    barriers = np.geomspace(all_n - S, 0.05 * S, 400)
+    _, history = ascend_together(Spherical(X), losses, theta, min_weight=S, barriers=barriers, scale=scale)
+    np.testing.assert_allclose(ends.objective[:250], history[:250, 0], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(ends.total_weight[:250], history[:250, 1], rtol=1e-8)
+    assert (ends.weights > 0).sum() < n
 
 
 def test_a_spotlight_without_points_has_no_gradient():

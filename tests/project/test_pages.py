@@ -28,7 +28,7 @@ ONE_CELL = "--problem gaussian-linear --seed 0 --method confidence"
 SMALL_SCENES = "--set n_train=600 --set n_val=400 --set n_test=400 --set epochs=3"
 SHORTER = {
     "slicebench run": ONE_CELL,
-    "slicebench run --problem scenes-rare --method domino --set domino.n_slices=10": "--seed 0",
+    "slicebench run --problem scenes-correlation --method domino --set domino.n_slices=10": "--seed 0",
     "slicebench run --method kmeans_errors": "--problem gaussian-linear --seed 0",
     "slicebench run --suite mine.toml": "--seed 0",
     "slicebench controls": "--replicates 2 --jobs 1",

@@ -152,7 +152,7 @@ def test_the_five_rows_are_those_of_the_leaderboard():
 def namf(method, family=""):
     """Mean over the problems of the committed leaderboard whose names begin so, and how many they are."""
     by_problem = {}
-    for line in (ROOT / "leaderboard" / "standard" / "records" / f"{method}.jsonl").read_text().splitlines():
+    for line in (ROOT / "leaderboard" / "standard-1" / "records" / f"{method}.jsonl").read_text().splitlines():
         record = json.loads(line)
         if record["status"] == "ok" and record["problem"].startswith(family):
             by_problem.setdefault(record["problem"], []).append(record["metrics"]["namf"])

@@ -14,7 +14,7 @@ from slicebench.evaluation.record import BaseModelSummary, Cost, ProblemFacts, R
 from slicebench.metrics.estimate import Estimate
 from slicebench.metrics.ranking import Ranking, namf
 from slicebench.plugins.method import SliceScores
-from slicebench.results.markdown import captions_table, methods_table, pairs_table, scores_table
+from slicebench.results.markdown import captions_table, kinds_table, methods_table, pairs_table, scores_table
 from slicebench.results.standings import standings
 from slicebench.runs.outcomes import RunOutcomes
 from slicebench.runs.store import Entry, RunStore
@@ -143,6 +143,52 @@ def test_columns_and_costs(run):
     good = next(r for r in board.methods if r.name == "good")
     assert (good.fit_seconds, good.seconds) == (2.0, pytest.approx(2.1))
     assert good.seconds_per_10k == pytest.approx(2.1e4 / N)
+
+
+def test_natural_and_planted_problems_are_also_shown_apart(run):
+    """Two problems of each kind, two of a family; a method that declines a problem is compared on the others."""
+    store, cells = run
+    more = []
+    for e, done in cells:
+        family = "one" if e.problem == "p" else "two"
+        for copy in ("natural", "planted"):
+            name = f"{e.problem}-{copy}"
+            other = Entry(
+                problem=name,
+                seed=e.seed,
+                method=e.method,
+                folder=f"records/{name}.s{e.seed}",
+                record=e.method,
+                truth=name,
+            )
+            facts = FACTS.model_copy(update={"kind": copy})
+            store.save_truth(other, RunOutcomes(store, cells).truth(e.problem, e.seed), facts)
+            if done is None or done.status == "failed":
+                continue
+            if (name, e.method) == ("q-planted", "bad"):
+                told = record(other, status="skipped", reason="needs more")
+                more.append((other, told.model_copy(update={"family": family})))
+                continue
+            told = done.model_copy(update={"problem": name, "family": family})
+            store.save(
+                other, told, SliceScores(hardness=RunOutcomes(store, cells).hardness((e.problem, e.seed, e.method)))
+            )
+            more.append((other, told))
+    more = [(e, r) for e, r in more if e.method not in ("broken", "absent")]
+    board = standings(RunOutcomes(store, more), SUITE)
+    natural, planted = board.kinds
+    assert [(one.kind, one.problems, one.families) for one in board.kinds] == [("natural", 2, 2), ("planted", 2, 2)]
+    assert natural.values.keys() == {"good", "close", "bad"}
+    assert planted.values.keys() == {"good", "close"}
+    assert natural.values["good"].mean == pytest.approx(
+        np.mean([board.cells[p]["good"].values["namf"].mean for p in ("p-natural", "q-natural")])
+    )
+    pairs = {(pair.a, pair.b): pair for pair in board.comparison.pairs}
+    assert {name: pair.units for name, pair in pairs.items()} == {
+        ("good", "close"): 4, ("good", "bad"): 3, ("close", "bad"): 3,
+    }  # fmt: skip
+    assert board.kinds_agree is None, "two methods say nothing of agreement"
+    assert "natural (2)" in kinds_table(board)
 
 
 def test_scores_of_other_examples_are_refused(run):

@@ -78,7 +78,7 @@ def noted(cluster, folder):
 
 
 def begun(cluster, folder):
-    """Pairs (process, server that forked it) of the cells of `waits` that have begun, one for each time."""
+    """Pairs (process, holder that forked it) of the cells of `waits` that have begun, one for each time."""
     return sorted(tuple(map(int, path.name.split("-")[1:3])) for path in noted(cluster, folder).glob("begun-*"))
 
 
@@ -161,9 +161,10 @@ def test_a_worker_lost_mid_run_costs_its_cell_one_retry(shared, tmp_path):
     cells = plan(suite)
 
     def kill_one():
-        _, server = until(lambda: begun(shared, tmp_path))[0]
-        os.kill(psutil.Process(server).ppid(), signal.SIGKILL)
-        until(lambda: any(psutil.pid_exists(other) for _, other in begun(shared, tmp_path) if other != server))
+        _, holder = until(lambda: begun(shared, tmp_path))[0]
+        server = psutil.Process(holder).parent()
+        os.kill(server.ppid(), signal.SIGKILL)
+        until(lambda: any(psutil.pid_exists(other) for _, other in begun(shared, tmp_path) if other != holder))
         (noted(shared, tmp_path) / "go").touch()
 
     killing = in_background(kill_one)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from slicebench.runs.plan import plan
 from slicebench.runs.suite import parse_suite
-from slicebench.runs.tasks import Limits, run_missing
+from slicebench.runs.tasks import WITH_TORCH, Limits, may_need_torch, own_methods, run_missing
 from tests.support.paths import HOSTILE, ROOT
 
 
@@ -65,3 +68,29 @@ def test_an_interrupt_keeps_what_is_stored_and_is_raised():
             on_progress=lambda *_: None,
         )
     assert len(set(stored)) == 2  # whichever of them ended first
+
+
+def test_only_the_methods_that_are_said_to_import_torch_do(tmp_path, monkeypatch):
+    """A server without torch forks their cells much faster; a method that is not listed would import it in every cell."""
+    monkeypatch.setenv("SLICEBENCH_CACHE", str(tmp_path))
+    code = (
+        "import sys\n"
+        "from slicebench import METHODS, evaluate\n"
+        "from slicebench.testing import example_problem\n"
+        f"for name in {sorted(own_methods().keys() - WITH_TORCH - {'domino_reference', 'sliceline'})}:\n"
+        "    evaluate(METHODS.load(name)(), example_problem(n=300))\n"
+        "    assert 'torch' not in sys.modules, name\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-800:]
+
+
+def test_torch_is_wanted_by_what_trains_or_is_not_ours_or_not_built(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLICEBENCH_CACHE", str(tmp_path))
+    text = 'name = "x"\nseeds = [0]\nmethods = ["random"]\n[[problems]]\nname = "g"\ndataset = "gaussian"\n'
+    (cell,) = plan(parse_suite(text, "x"))
+    assert may_need_torch([cell]), "it is to be built"
+    monkeypatch.setattr("slicebench.runs.tasks.find_built", lambda _: True)
+    assert not may_need_torch([cell])
+    assert may_need_torch([cell, replace(cell, method="lff")])
+    assert may_need_torch([replace(cell, method="somebody_elses")])

@@ -19,6 +19,7 @@ from slicebench.results.board import (
     DiscoveryBoard,
     DiscoveryKind,
     DiscoveryRow,
+    KindView,
     MethodRow,
     MetricInfo,
     Pair,
@@ -163,6 +164,8 @@ def example_board(*, methods: int = 10, kind: str = "leaderboard") -> Board:
         shares=SHARES,
         curves={p.name: _curves(p.minority_rate, table[p.name], cells[p.name]) for p in problems},
         comparison=_comparison(levels, ranked),
+        kinds=tuple(_kind(kind, problems, levels, ranked) for kind in ("natural", "planted")),
+        kinds_agree=0.61,
         controls=_controls(rng, [m for m in field if m != "oracle"]),
         discovery=_discovery(),
         sheets=tuple(_sheet(rng, p.name, m) for p in problems[:2] for m in ranked[:3]),
@@ -198,6 +201,7 @@ def _problem(rng, family, name):
         name=f"{family}-{name}",
         family=family,
         modality=FAMILIES[family][0],
+        kind="natural" if family.startswith("mad") else "planted",
         encoder="nano-clip" if family == "scenes" else "identity",
         params={"plant": name, "n_train": 2000, "minority": 0.2, "recipe": {"arch": "small_cnn", "epochs": 8}},
         how="The rare group keeps a quarter of its training examples, so the base model has seldom seen it.",
@@ -327,10 +331,23 @@ def _comparison(table, names):
                 p_families=min(1.0, 4 * p.p_holm),
                 a_better=p.a_better,
                 b_better=p.b_better,
+                units=p.units,
             )
             for p in pairs
         ),
         resolvable=float(np.median([(p.difference.high - p.difference.low) / 2 for p in pairs])),
+    )
+
+
+def _kind(kind, problems, levels, names):
+    own = [i for i, problem in enumerate(problems) if problem.kind == kind]
+    return KindView(
+        kind=kind,
+        problems=len(own),
+        families=len({problems[i].family for i in own}),
+        values={m: Estimate(mean=levels[own, c].mean(), low=0.1, high=0.9) for c, m in enumerate(names)},
+        rank=dict(zip(names, mean_ranks(levels[own]), strict=True)),
+        comparison=_comparison(levels[own], names),
     )
 
 

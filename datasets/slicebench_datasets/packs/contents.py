@@ -37,6 +37,17 @@ def read_table_of(name: str) -> pd.DataFrame:
     return read_parquet(_checked(name, TABLE))
 
 
+def column_types(name: str) -> dict[str, str]:
+    """Return the columns of a pack's table with their types in the vocabulary of schema.org."""
+    from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype
+
+    kinds = ((is_bool_dtype, "sc:Boolean"), (is_integer_dtype, "sc:Integer"), (is_float_dtype, "sc:Float"))
+    return {
+        str(column): next((said for is_kind, said in kinds if is_kind(values)), "sc:Text")
+        for column, values in read_table_of(name).items()
+    }
+
+
 @lru_cache(maxsize=2)
 def read_images_of(name: str) -> NDArray[np.uint8]:
     """Read the images of a pack, (n, side, side) or (n, side, side, 3).

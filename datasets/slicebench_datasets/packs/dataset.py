@@ -11,7 +11,6 @@ import numpy as np
 from slicebench.data.problem import Provenance
 from slicebench.errors import ConfigError, did_you_mean
 from slicebench.models.encoders.encoder import ENCODERS
-from slicebench.plugins.dataset_card import DatasetCard
 from slicebench.problems.building import RawDataset
 from slicebench.problems.raw import RawProblem, RawSplit, detached
 from slicebench_datasets._parameters import check_choices, check_ranges
@@ -20,6 +19,7 @@ from slicebench_datasets.packs.contents import read_images_of, read_table_of, re
 from slicebench_datasets.packs.models import RECIPES, TREES, BoostedTrees, recipe_of
 from slicebench_datasets.packs.plants import corrupted, dealt, flipped, kept_in_train
 from slicebench_datasets.packs.rules import class_numbers, group_matrix, rows_where
+from slicebench_datasets.packs.shown import croissant, described
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,10 +128,16 @@ class Pack(RawDataset):
             class_names=[one.name for one in problem.classes],
             group_names=self._group_names(problem, plant),
             how="nothing is planted" if self.control else problem.how,
+            kind=problem.kind,
             provenance=Provenance(
                 source=f"{card.title}. {card.url}", licence=card.licence.name, revision=f"pack version {card.version}"
             ),
         )
+
+    @classmethod
+    def croissant(cls) -> dict[str, Any]:
+        """Return the card in Croissant 1.0."""
+        return croissant(read_card(cls.family))
 
     def _splits(
         self,
@@ -165,9 +171,9 @@ class Pack(RawDataset):
         if which == IMAGES:
             return read_images_of(self.family)
         if which == COLUMNS:
-            from slicebench.data.schema.vectors import described
+            from slicebench.data.schema.vectors import described as vectors_of
 
-            return described(table[list(problem.features)], train)
+            return vectors_of(table[list(problem.features)], train)
         return read_vectors_of(self.family, which)
 
     def _encoder(self, problem: ProblemCard) -> str:
@@ -211,21 +217,12 @@ def pack_class(name: str) -> type[Pack]:
     Raises the same errors as `read_card`.
     """
     card = read_card(name)
-    kinds = " and ".join(sorted({problem.kind for problem in card.problems}))
-    described = DatasetCard(
-        title=card.title,
-        size=f"{sum(card.problems[0].sizes.model_dump().values()):,} used; ships with slicebench",
-        group="; ".join(dict.fromkeys(one.name for problem in card.problems for one in problem.groups)) or "corrupted",
-        rate=kinds,
-        licence=card.licence.name,
-        source=card.url,
-    )
     common = (Pack.__doc__ or "").partition("\n\n")[2].strip()
     fields = {
         "family": name,
         "modality": card.modality,
         "version": str(card.version),
-        "card": described,
+        "card": described(card),
         "__doc__": f"{card.title}.\n\n    {card.description}\n\n    {common}\n",
         "__module__": "slicebench_datasets.packs",
     }

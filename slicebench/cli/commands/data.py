@@ -38,6 +38,28 @@ def check_data_command(
         raise typer.Exit(1)
 
 
+def card_command(
+    name: Annotated[str, typer.Argument(help="Registered dataset.", metavar="NAME")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a dataset's card: what it holds, its groups, where it comes from, its licence, how to cite it.
+
+    With --json, the card is printed in Croissant 1.0 (MLCommons).
+
+    \b
+    slicebench data card adult
+    slicebench data card glyphs --json > croissant.json
+    """
+    from slicebench.plugins.dataset_status import card_of, croissant_of
+
+    if as_json:
+        typer.echo(json.dumps(croissant_of(name), indent=1, ensure_ascii=False))
+        return
+    from slicebench.cli.console import print_card
+
+    print_card(name, *card_of(name))
+
+
 def export_command(
     problem: Annotated[
         str, typer.Argument(help="Problem of the suite, or the folder of a frozen one.", metavar="PROBLEM")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def verify_command(
     method: Annotated[str, typer.Argument(help="Registered method.", metavar="METHOD", autocompletion=method_names)],
-    suite: SuiteName = "quick",
+    suite: SuiteName = "golden",
     problem: Annotated[list[str] | None, typer.Option(help="Verify on this problem of the suite; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Seeds to draw now.")] = 3,
     fresh_seeds: Annotated[
@@ -50,7 +50,7 @@ def verify_command(
 
     \b
     slicebench verify domino
-    slicebench verify domino --suite standard --seeds 5
+    slicebench verify domino --suite standard-1 --seeds 5
     slicebench verify my_method --suite my.toml --against runs/mine
     slicebench verify domino --fresh-seeds 123,456     repeat it
     """
@@ -93,7 +93,7 @@ def _again(
 ) -> str:
     """Return the command that repeats a verification."""
     parts = ["slicebench", "verify", design.method, "--fresh-seeds", ",".join(map(str, design.seeds))]
-    parts += ["--suite", suite] if suite != "quick" else []
+    parts += ["--suite", suite] if suite != "golden" else []
     parts += [part for name in problems for part in ("--problem", name)]
     parts += ["--against", str(against)] if against is not None else []
     parts += ["--leaderboard", str(leaderboard)] if leaderboard != Path("leaderboard") else []

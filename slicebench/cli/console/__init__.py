@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from slicebench.cli.console.board import print_board
 from slicebench.cli.console.checks import print_controls, print_verdicts
-from slicebench.cli.console.datasets import print_data_report, print_datasets
+from slicebench.cli.console.datasets import print_card, print_data_report, print_datasets
 from slicebench.cli.console.discover_bench import print_discover_bench
 from slicebench.cli.console.findings import print_findings
 from slicebench.cli.console.numbers import results_console
@@ -25,6 +25,7 @@ __all__ = [
     "ProgressReport",
     "print_board",
     "print_captions",
+    "print_card",
     "print_controls",
     "print_data_report",
     "print_datasets",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -14,14 +15,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from slicebench.metrics.estimate import Estimate
-    from slicebench.results.board import Board, MethodRow
+    from slicebench.results.board import Board, MethodRow, ProblemColumn
+
+
+MOST_PROBLEMS = 12
+"""More problems are summed up by modality."""
 
 
 def print_board(board: Board, console: Console | None = None) -> None:
     """Print the results, the methods that are not ranked, then captions and costs."""
     console = console or results_console()
-    _print_scores(board, console)
+    if len(board.problems) <= MOST_PROBLEMS:
+        _print_scores(board, console)
+    else:
+        _print_summary(board, console)
     console.print(_legend(board))
+    if board.agreement:
+        console.print(Text(board.agreement, style="dim"))
     for row in board.methods:
         if row.incomplete:
             console.print(Text(f"{row.name} is not ranked: {row.incomplete}"))
@@ -48,6 +58,39 @@ def _print_scores(board: Board, console: Console) -> None:
         scores = [cell(board.cells[problem.name][row.name].values.get("namf")) for row in board.methods]
         columns.append(Column(_folded(problem.name), [*about, *scores], "center"))
     print_split(console, "nAMF by problem, methods sorted by mean", kept, columns, head=len(_HEADER_ROWS))
+
+
+def _print_summary(board: Board, console: Console) -> None:
+    """Print each method's mean over all problems, by kind of groups and by modality."""
+    names, modalities = [row.name for row in board.methods], dict.fromkeys(p.modality for p in board.problems)
+    columns = [
+        Column(
+            f"{view.kind}\n({view.problems})",
+            ["", *(optional(one.mean if (one := view.values.get(name)) else None) for name in names)],
+        )
+        for view in board.kinds
+    ]
+    for modality in sorted(modalities):
+        own = [problem for problem in board.problems if problem.modality == modality]
+        columns.append(Column(f"{modality}\n({len(own)})", ["", *(_mean_over(board, name, own) for name in names)]))
+    kept = [
+        Column("method", [Text("problems", style="dim"), *map(_label, board.methods)], "left"),
+        Column(
+            "mean",
+            [str(len(board.problems)), *(cell(row.values.get("namf")) for row in board.methods)],
+            "center",
+        ),
+        Column(
+            "rank", ["", *("–" if row.rank is None or row.incomplete else f"{row.rank:.1f}" for row in board.methods)]
+        ),
+    ]
+    print_split(console, "nAMF, methods sorted by mean; `slicebench report` shows each problem", kept, columns, head=1)
+
+
+def _mean_over(board: Board, method: str, problems: list[ProblemColumn]) -> str:
+    """Return the mean over problems; a dash if one of them is missing."""
+    found = [board.cells[problem.name][method].values.get("namf") for problem in problems]
+    return optional(fmean(one.mean for one in found if one) if all(found) else None)
 
 
 def _folded(name: str) -> str:

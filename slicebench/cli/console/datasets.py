@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from slicebench.plugins.dataset_card import FileReport
+    from slicebench.plugins.dataset_card import DatasetCard, FileReport
     from slicebench.plugins.dataset_status import DataReport
 
 
@@ -26,12 +26,35 @@ def print_datasets(datasets: Sequence[Mapping[str, Any]], console: Console | Non
         if item["status"] != "ok" or "title" not in item:
             _print_fact("", item["status"], console)
             continue
-        place = item["expected"] or (item["obtain"] or "generated")
-        _print_fact("", f"{item['title']}: {item['modality']}, {item['size']}", console)
-        _print_fact("planted", f"{item['group']}; {item['rate']}", console)
+        place = item["expected"] or item["obtain"] or ("ships with slicebench" if item["facts"] else "generated")
+        _print_fact("", f"{item['title']}: {item['modality']}, {item['size']}, version {item['version']}", console)
+        _print_fact(_label_of(item["groups_kind"]), f"{item['group']}; {item['rate']}", console)
         _print_fact("licence", item["licence"], console)
         _print_fact("data", f"{'ready' if item['ready'] else 'missing'}: {place}", console)
-    console.print(Text("`slicebench data check NAME` shows what is missing, how to get it, and its licence."))
+    said = "`slicebench data card NAME` shows a dataset's card, `slicebench data check NAME` what is missing and how to get it."
+    console.print(wrapped(said, console.width))
+
+
+def _label_of(kind: str) -> str:
+    return kind if len(kind) < _FACT else "groups"
+
+
+def print_card(name: str, card: DatasetCard, about: Mapping[str, str], console: Console | None = None) -> None:
+    """Print a dataset's card."""
+    console = console or results_console()
+    console.print(Text(f"{card.title} ({name}, {about['modality']}, version {about['version']})", style="bold"))
+    facts = [("n", card.size), ("kind", card.groups_kind), *card.facts]
+    if not card.facts:
+        facts += [("groups", f"{card.group}; {card.rate}"), ("licence", card.licence)]
+    facts += [("obtain", card.obtain)] if card.obtain else []
+    for label, fact in [*facts, ("source", card.source)]:
+        if len(label) < _FACT - 1:
+            _print_fact(label, fact, console)
+        else:
+            console.print(Text(label))
+            _print_fact("", fact, console)
+    if card.citation:
+        console.print(Text(f"\n{card.citation}"), soft_wrap=True)
 
 
 def _print_fact(label: str, fact: str, console: Console) -> None:

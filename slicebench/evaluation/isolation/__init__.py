@@ -5,6 +5,7 @@
 kernel enforce that. `crossing` is what comes back. `decoys` lie where a method would look for the truth.
 
 Decisions
-- A companion is forked from a process that knows no problem: nothing of a problem but arrays ever reaches it.
+- A companion is forked from a holder, which has read what methods may see of a problem, once for all of its cells.
+  The holder knows nothing else of it: neither truth nor name, seed, parameters or place.
 - The process that measures never imports a method. It reads plain arrays and JSON from the companion, and checks all of it again.
 """

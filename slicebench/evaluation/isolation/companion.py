@@ -1,4 +1,4 @@
-"""The process in which a method runs: forked before its parent knows the problem, and locked before the method starts."""
+"""The process in which a method runs: forked from one that knows no truth, and locked before the method starts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from slicebench import errors
-from slicebench.errors import LONGEST_TEXT, SlicebenchError, message_of, safe_text
+from slicebench.errors import LONGEST_TEXT, SlicebenchError, StorageError, message_of, safe_text
 from slicebench.evaluation.isolation import forked
-from slicebench.evaluation.isolation.forked import COMPANION, Forked
+from slicebench.evaluation.isolation.forked import COMPANION, HOLDER, Forked, ServerEnded
 from slicebench.evaluation.isolation.processes import exit_text
 
 if TYPE_CHECKING:
@@ -42,11 +42,10 @@ GRACE_S = 1.0
 
 @dataclass(frozen=True)
 class _Task:
-    """What a companion is told. The problem's files come as an open folder, without their place."""
+    """What a companion is told; its holder has the problem's arrays."""
 
     method: str
     params: dict[str, Any]
-    header: Header
     permissions: Permissions
     scratch: Path
     memory: int | None
@@ -83,16 +82,14 @@ class Companion:
         self._scratch: Path | None = None
         self.isolation: Literal["landlock", "none"] = "none"
 
-    def begin(self, method: str, params: Mapping[str, Any], header: Header, problem: Path, decoy: PlantedTruth) -> None:
-        """Have the companion run the method of a registered name on the frozen problem in a folder."""
+    def begin(self, method: str, params: Mapping[str, Any], problem: Path, decoy: PlantedTruth) -> None:
+        """Have the companion run the method of a registered name on the problem of its holder, frozen in a folder."""
         from slicebench.evaluation.isolation.decoys import place_decoy
-        from slicebench.problems.frozen import nameless
 
         allowed, scratch = self._prepare(method, params, problem)
         if not allowed.ours:
             place_decoy(decoy, problem, allowed.cache)
-        folder = os.open(problem / "data", os.O_RDONLY | os.O_DIRECTORY)
-        self._tell(_Task(method, dict(params), nameless(header), allowed, scratch, _memory_left()), folder)
+        self._tell(_Task(method, dict(params), allowed, scratch, _memory_left()))
 
     def answer(self, method: str, function: Callable[..., Any], *args: Any) -> Any:
         """Return what `function` returns, called where the code of a plugin may run; at most `LARGEST_ANSWER` of JSON.
@@ -106,7 +103,7 @@ class Companion:
 
         """
         allowed, scratch = self._prepare(method, {}, None)
-        self._tell(_Question(function, args, allowed, scratch, _memory_left()), os.open(scratch, os.O_RDONLY))
+        self._tell(_Question(function, args, allowed, scratch, _memory_left()))
         try:
             self._talk.recv_bytes(len(LOCKED))
             self._pass_on_output()
@@ -129,11 +126,9 @@ class Companion:
         self._method, self._scratch = method, Path(tempfile.mkdtemp(prefix="slicebench-cell-"))
         return permissions(method, params, problem, self._scratch), self._scratch
 
-    def _tell(self, task: _Task | _Question, folder: int) -> None:
-        """Send a task and an open folder, with the end of the pipe for what the plugin prints."""
-        with socket.socket(fileno=os.dup(self._talk.fileno())) as carrier:
-            socket.send_fds(carrier, [b"+"], [folder, self._printed])
-        os.close(folder)
+    def _tell(self, task: _Task | _Question) -> None:
+        """Send a task, and the end of the pipe for what the plugin prints."""
+        _hand_over(self._talk, self._printed)
         os.close(self._printed)
         self._talk.send(task)
 
@@ -174,28 +169,118 @@ class Companion:
                 if self._told >= LONGEST_TEXT:
                     print(f"{self._method}: (what it prints besides is not shown)", file=sys.stderr)  # noqa: T201
 
-    def _end(self, *, patient: bool) -> int:
-        """End the companion and all that it started; return its exit code."""
-        code = self._process.end(GRACE_S * patient)
+    def _end(self, *, patient: bool) -> int | None:
+        """End the companion and all that it started; return its exit code, if it is known."""
+        try:
+            code = self._process.end(GRACE_S * patient)
+        except ServerEnded:  # a method has ended its holder, and with it this companion
+            code = None
         self._output.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
         return code
 
 
+class Holder:
+    """A process that has read what methods may see of one problem, and forks the companions of its cells.
+
+    It knows neither truth nor name, seed, parameters or place of the problem.
+
+    Raises
+    ------
+    StorageError
+        if the problem cannot be read.
+
+    """
+
+    def __init__(self, problem: Path, header: Header) -> None:
+        from slicebench.problems.frozen import nameless
+
+        self._control, theirs = socket.socketpair()
+        self._process = Forked(_control_of_keeper(), HOLDER)
+        folder = os.open(problem / "data", os.O_RDONLY | os.O_DIRECTORY)
+        with theirs:
+            _hand_over(self._process.talk, folder, theirs.fileno())
+        os.close(folder)
+        self._process.talk.send(nameless(header))
+        try:
+            error = self._process.talk.recv_bytes(LARGEST_ANSWER).decode()
+        except EOFError:
+            error = "the process that reads it died"
+        if error:
+            self.close()
+            raise StorageError(f"cannot read the problem in {problem}: {error}")
+
+    def companion(self) -> Companion:
+        """Return a new companion that has the problem's arrays."""
+        return Companion(self._control)
+
+    def alive(self) -> bool:
+        """Check whether the holder can still fork."""
+        return self._process.running()
+
+    def close(self) -> None:
+        """End the holder and its companions."""
+        self._control.close()
+        with suppress(ServerEnded):
+            self._process.end(GRACE_S)
+
+
+def can_start_companions() -> bool:
+    """Check whether this process is a keeper, which can have other processes forked."""
+    return forked.control_of_keeper is not None
+
+
 def companion() -> Companion | None:
-    """Return a new companion of this process, or None if it cannot have one."""
+    """Return a new companion of this process that knows no problem, or None if it cannot have one."""
+    return Companion(_control_of_keeper()) if can_start_companions() else None
+
+
+def _control_of_keeper() -> socket.socket:
     control = forked.control_of_keeper
-    return None if control is None else Companion(control)
+    assert control is not None, "only a keeper has companions"
+    return control
+
+
+def _hand_over(talk: Connection, *files: int) -> None:
+    """Send open files to the process at the other end."""
+    with socket.socket(fileno=os.dup(talk.fileno())) as carrier:
+        socket.send_fds(carrier, [b"+"], list(files))
+
+
+def _handed_over(talk: Connection, most: int) -> list[int]:
+    """Receive open files; none if the other end was closed."""
+    with socket.socket(fileno=os.dup(talk.fileno())) as carrier:
+        return socket.recv_fds(carrier, 1, most)[1]
+
+
+_held: tuple[AuditData, Split] | None = None
+"""In a holder and its companions, what a method may see of the problem, and the test split."""
+
+
+def hold(talk: Connection) -> int:
+    """Read the problem that a keeper names, and say whether that worked; return the socket to fork companions for."""
+    global _held
+    _close_all_but(talk.fileno())
+    folder, control = _handed_over(talk, 2)
+    header: Header = talk.recv()  # the keeper's own words
+    os.fchdir(folder)
+    error = ""
+    try:
+        _held = _read(header)
+    except (SlicebenchError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        error = message_of(problem)
+    os.chdir("/")
+    os.close(folder)
+    talk.send_bytes(error.encode())
+    return control
 
 
 def attend(talk: Connection) -> None:
     """Wait for a task, run it, and send what came of it."""
     _close_all_but(talk.fileno())
-    with socket.socket(fileno=os.dup(talk.fileno())) as carrier:
-        word, fds, *_ = socket.recv_fds(carrier, 1, 2)
-    if word:
-        _run(talk, *fds)
+    for printed in _handed_over(talk, 1):
+        _run(talk, printed)
 
 
 def _close_all_but(*kept: int) -> None:
@@ -204,8 +289,8 @@ def _close_all_but(*kept: int) -> None:
         os.closerange(before + 1, after)
 
 
-def _run(talk: Connection, folder: int, printed: int) -> None:
-    """Do one task: read the problem's files, lock this process, run the method."""
+def _run(talk: Connection, printed: int) -> None:
+    """Do one task: lock this process, and run the method."""
     from slicebench.evaluation.attempt import attempt, failed
     from slicebench.evaluation.isolation.crossing import send
     from slicebench.evaluation.isolation.landlock import restrict
@@ -216,14 +301,8 @@ def _run(talk: Connection, folder: int, printed: int) -> None:
     if isinstance(task, _Question):
         _answer(talk, task)
         return
-    os.fchdir(folder)
-    os.close(folder)
-    try:
-        data, test = _read(task.header)
-    except (SlicebenchError, ValueError, KeyError, TypeError, AttributeError) as error:
-        talk.send_bytes(OPEN)
-        send(talk, failed(message_of(error)))
-        return
+    assert _held is not None, "companions that run a method are forked from a holder"
+    data, test = _held
     os.chdir(task.scratch)
     locked = restrict(task.permissions.readable, task.permissions.writable)
     talk.send_bytes(LOCKED if locked else OPEN)

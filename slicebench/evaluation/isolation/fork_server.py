@@ -1,10 +1,11 @@
 """A process that forks other processes, and ends everything that they leave behind.
 
 The server imports libraries once and never does any work itself, so that every process starts from the same clean state
-within milliseconds. There are three kinds:
+within milliseconds. There are four kinds:
 
 task        does one task and ends, such as the build of a problem
 keeper      does one task after the other, and runs no method itself: each of its tasks may start a companion
+holder      reads what methods may see of one problem, then is itself a server that forks companions for its keeper
 companion   runs one method (`slicebench.evaluation.isolation.companion`)
 
 Where processes cannot be forked, each task gets a new interpreter instead.
@@ -35,8 +36,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from slicebench.evaluation.isolation import forked
-from slicebench.evaluation.isolation.companion import attend
-from slicebench.evaluation.isolation.forked import COMPANION, KEEPER, TASK, Forked
+from slicebench.evaluation.isolation.companion import attend, hold
+from slicebench.evaluation.isolation.forked import COMPANION, HOLDER, KEEPER, TASK, Forked
 from slicebench.evaluation.isolation.processes import adopt_orphans, die_with_parent, kill, kill_orphans
 
 if TYPE_CHECKING:
@@ -252,14 +253,19 @@ class _Server:
 def serve(control_fd: int, preload: Sequence[str]) -> None:
     """Be a server: import the modules, then fork what the parent asks for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    adopt_orphans()
     for name in preload:
         with suppress(ImportError):
             importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # a collection in a forked process would touch, and so copy, every object of the libraries
-    _Server(control_fd).serve()
+    _fork_for(control_fd)
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)  # should the parent have been killed
+
+
+def _fork_for(control_fd: int) -> None:
+    """Fork what is asked for on a socket, from what this process has now."""
+    adopt_orphans()
+    gc.collect()
+    gc.freeze()  # a collection in a forked process would touch, and so copy, every object of this one
+    _Server(control_fd).serve()
 
 
 def _work(kind: bytes, talk: Connection, control: socket.socket | None) -> NoReturn:
@@ -270,6 +276,8 @@ def _work(kind: bytes, talk: Connection, control: socket.socket | None) -> NoRet
         die_with_parent()
         if kind == COMPANION:
             attend(talk)
+        elif kind == HOLDER:
+            _fork_for(hold(talk))
         else:
             forked.control_of_keeper = control
             while perform(talk) and kind == KEEPER:

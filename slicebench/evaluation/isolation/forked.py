@@ -7,11 +7,11 @@ import socket
 
 from slicebench.evaluation.isolation.processes import kill
 
-TASK, KEEPER, COMPANION = b"t", b"k", b"c"
+TASK, KEEPER, HOLDER, COMPANION = b"t", b"k", b"h", b"c"
 """Kinds of processes; see `slicebench.evaluation.isolation.fork_server`."""
 
 control_of_keeper: socket.socket | None = None
-"""In a keeper, the socket on which it asks the server for companions; elsewhere None."""
+"""In a keeper, the socket on which it asks the server for other processes; elsewhere None."""
 
 
 class ServerEnded(Exception):  # noqa: N818 - not an error of the task
@@ -34,6 +34,10 @@ class Forked:
         except (EOFError, OSError):
             self.close()
             raise ServerEnded from None
+
+    def running(self) -> bool:
+        """Check whether the process has not ended yet."""
+        return not self._news.poll(0)
 
     def end(self, patience: float = 0.0) -> int:
         """Wait for the process to end by itself, then kill it; return its exit code.

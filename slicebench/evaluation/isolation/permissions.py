@@ -32,7 +32,8 @@ ACCELERATORS = ("nvidia*", "dri", "kfd")
 WEIGHTS = {"HF_HOME": ".cache/huggingface", "TORCH_HOME": ".cache/torch", "CLIP_HOME": ".cache/clip"}
 """Caches of pretrained weights: a variable, and the folder in the home folder if it is not set."""
 
-SHARED = ("models", "embeddings")
+COMPILED = "numba"
+SHARED = ("models", "embeddings", COMPILED)
 """Folders of the cache that hold nothing of the truth; slicebench's own methods may use them."""
 
 
@@ -50,10 +51,12 @@ class Permissions:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables of the process: a method of others knows of no cache but its own."""
-        if self.ours and remote_cache() is not None:
-            return {"SLICEBENCH_LOCAL_CACHE": str(self.cache)}
-        return {"SLICEBENCH_CACHE": str(self.cache)}
+        """Variables of the process: a method of others knows of no cache but its own.
+
+        numba would keep what it has compiled beside the code, where this process may not write.
+        """
+        variable = "SLICEBENCH_LOCAL_CACHE" if self.ours and remote_cache() is not None else "SLICEBENCH_CACHE"
+        return {variable: str(self.cache), "NUMBA_CACHE_DIR": str(self.cache / COMPILED)}
 
 
 def permissions(name: str, params: Mapping[str, Any], problem: Path | None, scratch: Path) -> Permissions:

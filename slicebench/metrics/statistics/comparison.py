@@ -1,6 +1,6 @@
 """Compare methods over independent units: the families of datasets, or their variants.
 
-A table holds a row per unit and a column per method: mean nAMF, NaN where a cell is missing. Values that differ by less than
+A table holds a row per unit and a column per method: mean nAMF, NaN where a method has no result. Values that differ by less than
 `DUST` are equal.
 """
 
@@ -55,6 +55,8 @@ class PairTest:
     p_holm: float
     a_better: int
     b_better: int
+    units: int
+    """Number of units that both methods have."""
 
 
 def ranks(table: Floats) -> Floats:
@@ -97,24 +99,48 @@ def holm(p: Floats) -> Floats:
     return corrected
 
 
-def compare_pairs(table: Floats, *, seed: int = 0, draws: int = DRAWS) -> list[PairTest]:
-    """Test every pair of methods without missing cells.
+def compare_pairs(
+    table: Floats, units: Sequence[str] | None = None, *, seed: int = 0, draws: int = DRAWS
+) -> list[PairTest]:
+    """Test every pair of methods over the units that both have, at least two.
 
-    Holm's correction is over all pairs.
+    `table` has a row per unit or, if `units` names the unit of each row, per problem: a unit is then the mean over
+    those of its problems that both methods have. Holm's correction is over all pairs.
     """
-    complete = np.flatnonzero(~np.isnan(table).any(axis=0))
-    pairs = [(int(a), int(b)) for a, b in combinations(complete, 2)]
-    if not pairs or len(table) < 2:
-        return []
-    apart = [_clean(table[:, a] - table[:, b]) for a, b in pairs]
-    raw = [paired_p(d) for d in apart]
+    both = list(combinations(range(table.shape[1]), 2))
+    apart = differences(table, range(len(table)) if units is None else units, both)
+    found = [(pair, d) for pair, column in zip(both, apart.T, strict=True) if len(d := column[~np.isnan(column)]) > 1]
+    raw = [paired_p(d) for _, d in found]
     corrected = holm(np.array(raw))
     return [
         PairTest(
-            a, b, interval_over_units(d, seed=seed, draws=draws), p, float(holm), int((d > 0).sum()), int((d < 0).sum())
+            a=a,
+            b=b,
+            difference=interval_over_units(d, seed=seed, draws=draws),
+            p=p,
+            p_holm=float(holm),
+            a_better=int((d > 0).sum()),
+            b_better=int((d < 0).sum()),
+            units=len(d),
         )
-        for (a, b), d, p, holm in zip(pairs, apart, raw, corrected, strict=True)
+        for ((a, b), d), p, holm in zip(found, raw, corrected, strict=True)
     ]
+
+
+def differences(table: Floats, units: Sequence[object], pairs: Sequence[tuple[int, int]]) -> Floats:
+    """Return the mean difference of each pair of columns over the rows of each unit that both have, (U, pairs).
+
+    NaN where a unit has no such row.
+    """
+    names = list(dict.fromkeys(units))
+    own = np.array([[unit == name for unit in units] for name in names], dtype=np.float64).reshape(
+        len(names), len(table)
+    )
+    a, b = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    apart = table[:, a] - table[:, b]
+    counts = own @ ~np.isnan(apart)
+    with np.errstate(invalid="ignore"):  # 0/0 is the NaN of a unit without rows
+        return _clean(own @ np.nan_to_num(apart) / counts)
 
 
 def paired_p(differences: Floats) -> float:
@@ -136,27 +162,28 @@ def paired_p(differences: Floats) -> float:
     return float(test.pvalue)
 
 
-def family_p(table: Floats, families: Sequence[str], pairs: Sequence[PairTest]) -> list[float] | None:
+def family_p(table: Floats, families: Sequence[str], pairs: Sequence[PairTest]) -> list[float | None]:
     """Compute p of each of `pairs` by Student's t over the means of families, Holm-corrected.
 
-    None for fewer than three families or without pairs.
+    `table` and the families of its rows are those of `compare_pairs`. None for a pair with fewer than three families.
 
     Units of one family may favour the same methods. Their differences are then not independent, and
     tests over units reject too often if the claim is about other families. Here each family counts
     once.
     """
-    from scipy.stats import ttest_1samp
+    from scipy.stats import t
 
-    names = np.array(families)
-    kinds = list(dict.fromkeys(families))
-    if len(kinds) < 3 or not pairs:
-        return None
-    means = np.array([table[names == kind].mean(axis=0) for kind in kinds])
-    apart = np.array([_clean(means[:, pair.a] - means[:, pair.b]) for pair in pairs])
-    same = np.ptp(apart, axis=1) == 0  # t is 0/0, or infinite: nothing can be said
-    raw = np.where(same, 1.0, ttest_1samp(np.where(same[:, None], np.arange(len(kinds)), apart), 0, axis=1).pvalue)
-    corrected: list[float] = holm(raw).tolist()
-    return corrected
+    apart = differences(table, families, [(pair.a, pair.b) for pair in pairs])
+    count = (~np.isnan(apart)).sum(axis=0)
+    able = np.flatnonzero(count > 2)
+    apart, n = apart[:, able], count[able]
+    same = np.nanmax(apart, axis=0) == np.nanmin(apart, axis=0)  # t is 0/0, or infinite: nothing can be said
+    error = np.where(same, 1.0, np.nanstd(apart, axis=0, ddof=1)) / np.sqrt(n)
+    raw = np.where(same, 1.0, 2 * t.sf(np.abs(np.nanmean(apart, axis=0)) / error, n - 1))
+    found: list[float | None] = [None] * len(pairs)
+    for pair, p in zip(able.tolist(), holm(raw).tolist(), strict=True):
+        found[pair] = p
+    return found
 
 
 def interval_over_units(values: Floats, *, seed: int = 0, draws: int = DRAWS) -> Interval:

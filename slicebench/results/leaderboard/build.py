@@ -15,6 +15,7 @@ from slicebench.results.markdown import (
     captions_table,
     controls_table,
     discovery_table,
+    kinds_table,
     methods_table,
     pairs_table,
     scores_table,
@@ -69,7 +70,16 @@ def _readme(root: Path, board: Board, updates: Sequence[Update]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    tables = (methods_table, pairs_table, scores_table, captions_table, controls_table, discovery_table, probability)
+    tables = (
+        methods_table,
+        kinds_table,
+        pairs_table,
+        scores_table,
+        captions_table,
+        controls_table,
+        discovery_table,
+        probability,
+    )
     environment.filters |= {"plain": plain, "code": code}
     template = environment.get_template("readme.md.j2")
     linked = (root.resolve().parent / "docs" / "concepts" / "statistics.md").exists()  # False in a plugin's repository

@@ -60,6 +60,7 @@ def script_data(view: View) -> dict[str, Any]:
             {
                 "name": p.name,
                 "modality": p.modality,
+                "kind": p.kind,
                 "family": p.family,
                 "cells": [_cell(view.cell(p.name, row.name), keys) for row in board.methods],
                 "curves": [

@@ -86,10 +86,10 @@ def what_is_missing(cells: Mapping[Slot, Record | None]) -> str | None:
 
 def why_not_ranked(cells: Mapping[Slot, Record | None]) -> str | None:
     """Describe why a method has no rank: cells are missing, or it used a false truth; None if neither."""
-    return what_is_missing(cells) or _decoy_used(cells)
+    return what_is_missing(cells) or decoy_used(cells)
 
 
-def _decoy_used(cells: Mapping[Slot, Record | None]) -> str | None:
+def decoy_used(cells: Mapping[Slot, Record | None]) -> str | None:
     """Describe where a method agrees with a decoy beyond chance, at `LEVEL` over all of its cells (Bonferroni)."""
     found = {slot: r.decoy_p for slot, r in cells.items() if r is not None and r.decoy_p is not None}
     used = [slot for slot, p in found.items() if p * len(found) < LEVEL]

@@ -16,23 +16,25 @@ from slicebench.metrics.ranking import METRICS
 from slicebench.metrics.slices import SLICE_METRICS
 from slicebench.metrics.statistics import Sampled, interval_of_mean
 from slicebench.plugins.registry import METHODS
-from slicebench.results.board import REFERENCES, Board, CellView, MethodRow, MetricInfo, ProblemColumn
+from slicebench.results.board import REFERENCES, Board, CellView, KindView, MethodRow, MetricInfo, ProblemColumn
 from slicebench.results.standings.cells import (
     SHARES,
     collected,
     costs,
     curves,
+    decoy_used,
     hardest_captions,
     mean_chance,
     sampled_cells,
     why_not_ranked,
 )
-from slicebench.results.standings.comparing import compare
+from slicebench.results.standings.comparing import Placed, compare
 from slicebench.runs.asking import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from slicebench.data.truth import Kind
     from slicebench.evaluation.record import Record
     from slicebench.metrics.ranking import Metric
     from slicebench.metrics.slices import SliceMetric
@@ -59,7 +61,7 @@ def standings(outcomes: Outcomes, suite: Suite, kind: str = "run") -> Board:
     """
     field = _Field(outcomes, suite)
     newest = max((r for r in field.records.values() if r), key=lambda r: r.date, default=None)
-    compared = field.compared()
+    compared, kinds = field.compared(), field.kinds()
     with Asking() as ask:
         abouts = {method: _described(method, ask) for method in field.methods}
     rows = [field.row(method, compared, abouts[method]) for method in field.methods]
@@ -79,6 +81,8 @@ def standings(outcomes: Outcomes, suite: Suite, kind: str = "run") -> Board:
         shares=SHARES,
         curves={problem: curves(outcomes, problem) for problem in field.problems},
         comparison=compared.comparison if compared else None,
+        kinds=kinds,
+        kinds_agree=_agreement(kinds),
     )
 
 
@@ -127,6 +131,11 @@ class _Field:
         """Return the family of a problem from its records."""
         return next((r.family for r in self.of(problem=problem).values() if r), "unknown")
 
+    def kind(self, problem: str) -> Kind:
+        """Return the kind of a problem's groups; those of old runs, which do not say, are all planted."""
+        facts = self.outcomes.facts(problem)
+        return facts.kind if facts else "planted"
+
     def column(self, problem: str) -> ProblemColumn:
         """Return the facts of a problem, with accuracies as means over seeds."""
         records = [r for r in self.of(problem=problem).values() if r]
@@ -141,6 +150,7 @@ class _Field:
             name=problem,
             family=self.family(problem),
             modality=facts.modality if facts else "unknown",
+            kind=self.kind(problem),
             encoder=next((r.encoder for r in records if r.encoder != "unknown"), "unknown"),
             params=records[0].dataset_params if records else {},
             how=facts.how if facts else "",
@@ -232,16 +242,52 @@ class _Field:
             values["namf"] = namf_estimate(interval_of_mean(own), behind=behind)
         return values
 
-    def compared(self) -> Compared | None:
-        """Compare the methods over the units; None if there is nothing to compare."""
-        field = [m for m in self.methods if m not in REFERENCES]
-        units: dict[str, list[str]] = {}
-        for problem in self.planted:
-            units.setdefault(problem if self.unit == "problem" else self.family(problem), []).append(problem)
-        if not field or not units:
+    def compared(self, kind: Kind | None = None) -> Compared | None:
+        """Compare the methods over the units, or over those of one kind; None if there is nothing to compare.
+
+        A method that used a false truth is left out. One that failed somewhere is in the ranks, but in no pair, since
+        it might have failed where it is bad.
+        """
+        field = [m for m in self.methods if m not in REFERENCES and not decoy_used(self.of(method=m))]
+        failed = {m for m in field if any(r is None or r.status == "failed" for r in self.of(method=m).values())}
+        problems = [
+            Placed(problem, problem if self.unit == "problem" else self.family(problem), self.family(problem))
+            for problem in self.planted
+            if kind in (None, self.kind(problem))
+        ]
+        if not field or not problems:
             return None
-        families = [self.family(problems[0]) for problems in units.values()]
-        return compare(field, units, families, self.sampled, self.intervals, self.unit)
+        return compare(field, problems, self.sampled, self.intervals, self.unit, unpaired=failed)
+
+    def kinds(self) -> tuple[KindView, ...]:
+        """Return natural and planted problems apart; empty unless there are both."""
+        kinds = sorted({self.kind(problem) for problem in self.planted})
+        return tuple(view for kind in kinds if (view := self._of_kind(kind))) if len(kinds) > 1 else ()
+
+    def _of_kind(self, kind: Kind) -> KindView | None:
+        compared, own = self.compared(kind), [p for p in self.planted if self.kind(p) == kind]
+        if compared is None:
+            return None
+        complete = [m for m in compared.rank if all(m in self.sampled[p] for p in own)]
+        return KindView(
+            kind=kind,
+            problems=len(own),
+            families=len({self.family(p) for p in own}),
+            values={m: namf_estimate(interval_of_mean([self.sampled[p][m] for p in own])) for m in complete},
+            rank={m: compared.rank[m] for m in complete},
+            comparison=compared.comparison,
+        )
+
+
+def _agreement(kinds: Sequence[KindView]) -> float | None:
+    """Return Spearman's correlation of the means on both kinds, over the methods that have both; None below three."""
+    from scipy.stats import spearmanr
+
+    both = [] if len(kinds) < 2 else [m for m in kinds[0].values if m in kinds[1].values]
+    means = [[kind.values[m].mean for m in both] for kind in kinds]
+    if len(both) < 3 or any(len(set(own)) == 1 for own in means):
+        return None
+    return float(spearmanr(*means).statistic)
 
 
 def _described(method: str, ask: Asking) -> dict[str, Any]:

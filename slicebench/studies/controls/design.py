@@ -112,7 +112,7 @@ CLEAN = (
     ProblemSpec(name="gaussian-none", dataset="gaussian", params={"plant": "none", "signal": 2.0}),
 )
 PLANTED = ("gaussian-linear", "gaussian-correlation", "scenes-correlation", "scenes-corruption", "colored-digits")
-"""Names of problems of the suite "quick"."""
+"""Names of problems of the suite "standard-1"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,8 +206,8 @@ def planned_chunks(
 
 def _cells(methods: Sequence[str], method_params: Mapping[str, dict[str, Any]], *, planted: bool) -> list[list[Cell]]:
     """Return the cells of each problem: two seeds without a plant, or one seed with plants."""
-    quick = {spec.name: spec for spec in load_suite("quick").problems}
-    specs = tuple(quick[name] for name in PLANTED) if planted else CLEAN
+    known = {spec.name: spec for spec in load_suite("standard-1").problems}
+    specs = tuple(known[name] for name in PLANTED) if planted else CLEAN
     suite = Suite(
         name="controls",
         seeds=(0,) if planted else (0, 1),

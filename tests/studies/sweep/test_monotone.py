@@ -17,7 +17,7 @@ from slicebench.studies.sweep import run_sweep, sweep_of_problem, sweep_report
 def trends(folder, problem, param, *settings, seeds=3):
     """ρ of every trend by (what, against); 0 where p is .05 or more."""
     sweep = sweep_of_problem(
-        load_suite("quick"), problem, param, settings, methods=("svm_directions",), seeds=tuple(range(seeds))
+        load_suite("standard-1"), problem, param, settings, methods=("svm_directions",), seeds=tuple(range(seeds))
     )
     outcome = run_sweep(sweep, out=folder, limits=Limits(jobs=min(2, os.cpu_count() or 1)))
     assert not outcome.run.failed

@@ -15,7 +15,7 @@ def captions_command(
     problem: Annotated[str, typer.Option(help="Problem of the suite.")],
     method: Annotated[str, typer.Option(help="Registered method.", autocompletion=method_names)] = "svm_directions",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the problem.")] = 0,
-    suite: SuiteName = "quick",
+    suite: SuiteName = "standard",
     encoder: Annotated[
         list[str] | None, typer.Option(help="Also judge the captions in this encoder; repeatable.")
     ] = None,

@@ -14,7 +14,7 @@ from slicebench.cli.options import AsJson, SuiteName
 def sparse_command(
     problem: Annotated[str, typer.Option(help="Problem of the suite.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the problem.")] = 0,
-    suite: SuiteName = "quick",
+    suite: SuiteName = "standard",
     encoder: Annotated[
         str | None,
         typer.Option(

@@ -21,7 +21,7 @@ def sweep_command(
     ],
     dataset: Annotated[str | None, typer.Option(help="Registered dataset.", autocompletion=dataset_names)] = None,
     problem: Annotated[str | None, typer.Option(help="Problem of the suite, instead of --dataset.")] = None,
-    suite: SuiteName = "quick",
+    suite: SuiteName = "standard",
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Fix another parameter of the dataset; repeatable."),

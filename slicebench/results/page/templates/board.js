@@ -116,7 +116,10 @@
       (m) => m.name.toLowerCase().includes(search) && (m.reference || !m.requires.some((word) => refused.includes(word))),
     );
     const problems = data.problems.map(
-      (p) => ["", p.modality].includes(form.modality.value) && ["", p.family].includes(form.family.value),
+      (p) =>
+        ["", p.modality].includes(form.modality.value) &&
+        ["", p.family].includes(form.family.value) &&
+        ["", p.kind].includes(form.kind?.value ?? ""),
     );
     for (const element of all("[data-method]")) element.hidden = !(state.methods[element.dataset.method] ?? true);
     for (const element of all("[data-problem]")) element.hidden = !problems[element.dataset.problem];
